@@ -1,0 +1,1 @@
+"""Settings and deployment data. Imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""Submissions, autograding, the gradebook, and passing grades back to the LMS."""

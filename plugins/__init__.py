@@ -1,0 +1,1 @@
+"""What a course offers: one package per feature, each a `Plugin`."""

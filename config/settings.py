@@ -1,0 +1,199 @@
+"""All settings, loaded once and passed down.
+
+Sources, the first that has a value wins: `COURSEBRIDGE_*` environment variables (nested names joined by `__`, as in
+`COURSEBRIDGE_DATABASE__URL`), then the TOML file named by `COURSEBRIDGE_CONFIG`, then the defaults below, which run the
+whole tool on one machine with SQLite and local files.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+PREFIX = "COURSEBRIDGE_"
+DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.courses"]
+
+
+class Section(BaseModel):
+    """A group of settings; an unknown name is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DatabaseSettings(Section):
+    """Where rows live."""
+
+    url: str = Field("", description="SQLAlchemy URL. Empty: SQLite in the data directory. PostgreSQL: `postgresql+psycopg://…`.")
+    pool_size: int = Field(10, ge=1, description="Connections kept open per process (PostgreSQL).")
+    busy_timeout_s: float = Field(30.0, gt=0, description="How long a SQLite writer waits for another, in seconds.")
+
+
+class WebSettings(Section):
+    """The HTTP server."""
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8400, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, description="Server processes.")
+    threads: int = Field(8, ge=1, description="Threads per server process.")
+    session_hours: int = Field(8, ge=1, le=72, description="Life of a session after a launch, in hours.")
+    trusted_proxies: int = Field(0, ge=0, description="Reverse proxies in front whose X-Forwarded-* headers count.")
+    max_request_bytes: int = Field(32_000_000, ge=1_000_000, description="Largest request body accepted, in bytes.")
+
+
+class JobSettings(Section):
+    """Background work: the job table is the truth, the broker only carries hints."""
+
+    broker_url: str = Field(
+        "", description="Celery broker: `redis://…` or `amqp://…`. Empty: folders in the data directory (one machine)."
+    )
+    concurrency: int = Field(2, ge=1, description="Worker processes started by `coursebridge up`.")
+    lease_s: int = Field(60, ge=2, description="A running job whose worker is silent this long is given to another, in seconds.")
+    sweep_s: float = Field(2.0, gt=0, description="Seconds between two sweeps for due jobs and lost workers.")
+
+
+class HubSettings(Section):
+    """JupyterHub."""
+
+    url: str = Field("http://127.0.0.1:8402", description="Address of JupyterHub as a browser reaches it, without `/hub`.")
+    api_url: str = Field("", description="Address of the Hub's REST API as the tool reaches it. Empty: `{url}/hub/api`.")
+    service_token: SecretStr = Field(
+        SecretStr(""), description="Secret shared by Hub and tool. Empty: made on first start in the data directory."
+    )
+    ticket_s: int = Field(60, ge=5, le=60, description="Life of a sign-in ticket, in seconds.")
+
+
+class LtiSettings(Section):
+    """LTI 1.3 Advantage."""
+
+    tool_name: str = Field("Coursebridge", description="Name shown by the LMS when the tool is registered.")
+    state_s: int = Field(600, ge=30, le=600, description="Longest time between login and launch, in seconds.")
+    leeway_s: int = Field(60, ge=0, le=120, description="Clock difference with the LMS that is forgiven, in seconds.")
+    token_age_s: int = Field(600, ge=60, description="Oldest `iat` of a launch that is accepted, in seconds.")
+    allow_private_hosts: bool = Field(
+        False, description="Let the tool call platforms on loopback and private addresses, and over http. For development."
+    )
+    approve_registrations: bool = Field(
+        True, description="A platform registered by an invite link waits for `coursebridge platform approve`."
+    )
+    approve_deployments: bool = Field(
+        False, description="A deployment seen for the first time waits for approval instead of being accepted."
+    )
+
+
+class GradingSettings(Section):
+    """Marking and the limits that a submission runs under."""
+
+    gradebook_url: str = Field(
+        "", description="SQLAlchemy URL of a course's gradebook, `{course}` stands for its slug. Empty: SQLite in the course folder."
+    )
+    max_submission_bytes: int = Field(20_000_000, ge=100_000, description="Largest submission, in bytes.")
+    wall_s: int = Field(120, ge=5, description="Longest time one submission may take, in seconds.")
+    cell_s: int = Field(30, ge=1, description="Longest time one cell may take, in seconds.")
+    memory_mb: int = Field(1024, ge=128, description="Memory of one submission, in MiB.")
+    processes: int = Field(64, ge=8, description="Processes and threads of one submission.")
+    disk_mb: int = Field(256, ge=16, description="Disk of one submission, in MiB.")
+    output_mb: int = Field(10, ge=1, description="Output kept of one submission, in MiB.")
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", validate_default=True, nested_model_default_partial_update=True
+    )
+
+    base_url: HttpUrl = Field(HttpUrl("http://localhost:8400"), description="Address of the tool as browsers and the LMS reach it.")
+    data_dir: Path = Field(Path("var"), description="Folder for the embedded database, course folders, keys and queues.")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Key that signs and encrypts. Empty: made on first start in the data directory."
+    )
+    plugins: list[str] = Field(DEFAULT_PLUGINS, description="Plugins in order, by dotted name.")
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least important level logged.")
+    database: DatabaseSettings = Field(default_factory=lambda: DatabaseSettings(), description="Where rows live.")
+    web: WebSettings = Field(default_factory=lambda: WebSettings(), description="The HTTP server.")
+    jobs: JobSettings = Field(default_factory=lambda: JobSettings(), description="Background work.")
+    hub: HubSettings = Field(default_factory=lambda: HubSettings(), description="JupyterHub.")
+    lti: LtiSettings = Field(default_factory=lambda: LtiSettings(), description="LTI 1.3 Advantage.")
+    grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment over the TOML file over defaults."""
+        named = os.environ.get(f"{PREFIX}CONFIG")
+        toml = (TomlConfigSettingsSource(settings_cls, named),) if named else ()
+        return (init_settings, env_settings, *toml)
+
+    @model_validator(mode="after")
+    def _fill_from_data_dir(self) -> "Settings":
+        self.data_dir = self.data_dir.absolute()
+        if not self.database.url:
+            self.database.url = f"sqlite:///{self.data_dir / 'coursebridge.sqlite3'}"
+        if not self.hub.api_url:
+            self.hub.api_url = self.hub.url.rstrip("/") + "/hub/api"
+        return self
+
+    @property
+    def root_url(self) -> str:
+        """The base URL without a trailing slash."""
+        return str(self.base_url).rstrip("/")
+
+    @property
+    def courses_dir(self) -> Path:
+        """Folder that holds one nbgrader course root per course."""
+        return self.data_dir / "courses"
+
+    def gradebook_url(self, course_slug: str) -> str:
+        """SQLAlchemy URL of the gradebook of one course."""
+        if self.grading.gradebook_url:
+            return self.grading.gradebook_url.replace("{course}", course_slug)
+        return f"sqlite:///{self.courses_dir / course_slug / 'gradebook.db'}"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings and make the data directory and the secrets that are not given.
+
+    Raises: pydantic.ValidationError: with one line per setting that is wrong.
+    """
+    settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates what it is given
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    if not settings.secret_key.get_secret_value():
+        settings.secret_key = SecretStr(_secret_file(settings.data_dir / "secret.key"))
+    if not settings.hub.service_token.get_secret_value():
+        settings.hub.service_token = SecretStr(_secret_file(settings.data_dir / "hub.token"))
+    return settings
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Names of `COURSEBRIDGE_*` variables that no setting reads, most likely typing errors."""
+    known = {PREFIX + "CONFIG"} | {PREFIX + name.upper() for name in Settings.model_fields}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            known |= {f"{PREFIX}{name}__{inner}".upper() for inner in field.annotation.model_fields}
+    return sorted(name for name in environ if name.startswith(PREFIX) and name.upper() not in known)
+
+
+def _secret_file(path: Path) -> str:
+    """The secret kept in a file, made on first use; two processes that start together agree on one."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    secret = secrets.token_urlsafe(48)
+    with os.fdopen(fd, "w") as file:
+        file.write(secret)
+    return secret

@@ -1,0 +1,83 @@
+"""Builds the web application."""
+
+from collections.abc import Iterable
+
+from flask import Flask, Response, request
+from flask_babel import Babel
+from sqlalchemy import text
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config.settings import Settings, load_settings
+from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel.messages import Handler, Router
+from lti_tool.kernel.runtime import Runtime, make_runtime
+from lti_tool.web.errors import install_error_handlers
+from lti_tool.web.render import install_rendering
+from lti_tool.web.runtime import PLUGINS_KEY, RUNTIME_KEY, current_runtime
+from lti_tool.web.security import install_security
+from lti_tool.web.session import SessionPrefix, find_current_session
+
+LOCALES = ["en"]
+
+
+def make_router(plugins: Iterable[Plugin]) -> Router:
+    """The router over the handlers of all plugins."""
+    handlers: list[Handler] = [handler for plugin in plugins for handler in plugin.handlers]
+    return Router(handlers)
+
+
+def make_process(settings: Settings) -> tuple[Runtime, list[Plugin]]:
+    """Runtime and plugins of a process (web, worker or command), wired to each other."""
+    plugins = load_plugins(settings.plugins)
+    runtime = make_runtime(settings)
+    runtime.db.router = make_router(plugins)
+    return runtime, plugins
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI application."""
+    settings = settings or load_settings()
+    runtime, plugins = make_process(settings)
+    return build_app(runtime, plugins)
+
+
+def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
+    """The WSGI application over a runtime that exists already."""
+    settings = runtime.settings
+    app = Flask("lti_tool.web")
+    app.config["MAX_CONTENT_LENGTH"] = settings.web.max_request_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = 2_000_000
+    app.extensions[RUNTIME_KEY] = runtime
+    app.extensions[PLUGINS_KEY] = plugins
+    Babel(app, locale_selector=_locale)
+    install_rendering(app)
+    install_error_handlers(app)
+    install_security(app)
+    for plugin in plugins:
+        for blueprint in plugin.blueprints:
+            app.register_blueprint(blueprint)
+    app.add_url_rule("/healthz", "healthz", _healthz)
+    app.add_url_rule("/readyz", "readyz", _readyz)
+    wsgi = SessionPrefix(app.wsgi_app)
+    hops = settings.web.trusted_proxies
+    app.wsgi_app = ProxyFix(wsgi, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else wsgi  # type: ignore[method-assign]  # Flask's documented way to add middleware
+    return app
+
+
+def _locale() -> str:
+    session = find_current_session()
+    wanted = [session.locale.replace("_", "-")] if session and session.locale else []
+    found = request.accept_languages.best_match(LOCALES) or "en"
+    return next((name for name in LOCALES if any(tag.split("-")[0] == name for tag in wanted)), found)
+
+
+def _healthz() -> Response:
+    """The process answers."""
+    return Response("ok\n", content_type="text/plain")
+
+
+def _readyz() -> Response:
+    """The process can do its work: the database answers."""
+    with current_runtime().db.reading() as tx:
+        tx.execute(text("SELECT 1"))
+    return Response("ready\n", content_type="text/plain")

@@ -1,0 +1,124 @@
+"""The public contract of a plugin: one frozen `Plugin` object says everything it offers.
+
+`grading` and `lti_tool.lti` offer the same object. A package named in `settings.plugins` has it as `<package>.plugin.PLUGIN`;
+packages installed from elsewhere come by the entry point group `coursebridge.plugins`.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+import click
+from flask import Blueprint
+
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.messages import Handler
+from lti_tool.kernel.permissions import Role
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A link in the header of every page of a course."""
+
+    label: str
+    endpoint: str
+    roles: frozenset[Role] = frozenset(Role)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that a teacher can place in the LMS by deep linking."""
+
+    ref: str
+    """Stable reference that comes back in the launch as the custom parameter `coursebridge_item`."""
+    course_slug: str
+    course_title: str
+    title: str
+    kind: str
+    """`course`, `lesson` or `quiz`."""
+    group: str
+    """Title of the module it stands in; choices of one group follow each other."""
+    text: str = ""
+    max_points: Decimal | None = None
+    """Set when the item is graded: the LMS gets a line item."""
+
+
+class Contents(Protocol):
+    """What a plugin that has placeable content answers."""
+
+    def list_choices(self, tx: Tx, registration_id: int) -> list[Choice]:
+        """Everything that a teacher of this platform may place, in reading order."""
+
+    def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
+        """The item behind a reference, None if it is gone or not for this platform."""
+
+    def path_of(self, tx: Tx, ref: str, role: Role) -> str:
+        """The path (below the application root, beginning with `/`) of the page that a launch of this item ends on."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """What one part of Coursebridge offers to the rest."""
+
+    name: str
+    """Short and unique; tables are `<name>_*`, templates `<name>/`, URLs `/<name>/…`, endpoints `<name>.*`."""
+    summary: str
+    requires: Sequence[str] = ()
+    """Names of plugins that must be loaded too."""
+    models: Sequence[type[Any]] = ()
+    handlers: Sequence[Handler] = ()
+    blueprints: Sequence[Blueprint] = ()
+    nav: Sequence[NavItem] = ()
+    commands: Sequence[click.Command] = ()
+    contents: Contents | None = None
+    recurring: Sequence["Recurring"] = ()
+    export_personal_data: Callable[[Tx, int], dict[str, Any]] | None = None
+    """`(tx, user id)` → what is kept about a person, JSON-ready."""
+    erase_personal_data: Callable[[Tx, int], None] | None = None
+    """`(tx, user id)`: remove or anonymise it."""
+
+
+@dataclass(frozen=True)
+class Recurring:
+    """Work done again and again by the worker: short, idempotent, opens its own transactions."""
+
+    name: str
+    every_s: float
+    run: Callable[[Any], None] = field(repr=False)
+    """`run(runtime)`."""
+
+
+class PluginError(Exception):
+    """The configured plugins do not fit together; the text says which and why."""
+
+
+def load_plugins(names: Iterable[str]) -> list[Plugin]:
+    """Import the plugins in order, those of settings first, then installed ones. Raises: PluginError."""
+    plugins = [_import_plugin(f"{name}.plugin") for name in names]
+    plugins += [entry.load() for entry in entry_points(group="coursebridge.plugins")]
+    seen: dict[str, Plugin] = {}
+    for plugin in plugins:
+        if plugin.name in seen:
+            raise PluginError(f"Two plugins are called {plugin.name}: rename one, or remove it from the setting `plugins`.")
+        seen[plugin.name] = plugin
+    for plugin in plugins:
+        missing = [name for name in plugin.requires if name not in seen]
+        if missing:
+            raise PluginError(f"The plugin {plugin.name} needs {', '.join(missing)}: add to the setting `plugins`.")
+    return plugins
+
+
+def _import_plugin(module_name: str) -> Plugin:
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and module_name.startswith(error.name):
+            raise PluginError(f"The setting `plugins` names {module_name.removesuffix('.plugin')}, which is not installed.") from error
+        raise
+    plugin = getattr(module, "PLUGIN", None)
+    if not isinstance(plugin, Plugin):
+        raise PluginError(f"{module_name} has no PLUGIN object.")
+    return plugin

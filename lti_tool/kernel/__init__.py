@@ -1,0 +1,1 @@
+"""What every part stands on: clock, database, messages, jobs, errors. No Flask, no Celery, no plugin names."""

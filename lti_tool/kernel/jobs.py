@@ -1,0 +1,288 @@
+"""The job table: durable background work with leases.
+
+The table is the truth and the broker only carries hints (docs/adr/0002). A job is claimed by an atomic update that
+writes a lease; a thread renews it while the handler runs; a worker that dies lets it lapse and `sweep` hands the job to
+another. `JobRun.finish(tx)` closes the job in the same transaction as its effect, and fails when the lease has
+passed to somebody else, so that an effect is not committed twice.
+"""
+
+import logging
+import random
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ColumnElement, Index, String, Text, UniqueConstraint, and_, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Base, Tx, after_commit
+from lti_tool.kernel.errors import Conflict, ExternalError, NotFound
+from lti_tool.kernel.messages import Event, Handler, Job, Message, Router, new_message_id, restore, router_of
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.kernel.types import EnumValue, UtcDateTime
+
+log = logging.getLogger(__name__)
+
+HINT_AGAIN = timedelta(seconds=60)
+"""A due job is hinted to the broker again after this long, in case the hint was lost."""
+
+
+class JobState(StrEnum):
+    """queued → running → done; running → queued (retry, lost worker); running → dead; dead → queued (re-run by hand)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class JobRow(Base):
+    """One handler's work on one message."""
+
+    __tablename__ = "kernel_job"
+    __table_args__ = (
+        UniqueConstraint("message_id", "handler"),
+        Index("ix_kernel_job_state_due", "state", "due_at"),
+        Index("ix_kernel_job_queue_state", "queue", "state", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    handler: Mapped[str] = mapped_column(String(120))
+    message: Mapped[str] = mapped_column(String(120))
+    message_id: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    queue: Mapped[str] = mapped_column(String(40))
+    state: Mapped[JobState] = mapped_column(EnumValue(JobState), default=JobState.QUEUED)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    hinted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease: Mapped[str | None] = mapped_column(String(32))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Retry(Exception):
+    """Raised by a handler: do it again later. `after_s` in seconds; None: back off."""
+
+    def __init__(self, why: str, after_s: float | None = None) -> None:
+        """`why` is kept in the job row."""
+        super().__init__(why)
+        self.after_s = after_s
+
+
+class LeaseLost(Exception):
+    """Another worker has taken the job over; whatever this one was about to commit must not be committed."""
+
+
+class JobRun:
+    """What a handler gets: the runtime, the row's identity, and the way to finish together with the effect."""
+
+    def __init__(self, runtime: Runtime, job_id: int, lease: str, attempt: int) -> None:
+        """`attempt` counts from 1."""
+        self.runtime = runtime
+        self.job_id = job_id
+        self.attempt = attempt
+        self.finished = False
+        self._lease = lease
+
+    def finish(self, tx: Tx) -> None:
+        """Mark the job done in the transaction that holds its effect. Raises: LeaseLost."""
+        _close(tx, self.job_id, self._lease, state=JobState.DONE, error=None)
+        self.finished = True
+
+
+def enqueue(tx: Tx, job: Job, *, due_at: datetime | None = None) -> int:
+    """Put a job on the table in the caller's transaction; returns its id. `due_at` is UTC, default now."""
+    (handler,) = router_of(tx).handlers_of(type(job))
+    return _insert(tx, job, handler, new_message_id(), due_at or clock.now())
+
+
+def emit(tx: Tx, event: Event) -> None:
+    """State a fact in the caller's transaction: each of its handlers gets its own job row."""
+    message_id = new_message_id()
+    for handler in router_of(tx).handlers_of(type(event)):
+        _insert(tx, event, handler, message_id, clock.now())
+
+
+def run_job(runtime: Runtime, router: Router, job_id: int) -> bool:
+    """Claim and run one job. False when there was nothing to do: done, not due, or held by somebody else."""
+    claimed = _claim(runtime, job_id)
+    if claimed is None:
+        return False
+    row, lease = claimed
+    handler = router.by_name.get(row.handler)
+    if handler is None:
+        _give_up(runtime, row, lease, None, f"No plugin offers the handler {row.handler} any more.")
+        return True
+    run = JobRun(runtime, job_id, lease, row.attempts)
+    message = restore(handler.message, row.payload)
+    try:
+        with _renewing(runtime, job_id, lease):
+            handler.run(run, message)
+        if not run.finished:
+            with runtime.db.transaction() as tx:
+                run.finish(tx)
+    except LeaseLost:
+        log.warning("job_lease_lost", extra={"job": job_id, "handler": row.handler})
+    except Exception as error:
+        _after_failure(runtime, row, lease, handler, message, error)
+    return True
+
+
+def sweep(runtime: Runtime, router: Router, limit: int = 500) -> int:
+    """Hint due jobs whose hint may be lost and jobs whose worker went silent; returns how many."""
+    moment = clock.now()
+    with runtime.db.transaction() as tx:
+        unhinted = or_(JobRow.hinted_at.is_(None), JobRow.hinted_at < moment - HINT_AGAIN)
+        due = or_(and_(_claimable(moment), unhinted), and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < moment))
+        rows = tx.execute(select(JobRow.id, JobRow.queue).where(due).order_by(JobRow.id).limit(limit)).all()
+        if rows:
+            tx.execute(update(JobRow).where(JobRow.id.in_([row.id for row in rows])).values(hinted_at=moment))
+    for row in rows:
+        router.publish(row.id, row.queue)
+    return len(rows)
+
+
+def due_ids(tx: Tx, limit: int = 100) -> list[int]:
+    """Ids of the jobs that could be claimed now, oldest first."""
+    return list(tx.scalars(select(JobRow.id).where(_claimable(clock.now())).order_by(JobRow.id).limit(limit)))
+
+
+def list_jobs(tx: Tx, state: JobState | None = None, limit: int = 100) -> list[JobRow]:
+    """The newest jobs first, all or those in one state."""
+    query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
+    return list(tx.scalars(query if state is None else query.where(JobRow.state == state)))
+
+
+def retry(tx: Tx, job_id: int) -> None:
+    """Run a dead job again, with all its attempts. Raises: NotFound, Conflict when it is not dead."""
+    row = tx.get(JobRow, job_id)
+    if row is None:
+        raise NotFound("job_not_found", f"There is no job {job_id}. `coursebridge jobs list` shows them.")
+    if row.state is not JobState.DEAD:
+        raise Conflict("job_not_dead", f"Job {job_id} is {row.state}; only a dead job can be run again.")
+    row.state, row.attempts, row.due_at, row.finished_at = JobState.QUEUED, 0, clock.now(), None
+    _hint(tx, row)
+
+
+def count_ahead(tx: Tx, job_id: int) -> int | None:
+    """How many unfinished jobs of the same queue come before this one; None when it waits no longer."""
+    row = tx.get(JobRow, job_id)
+    if row is None or row.state is not JobState.QUEUED:
+        return None
+    same = and_(JobRow.queue == row.queue, JobRow.id < job_id, JobRow.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    return len(tx.scalars(select(JobRow.id).where(same)).all())
+
+
+def _insert(tx: Tx, message: Message, handler: Handler, message_id: str, due_at: datetime) -> int:
+    row = JobRow(
+        handler=handler.name,
+        message=message.name,
+        message_id=message_id,
+        payload=message.payload(),
+        queue=handler.queue,
+        due_at=due_at,
+        created_at=clock.now(),
+    )
+    tx.add(row)
+    if due_at <= clock.now():
+        _hint(tx, row)
+    tx.flush()
+    return row.id
+
+
+def _hint(tx: Tx, row: JobRow) -> None:
+    router = router_of(tx)
+    row.hinted_at = clock.now()
+    after_commit(tx, lambda: router.publish(row.id, row.queue))
+
+
+def _claimable(moment: datetime) -> ColumnElement[bool]:
+    waiting = and_(JobRow.state == JobState.QUEUED, JobRow.due_at <= moment)
+    return or_(waiting, and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < moment))
+
+
+def _claim(runtime: Runtime, job_id: int) -> tuple[JobRow, str] | None:
+    lease, moment = uuid.uuid4().hex, clock.now()
+    until = moment + timedelta(seconds=runtime.settings.jobs.lease_s)
+    with runtime.db.transaction() as tx:
+        claimed = tx.execute(
+            update(JobRow)
+            .where(JobRow.id == job_id, _claimable(moment))
+            .values(state=JobState.RUNNING, lease=lease, lease_until=until, attempts=JobRow.attempts + 1)
+            .execution_options(synchronize_session=False)
+        )
+        if claimed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+            return None
+        row = tx.get_one(JobRow, job_id)
+        tx.expunge(row)
+    return row, lease
+
+
+@contextmanager
+def _renewing(runtime: Runtime, job_id: int, lease: str) -> Iterator[None]:
+    """Renew the lease every third of its life while the body runs."""
+    stop, every = threading.Event(), runtime.settings.jobs.lease_s / 3
+
+    def renew() -> None:
+        while not stop.wait(every):
+            until = clock.now() + timedelta(seconds=runtime.settings.jobs.lease_s)
+            with runtime.db.transaction() as tx:
+                tx.execute(update(JobRow).where(JobRow.id == job_id, JobRow.lease == lease).values(lease_until=until))
+
+    thread = threading.Thread(target=renew, name=f"lease-{job_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _close(tx: Tx, job_id: int, lease: str, *, state: JobState, error: str | None, due_at: datetime | None = None) -> None:
+    values: dict[str, Any] = {"state": state, "lease": None, "lease_until": None, "error": error}
+    values |= {"finished_at": clock.now()} if due_at is None else {"due_at": due_at, "hinted_at": None}
+    mine = and_(JobRow.id == job_id, JobRow.lease == lease)
+    closed = tx.execute(update(JobRow).where(mine).values(values).execution_options(synchronize_session=False))
+    if closed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+        raise LeaseLost(job_id)
+
+
+def _after_failure(runtime: Runtime, row: JobRow, lease: str, handler: Handler, message: Message, error: Exception) -> None:
+    final = isinstance(error, ExternalError) and not error.retryable
+    text = f"{type(error).__name__}: {error}"
+    if final or row.attempts >= handler.max_attempts:
+        log.error("job_dead", extra={"job": row.id, "handler": row.handler}, exc_info=error)
+        _give_up(runtime, row, lease, (handler, message), text)
+        return
+    log.warning("job_retry", extra={"job": row.id, "handler": row.handler, "attempt": row.attempts}, exc_info=error)
+    due_at = clock.now() + timedelta(seconds=_delay_s(row.attempts, error))
+    try:
+        with runtime.db.transaction() as tx:
+            _close(tx, row.id, lease, state=JobState.QUEUED, error=text, due_at=due_at)
+    except LeaseLost:
+        log.warning("job_lease_lost", extra={"job": row.id, "handler": row.handler})
+
+
+def _delay_s(attempts: int, error: Exception) -> float:
+    """What was asked for, or 2, 4, 8 … 900 s with a jitter of a quarter."""
+    asked = error.after_s if isinstance(error, Retry) else error.retry_after_s if isinstance(error, ExternalError) else None
+    backoff: float = min(2.0**attempts, 900.0) * random.uniform(0.75, 1.25)
+    return backoff if asked is None else asked
+
+
+def _give_up(runtime: Runtime, row: JobRow, lease: str, handled: tuple[Handler, Message] | None, text: str) -> None:
+    try:
+        with runtime.db.transaction() as tx:
+            _close(tx, row.id, lease, state=JobState.DEAD, error=text)
+            if handled and handled[0].on_dead:
+                handled[0].on_dead(tx, handled[1], text)
+    except LeaseLost:
+        log.warning("job_lease_lost", extra={"job": row.id, "handler": row.handler})

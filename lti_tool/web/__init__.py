@@ -1,0 +1,1 @@
+"""Flask helpers that every view may use."""

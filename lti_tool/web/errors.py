@@ -1,0 +1,58 @@
+"""The one place that turns an error into a page or into problem+json (RFC 9457)."""
+
+import json
+import logging
+import secrets
+
+from flask import Flask, Response, request
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+
+from lti_tool.kernel.errors import AppError
+from lti_tool.web.render import page
+
+log = logging.getLogger(__name__)
+
+
+def install_error_handlers(app: Flask) -> None:
+    """Handle AppError, werkzeug's HTTP errors, and anything unforeseen."""
+    app.register_error_handler(AppError, _app_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unforeseen)
+
+
+def _app_error(error: AppError) -> Response:
+    return answer_error(error.status, error.code, error.message, error)
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400 and error.response is None:
+        return Response(status=status)
+    messages = {
+        404: _("There is no page at this address. Go back to your course and open the activity again."),
+        405: _("This address does not answer that kind of request."),
+        413: _("That is more than can be accepted. Send a smaller file."),
+    }
+    return answer_error(status, f"http_{status}", messages.get(status, error.description or error.name), error)
+
+
+def _unforeseen(error: Exception) -> Response:
+    return answer_error(500, "internal", _("Something went wrong on our side. Nothing you saved is lost. Try again in a minute."), error)
+
+
+def answer_error(status: int, code: str, message: str, error: Exception) -> Response:
+    """Log the error under a reference, and answer with it as a page or, below `/api/`, as problem+json."""
+    reference = secrets.token_hex(4).upper()
+    write = log.error if status >= 500 else log.info
+    facts = {"code": code, "status": status, "reference": reference, "path": request.path}
+    write("request_refused", extra=facts, exc_info=error if status >= 500 else None)
+    if request.path.startswith("/api/"):
+        body = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": message, "reference": reference}
+        return Response(json.dumps(body), status, content_type="application/problem+json")
+    return page("errors/error.html", status=status, title=_title(status), message=message, reference=reference)
+
+
+def _title(status: int) -> str:
+    titles = {401: _("Open this from your course"), 403: _("Not for your role"), 404: _("Not found"), 410: _("No longer valid")}
+    return titles.get(status, _("Something went wrong") if status >= 500 else _("This did not work"))

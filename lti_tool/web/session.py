@@ -1,0 +1,204 @@
+"""Sessions that live in a frame's path, not in a shared cookie (docs/adr/0003).
+
+After a launch every page of the frame is below `/s/<token>/`. The token is the session, so two activities open in
+one browser never mix, every form is safe from forgery (nobody else can know its address) and pages work where no cookie
+survives. Where the browser did keep our cookie, the session is bound to it too, and the address alone opens nothing.
+The server keeps only digests.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+from flask import g, request
+from sqlalchemy import JSON, String, delete
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Base, Tx
+from lti_tool.kernel.errors import Forbidden, Unauthenticated
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.types import EnumValue, UtcDateTime
+from lti_tool.web.runtime import current_runtime
+
+BROWSER_COOKIE = "__Host-coursebridge"
+PREFIX = "/s/"
+TOKEN_KEY = "coursebridge.session_token"
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class SessionRow(Base):
+    """One launch's session."""
+
+    __tablename__ = "web_session"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    browser_digest: Mapped[str | None] = mapped_column(String(64))
+    user_id: Mapped[int] = mapped_column(index=True)
+    registration_id: Mapped[int] = mapped_column(index=True)
+    context_id: Mapped[int | None]
+    link_id: Mapped[int | None]
+    course_slug: Mapped[str | None] = mapped_column(String(80))
+    role: Mapped[Role] = mapped_column(EnumValue(Role))
+    facts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """Who a launch signed in, and where: all that views and templates need, read in one query."""
+
+    user_id: int
+    registration_id: int
+    context_id: int | None
+    link_id: int | None
+    course_slug: str | None
+    """The one course that this session may open."""
+    role: Role
+    display_name: str
+    hub_name: str
+    course_title: str
+    platform_name: str
+    frame_origin: str
+    """Origin of the LMS, the only one that may frame the pages; empty: none."""
+    return_url: str
+    """Where the LMS wants the person back; empty if it did not say."""
+    locale: str
+    deep_linking: dict[str, Any] | None = None
+    """Set while a teacher picks content: the deep linking settings of the launch."""
+
+
+_FACTS = ("display_name", "hub_name", "course_title", "platform_name", "frame_origin", "return_url", "locale", "deep_linking")
+
+
+def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> str:
+    """Make a session and return its token. `browser_secret` is the value of our cookie if the browser sent it back."""
+    token, moment = secrets.token_urlsafe(32), clock.now()
+    life = timedelta(hours=current_runtime().settings.web.session_hours)
+    tx.add(
+        SessionRow(
+            digest=digest_of(token),
+            browser_digest=digest_of(browser_secret) if browser_secret else None,
+            user_id=signed_in.user_id,
+            registration_id=signed_in.registration_id,
+            context_id=signed_in.context_id,
+            link_id=signed_in.link_id,
+            course_slug=signed_in.course_slug,
+            role=signed_in.role,
+            facts={name: getattr(signed_in, name) for name in _FACTS},
+            created_at=moment,
+            expires_at=moment + life,
+        )
+    )
+    return token
+
+
+def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | None:
+    """The session behind a token, unless it is over or belongs to another browser."""
+    row = tx.get(SessionRow, digest_of(token))
+    if row is None or row.expires_at <= clock.now():
+        return None
+    if row.browser_digest and (not browser_secret or not secrets.compare_digest(row.browser_digest, digest_of(browser_secret))):
+        return None
+    return SignedIn(
+        user_id=row.user_id,
+        registration_id=row.registration_id,
+        context_id=row.context_id,
+        link_id=row.link_id,
+        course_slug=row.course_slug,
+        role=row.role,
+        **row.facts,
+    )
+
+
+def end_sessions_of(tx: Tx, user_id: int) -> None:
+    """Sign a person out everywhere."""
+    tx.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
+def forget_expired_sessions(tx: Tx) -> None:
+    """Delete sessions that are over."""
+    tx.execute(delete(SessionRow).where(SessionRow.expires_at < clock.now()))
+
+
+def digest_of(token: str) -> str:
+    """What is stored of a secret."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def session_path(token: str, path: str) -> str:
+    """The path of a page within a session. `path` begins with `/`."""
+    return f"{PREFIX}{token}{path}"
+
+
+def current_session() -> SignedIn:
+    """The session of this request. Raises: Unauthenticated."""
+    found = find_current_session()
+    if found is None:
+        raise Unauthenticated(
+            "session_over", "You are not signed in here, or the session is over. Open the activity again from your course."
+        )
+    return found
+
+
+def find_current_session() -> SignedIn | None:
+    """The session of this request, read once, or None."""
+    if "coursebridge_session" not in g:
+        token = request.environ.get(TOKEN_KEY)
+        g.coursebridge_session = _read(token) if token else None
+    return g.coursebridge_session  # type: ignore[no-any-return]  # flask.g is untyped
+
+
+def _read(token: str) -> SignedIn | None:
+    with current_runtime().db.reading() as tx:
+        return find_session(tx, token, request.cookies.get(BROWSER_COOKIE))
+
+
+def roles_required(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only these roles in. Raises (when called): Unauthenticated, Forbidden."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            if current_session().role not in roles:
+                raise Forbidden("role_refused", "This page is not for your role in this course.")
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def open_course(slug: str) -> SignedIn:
+    """The session, if it may open this course. Raises: Unauthenticated, Forbidden."""
+    session = current_session()
+    if session.course_slug != slug:
+        raise Forbidden("course_refused", "This session is for another course. Open the activity again from your LMS.")
+    return session
+
+
+class SessionPrefix:
+    """WSGI middleware: moves `/s/<token>` from the path to SCRIPT_NAME, so that every generated link stays in the session."""
+
+    def __init__(self, app: WSGIApplication) -> None:
+        """`app` is what comes next."""
+        self._app = app
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request."""
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(PREFIX):
+            token, slash, rest = path.removeprefix(PREFIX).partition("/")
+            environ[TOKEN_KEY] = token
+            environ["coursebridge.root"] = environ.get("SCRIPT_NAME", "")
+            environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}{PREFIX}{token}"
+            environ["PATH_INFO"] = slash + rest
+        return self._app(environ, start_response)
