@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request, url_for
+from flask_babel import get_locale
 from jinja2 import StrictUndefined
 
 from lti_tool.web.runtime import current_plugins
@@ -41,7 +42,14 @@ def asset(name: str) -> str:
 
 def _shared() -> dict[str, Any]:
     session = find_current_session()
-    return {"session": session, "nav": _nav(session), "asset": asset}
+    framed = session is not None and session.deep_linking is None
+    return {
+        "session": session,
+        "nav": _nav(session),
+        "asset": asset,
+        "lang": str(get_locale() or "en"),
+        "open_url": url_for("lti.open_window") if framed else None,
+    }
 
 
 def _nav(session: Any) -> list[dict[str, Any]]:

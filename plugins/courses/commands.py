@@ -1,0 +1,36 @@
+"""`coursebridge course …`."""
+
+from pathlib import Path
+
+import click
+
+from lti_tool.kernel.runtime import Runtime
+from plugins.courses.importer import import_course
+from plugins.courses.service import list_courses
+
+
+@click.group("course")
+def course() -> None:
+    """Import and list courses."""
+
+
+@course.command("import")
+@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--platform", "registration_id", type=int, help="Number of the one platform whose teachers may place it.")
+@click.pass_obj
+def import_command(runtime: Runtime, path: Path, registration_id: int | None) -> None:
+    """Import the course folder PATH, or import it again: learners' work and marks stay."""
+    done = import_course(runtime, path, registration_id=registration_id)
+    click.echo(f"Imported “{done.title}” ({done.slug}): {done.lessons} lessons, {done.quizzes} quizzes.")
+    for name, points in done.max_points.items():
+        click.echo(f"  {name}: {points} points")
+
+
+@course.command("list")
+@click.pass_obj
+def list_command(runtime: Runtime) -> None:
+    """List the courses."""
+    with runtime.db.reading() as tx:
+        for row in list_courses(tx):
+            where = "every platform" if row.registration_id is None else f"platform {row.registration_id}"
+            click.echo(f"{row.slug}\t{row.title}\t{where}\timported {row.imported_at:%Y-%m-%d %H:%M} UTC")
