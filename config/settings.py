@@ -31,7 +31,9 @@ class Section(BaseModel):
 class DatabaseSettings(Section):
     """Where rows live."""
 
-    url: str = Field("", description="SQLAlchemy URL. Empty: SQLite in the data directory. PostgreSQL: `postgresql+psycopg://…`.")
+    url: str = Field(
+        "", description="SQLAlchemy URL. Empty: SQLite in the data directory. PostgreSQL: `postgresql+psycopg://…`."
+    )
     pool_size: int = Field(10, ge=1, description="Connections kept open per process (PostgreSQL).")
     busy_timeout_s: float = Field(30.0, gt=0, description="How long a SQLite writer waits for another, in seconds.")
 
@@ -55,15 +57,21 @@ class JobSettings(Section):
         "", description="Celery broker: `redis://…` or `amqp://…`. Empty: folders in the data directory (one machine)."
     )
     concurrency: int = Field(2, ge=1, description="Worker processes started by `coursebridge up`.")
-    lease_s: int = Field(60, ge=2, description="A running job whose worker is silent this long is given to another, in seconds.")
+    lease_s: int = Field(
+        60, ge=2, description="A running job whose worker is silent this long is given to another, in seconds."
+    )
     sweep_s: float = Field(2.0, gt=0, description="Seconds between two sweeps for due jobs and lost workers.")
 
 
 class HubSettings(Section):
     """JupyterHub."""
 
-    url: str = Field("http://127.0.0.1:8402", description="Address of JupyterHub as a browser reaches it, without `/hub`.")
-    api_url: str = Field("", description="Address of the Hub's REST API as the tool reaches it. Empty: `{url}/hub/api`.")
+    url: str = Field(
+        "http://127.0.0.1:8402", description="Address of JupyterHub as a browser reaches it, without `/hub`."
+    )
+    api_url: str = Field(
+        "", description="Address of the Hub's REST API as the tool reaches it. Empty: `{url}/hub/api`."
+    )
     service_token: SecretStr = Field(
         SecretStr(""), description="Secret shared by Hub and tool. Empty: made on first start in the data directory."
     )
@@ -78,7 +86,8 @@ class LtiSettings(Section):
     leeway_s: int = Field(60, ge=0, le=120, description="Clock difference with the LMS that is forgiven, in seconds.")
     token_age_s: int = Field(600, ge=60, description="Oldest `iat` of a launch that is accepted, in seconds.")
     allow_private_hosts: bool = Field(
-        False, description="Let the tool call platforms on loopback and private addresses, and over http. For development."
+        False,
+        description="Let the tool call platforms on loopback and private addresses, and over http. For development.",
     )
     approve_registrations: bool = Field(
         True, description="A platform registered by an invite link waits for `coursebridge platform approve`."
@@ -92,7 +101,8 @@ class GradingSettings(Section):
     """Marking and the limits that a submission runs under."""
 
     gradebook_url: str = Field(
-        "", description="SQLAlchemy URL of a course's gradebook, `{course}` stands for its slug. Empty: SQLite in the course folder."
+        "",
+        description="URL of a course's gradebook, `{course}` stands for its slug. Empty: SQLite in the course folder.",
     )
     max_submission_bytes: int = Field(20_000_000, ge=100_000, description="Largest submission, in bytes.")
     wall_s: int = Field(120, ge=5, description="Longest time one submission may take, in seconds.")
@@ -107,11 +117,19 @@ class Settings(BaseSettings):
     """Everything that an operator can set."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", validate_default=True, nested_model_default_partial_update=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        validate_default=True,
+        nested_model_default_partial_update=True,
     )
 
-    base_url: HttpUrl = Field(HttpUrl("http://localhost:8400"), description="Address of the tool as browsers and the LMS reach it.")
-    data_dir: Path = Field(Path("var"), description="Folder for the embedded database, course folders, keys and queues.")
+    base_url: HttpUrl = Field(
+        HttpUrl("http://localhost:8400"), description="Address of the tool as browsers and the LMS reach it."
+    )
+    data_dir: Path = Field(
+        Path("var"), description="Folder for the embedded database, course folders, keys and queues."
+    )
     secret_key: SecretStr = Field(
         SecretStr(""), description="Key that signs and encrypts. Empty: made on first start in the data directory."
     )

@@ -1,7 +1,7 @@
 """The public contract of a plugin: one frozen `Plugin` object says everything it offers.
 
-`grading` and `lti_tool.lti` offer the same object. A package named in `settings.plugins` has it as `<package>.plugin.PLUGIN`;
-packages installed from elsewhere come by the entry point group `coursebridge.plugins`.
+`grading` and `lti_tool.lti` offer the same object. A package named in `settings.plugins` has it as
+`<package>.plugin.PLUGIN`; packages installed from elsewhere come by the entry point group `coursebridge.plugins`.
 """
 
 import importlib
@@ -102,7 +102,9 @@ def load_plugins(names: Iterable[str]) -> list[Plugin]:
     seen: dict[str, Plugin] = {}
     for plugin in plugins:
         if plugin.name in seen:
-            raise PluginError(f"Two plugins are called {plugin.name}: rename one, or remove it from the setting `plugins`.")
+            raise PluginError(
+                f"Two plugins are called {plugin.name}: rename one, or remove it from the setting `plugins`."
+            )
         seen[plugin.name] = plugin
     for plugin in plugins:
         missing = [name for name in plugin.requires if name not in seen]
@@ -116,7 +118,9 @@ def _import_plugin(module_name: str) -> Plugin:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name and module_name.startswith(error.name):
-            raise PluginError(f"The setting `plugins` names {module_name.removesuffix('.plugin')}, which is not installed.") from error
+            raise PluginError(
+                f"The setting `plugins` names {module_name.removesuffix('.plugin')}, which is not installed."
+            ) from error
         raise
     plugin = getattr(module, "PLUGIN", None)
     if not isinstance(plugin, Plugin):

@@ -1,16 +1,16 @@
 """Builds the web application."""
 
-from collections.abc import Iterable
-
 from flask import Flask, Response, request
 from flask_babel import Babel
 from sqlalchemy import text
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.settings import Settings, load_settings
-from lti_tool.contract import Plugin, load_plugins
-from lti_tool.kernel.messages import Handler, Router
-from lti_tool.kernel.runtime import Runtime, make_runtime
+from lti_tool.app.process import make_process
+from lti_tool.app.worker import make_celery, publish_with
+from lti_tool.contract import Plugin
+from lti_tool.kernel.logging import configure_logging
+from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.errors import install_error_handlers
 from lti_tool.web.render import install_rendering
 from lti_tool.web.runtime import PLUGINS_KEY, RUNTIME_KEY, current_runtime
@@ -20,24 +20,12 @@ from lti_tool.web.session import SessionPrefix, find_current_session
 LOCALES = ["en"]
 
 
-def make_router(plugins: Iterable[Plugin]) -> Router:
-    """The router over the handlers of all plugins."""
-    handlers: list[Handler] = [handler for plugin in plugins for handler in plugin.handlers]
-    return Router(handlers)
-
-
-def make_process(settings: Settings) -> tuple[Runtime, list[Plugin]]:
-    """Runtime and plugins of a process (web, worker or command), wired to each other."""
-    plugins = load_plugins(settings.plugins)
-    runtime = make_runtime(settings)
-    runtime.db.router = make_router(plugins)
-    return runtime, plugins
-
-
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application."""
     settings = settings or load_settings()
+    configure_logging(settings.log_level)
     runtime, plugins = make_process(settings)
+    publish_with(make_celery(settings), runtime.db.router)
     return build_app(runtime, plugins)
 
 

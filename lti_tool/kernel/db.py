@@ -43,7 +43,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
-        """A transaction for writing: commits at the end, rolls back on any exception, then runs the after-commit calls."""
+        """A transaction for writing: commits, or rolls back on any exception; then the after-commit calls run."""
         with self._session(writes=True) as tx:
             tx.info[ROUTER] = self.router
             tx.info[AFTER_COMMIT] = []
@@ -70,7 +70,7 @@ class Database:
 
 
 def after_commit(tx: Tx, call: Callable[[], None]) -> None:
-    """Call once the transaction has committed; not at all if it rolls back. What is lost by a crash here must be harmless."""
+    """Call once the transaction has committed, not if it rolls back. Losing the call to a crash must be harmless."""
     tx.info[AFTER_COMMIT].append(call)
 
 

@@ -36,7 +36,11 @@ class OutboundHttp:
             network_backend=_GuardedBackend(allow_private),
         )
         self._client = httpx.Client(
-            transport=transport, follow_redirects=False, timeout=timeout_s, trust_env=False, headers={"User-Agent": USER_AGENT}
+            transport=transport,
+            follow_redirects=False,
+            timeout=timeout_s,
+            trust_env=False,
+            headers={"User-Agent": USER_AGENT},
         )
 
     def request(
@@ -83,7 +87,9 @@ class OutboundHttp:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > max_bytes or time.monotonic() > deadline:
-                raise ExternalError("answer_too_large", f"{response.url.host} answered too much or too slowly.", retryable=True)
+                raise ExternalError(
+                    "answer_too_large", f"{response.url.host} answered too much or too slowly.", retryable=True
+                )
         return bytes(body)
 
 

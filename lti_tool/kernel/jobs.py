@@ -33,7 +33,7 @@ HINT_AGAIN = timedelta(seconds=60)
 
 
 class JobState(StrEnum):
-    """queued → running → done; running → queued (retry, lost worker); running → dead; dead → queued (re-run by hand)."""
+    """queued → running → done; running → queued (retry, lost worker); running → dead; dead → queued (by hand)."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -141,7 +141,9 @@ def sweep(runtime: Runtime, router: Router, limit: int = 500) -> int:
     moment = clock.now()
     with runtime.db.transaction() as tx:
         unhinted = or_(JobRow.hinted_at.is_(None), JobRow.hinted_at < moment - HINT_AGAIN)
-        due = or_(and_(_claimable(moment), unhinted), and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < moment))
+        due = or_(
+            and_(_claimable(moment), unhinted), and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < moment)
+        )
         rows = tx.execute(select(JobRow.id, JobRow.queue).where(due).order_by(JobRow.id).limit(limit)).all()
         if rows:
             tx.execute(update(JobRow).where(JobRow.id.in_([row.id for row in rows])).values(hinted_at=moment))
@@ -246,7 +248,9 @@ def _renewing(runtime: Runtime, job_id: int, lease: str) -> Iterator[None]:
         thread.join()
 
 
-def _close(tx: Tx, job_id: int, lease: str, *, state: JobState, error: str | None, due_at: datetime | None = None) -> None:
+def _close(
+    tx: Tx, job_id: int, lease: str, *, state: JobState, error: str | None, due_at: datetime | None = None
+) -> None:
     values: dict[str, Any] = {"state": state, "lease": None, "lease_until": None, "error": error}
     values |= {"finished_at": clock.now()} if due_at is None else {"due_at": due_at, "hinted_at": None}
     mine = and_(JobRow.id == job_id, JobRow.lease == lease)
@@ -255,7 +259,9 @@ def _close(tx: Tx, job_id: int, lease: str, *, state: JobState, error: str | Non
         raise LeaseLost(job_id)
 
 
-def _after_failure(runtime: Runtime, row: JobRow, lease: str, handler: Handler, message: Message, error: Exception) -> None:
+def _after_failure(
+    runtime: Runtime, row: JobRow, lease: str, handler: Handler, message: Message, error: Exception
+) -> None:
     final = isinstance(error, ExternalError) and not error.retryable
     text = f"{type(error).__name__}: {error}"
     if final or row.attempts >= handler.max_attempts:
@@ -273,7 +279,9 @@ def _after_failure(runtime: Runtime, row: JobRow, lease: str, handler: Handler, 
 
 def _delay_s(attempts: int, error: Exception) -> float:
     """What was asked for, or 2, 4, 8 … 900 s with a jitter of a quarter."""
-    asked = error.after_s if isinstance(error, Retry) else error.retry_after_s if isinstance(error, ExternalError) else None
+    asked = (
+        error.after_s if isinstance(error, Retry) else error.retry_after_s if isinstance(error, ExternalError) else None
+    )
     backoff: float = min(2.0**attempts, 900.0) * random.uniform(0.75, 1.25)
     return backoff if asked is None else asked
 

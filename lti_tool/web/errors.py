@@ -38,7 +38,9 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    return answer_error(500, "internal", _("Something went wrong on our side. Nothing you saved is lost. Try again in a minute."), error)
+    return answer_error(
+        500, "internal", _("Something went wrong on our side. Nothing you saved is lost. Try again in a minute."), error
+    )
 
 
 def answer_error(status: int, code: str, message: str, error: Exception) -> Response:
@@ -48,11 +50,24 @@ def answer_error(status: int, code: str, message: str, error: Exception) -> Resp
     facts = {"code": code, "status": status, "reference": reference, "path": request.path}
     write("request_refused", extra=facts, exc_info=error if status >= 500 else None)
     if request.path.startswith("/api/"):
-        body = {"type": "about:blank", "title": code, "status": status, "code": code, "detail": message, "reference": reference}
+        body = {
+            "type": "about:blank",
+            "title": code,
+            "status": status,
+            "code": code,
+            "detail": message,
+            "reference": reference,
+        }
         return Response(json.dumps(body), status, content_type="application/problem+json")
     return page("errors/error.html", status=status, title=_title(status), message=message, reference=reference)
 
 
 def _title(status: int) -> str:
-    titles = {401: _("Open this from your course"), 403: _("Not for your role"), 404: _("Not found"), 410: _("No longer valid")}
-    return titles.get(status, _("Something went wrong") if status >= 500 else _("This did not work"))
+    titles: dict[int, str] = {
+        401: _("Open this from your course"),
+        403: _("Not for your role"),
+        404: _("Not found"),
+        410: _("No longer valid"),
+    }
+    fallback: str = _("Something went wrong") if status >= 500 else _("This did not work")
+    return titles.get(status, fallback)

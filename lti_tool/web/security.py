@@ -7,8 +7,8 @@ from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import TOKEN_KEY, find_current_session
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "frame-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors {ancestors}"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors {ancestors}"
 )
 
 
@@ -20,14 +20,23 @@ def install_security(app: Flask) -> None:
 
 def _refuse_foreign_posts() -> None:
     """A form of a session is only ever posted by our own page (its address is secret; this is the second lock)."""
-    if request.method == "POST" and TOKEN_KEY in request.environ and request.headers.get("Sec-Fetch-Site") == "cross-site":
-        raise Forbidden("foreign_post", "This form was not sent from our page. Open the activity again from your course.")
+    if (
+        request.method == "POST"
+        and TOKEN_KEY in request.environ
+        and request.headers.get("Sec-Fetch-Site") == "cross-site"
+    ):
+        raise Forbidden(
+            "foreign_post", "This form was not sent from our page. Open the activity again from your course."
+        )
 
 
 def _add_headers(response: Response) -> Response:
     session = find_current_session()
     origin = session.frame_origin if session else ""
-    policy = POLICY.format(ancestors=f"'self' {origin}".strip(), forms="'self' " + " ".join(filter(None, [origin, current_runtime().settings.hub.url])))
+    policy = POLICY.format(
+        ancestors=f"'self' {origin}".strip(),
+        forms="'self' " + " ".join(filter(None, [origin, current_runtime().settings.hub.url])),
+    )
     response.headers.setdefault("Content-Security-Policy", policy.strip())
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")

@@ -76,7 +76,16 @@ class SignedIn:
     """Set while a teacher picks content: the deep linking settings of the launch."""
 
 
-_FACTS = ("display_name", "hub_name", "course_title", "platform_name", "frame_origin", "return_url", "locale", "deep_linking")
+_FACTS = (
+    "display_name",
+    "hub_name",
+    "course_title",
+    "platform_name",
+    "frame_origin",
+    "return_url",
+    "locale",
+    "deep_linking",
+)
 
 
 def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> str:
@@ -106,7 +115,9 @@ def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | N
     row = tx.get(SessionRow, digest_of(token))
     if row is None or row.expires_at <= clock.now():
         return None
-    if row.browser_digest and (not browser_secret or not secrets.compare_digest(row.browser_digest, digest_of(browser_secret))):
+    if row.browser_digest and (
+        not browser_secret or not secrets.compare_digest(row.browser_digest, digest_of(browser_secret))
+    ):
         return None
     return SignedIn(
         user_id=row.user_id,
@@ -144,7 +155,8 @@ def current_session() -> SignedIn:
     found = find_current_session()
     if found is None:
         raise Unauthenticated(
-            "session_over", "You are not signed in here, or the session is over. Open the activity again from your course."
+            "session_over",
+            "You are not signed in here, or the session is over. Open the activity again from your course.",
         )
     return found
 
@@ -186,7 +198,7 @@ def open_course(slug: str) -> SignedIn:
 
 
 class SessionPrefix:
-    """WSGI middleware: moves `/s/<token>` from the path to SCRIPT_NAME, so that every generated link stays in the session."""
+    """WSGI middleware: moves `/s/<token>` from the path to SCRIPT_NAME: every generated link stays in the session."""
 
     def __init__(self, app: WSGIApplication) -> None:
         """`app` is what comes next."""

@@ -11,7 +11,7 @@ from plugins.courses.models import Course, Item, ItemKind, Module
 
 
 class CourseContents:
-    """Answers `lti_tool.contract.Contents` for courses: references are `courses/<course>` and `courses/<course>/<item>`."""
+    """Answers `lti_tool.contract.Contents`: references are `courses/<course>` and `courses/<course>/<item>`."""
 
     def list_choices(self, tx: Tx, registration_id: int) -> list[Choice]:
         """Whole courses, lessons and quizzes of every course that this platform may use, in reading order."""
@@ -28,11 +28,16 @@ class CourseContents:
         """The quiz page, the lesson, or the course page."""
         found = split_ref(ref)
         if found is None:
-            raise NotFound("item_not_found", "This activity points to something that is no longer here. Ask your teacher to place it again.")
+            raise NotFound(
+                "item_not_found",
+                "This activity points to something that is no longer here. Ask your teacher to place it again.",
+            )
         slug, item_slug = found
         if not item_slug:
             return f"/courses/{slug}/"
-        query = select(Item).join(Course, Course.id == Item.course_id).where(Course.slug == slug, Item.slug == item_slug)
+        query = (
+            select(Item).join(Course, Course.id == Item.course_id).where(Course.slug == slug, Item.slug == item_slug)
+        )
         item = tx.scalar(query)
         if item is not None and item.assignment:
             return grading.assignment_path(slug, item.assignment)

@@ -137,7 +137,9 @@ def _parse(toml: Path) -> CourseFile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise CourseFolderError([f"course.toml: is not valid TOML: {error}"]) from error
     except ValidationError as error:
-        raise CourseFolderError([f"course.toml: {_where(problem)}: {problem['msg']}" for problem in error.errors()]) from error
+        raise CourseFolderError(
+            [f"course.toml: {_where(problem)}: {problem['msg']}" for problem in error.errors()]
+        ) from error
 
 
 def _where(problem: Any) -> str:
@@ -159,9 +161,13 @@ def _from_nbgrader(path: Path) -> CourseFile:
     items = [{"type": "quiz", "slug": _slug(name), "title": _title(name), "assignment": name} for name in names]
     module = {"title": "Quizzes", "item": items}
     try:
-        return CourseFile.model_validate({"slug": _slug(path.resolve().name), "title": title.capitalize(), "module": [module]})
+        return CourseFile.model_validate(
+            {"slug": _slug(path.resolve().name), "title": title.capitalize(), "module": [module]}
+        )
     except ValidationError as error:
-        raise CourseFolderError([f"{path}: {problem['msg']} ({problem['input']})" for problem in error.errors()]) from error
+        raise CourseFolderError(
+            [f"{path}: {problem['msg']} ({problem['input']})" for problem in error.errors()]
+        ) from error
 
 
 def _slug(name: str) -> str:

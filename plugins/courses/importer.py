@@ -113,7 +113,9 @@ def _release_all(folder: CourseFolder, root: Path, gradebook_url: str) -> dict[s
 
 def _write_rows(tx: Tx, folder: CourseFolder, registration_id: int | None) -> None:
     said = folder.course
-    loaded = select(Course).where(Course.slug == said.slug).options(selectinload(Course.modules), selectinload(Course.items))
+    loaded = (
+        select(Course).where(Course.slug == said.slug).options(selectinload(Course.modules), selectinload(Course.items))
+    )
     course = tx.scalar(loaded) or Course(slug=said.slug, modules=[], items=[])
     course.title, course.summary, course.language = said.title, said.summary, said.language
     course.authors, course.licence = list(said.authors), said.licence

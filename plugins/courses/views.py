@@ -44,7 +44,9 @@ def show_item(slug: str, item_slug: str) -> AnyResponse:
         outline = get_outline(tx, slug)
     item = next((item for item in outline.items if item.slug == item_slug), None)
     if item is None:
-        raise NotFound("item_not_found", _("This lesson is no longer in the course. Open the course page to see what is."))
+        raise NotFound(
+            "item_not_found", _("This lesson is no longer in the course. Open the course page to see what is.")
+        )
     if item.kind is ItemKind.QUIZ:
         return redirect(_url(slug, item), 303)
     return _lesson_page(slug, outline, item)
@@ -89,10 +91,7 @@ def _without_first_heading(text: str) -> str:
 
 def _quiz_notes(tx: Tx, session: SignedIn, slug: str) -> dict[str, tuple[str, str]]:
     """(state, note) of each quiz by assignment name."""
-    if session.role.is_learner:
-        results = grading.list_results(tx, session.user_id, slug)
-    else:
-        results = {}
+    results = grading.list_results(tx, session.user_id, slug) if session.role.is_learner else {}
     notes = {}
     for (_course, name), maximum in grading.list_max_points(tx, {slug}).items():
         if name in results:

@@ -1,0 +1,37 @@
+# Two commands set everything up on a fresh Debian or Ubuntu machine: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHON
+.PHONY: help demo test test-sqlite test-postgresql lint types bench lock migration new-plugin clean
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: ## Install what is missing, then run tool, workers, JupyterHub and a demo LMS
+	@config/install.sh demo
+	@exec $(BIN)/coursebridge demo $(ARGS)
+
+test: ## Install what is missing, then run every check
+	@config/install.sh test
+	@$(BIN)/python -m tests $(ARGS)
+
+lint: ## Format and check style, types and floors
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: ## Run the benchmarks; rows go to benchmarks/latest.json
+	@config/install.sh test
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: ## Resolve the versions of requirements.lock anew
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --no-header --upgrade --output-file requirements.lock pyproject.toml
+
+migration: ## Write a migration from the models: make migration name=add_x
+	$(BIN)/python -m lti_tool.app migration "$(name)"
+
+clean: ## Remove what was installed and what ran
+	rm -rf .venv var build dist config/hub/node_modules jupyter_ext/labextension/node_modules jupyter_ext/labextension/lib jupyter_ext/labextension/dist

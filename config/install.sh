@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Installs what `make demo` or `make test` needs and is not there yet: Debian packages, a virtual environment, the Hub's
+# proxy, the JupyterLab extension. Says what it does; a second run only checks. Usage: config/install.sh demo|test
+set -euo pipefail
+cd "$(dirname "$0")/.."
+purpose=${1:?demo or test}
+python=${PYTHON:-python3}
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
+stop() { printf '%s\n' "$*" >&2; exit 1; }
+
+# changed NAME FILE...: is this step to be done? (its inputs changed since it was last finished)
+changed() {
+    local name=$1; shift
+    sum=$(cat "$@" 2>/dev/null | sha256sum | cut -c1-16)
+    [ "$(cat ".venv/.step-$name" 2>/dev/null)" != "$sum" ]
+}
+finished() { printf '%s' "$sum" > ".venv/.step-$1"; }
+
+command -v "$python" >/dev/null || stop "Python 3.11 or newer is needed: apt-get install python3 python3-venv"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    stop "Python 3.11 or newer is needed, $python is $("$python" -V 2>&1 | cut -d' ' -f2). Name a newer one: make $purpose PYTHON=python3.12"
+
+# ---- Debian packages -------------------------------------------------------------------------------------------------
+missing=()
+need() { command -v "$1" >/dev/null || missing+=("$2"); }
+need bwrap bubblewrap
+need node nodejs
+need npm npm
+"$python" -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+if [ "$purpose" = test ]; then
+    need chromium chromium
+    need redis-server redis-server
+    need pdftoppm poppler-utils
+    need git git
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
+fi
+if [ ${#missing[@]} -gt 0 ]; then
+    [ "$(id -u)" = 0 ] || stop "These packages are missing, run this first: sudo apt-get install -y ${missing[*]}"
+    say "Debian packages: ${missing[*]}"
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+        stop "apt-get could not install: ${missing[*]}"
+fi
+
+# ---- Python packages, at the versions of the lock file ---------------------------------------------------------------
+extras=hub,demo
+[ "$purpose" = test ] && extras=hub,demo,test
+[ -x .venv/bin/python ] || { say "Virtual environment in .venv"; "$python" -m venv .venv; }
+if changed "python-$extras" pyproject.toml requirements.lock; then
+    say "Python packages (about 200, one to three minutes the first time)"
+    .venv/bin/pip install --quiet --disable-pip-version-check --progress-bar on -c requirements.lock -e ".[$extras]"
+    finished "python-$extras"
+fi
+
+# ---- JupyterHub's proxy and the JupyterLab extension -----------------------------------------------------------------
+if changed proxy config/hub/package-lock.json; then
+    say "JupyterHub's proxy"
+    npm ci --prefix config/hub --no-fund --no-audit --loglevel=error
+    finished proxy
+fi
+if changed labextension jupyter_ext/labextension/package-lock.json jupyter_ext/labextension/src/* jupyter_ext/labextension/style/*; then
+    say "JupyterLab extension (about a minute)"
+    npm ci --prefix jupyter_ext/labextension --no-fund --no-audit --loglevel=error
+    .venv/bin/python -m jupyter_ext.labextension_build
+    finished labextension
+fi

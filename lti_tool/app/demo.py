@@ -1,0 +1,133 @@
+"""`coursebridge demo`: tool, workers, JupyterHub and a demo LMS on loopback, with a course to try.
+
+The tool answers on `localhost`, LMS and Hub on `127.0.0.1`: to a browser the LMS is another site, as in real life, and
+the tool's cookies never reach a notebook server. Everything lives in `<data dir>/demo-<profile>`.
+"""
+
+import json
+import os
+import shutil
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings, load_settings
+from lti_tool.app import up
+from lti_tool.app.migrate import migrate
+from lti_tool.app.process import make_process
+from lti_tool.app.supervise import Process, StartError, Supervisor, python
+from lti_tool.contract import Plugin
+from lti_tool.kernel.logging import configure_logging
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti import public as lti
+
+COURSE = Path(__file__).parents[2] / "config" / "demo" / "course"
+PLACED = ("quiz-1", "quiz-2", "quiz-3")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the demo listens; each can be moved by an environment variable `COURSEBRIDGE_DEMO_<NAME>_PORT`."""
+
+    tool: int = 8400
+    lms: int = 8401
+    hub: int = 8402
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Ports":
+        """Read the environment. Raises: StartError."""
+        try:
+            return cls(
+                **{
+                    name: int(environ.get(f"COURSEBRIDGE_DEMO_{name.upper()}_PORT", default))
+                    for name, default in (("tool", cls.tool), ("lms", cls.lms), ("hub", cls.hub))
+                }
+            )
+        except ValueError as error:
+            raise StartError(f"COURSEBRIDGE_DEMO_*_PORT is not a port number: {error}") from error
+
+
+def run(profile: str, *, once: bool = False) -> None:
+    """Start everything, print the links and run until Ctrl-C. Raises: StartError."""
+    _check_packages()
+    ports = Ports.from_env(os.environ)
+    environment = make_environment(profile, ports)
+    os.environ.update(environment)
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    runtime, plugins = make_process(settings)
+    migrate(runtime.db)
+    _import_course(runtime, plugins)
+    supervisor = Supervisor(list_processes(settings, profile, ports))
+    supervisor.start()
+    try:
+        register(runtime, f"http://127.0.0.1:{ports.lms}")
+    except BaseException:
+        supervisor.stop()
+        raise
+    runtime.db.close()
+    print(_links(ports), flush=True)
+    if once:
+        supervisor.stop()
+        return
+    supervisor.run()
+
+
+def make_environment(profile: str, ports: Ports) -> dict[str, str]:
+    """The settings of the demo; what the caller has set already stands."""
+    data_dir = Path(os.environ.get("COURSEBRIDGE_DATA_DIR", "var")) / f"demo-{profile}"
+    chosen = {
+        "COURSEBRIDGE_DATA_DIR": str(data_dir.absolute()),
+        "COURSEBRIDGE_BASE_URL": f"http://localhost:{ports.tool}",
+        "COURSEBRIDGE_WEB__PORT": str(ports.tool),
+        "COURSEBRIDGE_HUB__URL": f"http://127.0.0.1:{ports.hub}",
+        "COURSEBRIDGE_LTI__ALLOW_PRIVATE_HOSTS": "true",
+        "COURSEBRIDGE_LTI__APPROVE_REGISTRATIONS": "false",
+        "COURSEBRIDGE_LOG_LEVEL": "WARNING",
+    }
+    return {name: value if name.endswith("DATA_DIR") else os.environ.get(name, value) for name, value in chosen.items()}
+
+
+def list_processes(settings: Settings, profile: str, ports: Ports) -> list[Process]:
+    """The tool's processes, the Hub with its proxy, and the LMS."""
+    campus = python("-m", "lti_tool.demo", "--profile", profile, "--port", str(ports.lms))
+    campus += ["--database", str(settings.data_dir / "campus.sqlite3"), "--test-api"]
+    lms = Process("demo LMS", campus, ready_url=f"http://127.0.0.1:{ports.lms}/", ports=[("127.0.0.1", ports.lms)])
+    hub = Process(
+        "JupyterHub",
+        python("-m", "jupyter_ext.hub"),
+        env={"COURSEBRIDGE_URL": settings.root_url},
+        ready_url=f"{settings.hub.url}/hub/health",
+        ports=[("127.0.0.1", ports.hub + offset) for offset in range(3)],
+    )
+    return [lms, *up.list_processes(settings), hub]
+
+
+def register(runtime: Runtime, campus_url: str) -> None:
+    """Register the tool with the demo LMS by a one-time link, unless it is, and place the demo course's quizzes."""
+    if _get(f"{campus_url}/_test/tools"):
+        return
+    with runtime.db.transaction() as tx:
+        invite_url = lti.create_invite_url(tx, runtime, "Demo LMS")
+    _post(f"{campus_url}/_test/register", {"registration_url": invite_url})
+    for name in PLACED:
+        with runtime.db.reading() as tx:
+            _post(f"{campus_url}/_test/activities", _activity(tx, name))
+
+
+def _check_packages() -> None:
+    for program, package in (("bwrap", "bubblewrap"), ("node", "nodejs")):
+        if shutil.which(program) is None:
+            raise StartError(f"{program} is missing: run `apt-get install {package}` as root, then start the demo again.")
+
+
+def _links(ports: Ports) -> str:
+    lms = f"http://127.0.0.1:{ports.lms}"
+    return (
+        f"\nThe demo is running.\n\n  Teacher  {lms}/login/tess\n  Learner  {lms}/login/ada\n\n"
+        "Open each in a window of its own (a private one for the second). Ctrl-C stops everything.\n"
+    )

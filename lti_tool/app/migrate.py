@@ -1,0 +1,55 @@
+"""Brings a database to the schema of this release (Alembic, one linear history)."""
+
+import tempfile
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from config.settings import Settings
+from lti_tool.app.process import make_process
+from lti_tool.kernel.db import Base, Database
+
+FOLDER = Path(__file__).parent.parent / "migrations"
+
+
+def migrate(db: Database, revision: str = "head") -> None:
+    """Upgrade to a revision. Two processes that start together do it one after the other."""
+    with db.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7205759)")
+        command.upgrade(make_config(connection), revision)
+
+
+def find_drift(db: Database) -> list[object]:
+    """Differences between the migrated database and the models; empty when they agree."""
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": False})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def write_migration(name: str) -> str:
+    """Write the next migration from the difference between a freshly migrated database and the models."""
+    make_process(Settings())
+    existing = sorted(path.name[:4] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+    number = f"{int(existing[-1]) + 1 if existing else 1:04d}"
+    with tempfile.TemporaryDirectory() as folder:
+        db = Database(f"sqlite:///{folder}/empty.sqlite3")
+        migrate(db)
+        with db.engine.connect() as connection:
+            command.revision(make_config(connection), name.replace("_", " "), autogenerate=True, rev_id=number)
+        db.close()
+    return number
+
+
+def make_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, on a connection that is open already."""
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

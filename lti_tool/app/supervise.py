@@ -1,0 +1,156 @@
+"""Runs a set of processes as one: starts them, waits until they are ready, restarts what dies, stops them all."""
+
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+log = logging.getLogger(__name__)
+
+STOP_S = 15.0
+QUICK_DEATH_S = 10.0
+MAX_QUICK_DEATHS = 5
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process to run."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Added to our own environment."""
+    ready_url: str | None = None
+    """Answers below 500 once the process is ready; None: ready at once."""
+    ports: Sequence[tuple[str, int]] = ()
+    """(host, port) that it will listen on, checked before anything starts."""
+
+
+class StartError(Exception):
+    """Something cannot start; the text is one line that says what to do."""
+
+
+class Supervisor:
+    """Holds running processes."""
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        """Nothing is started yet."""
+        self._specs = {process.name: process for process in processes}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, float] = {}
+        self._quick_deaths: dict[str, int] = {}
+        self._stopping = threading.Event()
+
+    def start(self, ready_s: float = 60.0) -> None:
+        """Start all and wait until each is ready. Raises: StartError (everything is stopped again)."""
+        for process in self._specs.values():
+            check_ports(process)
+        try:
+            for process in self._specs.values():
+                self._spawn(process)
+            for process in self._specs.values():
+                self._wait_ready(process, ready_s)
+        except BaseException:
+            self.stop()
+            raise
+
+    def run(self) -> None:
+        """Wait for Ctrl-C or SIGTERM, restarting what dies; then stop all. Raises: StartError when one keeps dying."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._stopping.set())
+        try:
+            while not self._stopping.wait(0.5):
+                for name, running in list(self._running.items()):
+                    if running.poll() is not None:
+                        self._restart(name, running.returncode)
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Ask all to stop, newest first, and kill what has not stopped after 15 s."""
+        running = list(reversed(self._running.values()))
+        for process in running:
+            _signal_group(process, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        for process in running:
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("process_killed", extra={"pid": process.pid})
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        self._running.clear()
+
+    def _spawn(self, process: Process) -> None:
+        # In its own session, so that Ctrl-C reaches us alone and we stop the others in order.
+        # If we are killed, they end too.
+        guard = [setpriv, "--pdeathsig", "TERM", "--"] if (setpriv := shutil.which("setpriv")) else []
+        environment = {**os.environ, **process.env}
+        self._running[process.name] = subprocess.Popen(
+            [*guard, *process.argv], env=environment, start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        self._started[process.name] = time.monotonic()
+
+    def _restart(self, name: str, code: int) -> None:
+        quick = time.monotonic() - self._started[name] < QUICK_DEATH_S
+        self._quick_deaths[name] = self._quick_deaths.get(name, 0) + 1 if quick else 0
+        if self._quick_deaths[name] >= MAX_QUICK_DEATHS:
+            raise StartError(f"{name} keeps ending (exit code {code}); its last lines above say why.")
+        log.warning("process_restarted", extra={"process": name, "exit_code": code})
+        self._spawn(self._specs[name])
+
+    def _wait_ready(self, process: Process, ready_s: float) -> None:
+        deadline = time.monotonic() + ready_s
+        while process.ready_url and not _answers(process.ready_url):
+            code = self._running[process.name].poll()
+            if code is not None:
+                raise StartError(f"{process.name} ended at its start (exit code {code}); the lines above say why.")
+            if time.monotonic() > deadline:
+                raise StartError(
+                    f"{process.name} is not ready after {ready_s:.0f} s: {process.ready_url} does not answer."
+                )
+            time.sleep(0.1)
+
+
+def check_ports(process: Process) -> None:
+    """Raises StartError when a port is taken."""
+    for host, port in process.ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise StartError(
+                    f"Port {port} on {host}, which {process.name} needs, is in use. Stop what uses it or set another."
+                ) from error
+
+
+def python(*arguments: str) -> list[str]:
+    """The command line of a module of ours under this interpreter."""
+    return [sys.executable, *arguments]
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False

@@ -1,0 +1,35 @@
+"""`coursebridge up`: web server and workers on this machine, migrated first."""
+
+from config.settings import Settings
+from lti_tool.app.migrate import migrate
+from lti_tool.app.process import make_process
+from lti_tool.app.supervise import Process, Supervisor, python
+from lti_tool.kernel.logging import configure_logging
+
+
+def list_processes(settings: Settings) -> list[Process]:
+    """The web server (granian), a worker for marking, and one for everything else that sweeps too."""
+    web = settings.web
+    serve = python(
+        "-m", "granian", "--interface", "wsgi", "--factory", "lti_tool.app.factory:create_app", "--no-access-log"
+    )
+    serve += ["--host", web.host, "--port", str(web.port), "--workers", str(web.workers)]
+    serve += ["--blocking-threads", str(web.threads), "--log-level", "warning"]
+    work = python("-m", "lti_tool.app", "worker", "--queues")
+    return [
+        Process("web", serve, ready_url=f"http://{web.host}:{web.port}/readyz", ports=[(web.host, web.port)]),
+        Process("marking", [*work, "grade", "--concurrency", str(settings.jobs.concurrency), "--no-beat"]),
+        Process("worker", [*work, "passback,mail,default", "--concurrency", "4", "--threads"]),
+    ]
+
+
+def run(settings: Settings) -> None:
+    """Migrate, start, and run until Ctrl-C. Raises: StartError."""
+    configure_logging(settings.log_level)
+    runtime, _plugins = make_process(settings)
+    migrate(runtime.db)
+    runtime.db.close()
+    supervisor = Supervisor(list_processes(settings))
+    supervisor.start()
+    print(f"Coursebridge is up at {settings.root_url} (Ctrl-C stops it).", flush=True)
+    supervisor.run()

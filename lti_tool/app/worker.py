@@ -1,0 +1,134 @@
+"""The Celery worker. It knows two tasks: run one job of the table, and sweep the table (docs/adr/0002).
+
+Start it with `coursebridge worker`; `coursebridge up` starts one for marking and one for everything else.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+from config.settings import Settings, load_settings
+from lti_tool.app.process import make_process
+from lti_tool.contract import Plugin
+from lti_tool.kernel import jobs
+from lti_tool.kernel.logging import configure_logging
+from lti_tool.kernel.messages import Router
+from lti_tool.kernel.recurring import run_due
+from lti_tool.kernel.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+QUEUES = ("grade", "passback", "mail", "default")
+RUN_JOB = "coursebridge.run_job"
+SWEEP = "coursebridge.sweep"
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The Celery application for a broker: the configured one, or folders in the data directory."""
+    app = Celery("coursebridge", broker=settings.jobs.broker_url or "filesystem://")
+    app.conf.update(
+        broker_transport_options={} if settings.jobs.broker_url else _folders(settings.data_dir / "broker"),
+        broker_connection_retry_on_startup=True,
+        task_ignore_result=True,
+        task_default_queue="default",
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_max_tasks_per_child=500,
+        beat_schedule={"sweep": {"task": SWEEP, "schedule": settings.jobs.sweep_s, "options": {"expires": 30}}},
+        beat_schedule_filename=str(settings.data_dir / "beat-schedule"),
+        task_routes={SWEEP: {"queue": "default"}},
+    )
+    return app
+
+
+def publish_with(app: Celery, router: Router) -> None:
+    """Hint committed jobs to the broker at once. A broker that is down costs only time: `sweep` hints again."""
+
+    def publish(job_id: int, queue: str) -> None:
+        try:
+            app.send_task(RUN_JOB, (job_id,), queue=queue, retry=False)
+        except Exception:
+            log.warning("broker_unreachable", extra={"job": job_id}, exc_info=True)
+
+    router.publish = publish
+
+
+class Worker:
+    """What a worker process holds: made after the fork, so that no connection is shared."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is opened yet."""
+        self.settings = settings
+        self.celery = make_celery(settings)
+        self._process: tuple[Runtime, list[Plugin]] | None = None
+        self.celery.task(name=RUN_JOB)(self.run_job)
+        self.celery.task(name=SWEEP)(self.sweep)
+
+    @property
+    def process(self) -> tuple[Runtime, list[Plugin]]:
+        """Runtime and plugins of this process."""
+        if self._process is None:
+            self._process = make_process(self.settings)
+            publish_with(self.celery, self._process[0].db.router)
+        return self._process
+
+    def forget_process(self) -> None:
+        """After a fork: make own connections."""
+        self._process = None
+
+    def run_job(self, job_id: int) -> None:
+        """Run one job if it is still to be done."""
+        runtime, _plugins = self.process
+        jobs.run_job(runtime, runtime.db.router, job_id)
+
+    def sweep(self) -> None:
+        """Hint what was forgotten and do the recurring work that is due."""
+        runtime, plugins = self.process
+        jobs.sweep(runtime, runtime.db.router)
+        run_due(runtime, [(work.name, work.every_s, work.run) for plugin in plugins for work in plugin.recurring])
+
+
+def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> None:
+    """Run a worker until it is told to stop. `queues` is a comma-separated list."""
+    settings = load_settings()
+    worker = Worker(settings)
+
+    def set_up_logging(**kwargs: Any) -> None:
+        configure_logging(settings.log_level)
+
+    def after_fork(**kwargs: Any) -> None:
+        worker.forget_process()
+
+    setup_logging.connect(set_up_logging, weak=False)
+    worker_process_init.connect(after_fork, weak=False)
+    pool = "threads" if threads else "prefork"
+    argv = [
+        "worker",
+        "-Q",
+        queues,
+        "-c",
+        str(concurrency),
+        "-P",
+        pool,
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+    argv += ["-n", f"{queues.split(',')[0]}@%h", "--loglevel", settings.log_level]
+    worker.celery.worker_main([*argv, "-B"] if beat else argv)
+
+
+def _folders(root: Path) -> dict[str, Any]:
+    for name in ("messages", "control"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    messages = str(root / "messages")
+    return {
+        "data_folder_in": messages,
+        "data_folder_out": messages,
+        "control_folder": str(root / "control"),
+        "store_processed": False,
+        "polling_interval": 0.1,
+    }
