@@ -1,0 +1,137 @@
+"""Fixtures for every test: settings, plugins, runtime, app, client. `COURSEBRIDGE_TEST_DATABASE=postgresql` changes the database.
+
+A test package that needs other plugins overrides the fixture `plugins`; nothing else has to change.
+"""
+
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from config.settings import Settings, load_settings
+from lti_tool.app.factory import build_app, make_router
+from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel.db import Base, Database
+from lti_tool.kernel.runtime import Runtime, make_runtime
+from tests.fakes.contents import stub_contents_plugin
+from tests.servers import running_postgresql
+
+DATABASE = os.environ.get("COURSEBRIDGE_TEST_DATABASE", "sqlite")
+BASE_URL = "https://localhost"
+LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def no_outside_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches beyond this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in LOCAL:
+            raise OSError(f"A test tried to reach {address[0]}.")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def no_outer_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer's shell sets does not reach the tests."""
+    for name in [name for name in os.environ if name.startswith("COURSEBRIDGE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a PostgreSQL server with `{database}` left open."""
+    with running_postgresql() as url:
+        yield url
+
+
+@pytest.fixture
+def plugins() -> list[Plugin]:
+    """What is loaded: LTI and a stub with one course to place."""
+    return [*load_plugins(["lti_tool.lti"]), stub_contents_plugin()]
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of a database of this test alone, empty."""
+    if DATABASE == "sqlite":
+        yield f"sqlite:///{tmp_path / 'var' / 'coursebridge.sqlite3'}"
+        return
+    server = request.getfixturevalue("postgresql")
+    name = f"test_{uuid.uuid4().hex}"
+    _administer(server, f"CREATE DATABASE {name}")
+    yield server.format(database=name)
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings that reach a platform on this machine."""
+    return load_settings(
+        base_url=BASE_URL,
+        data_dir=tmp_path / "var",
+        secret_key="a secret for tests only, long enough to sign with",
+        database={"url": database_url},
+        lti={"allow_private_hosts": True},
+    )
+
+
+@pytest.fixture
+def runtime(settings: Settings, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """A runtime over a database with every table of the loaded plugins."""
+    if DATABASE == "sqlite":
+        shutil.copyfile(_sqlite_template(tmp_path_factory), Path(settings.database.url.removeprefix("sqlite:///")))
+    made = make_runtime(settings)
+    if DATABASE != "sqlite":
+        Base.metadata.create_all(made.db.engine)
+    made.db.router = make_router(plugins)
+    yield made
+    made.http.close()
+    made.db.close()
+
+
+@pytest.fixture
+def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
+    """The web application; its test client speaks https."""
+    app = build_app(runtime, plugins)
+    app.config["PREFERRED_URL_SCHEME"] = "https"
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """One browser, so to speak: it keeps cookies and follows nothing by itself."""
+    return app.test_client()
+
+
+_templates: dict[frozenset[str], Path] = {}
+
+
+def _sqlite_template(factory: pytest.TempPathFactory) -> Path:
+    """An empty database file with the tables that are known now, made once."""
+    key = frozenset(Base.metadata.tables)
+    if key not in _templates:
+        path = factory.mktemp("template") / "empty.sqlite3"
+        database = Database(f"sqlite:///{path}")
+        Base.metadata.create_all(database.engine)
+        database.close()
+        _templates[key] = path
+    return _templates[key]
+
+
+def _administer(server: str, statement: str) -> None:
+    engine = create_engine(server.format(database="postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()

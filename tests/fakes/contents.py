@@ -1,0 +1,43 @@
+"""A plugin with a little course to place: one lesson, one quiz, no pages of its own beyond the paths."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from flask import Blueprint, Response
+
+from lti_tool.contract import Choice, Plugin
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.permissions import Role
+from lti_tool.web.session import current_session
+
+LESSON = Choice("courses/demo/hello", "demo", "Notebooks 101", "Hello", "lesson", "Start", text="Read this first.")
+QUIZ = Choice("courses/demo/quiz-1", "demo", "Notebooks 101", "First quiz", "quiz", "Start", max_points=Decimal("12.5"))
+OTHER = Choice("courses/other/quiz-9", "other", "Another course", "Ninth quiz", "quiz", "Week 1", max_points=Decimal(10))
+
+
+class StubContents:
+    """Answers `lti_tool.contract.Contents` from a list."""
+
+    def __init__(self, choices: Iterable[Choice]) -> None:
+        self.choices = list(choices)
+
+    def list_choices(self, tx: Tx, registration_id: int) -> list[Choice]:
+        return list(self.choices)
+
+    def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
+        return next((choice for choice in self.choices if choice.ref == ref), None)
+
+    def path_of(self, tx: Tx, ref: str, role: Role) -> str:
+        return "/stub/" + ref
+
+
+def stub_contents_plugin(choices: Iterable[Choice] = (LESSON, QUIZ, OTHER)) -> Plugin:
+    """The plugin; its only page says who is signed in."""
+    blueprint = Blueprint("stub", __name__)
+
+    @blueprint.get("/stub/<path:ref>")
+    def show(ref: str) -> Response:
+        session = current_session()
+        return Response(f"{ref}\n{session.display_name}\n{session.role.value}\n", content_type="text/plain")
+
+    return Plugin(name="stub", summary="For tests", blueprints=(blueprint,), contents=StubContents(choices))
