@@ -17,7 +17,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import create_engine, text
 
 from config.settings import Settings, load_settings
-from lti_tool.app.factory import build_app, make_router
+from lti_tool.app.factory import build_app
+from lti_tool.app.process import make_router
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.db import Base, Database
 from lti_tool.kernel.runtime import Runtime, make_runtime

@@ -58,7 +58,6 @@ class Database:
         """A transaction for reading only: one snapshot, never waits for a writer; changes are not kept."""
         with self._session(writes=False) as tx:
             yield tx
-            tx.rollback()
 
     def close(self) -> None:
         """Close every connection."""

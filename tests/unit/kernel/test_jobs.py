@@ -1,0 +1,272 @@
+"""The job table: leases, retries, and one effect per job whatever dies."""
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import ClassVar
+
+import pytest
+from sqlalchemy import update
+
+from lti_tool.contract import Plugin
+from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.errors import Conflict, ExternalError, NotFound
+from lti_tool.kernel.jobs import JobRow, JobRun, JobState
+from lti_tool.kernel.messages import Event, Handler, Job, Router
+from lti_tool.kernel.once import UsedOnce, use_once
+from lti_tool.kernel.runtime import Runtime
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Ring(Job):
+    name: ClassVar[str] = "test.ring"
+    bell: str
+
+
+@dataclass(frozen=True)
+class BellRung(Event):
+    name: ClassVar[str] = "test.bell_rung"
+    bell: str
+
+
+class Belfry:
+    """Handlers whose behaviour a test sets."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.dead: list[str] = []
+        self.act = lambda run, message: None
+
+    def ring(self, run: JobRun, message: Ring) -> None:
+        self.heard.append(message.bell)
+        self.act(run, message)
+
+    def give_up(self, tx: object, message: Ring, error: str) -> None:
+        self.dead.append(f"{message.bell}: {error}")
+
+
+@pytest.fixture
+def belfry() -> Belfry:
+    return Belfry()
+
+
+@pytest.fixture
+def plugins(belfry: Belfry) -> list[Plugin]:
+    handlers = (
+        Handler("test.ring", Ring, belfry.ring, queue="grade", max_attempts=3, on_dead=belfry.give_up),
+        Handler("test.first", BellRung, lambda run, message: belfry.heard.append("first")),
+        Handler("test.second", BellRung, lambda run, message: belfry.heard.append("second")),
+    )
+    return [Plugin(name="test", summary="For tests", handlers=handlers)]
+
+
+def enqueue(runtime: Runtime, bell: str = "tenor") -> int:
+    with runtime.db.transaction() as tx:
+        return jobs.enqueue(tx, Ring(bell))
+
+
+def run(runtime: Runtime, job_id: int) -> bool:
+    return jobs.run_job(runtime, runtime.db.router, job_id)
+
+
+def state_of(runtime: Runtime, job_id: int) -> JobRow:
+    with runtime.db.reading() as tx:
+        return tx.get_one(JobRow, job_id)
+
+
+def test_a_job_runs_once_and_is_done(runtime: Runtime, belfry: Belfry) -> None:
+    job_id = enqueue(runtime)
+    assert run(runtime, job_id)
+    assert not run(runtime, job_id)
+    assert belfry.heard == ["tenor"]
+    assert state_of(runtime, job_id).state is JobState.DONE
+
+
+def test_a_rolled_back_transaction_leaves_no_job_and_no_hint(runtime: Runtime) -> None:
+    hints: list[int] = []
+    runtime.db.router.publish = lambda job_id, queue: hints.append(job_id)
+    with pytest.raises(RuntimeError), runtime.db.transaction() as tx:
+        jobs.enqueue(tx, Ring("tenor"))
+        raise RuntimeError
+    with runtime.db.reading() as tx:
+        assert jobs.list_jobs(tx) == []
+    assert hints == []
+
+
+def test_a_committed_job_is_hinted_to_its_queue(runtime: Runtime) -> None:
+    hints: list[tuple[int, str]] = []
+    runtime.db.router.publish = lambda job_id, queue: hints.append((job_id, queue))
+    assert hints == [(enqueue(runtime), "grade")]
+
+
+def test_each_handler_of_an_event_has_its_own_job(runtime: Runtime, belfry: Belfry) -> None:
+    with runtime.db.transaction() as tx:
+        jobs.emit(tx, BellRung("tenor"))
+    with runtime.db.reading() as tx:
+        due = jobs.due_ids(tx)
+    for job_id in due:
+        run(runtime, job_id)
+    assert sorted(belfry.heard) == ["first", "second"]
+
+
+def test_a_failing_job_comes_again_later_and_dies_at_last(runtime: Runtime, belfry: Belfry) -> None:
+    def fail(run: JobRun, message: Ring) -> None:
+        raise ValueError("cracked")
+
+    belfry.act = fail
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        for _attempt in range(3):
+            assert run(runtime, job_id)
+            assert not run(runtime, job_id)  # not due yet, or dead
+            clock.advance(3600)
+    row = state_of(runtime, job_id)
+    assert row.state is JobState.DEAD
+    assert row.attempts == 3
+    assert belfry.dead == ["tenor: ValueError: cracked"]
+
+
+def test_an_error_that_cannot_pass_is_not_tried_again(runtime: Runtime, belfry: Belfry) -> None:
+    def refuse(run: JobRun, message: Ring) -> None:
+        raise ExternalError("refused", "The bell is gone.", retryable=False)
+
+    belfry.act = refuse
+    job_id = enqueue(runtime)
+    run(runtime, job_id)
+    assert state_of(runtime, job_id).state is JobState.DEAD
+
+
+def test_the_other_side_decides_when_to_come_again(runtime: Runtime, belfry: Belfry) -> None:
+    def busy(run: JobRun, message: Ring) -> None:
+        raise ExternalError("busy", "Later.", retryable=True, retry_after_s=120)
+
+    belfry.act = busy
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        run(runtime, job_id)
+        clock.advance(119)
+        assert not run(runtime, job_id)
+        clock.advance(1)
+        assert run(runtime, job_id)
+
+
+def test_a_dead_job_can_be_run_again_by_hand(runtime: Runtime, belfry: Belfry) -> None:
+    def refuse(run: JobRun, message: Ring) -> None:
+        raise ExternalError("refused", "The bell is gone.", retryable=False)
+
+    belfry.act = refuse
+    job_id = enqueue(runtime)
+    run(runtime, job_id)
+    belfry.act = lambda run, message: None
+    with runtime.db.transaction() as tx:
+        jobs.retry(tx, job_id)
+    assert run(runtime, job_id)
+    assert state_of(runtime, job_id).state is JobState.DONE
+    with pytest.raises(Conflict), runtime.db.transaction() as tx:
+        jobs.retry(tx, job_id)
+    with pytest.raises(NotFound), runtime.db.transaction() as tx:
+        jobs.retry(tx, 999)
+
+
+def test_a_silent_worker_loses_the_job_and_cannot_commit_its_effect(runtime: Runtime, belfry: Belfry) -> None:
+    """The first worker stalls beyond its lease; a second does the work; the first wakes up and must not do it again."""
+    effects: list[str] = []
+
+    def stall_then_finish(job_run: JobRun, message: Ring) -> None:
+        if job_run.attempt == 1:
+            with runtime.db.transaction() as tx:  # as if the lease had run out long ago
+                tx.execute(update(JobRow).values(lease_until=clock.now().replace(year=2020)))
+            assert run(runtime, job_run.job_id)  # the second worker
+        with runtime.db.transaction() as tx:
+            use_once(tx, "effect", str(job_run.attempt), clock.now())
+            job_run.finish(tx)
+        effects.append(str(job_run.attempt))
+
+    belfry.act = stall_then_finish
+    job_id = enqueue(runtime)
+    run(runtime, job_id)
+    assert effects == ["2"]
+    with runtime.db.reading() as tx:
+        assert tx.query(UsedOnce).count() == 1
+    assert state_of(runtime, job_id).state is JobState.DONE
+
+
+def test_the_lease_is_renewed_while_the_work_lasts(runtime: Runtime, belfry: Belfry) -> None:
+    runtime.settings.jobs.lease_s = 2
+    taken: list[bool] = []
+
+    def outlast_the_lease(job_run: JobRun, message: Ring) -> None:
+        threading.Event().wait(3)
+        taken.append(run(runtime, job_run.job_id))
+
+    belfry.act = outlast_the_lease
+    run(runtime, enqueue(runtime))
+    assert taken == [False]
+
+
+def test_many_workers_and_one_job_make_one_effect(runtime: Runtime, belfry: Belfry) -> None:
+    job_id = enqueue(runtime)
+    ready = threading.Barrier(8)
+    won: list[bool] = []
+
+    def work() -> None:
+        ready.wait()
+        won.append(run(runtime, job_id))
+
+    workers = [threading.Thread(target=work) for _ in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert sorted(won) == [False] * 7 + [True]
+    assert belfry.heard == ["tenor"]
+
+
+def test_sweep_hints_again_what_the_broker_lost(runtime: Runtime) -> None:
+    hints: list[int] = []
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        runtime.db.router.publish = lambda found, queue: hints.append(found)
+        jobs.sweep(runtime, runtime.db.router)
+        assert hints == []  # hinted when it was committed
+        clock.advance(61)
+        jobs.sweep(runtime, runtime.db.router)
+        assert hints == [job_id]
+
+
+def test_sweep_hints_a_job_whose_worker_died(runtime: Runtime) -> None:
+    hints: list[int] = []
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        with runtime.db.transaction() as tx:
+            long_ago = NOON.replace(year=2025)
+            tx.execute(update(JobRow).values(state=JobState.RUNNING, lease="dead", lease_until=long_ago))
+        runtime.db.router.publish = lambda found, queue: hints.append(found)
+        jobs.sweep(runtime, runtime.db.router)
+    assert hints == [job_id]
+
+
+def test_position_counts_unfinished_jobs_of_the_same_queue(runtime: Runtime) -> None:
+    first, second, third = (enqueue(runtime, bell) for bell in ("one", "two", "three"))
+    with runtime.db.reading() as tx:
+        assert jobs.count_ahead(tx, third) == 2
+    run(runtime, first)
+    with runtime.db.reading() as tx:
+        assert jobs.count_ahead(tx, third) == 1
+        assert jobs.count_ahead(tx, first) is None
+    assert second
+
+
+def test_a_job_of_a_plugin_that_is_gone_dies_with_a_reason(runtime: Runtime) -> None:
+    job_id = enqueue(runtime)
+    jobs.run_job(runtime, Router([]), job_id)
+    row = state_of(runtime, job_id)
+    assert row.state is JobState.DEAD
+    assert "test.ring" in str(row.error)
+
+
+def test_two_handlers_of_one_job_are_refused_at_the_start() -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        Router([Handler("a", Ring, print), Handler("b", Ring, print)])
