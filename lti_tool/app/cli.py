@@ -12,15 +12,12 @@ from config.settings import Settings, load_settings, unknown_variables
 from lti_tool.app import demo, up
 from lti_tool.app.migrate import migrate, write_migration
 from lti_tool.app.process import make_process
+from lti_tool.app.reference import write_reference
 from lti_tool.app.supervise import StartError
 from lti_tool.app.worker import QUEUES, run_worker
 from lti_tool.contract import PluginError
 from lti_tool.kernel import jobs
 from lti_tool.kernel.errors import AppError
-from lti_tool.kernel.runtime import Runtime
-
-pass_runtime = click.make_pass_decorator(Runtime)
-
 
 class CommandLine(click.Group):
     """Our own commands at once; those of plugins only when they are asked for, since loading plugins takes a second."""
@@ -104,6 +101,13 @@ def migrate_command() -> None:
 def migration_command(name: str) -> None:
     """Write a migration that brings the migrated database to the models (for developers)."""
     click.echo(f"Wrote {write_migration(name)}.")
+
+
+@cli.command("reference", hidden=True)
+def reference_command() -> None:
+    """Write docs/reference anew (for developers)."""
+    _runtime, plugins = make_process(load_settings())
+    write_reference(cli, plugins)
 
 
 @cli.group("jobs")

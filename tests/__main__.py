@@ -1,0 +1,42 @@
+"""`make test`: every check, one after the other, each with its time. Arguments go to pytest and run that part alone."""
+
+import os
+import subprocess
+import sys
+import time
+
+PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q"]
+ON_POSTGRESQL = ["tests/unit/kernel", "tests/functional", "tests/lti_conformance", "tests/durability"]
+
+STEPS: list[tuple[str, list[str], dict[str, str]]] = [
+    ("Style", [sys.executable, "-m", "ruff", "check", "."], {}),
+    ("Format", [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "."], {}),
+    ("Floors", [os.path.join(os.path.dirname(sys.executable), "lint-imports"), "--no-cache"], {}),
+    ("Types", [sys.executable, "-m", "mypy"], {}),
+    (
+        "Tests on PostgreSQL",
+        [*PYTEST, "-m", "not one_database", *ON_POSTGRESQL],
+        {"COURSEBRIDGE_TEST_DATABASE": "postgresql"},
+    ),
+    ("Tests on SQLite", [*PYTEST, "tests"], {}),
+]
+
+
+def main() -> int:
+    """Run the steps; stop at the first that fails, so that its output is the last to be read."""
+    if len(sys.argv) > 1:
+        return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], check=False).returncode
+    began = time.monotonic()
+    for name, command, environment in STEPS:
+        print(f"\n==> {name}", flush=True)
+        since = time.monotonic()
+        code = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+        print(f"==> {name}: {'ok' if code == 0 else 'FAILED'} after {time.monotonic() - since:.0f} s", flush=True)
+        if code:
+            return code
+    print(f"\nAll checks passed in {time.monotonic() - began:.0f} s.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
