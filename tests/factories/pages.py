@@ -31,9 +31,7 @@ def signed_in(role: Role) -> SimpleNamespace:
 def nav(role: Role, current: str) -> list[Context]:
     """The header's links."""
     labels = ["Course", "Submissions"] if role.is_staff else ["Course"]
-    return [
-        {"label": label, "url": "#", "current": label == current} for label in labels
-    ]
+    return [{"label": label, "url": "#", "current": label == current} for label in labels]
 
 
 def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
@@ -52,9 +50,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "points": Decimal("8.5") if done else None,
         "max_points": Decimal(10),
         "feedback_url": "#" if done else None,
-        "delivery": sent
-        if state == "graded"
-        else {"state": "waiting", "text": None, "at": None},
+        "delivery": sent if state == "graded" else {"state": "waiting", "text": None, "at": None},
     }
     return base | changes
 
@@ -91,7 +87,7 @@ def quiz(**changes: Any) -> Context:
             "text": "Your best attempt counts:",
         },
         "platform": "Moodle",
-        "status_url": "#",
+        "status_url": "/status-done",
     }
     return base | changes
 
@@ -140,11 +136,7 @@ MARKED: Context = {
 def row(learner: str, state: str = "graded", **changes: Any) -> Context:
     """One line of the teacher's table."""
     base = attempt(1, state)
-    return (
-        base
-        | {"learner": learner, "late": False, "url": "#", "retry_url": None}
-        | changes
-    )
+    return base | {"learner": learner, "late": False, "url": "#", "retry_url": None} | changes
 
 
 def submissions(**changes: Any) -> Context:
@@ -218,9 +210,7 @@ def submission(**changes: Any) -> Context:
 def course(**changes: Any) -> Context:
     """An outline half way through."""
 
-    def entry(
-        title: str, state: str = "todo", kind: str = "lesson", note: str | None = None
-    ) -> Context:
+    def entry(title: str, state: str = "todo", kind: str = "lesson", note: str | None = None) -> Context:
         return {
             "kind": kind,
             "title": title,
@@ -260,9 +250,7 @@ def course(**changes: Any) -> Context:
                 "summary": None,
                 "entries": [
                     entry("From number to sentence"),
-                    entry(
-                        "Quiz 3: One honest paragraph", "locked", "quiz", "Opens 1 Dec"
-                    ),
+                    entry("Quiz 3: One honest paragraph", "locked", "quiz", "Opens 1 Dec"),
                 ],
             },
         ],
@@ -311,13 +299,13 @@ def lesson(html: str, **changes: Any) -> Context:
     return base | changes
 
 
-PROSE = "<p>A table is a list of rows that agree on their columns.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
+PROSE = "<p>A table is a list of rows.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
 REFUSED = {
     "state": "refused",
     "text": "Moodle says the activity is gone. Add it to the course again.",
     "at": None,
 }
-STOPPED = "Your notebook ran longer than 60 seconds and was stopped. Look for a loop that never ends, then submit again."
+STOPPED = "Your notebook ran for 60 seconds and was stopped. Look for a loop that never ends, then submit again."
 ERROR: Context = {
     "title": "This link is used up",
     "message": "A link into JupyterHub works once, for 60 seconds.",
@@ -346,7 +334,7 @@ FRAGMENT = {
     "counting": None,
     "quiz": quiz()["quiz"],
     "platform": "Moodle",
-    "status_url": "#",
+    "status_url": "/status-done",
 }
 
 THIRD = quiz()["quiz"] | {"attempts_left": 2, "next_attempt": 4}
@@ -432,6 +420,7 @@ PAGES: Samples = {
         ),
     ),
     "status": ("grading/_attempt_status.html", L, FRAGMENT),
+    "status-done": ("grading/_attempt_status.html", L, FRAGMENT | {"attempt": attempt(3)}),
     "course": ("courses/course.html", L, course()),
     "course-new": ("courses/course.html", T, course(progress=None, next_entry=None)),
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),
@@ -439,9 +428,7 @@ PAGES: Samples = {
     "pick-many": (
         "courses/pick.html",
         T,
-        pick(
-            multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None
-        ),
+        pick(multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None),
     ),
     "empty": ("courses/empty.html", L, {"can_import": False, "import_hint": None}),
     "empty-teacher": (
