@@ -52,7 +52,9 @@ class SmallTool:
         self.thread.join(5)
         self.server.server_close()
 
-    def sign(self, claims: dict[str, Any], *, kid: str | None = "", alg: str = "RS256", key: RSAKey | None = None) -> str:
+    def sign(
+        self, claims: dict[str, Any], *, kid: str | None = "", alg: str = "RS256", key: RSAKey | None = None
+    ) -> str:
         header = {"alg": alg, "kid": self.key.kid if kid == "" else kid}
         if kid is None:
             del header["kid"]
@@ -83,7 +85,9 @@ class Installed:
         }
         return {name: value for name, value in claims.items() if value is not None}
 
-    def ask_token(self, assertion: str | None = None, scope: str = " ".join(SERVICE_SCOPES), **form: str) -> httpx.Response:
+    def ask_token(
+        self, assertion: str | None = None, scope: str = " ".join(SERVICE_SCOPES), **form: str
+    ) -> httpx.Response:
         fields = {
             "grant_type": "client_credentials",
             "client_assertion_type": ASSERTION_TYPE,
@@ -108,7 +112,9 @@ class Installed:
         path, mark, query = self.item_url.partition("?")
         return f"{path}/{tail}{mark}{query}"
 
-    def score(self, user: str = "ada", *, media: str = "application/vnd.ims.lis.v1.score+json", **changes: Any) -> httpx.Response:
+    def score(
+        self, user: str = "ada", *, media: str = "application/vnd.ims.lis.v1.score+json", **changes: Any
+    ) -> httpx.Response:
         person = self.campus.campus.store.find_person(user)
         body = {
             "userId": person.sub if person else user,
