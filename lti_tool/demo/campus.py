@@ -24,7 +24,7 @@ class Campus:
         self.profile: Profile = PROFILES[config.profile]
         self.clock = config.clock
         self.store = Store(config.database)
-        self.keys = PlatformKeys(self.store)
+        self.keys = PlatformKeys(self.store, config.signing_key_pem)
         self.faults = Faults()
         self.stopping = threading.Event()
         """Set when the server ends, so that a slow answer does not hold it up."""

@@ -44,6 +44,8 @@ class CampusConfig:
     """Serve the JSON test API under ``/_test`` (no login). Never on a machine that others reach."""
     seed: bool = True
     """Make the course "Notebooks 101" and its people on the first start."""
+    signing_key_pem: str | None = None
+    """First signing key, RSA in PEM; by default a new one is made."""
     tool_timeout_s: float = 5.0
     """How long to wait for the tool's JWKS."""
     clock: Clock = field(default_factory=Clock)

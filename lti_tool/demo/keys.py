@@ -27,17 +27,19 @@ class JwksUnreadableError(CampusError):
 class PlatformKeys:
     """RSA keys kept in the store; the newest one signs and all are published."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, first_pem: str | None = None) -> None:
         self._store = store
         if not store.list_signing_keys():
-            self.rotate()
+            self._add(RSAKey.import_key(first_pem) if first_pem else RSAKey.generate_key(2048))
 
     def rotate(self, *, keep_old: bool = True) -> str:
         """Make a new signing key and return its kid; the old ones stay published unless told otherwise."""
         if not keep_old:
             self._store.delete_signing_keys()
-        key = RSAKey.generate_key(2048, auto_kid=True)
-        kid = str(key.kid)
+        return self._add(RSAKey.generate_key(2048))
+
+    def _add(self, key: RSAKey) -> str:
+        kid = key.thumbprint()
         self._store.add_signing_key(kid, key.as_pem(private=True).decode())
         return kid
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
@@ -25,6 +27,12 @@ from lti_tool.demo.profiles import Profile, Role
 from lti_tool.demo.server import bind, create_campus
 
 
+@functools.cache
+def _first_key() -> str:
+    """One key for all test campuses of a process: making one takes longer than most tests."""
+    return RSAKey.generate_key(2048).as_pem(private=True).decode()
+
+
 def make_signing_key(kid: str = "another-key") -> SigningKey:
     """Return a fresh RSA key that the platform does not publish."""
     return SigningKey(RSAKey.generate_key(2048).as_pem(private=True), kid)
@@ -39,7 +47,7 @@ class CampusServer:
 
     def __init__(self, config: CampusConfig | str = "moodle", *, issuer: str | None = None) -> None:
         if isinstance(config, str):
-            config = CampusConfig(profile=config, port=0, issuer=issuer, test_api=True)
+            config = CampusConfig(profile=config, port=0, issuer=issuer, test_api=True, signing_key_pem=_first_key())
         self.config = config
         self.app = create_campus(config)
         self.campus: Campus = self.app.extensions["campus"]
@@ -176,12 +184,13 @@ class CampusServer:
         return [s for s in self.campus.store.list_received_scores() if sub in {None, s.user_id}]
 
     # --- launches
-    def browser(self, username: str | None = None) -> httpx.Client:
-        """Return a client of this campus, signed in; follows no redirects. The caller closes it."""
-        client = httpx.Client(base_url=self.base_url, trust_env=False, timeout=10)
-        if username:
-            client.get(f"/login/{username}")
-        return client
+    @contextmanager
+    def browser(self, username: str | None = None) -> Iterator[httpx.Client]:
+        """Yield a client of this campus, signed in; follows no redirects."""
+        with httpx.Client(base_url=self.base_url, trust_env=False, timeout=10) as client:
+            if username:
+                client.get(f"/login/{username}")
+            yield client
 
     def start_launch(
         self, username: str, activity: Activity | None = None, *, tool: Tool | None = None, method: str | None = None
