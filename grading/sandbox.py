@@ -27,7 +27,7 @@ from grading.sealed_init import HELLO
 from grading.sealed_init import __file__ as init_path
 from grading.sealed_layout import interpreter, layout_arguments
 from grading.sealed_slots import take_slot
-from grading.sealed_watch import resident_bytes
+from grading.sealed_watch import holds_more
 
 WORK = "/home/learner"
 """The command's private folder inside the sandbox."""
@@ -238,7 +238,7 @@ def _exchange(
             if now >= deadline:
                 return "timeout"
             if now >= next_watch:
-                if resident_bytes(process.pid) > limits.memory_bytes:
+                if holds_more(process.pid, limits.memory_bytes):
                     return "memory"
                 next_watch = time.monotonic() + WATCH_EVERY_S
             for key, _ in selector.select(max(0.0, min(next_watch, deadline) - now)):

@@ -73,8 +73,15 @@ def _system() -> list[str]:
 
 
 def _prefixes() -> list[Path]:
-    """The folders of this Python: the virtual environment and what it is based on."""
-    return [Path(p) for p in (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)]
+    """The folders of this Python: its environment, what that is based on, its packages."""
+    roots = (sys.prefix, sys.exec_prefix, sys.base_prefix, sys.base_exec_prefix)
+    return [Path(p) for p in (*roots, *package_folders())]
+
+
+def package_folders() -> list[str]:
+    """The folders of installed packages, which a sealed Python may need to be told of."""
+    ends = ("/site-packages", "/dist-packages")
+    return [path for path in sys.path if path.endswith(ends) and Path(path).is_dir()]
 
 
 def _distinct(paths: Iterable[Path]) -> list[Path]:

@@ -1,12 +1,28 @@
-"""How much memory a process tree holds, read from /proc."""
+"""How much memory a process tree holds, read from /proc: cheaply, then exactly if need be."""
 
 import os
 
 PAGE = os.sysconf("SC_PAGESIZE")
 
 
-def resident_bytes(root_pid: int) -> int:
-    """Resident bytes of all descendants of `root_pid`, pages they share counted each time."""
+def holds_more(root_pid: int, limit: int) -> bool:
+    """Whether the descendants of `root_pid` together hold more than `limit` bytes.
+
+    A page that forked processes share counts once, where the kernel lets us see that.
+    """
+    children, resident = _processes()
+    tree, waiting = [], list(children.get(root_pid, ()))
+    while waiting:
+        pid = waiting.pop()
+        tree.append(pid)
+        waiting += children.get(pid, ())
+    if sum(resident[pid] for pid in tree) <= limit:
+        return False
+    return sum(_share(pid, resident[pid]) for pid in tree) > limit
+
+
+def _processes() -> tuple[dict[int, list[int]], dict[int, int]]:
+    """Every process on the machine: the children of each, and its resident bytes."""
     children: dict[int, list[int]] = {}
     resident: dict[int, int] = {}
     for name in os.listdir("/proc"):
@@ -18,12 +34,20 @@ def resident_bytes(root_pid: int) -> int:
                 fields = file.read().rpartition(b")")[2].split()
         except OSError:
             continue  # it has just ended
-        pid = int(name)
-        children.setdefault(int(fields[1]), []).append(pid)
-        resident[pid] = int(fields[21]) * PAGE
-    total, waiting = 0, list(children.get(root_pid, ()))
-    while waiting:
-        pid = waiting.pop()
-        total += resident[pid]
-        waiting += children.get(pid, ())
-    return total
+        children.setdefault(int(fields[1]), []).append(int(name))
+        resident[int(name)] = int(fields[21]) * PAGE
+    return children, resident
+
+
+def _share(pid: int, resident: int) -> int:
+    """The process's proportional share of memory, or its resident size if that is hidden."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", "rb") as file:
+            for line in file:
+                if line.startswith(b"Pss:"):
+                    return int(line.split()[1]) * 1024
+    except FileNotFoundError:
+        return 0
+    except OSError:
+        return resident
+    return resident
