@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -32,6 +32,34 @@ def is_safe_path(path: str) -> bool:
     if not path or "\0" in path or "\\" in path or len(path) > 400 or len(parts) > 12:
         return False
     return not any(p in ("", ".", "..") or p in IGNORED or len(p.encode()) > 200 for p in parts)
+
+
+def keep_safe(files: Mapping[str, bytes], reserved: Iterable[str] = ()) -> dict[str, bytes]:
+    """The files with safe paths, of which none is inside another or inside a reserved one."""
+    safe = {name: body for name, body in files.items() if is_safe_path(name)}
+    taken = {*safe, *reserved}
+    return {
+        name: body
+        for name, body in safe.items()
+        if name not in reserved and not any(folder in taken for folder in _folders(name))
+    }
+
+
+def _folders(name: str) -> list[str]:
+    """The folders above a relative path."""
+    parts = name.split("/")
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def overlay(below: Mapping[str, bytes], above: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Both sets of files, where those of `above` win, as files or as folders."""
+    folders = {folder for name in above for folder in _folders(name)}
+    kept = {
+        name: body
+        for name, body in below.items()
+        if name not in folders and not any(folder in above for folder in _folders(name))
+    }
+    return {**kept, **above}
 
 
 def read_tree(folder: Path) -> dict[str, bytes]:
