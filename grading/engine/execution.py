@@ -159,7 +159,11 @@ def clean_outputs(raw: Any, room: int) -> tuple[list[Any], int]:
         if used + size > room and output.output_type != "error":
             continue
         used += size
-        found.append(output)
+        last = found[-1] if found else None
+        if last and last.output_type == output.output_type == "stream" and last.name == output.name:
+            last.text += output.text
+        else:
+            found.append(output)
     return found, used
 
 

@@ -23,6 +23,7 @@ with open("request.json", "rb") as _file:
 os.remove("request.json")
 sys.path += [path for path in REQUEST["path"] if path not in sys.path]
 
+from ipykernel.iostream import OutStream
 from ipykernel.kernelapp import IPKernelApp
 
 HERE = os.getcwd()
@@ -45,6 +46,8 @@ def become_kernel(parent: int) -> NoReturn:
     nothing = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
+    # a flood of output is noticed before it fills the memory
+    OutStream.flush_interval = 0.05
     sys.argv = ["ipykernel_launcher.py", "-f", f"{HERE}/.kernel/connection.json"]
     arguments = [
         *sys.argv[1:],
@@ -216,6 +219,15 @@ async def run_cells(runner: Runner) -> str:
     return "ok"
 
 
+def write_result(result: dict[str, Any]) -> None:
+    """Write a file of our own, whatever the notebook has put in its place."""
+    path = f"{HERE}/result.json"
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(result, file)
+
+
 async def main() -> None:
     """Run the request and write the result."""
     cells = []
@@ -244,8 +256,7 @@ async def main() -> None:
             for index, cell in enumerate(cells)
         ],
     }
-    with open(f"{HERE}/result.json", "w") as file:
-        json.dump(result, file)
+    write_result(result)
     os._exit(0)  # no clean-up: everything ends with the sandbox
 
 

@@ -58,7 +58,7 @@ def read_notebook(body: bytes) -> Notebook:
         raise NotANotebook(f"It is damaged at line {error.lineno}.") from error
     except RecursionError as error:
         raise NotANotebook("It is nested too deeply.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, formats.ValidationError) as error:
         raise NotANotebook("It is not a notebook of a known format.") from error
 
 
