@@ -28,7 +28,7 @@ def layout_arguments(
     if uid is None:
         arguments += ["--unshare-user"]
     else:
-        arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
     arguments += _system()
     size = str(max(disk_bytes, 1 << 20))
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/home/learner"]

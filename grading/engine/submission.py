@@ -137,6 +137,9 @@ def sanitise(notebook: Notebook, plan: NotebookPlan) -> None:
     overwrite.assignment_id = ""
     for index, cell in enumerate(notebook.cells):
         overwrite.preprocess_cell(cell, resources, index)
+        known = cell.metadata.get("nbgrader", {})
+        if known.get("checksum", "") is None:
+            del known["checksum"]  # of a task that is not locked; nbgrader would refuse its own None
     CheckCellMetadata().preprocess(notebook, resources)
 
 
