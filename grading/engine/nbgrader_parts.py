@@ -1,0 +1,63 @@
+"""nbgrader's own classes, imported in one place because they take seconds.
+
+Most of that is a grammar for internationalised addresses that jsonschema would use if asked to
+check them. Nobody asks here, so it is left out; jsonschema treats it as an optional dependency.
+nbgrader has no types: what it gives is `Any`, and the modules that use it give plain values.
+"""
+
+import importlib.util
+import sys
+from typing import Any
+
+_LEFT_OUT = "rfc3987_syntax"
+_HIDDEN = _LEFT_OUT not in sys.modules and importlib.util.find_spec(_LEFT_OUT) is not None
+_modules: dict[str, Any] = sys.modules
+if _HIDDEN:
+    _modules[_LEFT_OUT] = None
+
+import nbformat
+from nbgrader import api, dbutil, utils
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.nbgraderformat import MetadataValidator
+from nbgrader.preprocessors import (
+    AssignLatePenalties,
+    CheckCellMetadata,
+    ClearOutput,
+    DeduplicateIds,
+    LimitOutput,
+    OverwriteCells,
+    SaveAutoGrades,
+)
+
+if _HIDDEN:
+    del sys.modules[_LEFT_OUT]
+
+formats: Any = nbformat
+"""nbformat, most of which has no types."""
+
+Cell = Any
+"""A notebook cell: nbformat's NotebookNode."""
+Notebook = Any
+"""A notebook: nbformat's NotebookNode."""
+
+__all__ = [
+    "AssignLatePenalties",
+    "Cell",
+    "CheckCellMetadata",
+    "ClearOutput",
+    "CourseDirectory",
+    "DeduplicateIds",
+    "GenerateAssignment",
+    "LimitOutput",
+    "MetadataValidator",
+    "NbGraderException",
+    "Notebook",
+    "OverwriteCells",
+    "SaveAutoGrades",
+    "api",
+    "dbutil",
+    "formats",
+    "utils",
+]
