@@ -4,9 +4,6 @@ import os
 
 c = get_config()  # noqa: F821  # nbgrader defines it while it reads this file
 
-# learners' files are ~/<course>/<assignment>, so that two courses may both have a quiz-1
-c.Exchange.path_includes_course = True
-
 if os.environ.get("COURSEBRIDGE_COURSE"):
     c.CourseDirectory.course_id = os.environ["COURSEBRIDGE_COURSE"]
     c.CourseDirectory.root = os.environ["COURSEBRIDGE_COURSE_ROOT"]
@@ -14,3 +11,11 @@ if os.environ.get("COURSEBRIDGE_COURSE"):
     c.FormgradeExtension.debug = False
     # what learners wrote is shown to the grader without its scripts: they would act with the grader's rights
     c.HTMLExporter.sanitize_html = True
+    c.HTMLExporter.preprocessors = ["jupyter_ext.grader_view.HarmlessNotebook"]
+    c.HTMLExporter.filters = {"markdown2html": "jupyter_ext.grader_view.markdown"}
+    c.Exchange.root = "/tmp"  # no exchange is used here; nbgrader only wants to see a folder
+else:
+    from jupyter_ext.singleuser.exchange import configure
+
+    # learners' files are ~/<course>/<assignment>, so that two courses may both have a quiz-1
+    configure(c)
