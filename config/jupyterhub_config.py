@@ -1,15 +1,16 @@
-"""JupyterHub for Coursebridge. Everything comes from the environment; `jupyter_ext/hub/settings.py` names each variable.
+"""JupyterHub for Coursebridge. Everything comes from the environment; `jupyter_ext/hub/settings.py` names it all.
 
-Run it with `python -m jupyter_ext.hub`. To change something only here and now, write a file of your own that starts with
-`load_subconfig("…/config/jupyterhub_config.py")` and sets what differs.
+Run it with `python -m jupyter_ext.hub`. To change something only on one machine, write a file of your own that starts
+with `load_subconfig("…/config/jupyterhub_config.py")` and sets what differs.
 """
 
 import sys
+from pathlib import Path
 
 from jupyter_ext.hub.admission import admission
 from jupyter_ext.hub.settings import ROOT, HubSettings
 
-c = get_config()  # noqa: F821  # JupyterHub defines it while it reads this file
+c = get_config()  # JupyterHub defines it while it reads this file
 settings = HubSettings.from_env()
 settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 (settings.state_dir / "logs").mkdir(mode=0o700, exist_ok=True)
@@ -20,16 +21,18 @@ c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings.api_port}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
 c.ConfigurableHTTPProxy.command = list(settings.proxy_command)
 c.ConfigurableHTTPProxy.pid_file = str(settings.state_dir / "proxy.pid")
-# CONFIGPROXY_AUTH_TOKEN may be given; else JupyterHub makes a new one at each start and hands it to the proxy it starts.
+# CONFIGPROXY_AUTH_TOKEN may be given; else JupyterHub makes one at each start and hands it to the proxy it starts.
 
 # ---- state: in the data directory, where no server reaches it ----
 c.JupyterHub.db_url = f"sqlite:///{settings.state_dir / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(settings.state_dir / "cookie_secret")
 c.JupyterHub.cookie_max_age_days = 1
-c.JupyterHub.tornado_settings = {"cookie_options": {"samesite": "Lax", "secure": settings.public_url.startswith("https:")}}
+c.JupyterHub.tornado_settings = {
+    "cookie_options": {"samesite": "Lax", "secure": settings.public_url.startswith("https:")}
+}
 c.JupyterHub.cleanup_servers = not settings.keep_servers
 
-# ---- people: the tool sends them with a ticket and has already decided who may come, so everyone with a ticket may ----
+# ---- people: the tool decided who may come before it gave a ticket, so everyone with a ticket may ----
 c.JupyterHub.authenticator_class = "jupyter_ext.hub.authenticator.CoursebridgeAuthenticator"
 c.CoursebridgeAuthenticator.tool_url = settings.tool_url
 c.CoursebridgeAuthenticator.service_token = settings.service_token
@@ -57,7 +60,8 @@ c.BubblewrapSpawner.courses = str(settings.data_dir / "courses")
 c.BubblewrapSpawner.logs = str(settings.state_dir / "logs")
 c.BubblewrapSpawner.read_only_paths = [str(ROOT / "jupyter_ext"), str(ROOT / "config" / "nbgrader_config.py")]
 c.BubblewrapSpawner.hidden_paths = [
-    str(path) for path in (settings.data_dir, *(ROOT / name for name in ("config", "grading", "lti_tool", "plugins", "tests")))
+    str(path)
+    for path in (settings.data_dir, *(ROOT / name for name in ("config", "grading", "lti_tool", "plugins", "tests")))
 ]
 c.BubblewrapSpawner.process_limit = settings.processes
 c.BubblewrapSpawner.cpu_seconds = settings.cpu_s
@@ -82,8 +86,15 @@ c.JupyterHub.services = [
     {
         "name": "idle-culler",
         "command": [
+            *(
+                ["/usr/bin/setpriv", "--pdeathsig", "TERM"] if Path("/usr/bin/setpriv").exists() else []
+            ),  # ends with the Hub
             *(sys.executable, "-m", "jupyterhub_idle_culler"),
-            *(f"--timeout={settings.idle_s}", f"--max-age={settings.max_age_s}", f"--cull-every={max(1, min(60, settings.idle_s))}"),
+            *(
+                f"--timeout={settings.idle_s}",
+                f"--max-age={settings.max_age_s}",
+                f"--cull-every={max(1, min(60, settings.idle_s))}",
+            ),
             "--remove-named-servers=true",
         ],
     }

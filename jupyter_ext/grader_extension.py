@@ -1,8 +1,8 @@
 """Jupyter server extension for a grader's server: formgrader marks, Coursebridge does everything else.
 
 * A mark or comment that formgrader saves is reported to the tool, which brings the new total to the LMS.
-* What the tool does itself (release, collect, autograde, feedback, students) is refused here: run by formgrader it would be
-  outside the sandbox and the record of attempts.
+* What the tool does itself (release, collect, autograde, feedback, students) is refused here: run by formgrader it
+  would be outside the sandbox and the record of attempts.
 * A learner's files are shown with scripts off, and no address can make the server read configuration from them.
 """
 
@@ -25,7 +25,7 @@ TRIES = 10
 LONGEST_WAIT_S = 60.0
 REQUEST_S = 10.0
 DONE_BY_COURSEBRIDGE = (
-    "Coursebridge does this by itself: it collects and marks a submission when a learner submits it, and shows the feedback. "
+    "Coursebridge does this by itself: it collects and marks what a learner submits, and shows the feedback. "
     "Open the course in Coursebridge to see submissions or to mark one again."
 )
 
@@ -125,7 +125,7 @@ class ReportingCommentHandler(_ReportsMarks, apihandlers.CommentHandler):
 
 
 class RefusedActionHandler(base.BaseApiHandler):
-    """An action that is the tool's own. Answers as nbgrader does when an action fails, so that formgrader's page shows it."""
+    """An action that is the tool's own. It fails the way nbgrader's actions do, so that formgrader's page shows why."""
 
     @web.authenticated
     def post(self) -> None:
@@ -170,7 +170,9 @@ class SubmissionFileHandler(handlers.SubmissionFilesHandler):
     def set_default_headers(self) -> None:
         """Headers of every answer here."""
         super().set_default_headers()
-        self.set_header("Content-Security-Policy", "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'")
+        self.set_header(
+            "Content-Security-Policy", "sandbox; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'"
+        )
         self.set_header("X-Content-Type-Options", "nosniff")
 
 
@@ -179,14 +181,16 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    """Put our handlers before formgrader's: Jupyter loads extensions by name, and the first that matches an address wins."""
+    """Put our handlers before formgrader's: extensions load in order of name, and the first that matches wins."""
     app = server.web_app
     prefix = app.settings["base_url"].rstrip("/")
     app.settings["coursebridge_reporter"] = MarksReporter(
         os.environ["COURSEBRIDGE_URL"], os.environ["COURSEBRIDGE_COURSE"], os.environ["JUPYTERHUB_API_TOKEN"]
     )
     base.BaseHandler.on_finish = _end_transaction
-    submission_files = r"/formgrader/submissions/((?!components/)[^/]+/(?!(?:next_incorrect|prev_incorrect|next|prev)/?$).+)"
+    submission_files = (
+        r"/formgrader/submissions/((?!components/)[^/]+/(?!(?:next_incorrect|prev_incorrect|next|prev)/?$).+)"
+    )
     rules: list[tuple[str, type]] = [
         (r"/formgrader/?", FormgraderStartHandler),
         (rf"{_API}/grade/([^/]+)", ReportingGradeHandler),
@@ -202,8 +206,8 @@ def _load_jupyter_server_extension(server: Any) -> None:
 def _end_transaction(handler: Any) -> None:
     """End formgrader's read transaction after each request.
 
-    formgrader keeps one session for its whole life. Left open, it shows marks as they were before the tool marked again,
-    and blocks the tool's writes on a shared database.
+    formgrader keeps one session for its whole life. Left open, it shows marks as they were before the tool marked
+    again, and blocks the tool's writes on a shared database.
     """
     gradebook = handler.settings.get("nbgrader_gradebook")
     if gradebook is not None:

@@ -1,8 +1,8 @@
 """A learner's notebook made harmless before formgrader shows it.
 
-formgrader puts what learners wrote into a page that acts with the grader's rights, and its template trusts Markdown, cell
-metadata and picture sizes. nbconvert's own `sanitize_html` does not reach formgrader's Markdown and leaves unquoted
-attributes open (`width=1 onerror=…`), so everything is cleaned here, from an allow-list.
+formgrader puts what learners wrote into a page that acts with the grader's rights, and its template trusts Markdown,
+cell metadata and picture sizes. nbconvert's own `sanitize_html` does not reach formgrader's Markdown and leaves
+unquoted attributes open (`width=1 onerror=…`), so everything is cleaned here, from an allow-list.
 """
 
 import re
@@ -18,7 +18,12 @@ PLAIN_OUTPUTS = frozenset({"text/plain", "text/latex", "image/png", "image/jpeg"
 """Output types that the template escapes or shows as a picture."""
 _GRADE_ID = re.compile(r"[A-Za-z0-9_.\-]{1,200}")
 _CELL_ID = re.compile(r"[A-Za-z0-9_\-]{1,64}")
-_ATTRIBUTES = {**nh3.ALLOWED_ATTRIBUTES, "table": {"border"}, "td": {"align", "colspan", "rowspan"}, "th": {"align", "colspan", "rowspan"}}
+_ATTRIBUTES = {
+    **nh3.ALLOWED_ATTRIBUTES,
+    "table": {"border"},
+    "td": {"align", "colspan", "rowspan"},
+    "th": {"align", "colspan", "rowspan"},
+}
 
 
 def clean(html: str) -> str:
@@ -48,7 +53,7 @@ def markdown(context: Any, source: str) -> str:
 
 
 class HarmlessNotebook(Preprocessor):
-    """Keeps text, code, pictures and clean HTML; drops all metadata but nbgrader's, and that only in its known shape."""
+    """Keeps text, code, pictures, clean HTML, and of all metadata only nbgrader's, and that in its known shape."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         """The notebook, cleaned in place."""
@@ -67,7 +72,9 @@ def _nbgrader_metadata(found: Any) -> dict[str, Any]:
         return {}
     flags = {name: found.get(name) is True for name in ("grade", "solution", "locked", "task")}
     points = found.get("points")
-    kept = NotebookNode({**flags, "grade_id": str(found["grade_id"]), "points": points if isinstance(points, int | float) else 0})
+    kept = NotebookNode(
+        {**flags, "grade_id": str(found["grade_id"]), "points": points if isinstance(points, int | float) else 0}
+    )
     return {"nbgrader": kept}
 
 

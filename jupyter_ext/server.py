@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from jupyterhub.singleuser import main as run_single_user
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -19,8 +21,6 @@ def config_path(grading: bool) -> list[str]:
 
 def main() -> int:
     """Run the server until it is stopped; its exit code."""
-    from jupyterhub.singleuser import main as run_single_user
-
     folders = config_path(bool(os.environ.get("COURSEBRIDGE_COURSE")))
     given = [part for part in [os.environ.get("JUPYTER_CONFIG_PATH")] if part]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(folders + given)

@@ -31,14 +31,14 @@ def check(environ: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def main() -> int:
-    """Become JupyterHub; returns only when something stands in the way."""
+    """Become JupyterHub; returns only when something stands in the way, or for `--check`."""
     problems = check()
     for problem in problems:
         print(f"JupyterHub cannot start: {problem}", file=sys.stderr)
-    if problems or "--check" in sys.argv[1:]:
-        return 1 if problems else 0
-    words = command()
-    os.execv(words[0], words)
+    if not problems and "--check" not in sys.argv[1:]:
+        words = command()
+        os.execv(words[0], words)  # noqa: S606 - our own words, and no shell is wanted
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

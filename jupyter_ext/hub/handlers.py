@@ -20,8 +20,12 @@ from jupyter_ext.hub.tool import ToolUnavailable, Unknown, Visit
 
 MAX_TICKET = 512
 
-TICKET_USED = "Every link into JupyterHub works once and for a minute. Go back to your course and open it again from there."
-TOOL_DOWN = "Coursebridge, which knows who you are, does not answer. Wait a minute, then open this again from your course."
+TICKET_USED = (
+    "Every link into JupyterHub works once and for a minute. Go back to your course and open it again from there."
+)
+TOOL_DOWN = (
+    "Coursebridge, which knows who you are, does not answer. Wait a minute, then open this again from your course."
+)
 NOT_A_GRADER = "Marking this course is for its teachers and assistants. If you are one, open it again from your course."
 NO_SUCH_PLACE = "This link names no course or assignment. Go back to your course and open it again from there."
 
@@ -66,12 +70,13 @@ class TicketHandler(BaseHandler):
 
     async def _redeem(self) -> Visit:
         try:
-            return await self.authenticator.tool.redeem_ticket(self._ticket)
+            visit: Visit = await self.authenticator.tool.redeem_ticket(self._ticket)
         except Unknown as error:
             raise web.HTTPError(HTTPStatus.GONE, TICKET_USED) from error
         except ToolUnavailable as error:
             self.log.error("Ticket not redeemed: %s", error)
             raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, TOOL_DOWN) from error
+        return visit
 
 
 class LoginPageHandler(BaseHandler):

@@ -29,7 +29,7 @@ def is_user_name(text: str) -> bool:
 
 
 def grade_server_name(slug: str) -> str:
-    """Name of a grader's server for a course: `grade-<slug>`, shortened with a hash where JupyterHub wants it shorter."""
+    """Name of a grader's server for a course: `grade-<slug>`, with a hash where that is too long for JupyterHub."""
     name = GRADE_PREFIX + slug
     if len(name) <= MAX_SERVER_NAME:
         return name

@@ -1,7 +1,7 @@
 """The bubblewrap command line around one single-user server. Plain values in, a list of words out.
 
-Everything in the sandbox is on an allow-list: the interpreter, /usr, a few files of /etc, our Jupyter extensions, and the
-person's own home (or, for a grader, the one course). The network is shared, since the Hub, the tool and the server
+Everything in the sandbox is on an allow-list: the interpreter, /usr, a few files of /etc, our Jupyter extensions, and
+the person's own home (or, for a grader, the one course). The network is shared, since the Hub, the tool and the server
 talk over loopback.
 """
 
@@ -19,8 +19,8 @@ ETC = ("alternatives", "fonts", "ld.so.cache", "localtime", "mime.types", "nsswi
 """What programs need of /etc; passwd, group and hosts are made for the sandbox."""
 USR_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 PROC_READ_ONLY = ("sys", "sysrq-trigger", "irq", "bus", "fs", "acpi", "asound", "scsi")
-"""Root's files of the host kernel. In a user namespace made by root, bwrap 0.8 leaves /proc/sys writable: the folder is not
-writable, so bwrap does not cover it, but the files in it belong to root, which is who the sandbox is to the host."""
+"""Root's files of the host kernel. In a user namespace made by root, bwrap 0.8 leaves /proc/sys writable: the folder is
+not writable, so bwrap does not cover it, but its files belong to root, which is who the sandbox is to the host."""
 INSIDE_ID = 1000
 TMP_BYTES = 512 * 2**20
 RUNTIME_DIR = "/tmp/jupyter"
@@ -64,7 +64,7 @@ def interpreter_paths() -> tuple[Path, ...]:
 
 
 def arguments(confinement: Confinement, *, info_fd: int, etc: dict[str, int]) -> list[str]:
-    """bwrap's arguments. It writes its child's pid to `info_fd`; `etc` has open files for files of /etc."""
+    """Bwrap's arguments. It writes its child's pid to `info_fd`; `etc` has open files for files of /etc."""
     return [
         *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "coursebridge"),
         *("--new-session", "--info-fd", str(info_fd)),
@@ -79,7 +79,14 @@ def arguments(confinement: Confinement, *, info_fd: int, etc: dict[str, int]) ->
 
 def inner_command(confinement: Confinement, command: Sequence[str]) -> list[str]:
     """The command with what leaves root and sets the limits before it."""
-    return [*_become(confinement), "/usr/bin/env", "-C", confinement.home_inside, *_limited(confinement.limits), *command]
+    return [
+        *_become(confinement),
+        "/usr/bin/env",
+        "-C",
+        confinement.home_inside,
+        *_limited(confinement.limits),
+        *command,
+    ]
 
 
 def _parents(confinement: Confinement) -> list[str]:
@@ -103,7 +110,18 @@ def _become(confinement: Confinement) -> list[str]:
     if confinement.account is None:
         return []
     account = str(confinement.account)
-    return ["/usr/bin/setpriv", "--reuid", account, "--regid", account, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"]
+    return [
+        "/usr/bin/setpriv",
+        "--reuid",
+        account,
+        "--regid",
+        account,
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--bounding-set=-all",
+        "--no-new-privs",
+        "--",
+    ]
 
 
 def _system(etc: dict[str, int]) -> list[str]:
@@ -113,7 +131,7 @@ def _system(etc: dict[str, int]) -> list[str]:
     for name in USR_LINKS:
         path = Path("/", name)
         if path.is_symlink():
-            words += ["--symlink", os.readlink(path), str(path)]
+            words += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             words += ["--ro-bind", str(path), str(path)]
     for name in ETC:

@@ -1,6 +1,6 @@
 """What the Hub is told by its environment.
 
-The variables shared with the tool keep the tool's names (`COURSEBRIDGE_HUB__SERVICE_TOKEN`, `COURSEBRIDGE_DATA_DIR`, ...);
+Variables shared with the tool keep the tool's names (`COURSEBRIDGE_HUB__SERVICE_TOKEN`, `COURSEBRIDGE_DATA_DIR`, ...);
 those that only the Hub reads start with `COURSEBRIDGE_JUPYTERHUB_`.
 """
 
@@ -74,7 +74,9 @@ class HubSettings:
         bind_url = environ.get(ONLY_HUB + "BIND_URL") or public_url
         port = urlsplit(bind_url).port or 8402
         return cls(
-            tool_url=(environ.get("COURSEBRIDGE_URL") or environ.get("COURSEBRIDGE_BASE_URL") or "http://localhost:8400").rstrip("/"),
+            tool_url=(
+                environ.get("COURSEBRIDGE_URL") or environ.get("COURSEBRIDGE_BASE_URL") or "http://localhost:8400"
+            ).rstrip("/"),
             service_token=environ.get("COURSEBRIDGE_HUB__SERVICE_TOKEN") or _token_file(data_dir / "hub.token"),
             data_dir=data_dir,
             public_url=public_url,
@@ -101,7 +103,7 @@ class HubSettings:
         return self.data_dir / "hub"
 
     def course_root(self, slug: str) -> Path:
-        """nbgrader course root of one course."""
+        """Nbgrader course root of one course."""
         return self.data_dir / "courses" / slug
 
     def home(self, user: str) -> Path:
@@ -139,7 +141,9 @@ def _proxy_command(environ: Mapping[str, str]) -> tuple[str, ...]:
     if on_path := shutil.which("configurable-http-proxy", path=environ.get("PATH")):
         return (on_path,)
     missing = "Node.js 18 or newer (Debian: `apt-get install nodejs npm`), then " if not node else ""
-    raise HubSettingsError(f"The Hub's proxy is not installed: {missing}run `npm ci --prefix {ROOT / 'config' / 'hub'}`.")
+    raise HubSettingsError(
+        f"The Hub's proxy is not installed: {missing}run `npm ci --prefix {ROOT / 'config' / 'hub'}`."
+    )
 
 
 def python() -> str:

@@ -8,7 +8,7 @@ import subprocess
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from jupyterhub.spawner import LocalProcessSpawner, SpawnException
 from jupyterhub.utils import random_port
@@ -45,7 +45,9 @@ class BubblewrapSpawner(LocalProcessSpawner):
     courses = Unicode(help="Folder that holds one nbgrader course root for each course.").tag(config=True)
     logs = Unicode(help="Folder for one log file for each server.").tag(config=True)
     read_only_paths = List(Unicode(), help="Further files and folders that servers may read.").tag(config=True)
-    hidden_paths = List(Unicode(), help="Folders that servers never see, even inside what they may read.").tag(config=True)
+    hidden_paths = List(Unicode(), help="Folders that servers never see, even inside what they may read.").tag(
+        config=True
+    )
     process_limit = Integer(512, help="Most processes and threads of a server, 0 for no limit.").tag(config=True)
     cpu_seconds = Integer(0, help="Most CPU time of one process, 0 for no limit.").tag(config=True)
     file_bytes = Integer(2**30, help="Largest file a server may write, 0 for no limit.").tag(config=True)
@@ -57,6 +59,7 @@ class BubblewrapSpawner(LocalProcessSpawner):
         super().__init__(**kwargs)
         self._outer: Process | None = None
         self._inner: Process | None = None
+        self._sandboxed = asyncio.Event()
 
     # ---- what the server gets ----
 
@@ -104,34 +107,41 @@ class BubblewrapSpawner(LocalProcessSpawner):
         """Start the server and wait until it listens. Raises: SpawnException: with why it did not start."""
         confinement = self.confinement()
         self.port = random_port()
-        command = [*self.cmd, *self.get_args()]
+        self._sandboxed.clear()
+        with self._launch(confinement) as info:
+            told = await asyncio.get_running_loop().run_in_executor(None, info.read)
+        self._inner = Process.find(json.loads(told)["child-pid"]) if told else None
+        self._sandboxed.set()
+        await self._listening()
+        return ("127.0.0.1", self.port)
+
+    def _launch(self, confinement: Confinement) -> BinaryIO:
+        """Start bubblewrap; it writes the pid of what it starts to the file that is returned."""
+        read_fd, info_fd = os.pipe()
         with ExitStack() as stack:
+            stack.callback(os.close, info_fd)
             log_file = stack.enter_context(self._log_path.open("wb"))
-            read_fd, info_fd = os.pipe()
-            info = stack.enter_context(os.fdopen(read_fd, "rb"))
-            etc = {name: _memory_file(stack, text) for name, text in etc_files(confinement.account, confinement.home_inside).items()}
+            etc = {
+                name: _memory_file(stack, text)
+                for name, text in etc_files(confinement.account, confinement.home_inside).items()
+            }
             words = arguments(confinement, info_fd=info_fd, etc=etc)
             # by way of a file, so that the list of processes inside does not tell where things are outside
             words_fd = _memory_file(stack, "\0".join(words).encode() + b"\0")
-            try:
-                self.proc = subprocess.Popen(
-                    [bwrap(), "--args", str(words_fd), "--", *inner_command(confinement, command)],
-                    env=self.get_env(),
-                    cwd="/",
-                    stdin=subprocess.DEVNULL,
-                    stdout=log_file,
-                    stderr=log_file,
-                    start_new_session=True,
-                    pass_fds=[info_fd, words_fd, *etc.values()],
-                )
-            finally:
-                os.close(info_fd)
-            self.pid = self.proc.pid
-            self._outer = Process.find(self.pid)
-            told = await asyncio.get_running_loop().run_in_executor(None, info.read)
-        self._inner = Process.find(json.loads(told)["child-pid"]) if told else None
-        await self._listening()
-        return ("127.0.0.1", self.port)
+            command = inner_command(confinement, [*self.cmd, *self.get_args()])
+            self.proc = subprocess.Popen(
+                [bwrap(), "--args", str(words_fd), "--", *command],
+                env=self.get_env(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=log_file,
+                start_new_session=True,
+                pass_fds=[info_fd, words_fd, *etc.values()],
+            )
+        self.pid = self.proc.pid
+        self._outer = Process.find(self.pid)
+        return os.fdopen(read_fd, "rb")
 
     async def _listening(self) -> None:
         """Wait for the server's port; the Hub's `start_timeout` bounds the wait."""
@@ -183,11 +193,8 @@ class BubblewrapSpawner(LocalProcessSpawner):
     async def progress(self) -> Any:
         """What is happening, for the page that waits."""
         yield {"progress": 20, "message": "Your files are ready. Starting JupyterLab."}
-        while self._inner is None:
-            await asyncio.sleep(0.2)
+        await self._sandboxed.wait()
         yield {"progress": 50, "message": "JupyterLab is loading its parts."}
-        while not self.server or not self.ready:
-            await asyncio.sleep(0.2)
 
     # ---- what a restarted Hub knows ----
 

@@ -28,7 +28,9 @@ class HubTool:
 
     def add_person(self, name: str, display_name: str, **roles: str) -> str:
         """A person with a role in each course; `_` in a keyword stands for `-`."""
-        courses = [{"slug": slug.replace("_", "-"), "title": slug.title(), "role": role} for slug, role in roles.items()]
+        courses = [
+            {"slug": slug.replace("_", "-"), "title": slug.title(), "role": role} for slug, role in roles.items()
+        ]
         self.people[name] = {"name": name, "display_name": display_name, "courses": courses}
         return name
 
@@ -106,7 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _user(self) -> str | None:
         """Who the token belongs to, asked at the Hub as the tool does it."""
-        request = urllib.request.Request(f"{self.state.hub_api}/user", headers={"Authorization": self.headers["Authorization"]})
+        request = urllib.request.Request(
+            f"{self.state.hub_api}/user", headers={"Authorization": self.headers["Authorization"]}
+        )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return str(json.load(answer)["name"])

@@ -45,7 +45,11 @@ class RunningHub:
         tool.hub_api = f"{self.url}/hub/api"
         self.log_path = data_dir / "hub.log"
         self.env = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("COURSEBRIDGE_", "JUPYTER", "PYTEST"))},
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith(("COURSEBRIDGE_", "JUPYTER", "PYTEST"))
+            },
             "COURSEBRIDGE_URL": tool.url,
             "COURSEBRIDGE_DATA_DIR": str(data_dir),
             "COURSEBRIDGE_HUB__URL": self.url,
@@ -56,11 +60,14 @@ class RunningHub:
             **more,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.visitors: list[Visitor] = []
 
     def start(self) -> None:
         """Start and wait until the Hub answers through the proxy."""
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "jupyter_ext.hub"], cwd=ROOT, env=self.env, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyter_ext.hub"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+            )
         wait_for(self._answers)
 
     def _answers(self) -> bool:
@@ -76,6 +83,15 @@ class RunningHub:
         if self.process is not None:
             self.process.send_signal(sig)
             self.process.wait(60)
+
+    def close(self) -> None:
+        """Stop the Hub, its servers and the visitors' connections."""
+        self.stop()
+        self.env["COURSEBRIDGE_JUPYTERHUB_KEEP_SERVERS"] = "0"
+        self.start()
+        self.stop()  # a Hub that keeps nothing also stops the servers it found
+        for visitor in self.visitors:
+            visitor.http.close()
 
     def log(self) -> str:
         """What the Hub said so far."""
@@ -95,6 +111,7 @@ class Visitor:
         self.hub = hub
         self.http = httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60)
         self.last: httpx.Response
+        hub.visitors.append(self)
 
     def arrive(self, ticket: str) -> httpx.Response:
         """Follow the tool's link, and wait for a server if one has to start."""
@@ -122,4 +139,6 @@ class Visitor:
     def cookie_header(self, prefix: str) -> str:
         """The cookies a browser would send below `prefix`."""
         fitting = [cookie for cookie in self.http.cookies.jar if prefix.startswith(cookie.path)]
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in sorted(fitting, key=lambda cookie: -len(cookie.path)))
+        return "; ".join(
+            f"{cookie.name}={cookie.value}" for cookie in sorted(fitting, key=lambda cookie: -len(cookie.path))
+        )

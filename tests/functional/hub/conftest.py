@@ -47,10 +47,7 @@ def hub(tool: HubTool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
     hub = RunningHub(data_dir, tool)
     hub.start()
     yield hub
-    hub.stop()
-    hub.env["COURSEBRIDGE_JUPYTERHUB_KEEP_SERVERS"] = "0"
-    hub.start()
-    hub.stop()  # a Hub that keeps nothing also stops the servers it found
+    hub.close()
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -63,18 +60,23 @@ def make_course(root: Path) -> None:
     outputs = [
         nbformat.v4.new_output("display_data", {"text/html": EVIL}),
         nbformat.v4.new_output("display_data", {"text/markdown": EVIL}),
-        nbformat.v4.new_output("display_data", {"image/png": "x"}, metadata={"image/png": {"width": "1 onerror=document.title='owned'"}}),
+        nbformat.v4.new_output(
+            "display_data", {"image/png": "x"}, metadata={"image/png": {"width": "1 onerror=document.title='owned'"}}
+        ),
         nbformat.v4.new_output("display_data", {"application/javascript": "document.title='owned'"}),
     ]
     notebook.cells.append(nbformat.v4.new_code_cell("1 + 1", outputs=outputs))
     notebook.cells.append(nbformat.v4.new_markdown_cell("[here](javascript:document.title='owned')"))
     nbformat.write(notebook, folder / "quiz-1.ipynb")
     (folder / "page.html").write_text(EVIL)
-    (folder / "nbgrader_config.py").write_text("import pathlib\npathlib.Path('/courses/%s/owned').touch()\n" % SLUG)
+    (folder / "nbgrader_config.py").write_text(f"import pathlib\npathlib.Path('/courses/{SLUG}/owned').touch()\n")
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{before}"  # nbgrader looks for alembic there
     try:
-        with warnings.catch_warnings(action="ignore"), Gradebook(f"sqlite:///{root / 'gradebook.db'}", SLUG) as gradebook:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Gradebook(f"sqlite:///{root / 'gradebook.db'}", SLUG) as gradebook,
+        ):
             gradebook.add_assignment("quiz-1")
             gradebook.add_notebook("quiz-1", "quiz-1")
             gradebook.add_grade_cell("written", "quiz-1", "quiz-1", max_score=5, cell_type="markdown")
@@ -88,6 +90,12 @@ def make_course(root: Path) -> None:
 def cell_metadata() -> dict[str, object]:
     """nbgrader's metadata of a written answer."""
     return {
-        "cell_type": "markdown", "grade": True, "grade_id": "written", "locked": False, "points": 5,
-        "schema_version": 3, "solution": True, "task": False,
+        "cell_type": "markdown",
+        "grade": True,
+        "grade_id": "written",
+        "locked": False,
+        "points": 5,
+        "schema_version": 3,
+        "solution": True,
+        "task": False,
     }

@@ -11,7 +11,7 @@ def reads(path: str) -> bool:
     """Whether the path exists and can be listed or read."""
     try:
         if Path(path).is_dir():
-            return bool(os.listdir(path))
+            return any(Path(path).iterdir())
         return bool(Path(path).read_bytes()[:1])
     except OSError:
         return False
@@ -20,7 +20,7 @@ def reads(path: str) -> bool:
 def writes(path: str) -> bool:
     """Whether the file can be opened for writing."""
     try:
-        with open(path, "r+b" if Path(path).exists() else "wb"):
+        with Path(path).open("r+b" if Path(path).exists() else "wb"):
             return True
     except OSError:
         return False
@@ -32,11 +32,13 @@ def main() -> None:
     found = {
         "read": [path for path in asked["read"] if reads(path)],
         "written": [path for path in asked["write"] if writes(path)],
-        "processes": [name for name in os.listdir("/proc") if name.isdigit()],
+        "processes": [path.name for path in Path("/proc").iterdir() if path.name.isdigit()],
         "environment": sorted(os.environ),
         "values": "\n".join([*os.environ.values(), *sys.argv]),
         "uid": os.getuid(),
-        "capabilities": [line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Cap")],
+        "capabilities": [
+            line.split()[1] for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("Cap")
+        ],
         "mounts": Path("/proc/self/mountinfo").read_text(),
         "host": socket.gethostname(),
     }

@@ -48,7 +48,9 @@ def test_saved_mark_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None:
 def test_saved_comment_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None:
     tool.marks_changed.clear()
     comments = teacher.send("GET", PREFIX, f"formgrader/api/comments?submission_id={submission(teacher)}").json()
-    answer = teacher.send("PUT", PREFIX, f"formgrader/api/comment/{comments[0]['id']}", {"manual_comment": "Well argued."})
+    answer = teacher.send(
+        "PUT", PREFIX, f"formgrader/api/comment/{comments[0]['id']}", {"manual_comment": "Well argued."}
+    )
     assert answer.status_code == 200, answer.text
     wait_for(lambda: tool.marks_changed, 20)
 
@@ -78,9 +80,15 @@ def test_configuration_is_not_read_from_a_submission(hub: RunningHub, teacher: V
 
 @pytest.mark.parametrize(
     "path",
-    ["submission/quiz-1/x/autograde", "assignment/quiz-1/collect", "assignment/quiz-1/release", "assignment/quiz-1/assign",
-     "assignment/quiz-1/generate_feedback", "assignment/quiz-1/x/release_feedback"],
-)  # fmt: skip
+    [
+        "submission/quiz-1/x/autograde",
+        "assignment/quiz-1/collect",
+        "assignment/quiz-1/release",
+        "assignment/quiz-1/assign",
+        "assignment/quiz-1/generate_feedback",
+        "assignment/quiz-1/x/release_feedback",
+    ],
+)
 def test_what_the_tool_does_is_refused(teacher: Visitor, path: str) -> None:
     answer = teacher.send("POST", PREFIX, f"formgrader/api/{path}").json()
     assert answer["success"] is False

@@ -30,13 +30,27 @@ def found(hub: RunningHub, ada: Visitor) -> dict[str, Any]:
     (data / "homes" / BOB / "answer.txt").write_text("42")
     asked = {
         "read": [
-            *(str(data / name) for name in ("secret.key", "hub", "hub/jupyterhub.sqlite", "hub/cookie_secret", "courses", "homes")),
+            *(
+                str(data / name)
+                for name in ("secret.key", "hub", "hub/jupyterhub.sqlite", "hub/cookie_secret", "courses", "homes")
+            ),
             *(str(data / "homes" / name) for name in (ADA, BOB, f"{BOB}/answer.txt")),
             *(f"/home/learner/../{BOB}", "/courses", "/etc/shadow", "/root/.ssh", "/home", "/run", "/sys", "/srv"),
-            *(str(Path(__file__).parents[3] / name) for name in ("lti_tool", "config/demo", "config/settings.py", "tests")),
+            *(
+                str(Path(__file__).parents[3] / name)
+                for name in ("lti_tool", "config/demo", "config/settings.py", "tests")
+            ),
             f"/proc/{os.getpid()}/environ",
         ],
-        "write": ["/x", "/usr/x", "/etc/passwd", "/proc/sys/kernel/panic", "/proc/sysrq-trigger", "/home/learner/x", "/tmp/x"],
+        "write": [
+            "/x",
+            "/usr/x",
+            "/etc/passwd",
+            "/proc/sys/kernel/panic",
+            "/proc/sysrq-trigger",
+            "/home/learner/x",
+            "/tmp/x",
+        ],
     }
     put(ada, "asked.json", json.dumps(asked))
     put(ada, "probe.py", Path(__file__).with_name("probe.py").read_text())
@@ -59,7 +73,9 @@ def get(visitor: Visitor, name: str) -> str:
 async def run_in_terminal(visitor: Visitor, command: str) -> None:
     """Type a command into a new terminal and wait for its end."""
     name = visitor.send("POST", PREFIX, "api/terminals", {}).json()["name"]
-    address = f"{visitor.hub.url.replace('http', 'ws', 1)}{PREFIX}terminals/websocket/{name}?_xsrf={visitor.xsrf(PREFIX)}"
+    address = (
+        f"{visitor.hub.url.replace('http', 'ws', 1)}{PREFIX}terminals/websocket/{name}?_xsrf={visitor.xsrf(PREFIX)}"
+    )
     headers = {"Cookie": visitor.cookie_header(PREFIX), "Origin": visitor.hub.url}
     socket = await websocket_connect(HTTPRequest(address, headers=headers))
     await socket.write_message(json.dumps(["stdin", f"{command}; echo 'end''ed'\r"]))
@@ -94,7 +110,9 @@ def test_another_learner_gets_nothing_of_it(hub: RunningHub, ada: Visitor) -> No
     assert ada.go(f"{PREFIX}api/status").status_code == 200
 
 
-@pytest.mark.parametrize("path", ["../../../../etc/passwd", "..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/etc/passwd", "../../homes"])
+@pytest.mark.parametrize(
+    "path", ["../../../../etc/passwd", "..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/etc/passwd", "../../homes"]
+)
 def test_contents_stay_in_the_home(ada: Visitor, path: str) -> None:
     answer = ada.http.get(f"{PREFIX}api/contents/{path}")
     assert answer.status_code in {400, 403, 404}

@@ -72,7 +72,9 @@ def test_failed_start_says_why_and_offers_another_try(hub: RunningHub) -> None:
 def test_idle_culler_runs_with_narrow_rights(hub: RunningHub) -> None:
     children = psutil.Process(hub.process.pid if hub.process else 0).children()
     words = [child.cmdline() for child in children]
-    assert any(word[:3] == [sys.executable, "-m", "jupyterhub_idle_culler"] and "--timeout=1800" in word for word in words)
+    assert any(
+        word[:3] == [sys.executable, "-m", "jupyterhub_idle_culler"] and "--timeout=1800" in word for word in words
+    )
     database = sqlite3.connect(hub.data_dir / "hub" / "jupyterhub.sqlite")
     (scopes,) = database.execute("select scopes from roles where name = 'idle-culler'").fetchone()
     database.close()

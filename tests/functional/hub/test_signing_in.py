@@ -43,7 +43,7 @@ def test_a_stranger_ends_on_the_calm_page_and_not_in_a_loop(hub: RunningHub) -> 
         answer = httpx.get(hub.url + path, follow_redirects=True)
         assert answer.status_code in {200, 403}, path
         assert "course" in answer.text, path
-        assert "password\"" not in answer.text
+        assert 'password"' not in answer.text
 
 
 def test_password_login_does_not_exist(hub: RunningHub) -> None:
@@ -82,7 +82,14 @@ def test_another_persons_ticket_replaces_the_login(hub: RunningHub, tool: HubToo
 
 
 def test_next_never_leaves_our_places(hub: RunningHub, tool: HubTool) -> None:
-    for evil in ("//evil.example/open?", "https://evil.example/", "/open?\\evil", "/../evil", "/hub/admin", "/open?a\r\nX: y"):
+    for evil in (
+        "//evil.example/open?",
+        "https://evil.example/",
+        "/open?\\evil",
+        "/../evil",
+        "/hub/admin",
+        "/open?a\r\nX: y",
+    ):
         visitor = Visitor(hub)
         visitor.http.follow_redirects = False
         answer = visitor.http.get(f"/hub/coursebridge/ticket?ticket={tool.ticket(BOB, evil)}")
