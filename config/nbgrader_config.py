@@ -12,7 +12,10 @@ if os.environ.get("COURSEBRIDGE_COURSE"):
     # what learners wrote is shown to the grader without its scripts: they would act with the grader's rights
     c.HTMLExporter.sanitize_html = True
     c.HTMLExporter.preprocessors = ["jupyter_ext.grader_view.HarmlessNotebook"]
-    c.HTMLExporter.filters = {"markdown2html": "jupyter_ext.grader_view.markdown"}
+    c.HTMLExporter.filters = {
+        "markdown2html": "jupyter_ext.grader_view.markdown",
+        "clean_html": "jupyter_ext.grader_view.clean",
+    }
     c.Exchange.root = os.environ["HOME"]  # no exchange is used here; nbgrader only wants to see a folder
 else:
     from jupyter_ext.singleuser.exchange import configure

@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,9 @@ DONE_BY_COURSEBRIDGE = (
     "Coursebridge does this by itself: it collects and marks what a learner submits, and shows the feedback. "
     "Open the course in Coursebridge to see submissions or to mark one again."
 )
+
+MATHJAX_CDN = re.compile(r"https://cdnjs\.cloudflare\.com/ajax/libs/mathjax/[^\"'<>]*")
+MATHJAX_CONFIG = "config=TeX-AMS-MML_HTMLorMML-full,Safe"
 
 _API = r"/formgrader/api"
 REFUSED = (
@@ -160,8 +164,27 @@ class FormgraderStartHandler(handlers.FormgraderHandler):
 
     @web.authenticated
     def get(self) -> None:
-        """On to the list of assignments."""
-        self.redirect(f"{self.base_url}/formgrader/manage_assignments")
+        """On to the list of quizzes to mark."""
+        self.redirect(f"{self.base_url}/formgrader/gradebook")
+
+
+class SubmissionPageHandler(handlers.SubmissionHandler):
+    """nbgrader's page of one submission, with MathJax from this server and nothing from any other."""
+
+    def set_default_headers(self) -> None:
+        """Headers of every answer here."""
+        super().set_default_headers()
+        self.set_header(
+            "Content-Security-Policy",
+            "default-src 'self' 'unsafe-inline' 'unsafe-eval' data:; object-src 'none'; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'self'",
+        )
+
+    def write(self, chunk: Any) -> None:
+        """The page, with the address of MathJax changed; nbconvert's template has a CDN's written into it."""
+        if isinstance(chunk, str):
+            chunk = MATHJAX_CDN.sub(f"{self.base_url}/static/jupyter_server_mathjax/MathJax.js?{MATHJAX_CONFIG}", chunk)
+        super().write(chunk)
 
 
 class SubmissionFileHandler(handlers.SubmissionFilesHandler):
@@ -197,6 +220,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
         (rf"{_API}/comment/([^/]+)", ReportingCommentHandler),
         (rf"{_API}/assignment/([^/]+)", ReadOnlyAssignmentHandler),
         (rf"{_API}/student/([^/]+)", ReadOnlyStudentHandler),
+        (r"/formgrader/submissions/([^/]+)/?", SubmissionPageHandler),
         (submission_files, SubmissionFileHandler),
         *((pattern, RefusedActionHandler) for pattern in REFUSED),
     ]

@@ -32,6 +32,7 @@ def clean(html: str) -> str:
         html,
         attributes=_ATTRIBUTES,
         attribute_filter=_only_safe_addresses,
+        allowed_classes={"table": {"dataframe"}},
         url_schemes={"http", "https", "mailto", "data"},
     )
 

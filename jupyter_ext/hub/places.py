@@ -47,7 +47,7 @@ def formgrader_path(path: str) -> str:
     parts = [part for part in path.split("/") if part]
     if "\\" in path or any(part in {".", ".."} or not part.isprintable() for part in parts):
         parts = []
-    return "formgrader/" + "/".join(quote(part) for part in parts or ["manage_assignments"])
+    return "formgrader/" + "/".join(quote(part) for part in parts or ["gradebook"])
 
 
 def hub_path(next_path: str) -> str:

@@ -18,7 +18,10 @@ ADA = "u-" + "a" * 26
 BOB = "u-" + "b" * 26
 TEACHER = "u-" + "t" * 26
 SLUG = "notebooks-101"
-EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\"><p>plot</p>"
+EVIL = (
+    "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
+    "<table><tr><td>plot</td></tr></table>"
+)
 
 
 @pytest.fixture(scope="package")

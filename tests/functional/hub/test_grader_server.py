@@ -1,5 +1,7 @@
 """Formgrader runs on a server of its own for each course, for its graders."""
 
+import re
+
 import pytest
 
 from tests.fakes.hub_tool import HubTool
@@ -30,7 +32,7 @@ def grade(teacher: Visitor) -> dict[str, object]:
 def test_visit_ends_on_the_formgrader_page(teacher: Visitor) -> None:
     assert teacher.last.status_code == 200
     assert teacher.last.url.path == f"{PREFIX}formgrader/gradebook/quiz-1"
-    assert teacher.go(f"{PREFIX}formgrader").url.path == f"{PREFIX}formgrader/manage_assignments"
+    assert teacher.go(f"{PREFIX}formgrader").url.path == f"{PREFIX}formgrader/gradebook"
     assert teacher.last.status_code == 200
 
 
@@ -62,7 +64,18 @@ def test_learners_scripts_are_not_run_in_the_graders_page(teacher: Visitor) -> N
     assert "onerror" not in page.text
     assert "An answer." in page.text
     assert 'id="written"' in page.text  # the box for the mark is still there
+    assert "<table" in page.text  # clean output is shown as it is
     assert "formgrade.js" in page.text
+
+
+def test_the_graders_page_loads_nothing_from_elsewhere(teacher: Visitor) -> None:
+    page = teacher.go(f"{PREFIX}formgrader/submissions/{submission(teacher)}/")
+    scripts = re.findall(r'<script[^>]* src="([^"]*)"', page.text)
+    assert any("MathJax.js" in script for script in scripts)
+    for script in scripts:
+        assert script.startswith(PREFIX), script
+        assert teacher.http.get(script).status_code == 200, script
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
 
 
 def test_learners_files_are_shown_in_a_browser_sandbox(teacher: Visitor) -> None:
