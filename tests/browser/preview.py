@@ -1,0 +1,44 @@
+"""A little app that shows every page with sample contexts: `python -m tests.browser.preview [port]`."""
+
+import sys
+
+from flask import Flask, render_template
+from flask_babel import Babel
+from jinja2 import StrictUndefined
+
+from tests.factories.pages import PAGES, Samples, nav, signed_in
+
+
+def make_preview() -> Flask:
+    """Pages at `/<name>`, a list of them at `/`."""
+    app = Flask("lti_tool.web")
+    app.config["TEMPLATES_AUTO_RELOAD"] = True
+    Babel(app)
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    @app.get("/")
+    def index() -> str:
+        return "".join(f'<p><a href="/{name}">{name}</a>' for name in PAGES)
+
+    @app.get("/<name>")
+    def show(name: str) -> str:
+        return render_sample(name)
+
+    return app
+
+
+def render_sample(name: str, samples: Samples = PAGES) -> str:
+    """One sample as a page; inside an app context."""
+    template, role, context = samples[name]
+    shared = {
+        "session": signed_in(role) if role else None,
+        "nav": nav(role, "Course") if role and "pick" not in name else [],
+        "asset": lambda path: f"/static/{path}?v=0",
+        "open_url": "#" if role else None,
+    }
+    return render_template(template, **shared | context)
+
+
+if __name__ == "__main__":
+    make_preview().run(port=int(sys.argv[1]) if len(sys.argv) > 1 else 8499)

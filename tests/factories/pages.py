@@ -1,0 +1,464 @@
+"""Sample contexts of every page: what the templates' comments promise, as plain values."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+from markupsafe import Markup
+
+from lti_tool.kernel.permissions import Role
+
+NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
+SHA = "5d1c2f0a9be37c1145c0a4f1d3a3c9aa64a5e3d19a1f7be0a6d4f5fd6f7b2c10"
+Context = dict[str, Any]
+Samples = Mapping[str, tuple[str, Role | None, Context]]
+"""Name of the sample: template, role of who looks (None: no session), context."""
+
+
+def signed_in(role: Role) -> SimpleNamespace:
+    """A session as templates see it."""
+    name = "Ada Lovelace" if role.is_learner else "Grace Hopper"
+    return SimpleNamespace(
+        display_name=name,
+        role=role,
+        course_title="First steps with data",
+        platform_name="Moodle at Campus",
+    )
+
+
+def nav(role: Role, current: str) -> list[Context]:
+    """The header's links."""
+    labels = ["Course", "Submissions"] if role.is_staff else ["Course"]
+    return [
+        {"label": label, "url": "#", "current": label == current} for label in labels
+    ]
+
+
+def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
+    """One attempt, as `grading/_attempt_status.html` documents it."""
+    done = state in ("graded", "needs_manual")
+    sent = {"state": "sent", "text": None, "at": NOW + timedelta(seconds=9)}
+    base: Context = {
+        "number": number,
+        "submitted_at": NOW - timedelta(days=2 - number),
+        "receipt": "7F3A-91BC",
+        "sha256": SHA,
+        "state": state,
+        "state_text": None,
+        "ahead": 2 if state == "queued" else None,
+        "finished_at": NOW + timedelta(seconds=7) if done else None,
+        "points": Decimal("8.5") if done else None,
+        "max_points": Decimal(10),
+        "feedback_url": "#" if done else None,
+        "delivery": sent
+        if state == "graded"
+        else {"state": "waiting", "text": None, "at": None},
+    }
+    return base | changes
+
+
+TRAIL = [("First steps with data", "#"), ("Words and numbers", None)]
+
+
+def quiz(**changes: Any) -> Context:
+    """A learner's quiz page."""
+    base: Context = {
+        "trail": TRAIL,
+        "quiz": {
+            "title": "Quiz 1: Words and numbers",
+            "summary": "Four small puzzles with text and numbers. Plain Python is enough.",
+            "due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC),
+            "closed": False,
+            "attempts_allowed": 5,
+            "attempts_left": 3,
+            "next_attempt": 3,
+            "max_points": Decimal(10),
+        },
+        "draft": {"saved_at": NOW},
+        "can_submit": True,
+        "why_not": None,
+        "error": None,
+        "hub_url": "#",
+        "submit_url": "#",
+        "upload_url": "#",
+        "newest": attempt(),
+        "earlier": [attempt(1, points=Decimal(6), receipt="02CC-5E17")],
+        "counting": {
+            "points": Decimal("8.5"),
+            "max_points": Decimal(10),
+            "text": "Your best attempt counts:",
+        },
+        "platform": "Moodle",
+        "status_url": "#",
+    }
+    return base | changes
+
+
+QUESTIONS: list[Context] = [
+    {
+        "label": "Count the vowels",
+        "points": Decimal(2),
+        "max_points": Decimal(2),
+        "state": "full",
+        "comment": None,
+    },
+    {
+        "label": "Palindromes",
+        "points": Decimal(3),
+        "max_points": Decimal(3),
+        "state": "full",
+        "comment": None,
+    },
+    {
+        "label": "The most common word",
+        "points": Decimal("1.5"),
+        "max_points": Decimal(3),
+        "state": "part",
+        "comment": "A tie is broken the wrong way round.",
+    },
+    {
+        "label": "In your own words",
+        "points": None,
+        "max_points": Decimal(2),
+        "state": "needs_manual",
+        "comment": None,
+    },
+]
+MARKED: Context = {
+    "questions": QUESTIONS,
+    "total": {
+        "points": Decimal("6.5"),
+        "max_points": Decimal(10),
+        "penalty": Decimal(0),
+    },
+    "notebooks": [{"name": "quiz-1", "frame_url": "about:blank", "download_url": "#"}],
+}
+
+
+def row(learner: str, state: str = "graded", **changes: Any) -> Context:
+    """One line of the teacher's table."""
+    base = attempt(1, state)
+    return (
+        base
+        | {"learner": learner, "late": False, "url": "#", "retry_url": None}
+        | changes
+    )
+
+
+def submissions(**changes: Any) -> Context:
+    """The teacher's table."""
+    retrying = {
+        "state": "retrying",
+        "text": "Moodle did not answer. Next try at 14:20.",
+        "at": None,
+    }
+    base: Context = {
+        "trail": [("First steps with data", "#"), ("Submissions", None)],
+        "quiz": quiz()["quiz"],
+        "platform": "Moodle",
+        "summary": {"learners": 24, "submitted": 6, "to_mark": 1, "problems": 2},
+        "tabs": [
+            {"label": "All", "url": "#", "current": True, "number": 24},
+            {"label": "To mark", "url": "#", "current": False, "number": 1},
+            {"label": "Problems", "url": "#", "current": False, "number": 2},
+            {"label": "Nothing submitted", "url": "#", "current": False, "number": 18},
+        ],
+        "rows": [
+            row("Ada Lovelace", number=2),
+            row("Alan Turing", points=Decimal(10)),
+            row("Edsger Dijkstra", "needs_manual", points=Decimal(6)),
+            row(
+                "Katherine Johnson",
+                points=Decimal(9),
+                late=True,
+                delivery=retrying,
+                retry_url="#",
+            ),
+            row("Margaret Hamilton", "failed", delivery=None, retry_url="#"),
+            row("Radia Perlman", "running", delivery=None),
+            row("Tim Berners-Lee", number=None),
+        ],
+        "mark_url": "#",
+        "export_url": "#",
+    }
+    return base | changes
+
+
+def submission(**changes: Any) -> Context:
+    """The teacher's detail of one submission."""
+    base: Context = {
+        "trail": [
+            ("First steps with data", "#"),
+            ("Quiz 1: Words and numbers", "#"),
+            ("Katherine Johnson", None),
+        ],
+        "quiz": quiz()["quiz"],
+        "learner": {"name": "Katherine Johnson"},
+        "platform": "Moodle",
+        "attempt": attempt(2, late=True, via="jupyterlab", log=None),
+        "attempts": [
+            {"label": "Attempt 2", "url": "#", "current": True, "number": None},
+            {"label": "Attempt 1", "url": "#", "current": False, "number": None},
+        ],
+        "files": [{"name": "quiz-1.ipynb", "size_text": "14 kB", "url": "#"}],
+        "history": [
+            {"at": NOW, "text": "Submitted from JupyterLab"},
+            {"at": NOW + timedelta(seconds=7), "text": "Marked: 8.5 of 10"},
+            {"at": NOW + timedelta(seconds=9), "text": "Sent to Moodle"},
+        ],
+        "mark_url": "#",
+        "retry_mark_url": None,
+        "retry_send_url": None,
+    }
+    return base | MARKED | changes
+
+
+def course(**changes: Any) -> Context:
+    """An outline half way through."""
+
+    def entry(
+        title: str, state: str = "todo", kind: str = "lesson", note: str | None = None
+    ) -> Context:
+        return {
+            "kind": kind,
+            "title": title,
+            "url": None if state == "locked" else "#",
+            "state": state,
+            "note": note,
+        }
+
+    base: Context = {
+        "course": {
+            "title": "First steps with data",
+            "summary": "From a line of text to a table you can question, in eight short steps.",
+        },
+        "progress": {"done": 3, "total": 8, "text": "3 of 8 done"},
+        "next_entry": {"title": "Many numbers at once", "url": "#"},
+        "modules": [
+            {
+                "title": "Words and numbers",
+                "summary": None,
+                "entries": [
+                    entry("A value has a type", "done"),
+                    entry("Asking the same question of many values", "done"),
+                    entry("Quiz 1: Words and numbers", "done", "quiz", "8.5 of 10"),
+                ],
+            },
+            {
+                "title": "Tables",
+                "summary": "A year of weather, one row a day.",
+                "entries": [
+                    entry("Many numbers at once", "next"),
+                    entry("A table you can question"),
+                    entry("Quiz 2: A year of weather", "todo", "quiz", "12 points"),
+                ],
+            },
+            {
+                "title": "Saying what you found",
+                "summary": None,
+                "entries": [
+                    entry("From number to sentence"),
+                    entry(
+                        "Quiz 3: One honest paragraph", "locked", "quiz", "Opens 1 Dec"
+                    ),
+                ],
+            },
+        ],
+    }
+    return base | changes
+
+
+def pick(**changes: Any) -> Context:
+    """The deep linking picker."""
+    base: Context = {
+        "course": {"title": "First steps with data"},
+        "courses": [],
+        "action": "#",
+        "multiple": False,
+        "error": None,
+        "cancel_url": "#",
+        "modules": [
+            {
+                "title": module["title"],
+                "entries": [
+                    {
+                        "id": f"{module['title']}/{e['title']}",
+                        "kind": e["kind"],
+                        "title": e["title"],
+                        "max_points": Decimal(10) if e["kind"] == "quiz" else None,
+                        "chosen": "Quiz 1" in e["title"],
+                    }
+                    for e in module["entries"]
+                ],
+            }
+            for module in course()["modules"]
+        ],
+    }
+    return base | changes
+
+
+def lesson(html: str, **changes: Any) -> Context:
+    """A lesson around some markup."""
+    base: Context = {
+        "trail": TRAIL,
+        "lesson": {"title": "A table you can question", "html": Markup(html)},
+        "place": "Lesson 4 of 5",
+        "previous": {"title": "Many numbers at once", "url": "#", "kind": "lesson"},
+        "following": {"title": "Quiz 2: A year of weather", "url": "#", "kind": "quiz"},
+    }
+    return base | changes
+
+
+PROSE = "<p>A table is a list of rows that agree on their columns.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
+REFUSED = {
+    "state": "refused",
+    "text": "Moodle says the activity is gone. Add it to the course again.",
+    "at": None,
+}
+STOPPED = "Your notebook ran longer than 60 seconds and was stopped. Look for a loop that never ends, then submit again."
+ERROR: Context = {
+    "title": "This link is used up",
+    "message": "A link into JupyterHub works once, for 60 seconds.",
+    "next_steps": ["Go back to the quiz.", "Choose “Open in JupyterHub” again."],
+    "reference": "9C41D07E",
+    "actions": [{"label": "Back to the quiz", "url": "#"}],
+}
+WINDOW: Context = {
+    "course_title": "First steps with data",
+    "platform_name": "Moodle",
+    "window_url": "#",
+    "continue_url": "#",
+    "fields": {"state": "abc"},
+}
+RETURN: Context = {
+    "title": "Adding Quiz 1 to your course",
+    "message": "One moment: Moodle takes over from here.",
+    "platform_name": "Moodle",
+    "return_url": "#",
+    "method": "post",
+    "fields": {"JWT": "e30"},
+    "automatic": False,
+}
+FRAGMENT = {
+    "attempt": attempt(3, "running"),
+    "counting": None,
+    "quiz": quiz()["quiz"],
+    "platform": "Moodle",
+    "status_url": "#",
+}
+
+THIRD = quiz()["quiz"] | {"attempts_left": 2, "next_attempt": 4}
+L, T = Role.LEARNER, Role.TEACHER
+PAGES: Samples = {
+    "quiz": ("grading/quiz.html", L, quiz()),
+    "quiz-first": (
+        "grading/quiz.html",
+        L,
+        quiz(draft=None, newest=None, earlier=[], counting=None),
+    ),
+    "quiz-queued": (
+        "grading/quiz.html",
+        L,
+        quiz(quiz=THIRD, newest=attempt(3, "queued"), earlier=[attempt(2), attempt(1)]),
+    ),
+    "quiz-running": (
+        "grading/quiz.html",
+        L,
+        quiz(quiz=THIRD, newest=attempt(3, "running"), earlier=[]),
+    ),
+    "quiz-manual": (
+        "grading/quiz.html",
+        L,
+        quiz(
+            newest=attempt(2, "needs_manual", points=Decimal(6)),
+            earlier=[],
+            counting=None,
+        ),
+    ),
+    "quiz-failed": (
+        "grading/quiz.html",
+        L,
+        quiz(
+            newest=attempt(2, "failed", state_text=STOPPED, delivery=None),
+            counting=None,
+        ),
+    ),
+    "quiz-refused": ("grading/quiz.html", L, quiz(newest=attempt(2, delivery=REFUSED))),
+    "quiz-closed": (
+        "grading/quiz.html",
+        L,
+        quiz(
+            can_submit=False,
+            why_not="The quiz closed on 30 November. Your best attempt counts.",
+        ),
+    ),
+    "quiz-error": (
+        "grading/quiz.html",
+        L,
+        quiz(error="The file is not a notebook. Choose a file that ends in .ipynb."),
+    ),
+    "feedback": (
+        "grading/feedback.html",
+        L,
+        {
+            "trail": [*TRAIL, ("Quiz 1: Words and numbers", "#")],
+            "quiz": quiz()["quiz"],
+            "attempt": attempt(2, "needs_manual", points=Decimal("6.5")),
+        }
+        | MARKED,
+    ),
+    "submissions": ("grading/submissions.html", T, submissions()),
+    "submissions-none": ("grading/submissions.html", T, submissions(rows=[])),
+    "submission": ("grading/submission.html", T, submission()),
+    "submission-failed": (
+        "grading/submission.html",
+        T,
+        submission(
+            attempt=attempt(
+                2,
+                "failed",
+                state_text=STOPPED,
+                delivery=REFUSED,
+                late=False,
+                via="page",
+                log="TimeoutError: cell 4",
+            ),
+            questions=[],
+            notebooks=[],
+            retry_mark_url="#",
+            retry_send_url="#",
+        ),
+    ),
+    "status": ("grading/_attempt_status.html", L, FRAGMENT),
+    "course": ("courses/course.html", L, course()),
+    "course-new": ("courses/course.html", T, course(progress=None, next_entry=None)),
+    "lesson": ("courses/lesson.html", L, lesson(PROSE)),
+    "pick": ("courses/pick.html", T, pick()),
+    "pick-many": (
+        "courses/pick.html",
+        T,
+        pick(
+            multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None
+        ),
+    ),
+    "empty": ("courses/empty.html", L, {"can_import": False, "import_hint": None}),
+    "empty-teacher": (
+        "courses/empty.html",
+        T,
+        {
+            "can_import": True,
+            "import_hint": "coursebridge course import config/demo/course",
+        },
+    ),
+    "error": ("errors/error.html", None, ERROR),
+    "error-bare": (
+        "errors/error.html",
+        None,
+        {"title": "Not found", "message": "There is no page at this address."},
+    ),
+    "cookie-window": ("lti/cookie_window.html", None, WINDOW),
+    "return": ("lti/return_to_lms.html", None, RETURN),
+    "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
+}

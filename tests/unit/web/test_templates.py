@@ -1,0 +1,125 @@
+"""Every page renders from nothing but its documented context, and keeps the rules that hold for all pages."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from tests.browser.preview import make_preview, render_sample
+from tests.factories.pages import PAGES
+
+TEMPLATES = Path(__file__).parents[3] / "lti_tool" / "web" / "templates"
+WHOLE_PAGES = sorted(
+    name for name, (template, _role, _context) in PAGES.items() if "/_" not in template
+)
+
+
+@pytest.fixture(scope="module")
+def preview() -> Iterator[Flask]:
+    app = make_preview()
+    with app.test_request_context():
+        yield app
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_page_renders_with_its_documented_context_only(
+    preview: Flask, name: str
+) -> None:
+    html = render_sample(name)
+
+    assert "{{" not in html
+    assert "{%" not in html
+    assert "%(" not in html
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_page_needs_no_exception_from_the_content_security_policy(
+    preview: Flask, name: str
+) -> None:
+    html = render_sample(name)
+
+    assert not re.search(r"\sstyle=|\son[a-z]+=|<style|javascript:|hx-on", html)
+    assert not re.search(r"<script(?! src=)", html)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_every_form_control_and_frame_has_a_name_and_ids_are_unique(
+    preview: Flask, name: str
+) -> None:
+    html = render_sample(name)
+    ids = re.findall(r'\sid="([^"]+)"', html)
+
+    assert len(ids) == len(set(ids))
+    assert all(
+        'title="' in frame and "sandbox" in frame
+        for frame in re.findall(r"<iframe[^>]*>", html)
+    )
+    assert all(
+        described in ids
+        for group in re.findall(r'aria-(?:describedby|labelledby)="([^"]+)"', html)
+        for described in group.split()
+    )
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE_PAGES if name != "design"])
+def test_page_has_one_main_heading_a_language_and_a_way_past_the_header(
+    preview: Flask, name: str
+) -> None:
+    html = render_sample(name)
+
+    assert html.count("<h1") == 1
+    assert '<html lang="en">' in html
+    assert '<a class="skip" href="#main">' in html
+    assert "<title>Coursebridge</title>" not in html
+
+
+def test_page_says_who_is_signed_in_and_in_which_role(preview: Flask) -> None:
+    assert '<meta name="coursebridge-user" content="Grace Hopper">' in render_sample(
+        "submissions"
+    )
+    assert '<meta name="coursebridge-role" content="teacher">' in render_sample(
+        "submissions"
+    )
+    assert "coursebridge-user" not in render_sample("error")
+
+
+def test_status_is_polled_only_while_something_still_happens(preview: Flask) -> None:
+    assert 'hx-trigger="every 1500ms"' in render_sample("quiz-running")
+    assert '<noscript><meta http-equiv="refresh"' in render_sample("quiz-queued")
+    assert "hx-trigger" not in render_sample("quiz")
+    assert "http-equiv" not in render_sample("quiz")
+
+
+def test_marked_notebooks_are_framed_without_scripts_or_our_origin(
+    preview: Flask,
+) -> None:
+    assert re.search(r"<iframe[^>]* sandbox ", render_sample("feedback"))
+
+
+def test_names_of_people_are_escaped(preview: Flask) -> None:
+    template, role, context = PAGES["submission"]
+    hostile = context | {"learner": {"name": "<b>Bobby</b>"}}
+    samples = {**PAGES, "hostile": (template, role, hostile)}
+
+    html = render_sample("hostile", samples)
+
+    assert "<b>Bobby" not in html
+    assert "&lt;b&gt;Bobby" in html
+
+
+def test_every_whole_template_has_a_sample() -> None:
+    partial = ("base.html", "components.html", "icons.html")
+    files = {
+        path.relative_to(TEMPLATES).as_posix()
+        for path in TEMPLATES.rglob("*.html")
+        if not path.name.startswith("_")
+    }
+
+    assert (
+        files
+        - set(partial)
+        - {template for template, _role, _context in PAGES.values()}
+        == set()
+    )
