@@ -1,0 +1,101 @@
+"""One nbgrader course on disk: release, mark, read marks, render feedback."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from grading.engine import feedback, gradebook, marking, release
+from grading.engine.files import check_name
+from grading.engine.model import Marking, MarkLimits, Marks, Release, Total
+
+
+@dataclass(frozen=True)
+class CourseRoot:
+    """A folder with `source/`, where nbgrader's other folders and its gradebook come to be.
+
+    Importing this module takes about a second (nbgrader); `grading.engine.model` does not.
+    Marking is safe in several processes at once. Releasing changes the working directory of the
+    process for a moment, as nbgrader does, and so wants a process without other threads at work.
+    """
+
+    path: Path
+    db_url: str = ""
+    """The gradebook; by default SQLite, `gradebook.db` in the folder."""
+    course_id: str = "default_course"
+    late_penalty: Literal["none", "zero"] = "none"
+    """nbgrader's rule for late submissions: no penalty, or no points."""
+
+    def gradebook_url(self) -> str:
+        """The URL of the gradebook."""
+        return self.db_url or f"sqlite:///{self.path.resolve()}/gradebook.db"
+
+    def make_release(self, assignment: str) -> Release:
+        """Make the learners' version of `source/<assignment>`; marks and submissions stay.
+
+        Raises:
+            ContentError: a notebook cannot be released; says which cell, why, and what to do.
+        """
+        return release.make_release(self.path, self.gradebook_url(), self.course_id, assignment)
+
+    def read_release(self, assignment: str) -> Release:
+        """The learners' version as it stands.
+
+        Raises:
+            NotReleased: there is none.
+        """
+        return release.read_release(self.path, self.gradebook_url(), assignment)
+
+    def set_due_date(self, assignment: str, due: datetime | None) -> None:
+        """When submissions of a released assignment become late; `due` has a time zone."""
+        gradebook.set_due_date(self.gradebook_url(), assignment, due)
+
+    def mark(
+        self,
+        assignment: str,
+        learner: str,
+        files: Mapping[str, bytes],
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        limits: MarkLimits | None = None,
+    ) -> Marking:
+        """Mark an attempt and store it; to do so again changes nothing.
+
+        The attempt that is marked last is the one that counts. Problems of the submission are
+        outcomes, not exceptions.
+
+        Raises:
+            NotReleased: the assignment has no release.
+            SandboxUnavailable: bubblewrap is missing; nothing was stored.
+            SandboxBroken: no kernel starts in the sandbox; nothing was stored.
+        """
+        return marking.mark(
+            self.path,
+            self.gradebook_url(),
+            assignment,
+            learner,
+            files,
+            submitted_at=submitted_at,
+            attempt=attempt,
+            limits=limits or MarkLimits(),
+            late_penalty=self.late_penalty,
+        )
+
+    def read_marks(self, assignment: str, learner: str) -> Marks:
+        """The marks in the gradebook now, formgrader's included; two queries."""
+        return marking.read_marks(self.path, self.gradebook_url(), assignment, learner)
+
+    def list_totals(self, assignment: str) -> dict[str, Total]:
+        """Every learner's total, in one query."""
+        return gradebook.list_totals(self.gradebook_url(), assignment)
+
+    def render_feedback(self, assignment: str, learner: str) -> dict[str, bytes]:
+        """The marked notebooks as pages for the learner, by file name (`quiz-1.html`).
+
+        Self-contained, without scripts, and without anything of the hidden tests.
+        """
+        marks = self.read_marks(assignment, learner)
+        folder = self.path / "autograded" / check_name(learner) / check_name(assignment)
+        return feedback.render_feedback(self.gradebook_url(), folder, marks)

@@ -1,0 +1,206 @@
+"""Mark one attempt: sanitise, run sealed, score with nbgrader, store where formgrader looks.
+
+What nbgrader does is kept: a cell that fails or times out gives 0 and the next ones run; a missing
+notebook gives 0; a deleted test is left to a person; a mark given by hand stays when the learner
+submits again, and is flagged for another look. Where nbgrader would give up (Python ends, endless
+output, a file that is no notebook) the tests that did not run give 0, and the outcome says so.
+
+The marks of an attempt enter the gradebook in one transaction, after the files are in place, so
+doing it again after a crash at any point ends in the same state.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from traitlets.config import Config
+
+from grading.engine.execution import RunEnd, execute
+from grading.engine.files import (
+    check_name,
+    keep_safe,
+    locked,
+    overlay,
+    read_tree,
+    replace_tree,
+)
+from grading.engine.gradebook import (
+    list_comments,
+    list_grades,
+    start_submission,
+    writing,
+)
+from grading.engine.model import (
+    Marking,
+    MarkLimits,
+    MarkOutcome,
+    Marks,
+    QuestionMark,
+)
+from grading.engine.nbgrader_parts import LimitOutput, Notebook
+from grading.engine.outcome import Story, tell
+from grading.engine.plan import NotebookPlan, load_plan, release_titles
+from grading.engine.scoring import save_marks
+from grading.engine.submission import NotANotebook, read_notebook, sanitise
+
+TIMESTAMP = "timestamp.txt"
+"""Where nbgrader looks for the time of submission."""
+RECEIPT = ".coursebridge.json"
+"""Beside the marked notebooks: which attempt they are of."""
+
+
+@dataclass
+class _Marked:
+    """One notebook of the attempt on its way."""
+
+    plan: NotebookPlan
+    notebook: Notebook | None
+    story: Story
+
+
+def mark(
+    root: Path,
+    db_url: str,
+    assignment: str,
+    learner: str,
+    files: Mapping[str, bytes],
+    *,
+    submitted_at: datetime,
+    attempt: int,
+    limits: MarkLimits,
+    late_penalty: str = "none",
+) -> Marking:
+    """Mark an attempt and store it; see `CourseRoot.mark`."""
+    started = time.monotonic()
+    check_name(assignment)
+    check_name(learner)
+    plans = load_plan(db_url, assignment)
+    kept = keep_safe(files, reserved=(TIMESTAMP, RECEIPT))
+    too_large = sum(map(len, kept.values())) > limits.input_bytes
+    source = read_tree(root / "source" / assignment)
+    # nbgrader puts the teacher's files in place of the learner's
+    data = overlay(_beside({} if too_large else kept), _beside(source))
+    marked = [_mark_notebook(plan, kept, data, limits, too_large) for plan in plans]
+    results = {f"{m.plan.name}.ipynb": _write(m.notebook) for m in marked if m.notebook}
+    digest = _digest(kept, attempt)
+    stamp = submitted_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC\n").encode()
+    autograded = root / "autograded" / learner / assignment
+    with locked(root):
+        is_repeat = _receipt(autograded) == digest
+        submitted = {} if too_large else kept
+        replace_tree(root / "submitted" / learner / assignment, submitted | {TIMESTAMP: stamp})
+        receipt = json.dumps({"attempt": attempt, "digest": digest}).encode()
+        replace_tree(autograded, data | results | {TIMESTAMP: stamp, RECEIPT: receipt})
+        with writing(db_url) as gradebook:
+            start_submission(gradebook, assignment, learner, submitted_at)
+            config = Config({"LateSubmissionPlugin": {"penalty_method": late_penalty}})
+            notebooks = {m.plan.name: m.notebook for m in marked}
+            save_marks(gradebook, assignment, learner, notebooks, is_repeat, config)
+    marks = read_marks(root, db_url, assignment, learner)
+    outcome, text = tell([m.story for m in marked], marks)
+    return Marking(outcome, text, marks, results, time.monotonic() - started, attempt)
+
+
+def _mark_notebook(
+    plan: NotebookPlan,
+    files: Mapping[str, bytes],
+    data: Mapping[str, bytes],
+    limits: MarkLimits,
+    too_large: bool,
+) -> _Marked:
+    """Everything up to the score of one notebook; touches neither course nor gradebook."""
+    name = f"{plan.name}.ipynb"
+    if too_large:
+        words = f"All files together may have {limits.input_bytes >> 20} MB."
+        return _Marked(plan, None, Story(name, "limit_exceeded", words))
+    body = files.get(name)
+    if body is None:
+        return _Marked(plan, None, Story(name, "missing_notebook"))
+    try:
+        notebook = read_notebook(body)
+    except NotANotebook as error:
+        return _Marked(plan, None, Story(name, "not_a_notebook", str(error)))
+    sanitise(notebook, plan)
+    run = execute(notebook, data, limits)
+    LimitOutput().preprocess(notebook, {})
+    nbformat.validate(notebook)
+    return _Marked(plan, notebook, Story(name, OUTCOMES[run.end], run.detail))
+
+
+OUTCOMES: dict[RunEnd, MarkOutcome] = {
+    "ok": "graded",
+    "timeout": "timed_out",
+    "died": "kernel_died",
+    "output": "too_much_output",
+    "memory": "out_of_memory",
+    "disk": "limit_exceeded",
+}
+
+
+def _beside(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files beside the notebooks."""
+    return {name: body for name, body in files.items() if not name.endswith(".ipynb")}
+
+
+def _write(notebook: Notebook) -> bytes:
+    text: str = nbformat.writes(notebook)
+    return text.encode()
+
+
+def _digest(files: Mapping[str, bytes], attempt: int) -> str:
+    lines = [f"{name}\0{hashlib.sha256(body).hexdigest()}\n" for name, body in sorted(files.items())]
+    return hashlib.sha256(f"{attempt}\n{''.join(lines)}".encode()).hexdigest()
+
+
+def _receipt(folder: Path) -> str | None:
+    """The digest of the attempt whose marked notebooks are there."""
+    try:
+        found: dict[str, Any] = json.loads((folder / RECEIPT).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return None
+    return found.get("digest")
+
+
+def read_marks(root: Path, db_url: str, assignment: str, learner: str) -> Marks:
+    """The marks as the gradebook has them now; without a submission, no question at all."""
+    titles = release_titles(root / "release" / check_name(assignment))
+    comments = list_comments(db_url, assignment, learner)
+    rows = list_grades(db_url, assignment, learner)
+    penalties = {row.notebook: row.late_penalty for row in rows}
+    questions = []
+    for row in rows:
+        key = row.notebook, row.grade_id
+        given = row.manual_score if row.manual_score is not None else row.auto_score
+        questions.append(
+            QuestionMark(
+                notebook=row.notebook,
+                grade_id=row.grade_id,
+                title=titles.get(key, (0, row.grade_id))[1],
+                kind=row.kind,
+                max_score=row.max_score,
+                auto_score=row.auto_score,
+                manual_score=row.manual_score,
+                extra_credit=row.extra_credit,
+                score=Decimal(0) if given is None else given + (row.extra_credit or 0),
+                needs_manual=row.needs_manual,
+                comment=comments.get(key),
+            )
+        )
+    questions.sort(key=lambda q: titles.get((q.notebook, q.grade_id), (1 << 30, ""))[0])
+    late = sum(penalties.values(), Decimal(0))
+    return Marks(
+        assignment=assignment,
+        learner=learner,
+        questions=tuple(questions),
+        late_penalty=late,
+        total=max(sum((q.score for q in questions), Decimal(0)) - late, Decimal(0)),
+        max_score=sum((q.max_score for q in questions), Decimal(0)),
+        needs_manual=any(q.needs_manual for q in questions),
+    )

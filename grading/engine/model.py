@@ -1,0 +1,151 @@
+"""What marking a notebook quiz takes and gives: plain values, light to import."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from grading.sandbox import Limits
+
+QuestionKind = Literal["auto", "manual", "task"]
+MarkOutcome = Literal[
+    "graded",
+    "needs_manual",
+    "timed_out",
+    "out_of_memory",
+    "too_much_output",
+    "kernel_died",
+    "not_a_notebook",
+    "missing_notebook",
+    "limit_exceeded",
+    "error",
+]
+
+
+class ContentError(ValueError):
+    """A source notebook that cannot be released; says where and what to change."""
+
+    def __init__(self, file: str, cell: str | None, message: str) -> None:
+        super().__init__(": ".join(part for part in (file, cell, message) if part))
+        self.file = file
+        """The notebook, as `quiz-1/problem.ipynb`."""
+        self.cell = cell
+        """The cell, as `cell 3 ("add-tests")`, counted from 1; None if it is the whole file."""
+        self.message = message
+
+
+class NotReleased(LookupError):
+    """The assignment is not in the gradebook: it has never been released."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One graded cell of an assignment."""
+
+    notebook: str
+    """The notebook's name without `.ipynb`."""
+    grade_id: str
+    title: str
+    """The nearest heading above the cell, or "Question N"."""
+    max_score: Decimal
+    kind: QuestionKind
+    """auto: tests; manual: an answer that a person marks; task: a task that a person marks."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """The learners' version of an assignment."""
+
+    assignment: str
+    max_score: Decimal
+    notebooks: tuple[str, ...]
+    """Names without `.ipynb`."""
+    questions: tuple[Question, ...]
+    files: dict[str, bytes] = field(repr=False)
+    """Every file a learner gets, by path inside the assignment."""
+
+
+@dataclass(frozen=True)
+class QuestionMark:
+    """The mark for one question, as nbgrader's gradebook has it."""
+
+    notebook: str
+    grade_id: str
+    title: str
+    kind: QuestionKind
+    max_score: Decimal
+    auto_score: Decimal | None
+    manual_score: Decimal | None
+    """A person's mark; where there is one, it counts instead of the automatic one."""
+    extra_credit: Decimal | None
+    score: Decimal
+    """What counts: manual or else automatic, plus extra credit; 0 while there is neither."""
+    needs_manual: bool
+    comment: str | None
+    """The grader's comment, or nbgrader's "No response."."""
+
+
+@dataclass(frozen=True)
+class Marks:
+    """All marks of one learner for one assignment."""
+
+    assignment: str
+    learner: str
+    questions: tuple[QuestionMark, ...]
+    late_penalty: Decimal
+    total: Decimal
+    """Sum of the scores less the late penalty, never below 0."""
+    max_score: Decimal
+    needs_manual: bool
+
+
+@dataclass(frozen=True)
+class Total:
+    """One line of an assignment's list of marks."""
+
+    score: Decimal
+    max_score: Decimal
+    needs_manual: bool
+
+
+@dataclass(frozen=True)
+class Marking:
+    """What came of marking one attempt."""
+
+    outcome: MarkOutcome
+    text: str
+    """What happened and what to do, for the learner and the teacher alike."""
+    marks: Marks
+    notebooks: dict[str, bytes] = field(repr=False)
+    """The marked notebooks by file name. With hidden tests: for teachers only."""
+    duration_s: float
+    attempt: int
+
+
+@dataclass(frozen=True)
+class MarkLimits:
+    """What one submitted notebook may use while it is marked."""
+
+    cell_s: float = 30.0
+    """Seconds for one cell, nbgrader's default; then it is interrupted and fails."""
+    notebook_s: float = 180.0
+    """Seconds for all cells; cells that have not run by then fail."""
+    memory_bytes: int = 1 << 30
+    processes: int = 128
+    file_bytes: int = 64 << 20
+    disk_bytes: int = 256 << 20
+    output_bytes: int = 10 << 20
+    """What all cells of a notebook may print or show."""
+    input_bytes: int = 20 << 20
+    """Size of all submitted files."""
+
+    def sealed(self) -> Limits:
+        """The limits of the sandbox, a little wider, so that the runner can report first."""
+        return Limits(
+            wall_s=self.notebook_s + 15,
+            cpu_s=int(self.notebook_s) + 15,
+            memory_bytes=self.memory_bytes,
+            processes=self.processes,
+            file_bytes=max(self.file_bytes, 4 * self.output_bytes),
+            disk_bytes=self.disk_bytes + self.input_bytes + 4 * self.output_bytes,
+            output_bytes=1 << 16,
+        )

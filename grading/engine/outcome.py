@@ -1,0 +1,75 @@
+"""Say how marking went, in words for the learner and the teacher."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grading.engine.model import MarkOutcome, Marks
+
+WORST_FIRST: tuple[MarkOutcome, ...] = (
+    "not_a_notebook",
+    "limit_exceeded",
+    "missing_notebook",
+    "out_of_memory",
+    "kernel_died",
+    "too_much_output",
+    "timed_out",
+)
+WORDS: dict[MarkOutcome, str] = {
+    "not_a_notebook": (
+        "{name} could not be read as a notebook, so its questions have 0 points. {detail} "
+        "Save it again in JupyterLab and submit it again."
+    ),
+    "limit_exceeded": (
+        "{name} used more space than is allowed, so tests that could not run have 0 points. "
+        "{detail} Remove large files, or write less, and submit again."
+    ),
+    "missing_notebook": (
+        "{name} was not among the submitted files, so its questions have 0 points. "
+        "Put it back under this name and submit again."
+    ),
+    "out_of_memory": (
+        "{name} used more memory than is allowed, so some tests have 0 points. Look for lists or "
+        "tables that grow without end, and submit again."
+    ),
+    "kernel_died": (
+        "Python ended while {name} was running, so the tests from there on have 0 points. "
+        "Look for exit(), os._exit() or a crash in a library, and submit again."
+    ),
+    "too_much_output": (
+        "{name} printed more than is allowed and was stopped, so some tests have 0 points. "
+        "Look for a print inside an endless loop, and submit again."
+    ),
+    "timed_out": (
+        "A cell of {name} took too long and was stopped, so the tests that depend on it have 0 "
+        "points. Look for an endless loop, and submit again."
+    ),
+}
+GRADED = "All tests have run."
+NEEDS_MANUAL = "All tests have run. {count} will be marked by a teacher, so the score may still rise."
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened to one notebook."""
+
+    name: str
+    outcome: MarkOutcome
+    detail: str = ""
+
+
+def tell(stories: Sequence[Story], marks: Marks) -> tuple[MarkOutcome, str]:
+    """The outcome of the attempt (that of its worst notebook) and a text that names each."""
+    bad = [story for worst in WORST_FIRST for story in stories if story.outcome == worst]
+    if bad:
+        return bad[0].outcome, " ".join(_sentence(story) for story in bad)
+    waiting = sum(question.needs_manual for question in marks.questions)
+    if not waiting:
+        return "graded", GRADED
+    return "needs_manual", NEEDS_MANUAL.format(
+        count="One question" if waiting == 1 else f"{waiting} questions"
+    )
+
+
+def _sentence(story: Story) -> str:
+    detail = story.detail if story.outcome in ("not_a_notebook", "limit_exceeded") else ""
+    return " ".join(WORDS[story.outcome].format(name=story.name, detail=detail).split())

@@ -1,0 +1,253 @@
+"""Run the cells of one notebook; the command inside the sandbox, never imported outside it.
+
+Uses nbclient as nbgrader's Execute does: the same time-out, interrupt and error rules, so the
+outputs, and with them the scores, are the same. What differs is how the kernel starts: a real
+ipykernel is forked from this process over ipc://, and is killed at the end, not asked to stop.
+
+Reads `request.json`, which it removes before any code of the learner runs, and writes
+`result.json`. Its caller treats that file as written by the learner.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import sys
+import time
+from typing import Any, NoReturn
+
+with open("request.json", "rb") as _file:
+    REQUEST: dict[str, Any] = json.load(_file)
+os.remove("request.json")
+sys.path += [path for path in REQUEST["path"] if path not in sys.path]
+
+from ipykernel.kernelapp import IPKernelApp  # noqa: E402  (needs the path above)
+
+HERE = os.getcwd()
+SOCKETS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
+CONNECTION = {
+    "transport": "ipc",
+    "ip": f"{HERE}/.kernel/socket",
+    "key": secrets.token_hex(16),
+    "signature_scheme": "hmac-sha256",
+    "kernel_name": "python3",
+    **SOCKETS,
+}
+START_TIMEOUT_S = 60
+
+
+def become_kernel(parent: int) -> NoReturn:
+    """In the forked child: run a stock IPython kernel until it ends."""
+    os.setsid()
+    os.chdir(REQUEST["cwd"])
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(nothing, fd)
+    sys.argv = ["ipykernel_launcher.py", "-f", f"{HERE}/.kernel/connection.json"]
+    arguments = [
+        *sys.argv[1:],
+        f"--IPKernelApp.parent_handle={parent}",
+        "--HistoryManager.hist_file=:memory:",
+    ]
+    try:
+        IPKernelApp.launch_instance(argv=arguments)
+    finally:
+        os._exit(1)
+
+
+def start_kernel() -> int:
+    """Fork the kernel; its process id, which is its process group's too."""
+    os.makedirs(f"{HERE}/.kernel", exist_ok=True)
+    with open(f"{HERE}/.kernel/connection.json", "w") as file:
+        json.dump(CONNECTION, file)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        globals()["REQUEST"] = {"cwd": REQUEST["cwd"]}  # no test may be found in memory
+        become_kernel(parent)
+    return pid
+
+
+if __name__ == "__main__":
+    KERNEL = start_kernel()
+
+# imported while the kernel starts; the optional dependency costs a second and is not needed
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # makes the import fail
+import nbformat  # noqa: E402
+from jupyter_client.asynchronous import AsyncKernelClient  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
+from nbclient.exceptions import (  # noqa: E402
+    CellControlSignal,
+    CellTimeoutError,
+    DeadKernelError,
+)
+
+
+class Runner(NotebookClient):  # type: ignore[misc]  # nbclient has no types
+    """nbclient on our kernel, with nbgrader's settings and a limit on output."""
+
+    def __init__(self, notebook: Any, kernel: int) -> None:
+        super().__init__(
+            notebook,
+            allow_errors=True,
+            interrupt_on_timeout=True,
+            raise_on_iopub_timeout=True,
+            store_widget_state=False,
+            error_on_timeout={
+                "ename": "CellTimeoutError",
+                "evalue": "",
+                "traceback": [
+                    "\x1b[0;31mCellTimeoutError\x1b[0m: No reply from kernel before timeout"
+                ],
+            },
+            on_cell_executed=record_error,
+        )
+        self.kernel = kernel
+        self.deadline = time.monotonic() + REQUEST["total_s"]
+        self.output_left: int = REQUEST["output_bytes"]
+        self.ends: dict[int, str] = {}
+        self.now_at = 0
+
+    def _get_timeout(self, cell: Any) -> float:
+        return max(0.05, min(REQUEST["cell_s"], self.deadline - time.monotonic()))
+
+    def is_kernel_alive(self) -> bool:
+        """Whether the kernel's process is still there."""
+        try:
+            return os.waitpid(self.kernel, os.WNOHANG)[0] == 0
+        except ChildProcessError:
+            return False
+
+    async def _async_check_alive(self) -> None:
+        if not self.is_kernel_alive():
+            raise DeadKernelError("Kernel died")
+
+    async def _async_poll_kernel_alive(self) -> None:
+        while self.is_kernel_alive():
+            await asyncio.sleep(0.1)
+        self.task_poll_for_reply.cancel()
+
+    async def _async_handle_timeout(self, timeout: float, cell: Any = None) -> Any:
+        self.ends[self.now_at] = "timeout"
+        self.interrupt()
+        return {"content": {**self.error_on_timeout, "status": "error"}}
+
+    def interrupt(self) -> None:
+        """What "interrupt kernel" does: SIGINT to the kernel and its children."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.kernel, signal.SIGINT)
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        """Count what the cell prints; past the limit, drop it and interrupt the cell."""
+        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
+            room = self.output_left
+            self.output_left -= message_size(msg["content"])
+            if self.output_left < 0:
+                if room > 0 and msg["msg_type"] == "stream":
+                    msg["content"]["text"] = msg["content"]["text"][:room]
+                    super().process_message(msg, cell, cell_index)
+                if self.ends.get(cell_index) != "output":
+                    self.ends[cell_index] = "output"
+                    self.interrupt()
+                if self.output_left < -4 * REQUEST["output_bytes"]:
+                    os.killpg(self.kernel, signal.SIGKILL)
+                return None
+        return super().process_message(msg, cell, cell_index)
+
+
+def record_error(**kwargs: Any) -> None:
+    """Show a failed reply as an error output, exactly when nbgrader's Execute does."""
+    cell, content = kwargs["cell"], kwargs["execute_reply"]["content"]
+    if content["status"] != "error":
+        return
+    if any(o.output_type == "error" and o.ename == content["ename"] for o in cell.outputs):
+        return
+    traceback = content["traceback"] or ["ERROR: An error occurred while showtraceback was disabled"]
+    cell.outputs.append(
+        nbformat.v4.new_output(
+            "error", ename=content["ename"], evalue=content["evalue"], traceback=traceback
+        )
+    )
+
+
+def message_size(content: Any) -> int:
+    """About how many bytes a message adds to the notebook."""
+    size = len(content.get("text", "")) + sum(map(len, content.get("traceback", ())))
+    for value in content.get("data", {}).values():
+        size += len(value) if isinstance(value, str) else len(json.dumps(value))
+    return size + 100
+
+
+async def connect() -> Any:
+    """A client of the kernel, once the kernel's sockets are there."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not all(os.path.exists(f"{CONNECTION['ip']}-{n}") for n in SOCKETS.values()):
+        if time.monotonic() > deadline or os.waitpid(KERNEL, os.WNOHANG)[0]:
+            raise DeadKernelError("the kernel did not start")
+        await asyncio.sleep(0.005)
+    client = AsyncKernelClient()
+    client.load_connection_info(CONNECTION)
+    client.start_channels(hb=False, stdin=False)
+    await client._async_wait_for_ready(timeout=START_TIMEOUT_S)
+    client.allow_stdin = False
+    return client
+
+
+async def run_cells(runner: Runner) -> str:
+    """Run every code cell in order; how the whole ended."""
+    for index, cell in enumerate(runner.nb.cells):
+        runner.now_at = index
+        if time.monotonic() >= runner.deadline:
+            runner.ends.update({i: "skipped" for i in range(index, len(runner.nb.cells))})
+            return "timeout"
+        end = None
+        try:
+            await runner.async_execute_cell(cell, index, store_history=True)
+        except DeadKernelError:
+            end = "output" if runner.ends.get(index) == "output" else "died"
+        except (CellTimeoutError, CellControlSignal):
+            end = "timeout"  # it did not even stop when interrupted
+        if end is not None:
+            runner.ends[index] = end
+            runner.ends.update({i: "skipped" for i in range(index + 1, len(runner.nb.cells))})
+            return end
+    return "ok"
+
+
+async def main() -> None:
+    """Run the request and write the result."""
+    cells = []
+    for wanted in REQUEST["cells"]:
+        cell = nbformat.v4.new_code_cell(wanted["source"])
+        cell.metadata["tags"] = wanted["tags"]
+        cells.append(cell)
+    runner = Runner(nbformat.v4.new_notebook(cells=cells), KERNEL)
+    try:
+        runner.kc = await connect()
+        runner.deadline = time.monotonic() + REQUEST["total_s"]
+        end = await run_cells(runner)
+    except (DeadKernelError, RuntimeError):
+        end = "not_started"
+        runner.ends = dict.fromkeys(range(len(cells)), "skipped")
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(KERNEL, signal.SIGKILL)
+    result = {
+        "end": end,
+        "cells": [
+            {
+                "outputs": cell.outputs,
+                "execution_count": cell.execution_count,
+                "end": runner.ends.get(index, "ok"),
+            }
+            for index, cell in enumerate(cells)
+        ],
+    }
+    with open(f"{HERE}/result.json", "w") as file:
+        json.dump(result, file)
+    os._exit(0)  # no clean-up: everything ends with the sandbox
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,174 @@
+"""Check a teacher's source notebooks before nbgrader sees them, and say what to change where."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from grading.engine.model import ContentError
+
+REGIONS = {
+    "solution": ("BEGIN SOLUTION", "END SOLUTION"),
+    "hidden tests": ("BEGIN HIDDEN TESTS", "END HIDDEN TESTS"),
+    "mark scheme": ("BEGIN MARK SCHEME", "END MARK SCHEME"),
+}
+GRADE_ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
+NOTEBOOK_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. \-]{0,120}")
+PYTHON_KERNEL = re.compile(r"(i?python|xpython).*", re.IGNORECASE)
+
+
+class _Cell:
+    """One cell with its place, for messages."""
+
+    def __init__(self, file: str, index: int, raw: dict[str, Any]) -> None:
+        self.file, self.type = file, str(raw.get("cell_type"))
+        source = raw.get("source", "")
+        self.source = source if isinstance(source, str) else "".join(source)
+        meta = raw.get("metadata", {}).get("nbgrader", {})
+        self.meta: dict[str, Any] = meta if isinstance(meta, dict) else {}
+        self.grade_id = str(self.meta.get("grade_id", ""))
+        self.where = f'cell {index + 1} ("{self.grade_id}")' if self.grade_id else f"cell {index + 1}"
+
+    def has(self, flag: str) -> bool:
+        return bool(self.meta.get(flag))
+
+    def is_known(self) -> bool:
+        """Whether nbgrader keeps track of it."""
+        return any(self.has(flag) for flag in ("grade", "solution", "locked", "task"))
+
+    def fail(self, message: str) -> ContentError:
+        return ContentError(self.file, self.where, message)
+
+
+def check_source(folder: Path) -> None:
+    """Raise ContentError for the first thing in `folder` that could not be released."""
+    paths = sorted(folder.glob("*.ipynb")) if folder.is_dir() else []
+    if not paths:
+        raise ContentError(
+            f"{folder.name}/", None, "There is no notebook. Put at least one .ipynb file there."
+        )
+    points = 0.0
+    for path in paths:
+        name = f"{folder.name}/{path.name}"
+        if not NOTEBOOK_NAME.fullmatch(path.stem):
+            raise ContentError(name, None, "Use letters, digits, spaces, - and _ in its name.")
+        cells = list(_read_cells(path, name))
+        for cell in cells:
+            _check_cell(cell)
+        _check_unique(cells)
+        points += sum(float(c.meta["points"]) for c in cells if c.has("grade") or c.has("task"))
+    if points <= 0:
+        raise ContentError(
+            f"{folder.name}/",
+            None,
+            "No cell gives points. Mark test cells as \"Autograder tests\" or answers as "
+            '"Manually graded answer" and give them points (Create Assignment toolbar).',
+        )
+
+
+def _read_cells(path: Path, name: str) -> Iterator[_Cell]:
+    try:
+        notebook = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ContentError(name, None, f"This is not a notebook: it is not JSON ({error}).") from error
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list) or notebook.get("nbformat") != 4:
+        raise ContentError(
+            name, None, "This is not a notebook of format 4. Open and save it in JupyterLab."
+        )
+    meta = notebook.get("metadata", {})
+    kernel = meta.get("kernelspec", {})
+    language = kernel.get("language") or meta.get("language_info", {}).get("name") or "python"
+    if str(language).lower() != "python" or not PYTHON_KERNEL.match(kernel.get("name", "python3")):
+        raise ContentError(name, None, "Only Python notebooks can be marked here.")
+    for index, raw in enumerate(cells):
+        if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
+            raise ContentError(name, f"cell {index + 1}", "This is not a code or text cell.")
+        yield _Cell(name, index, raw)
+
+
+def _check_cell(cell: _Cell) -> None:
+    removed = {region: _check_region(cell, region) for region in REGIONS}
+    if "AUTOTEST" in cell.source and cell.type == "code":
+        raise cell.fail(
+            "AUTOTEST lines would run your solution outside the sandbox. Replace them by plain "
+            "tests (nbgrader generate_assignment --source_with_tests writes them for you)."
+        )
+    if removed["hidden tests"] and not cell.has("grade"):
+        raise cell.fail("Hidden tests must be in a cell marked as \"Autograder tests\".")
+    if removed["mark scheme"] and not cell.has("task"):
+        raise cell.fail("A mark scheme must be in a cell marked as \"Manually graded task\".")
+    if removed["solution"] and not cell.has("solution"):
+        raise cell.fail("A solution region must be in a cell marked as an answer.")
+    if not cell.is_known():
+        return
+    _check_metadata(cell)
+
+
+def _check_metadata(cell: _Cell) -> None:
+    """What nbgrader would refuse, or accept and regret."""
+    if cell.meta.get("schema_version", 0) != 3:
+        raise cell.fail("Its nbgrader metadata is of an old version. Run `nbgrader update` on it.")
+    if not GRADE_ID.fullmatch(cell.grade_id):
+        raise cell.fail("It needs an ID of letters, digits, - and _ (Create Assignment toolbar).")
+    is_answer = cell.has("solution")
+    if cell.has("grade") or cell.has("task"):
+        _check_points(cell)
+    if cell.type != "code" and cell.has("grade") != is_answer and not cell.has("task"):
+        raise cell.fail("A text cell is either a \"Manually graded answer\" or not graded at all.")
+    if cell.has("task") and cell.type != "markdown":
+        raise cell.fail("A \"Manually graded task\" must be a text (Markdown) cell.")
+    if cell.has("grade") and cell.type == "code" and not is_answer:
+        _check_syntax(cell)
+
+
+def _check_points(cell: _Cell) -> None:
+    try:
+        points = float(cell.meta["points"])
+    except (KeyError, TypeError, ValueError):
+        raise cell.fail("It is graded but has no points. Give it a number of points.") from None
+    if not 0 <= points <= 1e6:
+        raise cell.fail("Its points must be a number from 0 up.")
+    if points == 0:
+        raise cell.fail("It is graded with 0 points. Give it points, or do not mark it as graded.")
+
+
+def _check_syntax(cell: _Cell) -> None:
+    """A test cell that cannot run would give everybody zero."""
+    plain = [line for line in cell.source.splitlines() if not line.lstrip().startswith(("%", "!"))]
+    if len(plain) != len(cell.source.splitlines()):
+        return  # IPython's own syntax
+    try:
+        compile(cell.source, cell.where, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
+    except (SyntaxError, ValueError) as error:
+        raise cell.fail(f"Its tests are not valid Python ({error}).") from error
+
+
+def _check_region(cell: _Cell, region: str) -> bool:
+    """Whether the cell has such a region; its marks must come in pairs."""
+    begin, end = REGIONS[region]
+    inside, found = False, False
+    for number, line in enumerate(cell.source.splitlines(), 1):
+        if begin in line:
+            if inside:
+                raise cell.fail(f"Line {number}: a second \"{begin}\" before \"{end}\".")
+            inside = found = True
+        elif end in line:
+            if not inside:
+                raise cell.fail(f"Line {number}: \"{end}\" without \"{begin}\" above it.")
+            inside = False
+    if inside:
+        raise cell.fail(f"\"{begin}\" without \"{end}\" below it.")
+    return found
+
+
+def _check_unique(cells: list[_Cell]) -> None:
+    seen: dict[str, str] = {}
+    for cell in cells:
+        if not cell.is_known():
+            continue
+        if cell.grade_id in seen:
+            raise cell.fail(f"{seen[cell.grade_id]} has the same ID. Give one of them a new ID.")
+        seen[cell.grade_id] = cell.where
