@@ -1,0 +1,60 @@
+"""How platforms differ, as data. Everything else in LTI is written once, for the specification."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What one kind of platform does its own way."""
+
+    name: str
+    families: tuple[str, ...] = ()
+    """Values of `product_family_code` that mean this platform."""
+    issuer_suffix: str = ""
+    """Hosted issuers end like this …"""
+    host_suffixes: tuple[str, ...] = ()
+    """… and then every host that ends like these is the platform's own."""
+    link_maximum: int | None = None
+    """Largest `scoreMaximum` in a deep linking response."""
+    keeps_grade_when_pending: bool = False
+    """A score that is not FullyGraded can be sent without erasing the grade (with the submission extension)."""
+    submission_extension: str | None = None
+    """Key of the extension of a score that says more about the submission."""
+
+
+GENERIC = Dialect("generic")
+MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100)
+CANVAS = Dialect(
+    "canvas",
+    families=("canvas",),
+    issuer_suffix=".instructure.com",
+    host_suffixes=(".instructure.com", ".canvaslms.com"),
+    keeps_grade_when_pending=True,
+    submission_extension="https://canvas.instructure.com/lti/submission",
+)
+DIALECTS = {dialect.name: dialect for dialect in (GENERIC, MOODLE, CANVAS)}
+
+
+def get_dialect(name: str) -> Dialect:
+    """By its name; one that this release does not know is generic."""
+    return DIALECTS.get(name, GENERIC)
+
+
+def detect_dialect(issuer: str, family: str = "") -> Dialect:
+    """From what the platform says of itself, else from a hosted issuer."""
+    host = urlsplit(issuer).hostname or ""
+    for dialect in DIALECTS.values():
+        if family in dialect.families or (dialect.issuer_suffix and host.endswith(dialect.issuer_suffix)):
+            return dialect
+    return GENERIC
+
+
+def link_score_maximum(dialect: Dialect, points: Decimal) -> int:
+    """`scoreMaximum` for a deep linking response: a whole number, at least 1.
+
+    Moodle refuses fractions and more than 100 here. Scores carry their own maximum and platforms rescale, so nothing is lost.
+    """
+    whole = max(1, int(points.to_integral_value(ROUND_CEILING)))
+    return min(whole, dialect.link_maximum) if dialect.link_maximum else whole

@@ -1,0 +1,113 @@
+"""Platforms' public keys, cached in the database for all processes.
+
+A warm launch fetches nothing. A key id that is not there causes one fetch, then none for 30 seconds whatever comes
+(an attacker can invent key ids). While a platform's key URL fails, keys up to 24 hours old still serve.
+"""
+
+import json
+import logging
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from sqlalchemy import or_, update
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.errors import ExternalError, Invalid
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.kernel.types import to_json
+from lti_tool.lti.models import CachedKeys, Registration
+from lti_tool.lti.upsert import upsert
+
+log = logging.getLogger(__name__)
+
+COOL_DOWN = timedelta(seconds=30)
+FRESH = timedelta(hours=1)
+"""Older keys are fetched again, so that a key the platform withdrew goes here too."""
+STALE = timedelta(hours=24)
+MAX_BYTES = 200_000
+MAX_KEYS = 100
+MIN_BITS = 2048
+
+
+def find_key(runtime: Runtime, registration: Registration, cached: CachedKeys | None, kid: str) -> RSAPublicKey:
+    """The platform's key of this id; `cached` is its row as read with the registration.
+
+    Raises: Invalid: there is no such key. ExternalError is not raised: it becomes Invalid with the reason.
+    """
+    moment = clock.now()
+    age = moment - cached.fetched_at if cached and cached.fetched_at else None
+    jwk = cached.keys.get(kid) if cached and age is not None and age < STALE else None
+    if jwk is not None and age is not None and age < FRESH:
+        return _public_key(to_json(jwk))
+    if not _may_fetch(runtime, registration, cached):
+        if jwk is not None:
+            return _public_key(to_json(jwk))
+        raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. Try again in a minute.")
+    try:
+        keys = fetch_keys(runtime, registration)
+    except ExternalError as error:
+        log.warning("jwks_failed", extra={"registration": registration.id, "code": error.code, "stale": jwk is not None})
+        if jwk is not None:
+            return _public_key(to_json(jwk))
+        text = f"The keys of {registration.name} could not be read, so the launch cannot be checked. Try again in a minute."
+        raise Invalid("keys_unavailable", text) from error
+    if kid not in keys:
+        raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. Try again in a minute.")
+    return _public_key(to_json(keys[kid]))
+
+
+def fetch_keys(runtime: Runtime, registration: Registration) -> dict[str, Any]:
+    """Fetch and keep a platform's keys, by key id. Raises: ExternalError."""
+    response = runtime.http.request("GET", registration.jwks_url, headers={"Accept": "application/json"}, max_bytes=MAX_BYTES)
+    if response.status_code != 200:
+        raise ExternalError("jwks_status", f"The key URL answered {response.status_code}.", retryable=True)
+    keys = _usable_keys(response.content)
+    moment = clock.now()
+    with runtime.db.transaction() as tx:
+        upsert(tx, CachedKeys, {"registration_id": registration.id}, {"keys": keys, "fetched_at": moment, "tried_at": moment})
+    return keys
+
+
+def _may_fetch(runtime: Runtime, registration: Registration, cached: CachedKeys | None) -> bool:
+    """Claim the next fetch for this process, unless somebody tried within the cool-down."""
+    moment = clock.now()
+    if cached is not None and cached.tried_at > moment - COOL_DOWN:
+        return False
+    with runtime.db.transaction() as tx:
+        if cached is None:
+            mine = {"registration_id": registration.id}
+            upsert(tx, CachedKeys, mine, {}, initial={"keys": {}, "fetched_at": None, "tried_at": moment - COOL_DOWN})
+        free = or_(CachedKeys.tried_at <= moment - COOL_DOWN, CachedKeys.tried_at > moment + COOL_DOWN)
+        claim = update(CachedKeys).where(CachedKeys.registration_id == registration.id, free).values(tried_at=moment)
+        return tx.execute(claim).rowcount == 1  # type: ignore[attr-defined, no-any-return]  # an UPDATE gives a CursorResult
+
+
+def _usable_keys(body: bytes) -> dict[str, Any]:
+    """RSA signing keys with an id; the first of an id wins. Raises: ExternalError: this is no key set."""
+    try:
+        document = json.loads(body)
+        found = document["keys"][:MAX_KEYS]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ExternalError("jwks_invalid", "The key URL did not answer with a JSON Web Key Set.", retryable=True) from error
+    keys: dict[str, Any] = {}
+    for jwk in found:
+        if not isinstance(jwk, dict) or jwk.get("kty") != "RSA" or jwk.get("use", "sig") != "sig" or jwk.get("alg", "RS256") != "RS256":
+            continue
+        kid, n, e = jwk.get("kid"), jwk.get("n"), jwk.get("e")
+        if isinstance(kid, str) and kid and isinstance(n, str) and isinstance(e, str) and len(n) < 4000:
+            keys.setdefault(kid, {"kty": "RSA", "n": n, "e": e})
+    return keys
+
+
+@lru_cache(maxsize=256)
+def _public_key(jwk: str) -> RSAPublicKey:
+    try:
+        key = jwt.algorithms.RSAAlgorithm.from_jwk(jwk)
+    except (ValueError, jwt.PyJWTError) as error:
+        raise Invalid("key_invalid", "The LMS publishes a key that cannot be used. Tell the people who run the LMS.") from error
+    if not isinstance(key, RSAPublicKey) or key.key_size < MIN_BITS:
+        raise Invalid("key_invalid", f"The LMS publishes a key of less than {MIN_BITS} bits. Tell the people who run the LMS.")
+    return key

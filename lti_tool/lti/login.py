@@ -1,0 +1,112 @@
+"""OIDC third-party login: from the platform's initiation to its authentication request.
+
+https://www.imsglobal.org/spec/security/v1p0/#step-1-third-party-initiated-login
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from lti_tool.kernel.errors import Invalid
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.models import ID_LENGTH
+from lti_tool.lti.registrations import get_registration_for_login, origin_of
+from lti_tool.lti.state import LoginState, digest, make_nonce, write_state
+
+LIMITS = {
+    "iss": ID_LENGTH,
+    "client_id": ID_LENGTH,
+    "target_link_uri": 2000,
+    "login_hint": 4000,
+    "lti_message_hint": 8000,
+    "lti_deployment_id": ID_LENGTH,
+    "deployment_id": ID_LENGTH,
+}
+LAUNCH_PATH = "/lti/launch"
+
+
+@dataclass(frozen=True)
+class LoginRequest:
+    """The parameters of the platform, checked for form."""
+
+    issuer: str
+    login_hint: str
+    target_link_uri: str
+    client_id: str | None
+    message_hint: str | None
+    deployment_id: str | None
+
+
+def parse_login(values: Mapping[str, Iterable[str]]) -> LoginRequest:
+    """From the request's parameters, each with all its values. Raises: Invalid."""
+    found: dict[str, str] = {}
+    for name, longest in LIMITS.items():
+        given = list(values.get(name, ()))
+        if len(given) > 1:
+            raise Invalid("login_invalid", f"The LMS sent {name} twice. {_OPEN}")
+        if given and (len(given[0]) > longest or any(ord(character) < 32 for character in given[0])):
+            raise Invalid("login_invalid", f"The LMS sent a {name} that cannot be used. {_OPEN}")
+        if given and given[0]:
+            found[name] = given[0]
+    missing = [name for name in ("iss", "login_hint", "target_link_uri") if name not in found]
+    if missing:
+        raise Invalid("login_incomplete", f"A launch begins in your course, not here ({', '.join(missing)} is missing). {_OPEN}")
+    return LoginRequest(
+        issuer=found["iss"],
+        login_hint=found["login_hint"],
+        target_link_uri=found["target_link_uri"],
+        client_id=found.get("client_id"),
+        message_hint=found.get("lti_message_hint"),
+        deployment_id=found.get("lti_deployment_id") or found.get("deployment_id"),
+    )
+
+
+def authentication_url(runtime: Runtime, request: LoginRequest, browser_secret: str, *, browser_known: bool) -> str:
+    """Where to send the browser. Reads one row and writes none.
+
+    Raises: Invalid, Forbidden: the platform is not known or not active, or the target is not ours.
+    """
+    check_target(runtime, request.target_link_uri)
+    with runtime.db.reading() as tx:
+        registration = get_registration_for_login(tx, request.issuer, request.client_id)
+    state = LoginState(
+        registration_id=registration.id,
+        nonce=make_nonce(),
+        target_link_uri=request.target_link_uri,
+        login_hint=digest(request.login_hint),
+        deployment_id=request.deployment_id,
+        browser=digest(browser_secret),
+        browser_known=browser_known,
+    )
+    parameters = {
+        "scope": "openid",
+        "response_type": "id_token",
+        "response_mode": "form_post",
+        "prompt": "none",
+        "client_id": registration.client_id,
+        "redirect_uri": runtime.settings.root_url + LAUNCH_PATH,
+        "login_hint": request.login_hint,
+        "state": write_state(runtime, state),
+        "nonce": state.nonce,
+    }
+    if request.message_hint is not None:
+        parameters["lti_message_hint"] = request.message_hint
+    return add_query(registration.auth_url, parameters)
+
+
+def check_target(runtime: Runtime, url: str) -> None:
+    """Raises: Invalid: a target_link_uri that is not an address of this tool."""
+    root = urlsplit(runtime.settings.root_url)
+    own = origin_of(url) == origin_of(runtime.settings.root_url) != ""
+    if not own or urlsplit(url).path not in (root.path + LAUNCH_PATH, root.path, root.path + "/"):
+        raise Invalid("target_invalid", f"The activity in the LMS points to an address that is not this tool's. {_OPEN}")
+
+
+def add_query(url: str, parameters: Mapping[str, str]) -> str:
+    """A URL with more parameters; those it has, and nothing else, stay."""
+    parts = urlsplit(url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in parameters]
+    return urlunsplit(parts._replace(query=urlencode([*kept, *parameters.items()]), fragment=""))
+
+
+_OPEN = "Open the activity again from your course; if this page comes again, tell the people who run the LMS."

@@ -1,0 +1,211 @@
+"""The tables of LTI: who may launch, what was launched, and by whom."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lti_tool.kernel.db import Base
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.types import EnumValue, UtcDateTime
+
+ID_LENGTH = 255
+"""Longest identifier of LTI 1.3 (deployment, context, resource link, sub)."""
+
+
+class Approval(StrEnum):
+    """pending → active; active ⇄ disabled. Only what is active may launch."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Registration(Base):
+    """One client of one platform. Every Canvas school shares one issuer, so the pair is what is unique."""
+
+    __tablename__ = "lti_registration"
+    __table_args__ = (UniqueConstraint("issuer", "client_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(ID_LENGTH))
+    issuer: Mapped[str] = mapped_column(String(ID_LENGTH))
+    client_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    auth_url: Mapped[str] = mapped_column(Text)
+    token_url: Mapped[str] = mapped_column(Text)
+    jwks_url: Mapped[str] = mapped_column(Text)
+    token_audience: Mapped[str | None] = mapped_column(Text)
+    """`aud` of our client assertion where the platform wants another than the token URL."""
+    service_hosts: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Further `host[:port]` that belong to the platform, beside those of its URLs."""
+    dialect: Mapped[str] = mapped_column(String(40), default="generic")
+    state: Mapped[Approval] = mapped_column(EnumValue(Approval), default=Approval.ACTIVE)
+    learns_deployments: Mapped[bool] = mapped_column(default=True)
+    """Is a deployment that was never seen accepted (or kept for approval)? Not when deployments were named at registration."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Deployment(Base):
+    """One installation of the tool in a platform."""
+
+    __tablename__ = "lti_deployment"
+    __table_args__ = (UniqueConstraint("registration_id", "deployment_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id))
+    deployment_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    state: Mapped[Approval] = mapped_column(EnumValue(Approval), default=Approval.ACTIVE)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Context(Base):
+    """A course of the LMS."""
+
+    __tablename__ = "lti_context"
+    __table_args__ = (UniqueConstraint("deployment_row_id", "context_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id), index=True)
+    deployment_row_id: Mapped[int] = mapped_column(ForeignKey(Deployment.id))
+    context_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    title: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
+    memberships_url: Mapped[str | None] = mapped_column(Text)
+    """Names and Role Provisioning Services, if the platform offers them here."""
+
+
+class Link(Base):
+    """A resource link: one activity that a teacher placed in the LMS."""
+
+    __tablename__ = "lti_link"
+    __table_args__ = (UniqueConstraint("deployment_row_id", "resource_link_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id), index=True)
+    deployment_row_id: Mapped[int] = mapped_column(ForeignKey(Deployment.id))
+    context_id: Mapped[int | None] = mapped_column(ForeignKey(Context.id), index=True)
+    resource_link_id: Mapped[str] = mapped_column(String(ID_LENGTH))
+    title: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
+    item_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    lineitem_url: Mapped[str | None] = mapped_column(Text)
+    lineitems_url: Mapped[str | None] = mapped_column(Text)
+    scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """The AGS scopes that the platform granted at the last launch."""
+
+
+class User(Base):
+    """A person as one platform knows them. Identity is (registration, sub), never an e-mail address."""
+
+    __tablename__ = "lti_user"
+    __table_args__ = (UniqueConstraint("registration_id", "sub"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id))
+    sub: Mapped[str] = mapped_column(String(ID_LENGTH))
+    hub_name: Mapped[str] = mapped_column(String(40), unique=True)
+    """Opaque and stable: the name in JupyterHub and in the gradebook."""
+    display_name: Mapped[str] = mapped_column(String(ID_LENGTH))
+    is_test: Mapped[bool] = mapped_column(default=False)
+
+
+class Membership(Base):
+    """The role of a person in an LMS course, as of their last launch there."""
+
+    __tablename__ = "lti_membership"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
+    context_id: Mapped[int] = mapped_column(ForeignKey(Context.id), primary_key=True, index=True)
+    role: Mapped[Role] = mapped_column(EnumValue(Role))
+
+
+class Visit(Base):
+    """A person's last launch of an activity: where their grade goes."""
+
+    __tablename__ = "lti_visit"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
+    link_id: Mapped[int] = mapped_column(ForeignKey(Link.id), primary_key=True, index=True)
+    role: Mapped[Role] = mapped_column(EnumValue(Role))
+    lineitem_url: Mapped[str | None] = mapped_column(Text)
+    """The line item at that launch; another one now is announced again."""
+    item_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+
+
+class Placement(Base):
+    """A course of ours is used in a course of the LMS."""
+
+    __tablename__ = "lti_placement"
+
+    context_id: Mapped[int] = mapped_column(ForeignKey(Context.id), primary_key=True)
+    course_slug: Mapped[str] = mapped_column(String(80), primary_key=True, index=True)
+
+
+class ToolKey(Base):
+    """A signing key of ours. Published from the start, used from `signs_from` on, gone after `retires_at`."""
+
+    __tablename__ = "lti_key"
+
+    serial: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1, 2, 3 …: two processes that make the next key together agree on one."""
+    kid: Mapped[str] = mapped_column(String(64), unique=True)
+    public_jwk: Mapped[dict[str, Any]] = mapped_column(JSON)
+    private_cipher: Mapped[str] = mapped_column(Text)
+    """PEM, encrypted with the operator's secret key."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    signs_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    retires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Invite(Base):
+    """A one-time link that registers a platform. Only its digest is kept."""
+
+    __tablename__ = "lti_invite"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(String(ID_LENGTH))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class CachedToken(Base):
+    """An access token of a platform, shared by all processes."""
+
+    __tablename__ = "lti_token_cache"
+
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id, ondelete="CASCADE"), primary_key=True)
+    scopes_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_cipher: Mapped[str] = mapped_column(Text)
+    refresh_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class CachedKeys(Base):
+    """A platform's key set, shared by all processes."""
+
+    __tablename__ = "lti_jwks_cache"
+
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id, ondelete="CASCADE"), primary_key=True)
+    keys: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """kid → JWK, RSA signing keys only."""
+    fetched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When `keys` came from the platform; None: never."""
+    tried_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When a fetch was last begun, whatever came of it."""
+
+
+MODELS = (
+    Registration,
+    Deployment,
+    Context,
+    Link,
+    User,
+    Membership,
+    Visit,
+    Placement,
+    ToolKey,
+    Invite,
+    CachedToken,
+    CachedKeys,
+)

@@ -1,0 +1,109 @@
+"""What a launch teaches us: the person, the course, the activity, the role. Each row in one statement, safe in a race."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.jobs import emit
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.signing import Signer
+from lti_tool.lti.claims import Claims
+from lti_tool.lti.messages import LinkLaunched
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Placement, Registration, User, Visit
+from lti_tool.lti.upsert import upsert
+
+HUB_NAME_LENGTH = 26
+
+
+@dataclass(frozen=True)
+class Known:
+    """The person as stored."""
+
+    user_id: int
+    hub_name: str
+    display_name: str
+
+
+def hub_name_of(signer: Signer, registration: Registration, sub: str) -> str:
+    """Opaque and stable; not computable without our secret."""
+    code = base64.b32encode(signer.digest("hub-name", registration.issuer, registration.client_id, sub))
+    return "u-" + code[:HUB_NAME_LENGTH].decode().lower()
+
+
+def learn_deployment(tx: Tx, registration: Registration, deployment_id: str, *, approve: bool) -> Deployment | None:
+    """The deployment of a launch; one never seen is kept, active or (with `approve`) waiting. None: it is not the platform's."""
+    query = select(Deployment).where(Deployment.registration_id == registration.id, Deployment.deployment_id == deployment_id)
+    row = tx.scalar(query)
+    if row is None and registration.learns_deployments:
+        key = {"registration_id": registration.id, "deployment_id": deployment_id}
+        state = Approval.PENDING if approve else Approval.ACTIVE
+        upsert(tx, Deployment, key, {}, initial={"state": state, "created_at": clock.now()})
+        row = tx.scalar(query)
+    return row
+
+
+def record_user(tx: Tx, signer: Signer, registration: Registration, claims: Claims, role: Role) -> Known:
+    """Make or refresh the person. A launch without a name keeps the name that we know."""
+    hub_name = hub_name_of(signer, registration, claims.sub)
+    key = {"registration_id": registration.id, "sub": claims.sub}
+    values: dict[str, Any] = {"is_test": role is Role.TEST_STUDENT}
+    initial: dict[str, Any] = {"hub_name": hub_name}
+    if claims.name:
+        values["display_name"] = claims.name
+    else:
+        initial["display_name"] = f"User {hub_name[2:8].upper()}"
+    user_id = upsert(tx, User, key, values, initial)
+    name = claims.name or tx.scalars(select(User.display_name).where(User.id == user_id)).one()
+    return Known(user_id, hub_name, name)
+
+
+def record_context(tx: Tx, deployment: Deployment, claims: Claims, user_id: int, role: Role) -> int | None:
+    """Make or refresh the LMS course and the person's role in it. None for a launch from outside any course."""
+    if claims.context is None:
+        return None
+    key = {"deployment_row_id": deployment.id, "context_id": claims.context.id}
+    values: dict[str, Any] = {"title": claims.context.title}
+    if claims.memberships_url:
+        values["memberships_url"] = claims.memberships_url
+    context_id: int = upsert(tx, Context, key, values, initial={"registration_id": deployment.registration_id})
+    upsert(tx, Membership, {"user_id": user_id, "context_id": context_id}, {"role": role})
+    return context_id
+
+
+def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int | None) -> Link | None:
+    """Make or refresh the activity. What it shows comes from the launch, or from an earlier choice of a teacher."""
+    if claims.link is None:
+        return None
+    ags = claims.ags
+    values = {
+        "title": claims.link.title,
+        "context_id": context_id,
+        "lineitem_url": ags.lineitem if ags else None,
+        "lineitems_url": ags.lineitems if ags else None,
+        "scopes": list(ags.scopes) if ags else [],
+    }
+    if claims.item_ref:
+        values["item_ref"] = claims.item_ref
+    key = {"deployment_row_id": deployment.id, "resource_link_id": claims.link.id}
+    link_id = upsert(tx, Link, key, values, initial={"registration_id": deployment.registration_id})
+    return tx.get_one(Link, link_id)
+
+
+def record_placement(tx: Tx, context_id: int | None, course_slug: str) -> None:
+    """Remember that the LMS course uses this course of ours."""
+    if context_id is not None:
+        upsert(tx, Placement, {"context_id": context_id, "course_slug": course_slug}, {})
+
+
+def record_visit(tx: Tx, user_id: int, link: Link, role: Role) -> None:
+    """Remember the launch, and say so when there is something new in it for others."""
+    before = tx.get(Visit, (user_id, link.id))
+    facts = {"role": role, "lineitem_url": link.lineitem_url, "item_ref": link.item_ref}
+    if before is not None and all(getattr(before, name) == value for name, value in facts.items()):
+        return
+    upsert(tx, Visit, {"user_id": user_id, "link_id": link.id}, facts)
+    emit(tx, LinkLaunched(user_id=user_id, link_id=link.id, item_ref=link.item_ref or "", role=role.value))

@@ -1,0 +1,175 @@
+"""Registrations and deployments: which platforms may launch."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
+from lti_tool.lti.models import ID_LENGTH, Approval, Deployment, Registration
+
+
+@dataclass(frozen=True)
+class PlatformFacts:
+    """What an administrator or dynamic registration says about a platform."""
+
+    name: str
+    issuer: str
+    client_id: str
+    auth_url: str
+    token_url: str
+    jwks_url: str
+    deployment_ids: tuple[str, ...] = ()
+    token_audience: str | None = None
+    service_hosts: tuple[str, ...] = field(default=())
+    family: str = ""
+
+
+def add_registration(tx: Tx, facts: PlatformFacts, *, state: Approval = Approval.ACTIVE, allow_http: bool = False) -> Registration:
+    """Register a platform. Raises: Invalid: a value is wrong. Conflict: issuer and client id are taken."""
+    _check_facts(facts, allow_http)
+    if find_registration(tx, facts.issuer, facts.client_id) is not None:
+        raise Conflict(
+            "registration_exists", f"A platform with issuer {facts.issuer} and client id {facts.client_id} is registered already."
+        )
+    row = Registration(
+        name=facts.name[:ID_LENGTH],
+        issuer=facts.issuer,
+        client_id=facts.client_id,
+        auth_url=facts.auth_url,
+        token_url=facts.token_url,
+        jwks_url=facts.jwks_url,
+        token_audience=facts.token_audience,
+        service_hosts=list(facts.service_hosts),
+        dialect=detect_dialect(facts.issuer, facts.family).name,
+        state=state,
+        learns_deployments=not facts.deployment_ids,
+        created_at=clock.now(),
+    )
+    tx.add(row)
+    tx.flush()
+    for deployment_id in facts.deployment_ids:
+        tx.add(Deployment(registration_id=row.id, deployment_id=deployment_id, state=Approval.ACTIVE, created_at=clock.now()))
+    tx.flush()
+    return row
+
+
+def find_registration(tx: Tx, issuer: str, client_id: str) -> Registration | None:
+    """By the pair that identifies it."""
+    return tx.scalar(select(Registration).where(Registration.issuer == issuer, Registration.client_id == client_id))
+
+
+def get_registration(tx: Tx, registration_id: int) -> Registration:
+    """Raises: NotFound."""
+    row = tx.get(Registration, registration_id)
+    if row is None:
+        raise NotFound("platform_not_found", f"There is no platform {registration_id}. `coursebridge platform list` shows them.")
+    return row
+
+
+def get_registration_for_login(tx: Tx, issuer: str, client_id: str | None) -> Registration:
+    """The active registration that a login names; without a client id only if the issuer has just one.
+
+    Raises: Invalid: unknown or ambiguous. Forbidden: not active.
+    """
+    query = select(Registration).where(Registration.issuer == issuer)
+    if client_id is not None:
+        query = query.where(Registration.client_id == client_id)
+    found = tx.scalars(query.limit(2)).all()
+    if not found:
+        raise Invalid("platform_unknown", "This LMS is not registered with this tool. Ask the people who run the tool to register it.")
+    if len(found) > 1:
+        raise Invalid("client_id_missing", "The LMS did not say which of its registrations it is using (client_id).")
+    return require_active(found[0])
+
+
+def require_active(row: Registration) -> Registration:
+    """Raises: Forbidden: the registration waits for approval or is switched off."""
+    if row.state is Approval.PENDING:
+        raise Forbidden("platform_pending", "This LMS is registered and waits for approval by the people who run the tool.")
+    if row.state is not Approval.ACTIVE:
+        raise Forbidden("platform_disabled", "This LMS is switched off for this tool. Ask the people who run the tool.")
+    return row
+
+
+def list_registrations(tx: Tx) -> list[tuple[Registration, list[Deployment]]]:
+    """Every platform with its deployments, oldest first."""
+    deployments: dict[int, list[Deployment]] = {}
+    for deployment in tx.scalars(select(Deployment).order_by(Deployment.id)):
+        deployments.setdefault(deployment.registration_id, []).append(deployment)
+    rows = tx.scalars(select(Registration).order_by(Registration.id))
+    return [(row, deployments.get(row.id, [])) for row in rows]
+
+
+def approve(tx: Tx, registration_id: int) -> Registration:
+    """Let a platform and its waiting deployments launch. Raises: NotFound."""
+    row = get_registration(tx, registration_id)
+    row.state = Approval.ACTIVE
+    waiting = select(Deployment).where(Deployment.registration_id == row.id, Deployment.state == Approval.PENDING)
+    for deployment in tx.scalars(waiting):
+        deployment.state = Approval.ACTIVE
+    return row
+
+
+def disable(tx: Tx, registration_id: int) -> Registration:
+    """Stop launches from a platform; nothing is deleted. Raises: NotFound."""
+    row = get_registration(tx, registration_id)
+    row.state = Approval.DISABLED
+    return row
+
+
+def dialect_of(row: Registration) -> Dialect:
+    """How this platform behaves."""
+    return get_dialect(row.dialect)
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host[:port]` in lower case, empty if the URL has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.password is not None:
+        return ""
+    default = {"http": 80, "https": 443}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if not host.isascii() or any(character in host for character in " ;,'\"*<>\\"):
+        return ""
+    return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
+
+
+def is_platform_url(row: Registration, url: str | None, *, allow_http: bool) -> bool:
+    """Is this an address of the platform's own hosts? Tokens, and people, are sent nowhere else."""
+    origin = origin_of(url or "")
+    if not origin or any(ord(character) <= 32 for character in url or ""):
+        return False
+    scheme, _, host = origin.partition("://")
+    if scheme != "https" and not allow_http:
+        return False
+    own = {origin_of(known).partition("://")[2] for known in (row.issuer, row.auth_url, row.token_url, row.jwks_url)}
+    if host in own | set(row.service_hosts):
+        return True
+    dialect = dialect_of(row)
+    hosted = bool(dialect.issuer_suffix) and (urlsplit(row.issuer).hostname or "").endswith(dialect.issuer_suffix)
+    return hosted and host.endswith(dialect.host_suffixes)
+
+
+def first_platform_origin(row: Registration, urls: Iterable[str | None], *, allow_http: bool) -> str:
+    """The origin of the first address that is the platform's, else that of its login page."""
+    own = next((url for url in urls if is_platform_url(row, url, allow_http=allow_http)), row.auth_url)
+    return origin_of(own or "")
+
+
+def _check_facts(facts: PlatformFacts, allow_http: bool) -> None:
+    schemes = ("https://", "http://") if allow_http else ("https://",)
+    for name, url in (("auth-url", facts.auth_url), ("token-url", facts.token_url), ("jwks-url", facts.jwks_url)):
+        if not url.startswith(schemes) or not origin_of(url):
+            raise Invalid("platform_invalid", f"{name} must be a full {' or '.join(schemes)} address, not {url!r}.")
+    for name, text in (("issuer", facts.issuer), ("client-id", facts.client_id), *(("deployment-id", d) for d in facts.deployment_ids)):
+        if not text or len(text) > ID_LENGTH:
+            raise Invalid("platform_invalid", f"{name} must have 1 to {ID_LENGTH} characters.")

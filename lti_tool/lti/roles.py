@@ -1,0 +1,60 @@
+"""From LTI role names to our roles.
+
+Only the membership (context) vocabulary counts, in its URI form or as the short name that the specification allows
+(https://www.imsglobal.org/spec/lti/v1p3/#role-vocabularies). Institution and system roles say what somebody is elsewhere:
+Canvas sends the roles of every other course among them. Nobody gets staff rights from a role that we do not know.
+"""
+
+from collections.abc import Iterable
+
+from lti_tool.kernel.permissions import Role
+
+MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
+TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
+ASSISTANTS = frozenset(
+    {
+        "Instructor#TeachingAssistant",
+        "Instructor#TeachingAssistantGroup",
+        "Instructor#TeachingAssistantOffering",
+        "Instructor#TeachingAssistantSection",
+        "Instructor#TeachingAssistantSectionAssociation",
+        "Instructor#TeachingAssistantTemplate",
+        "Instructor#Grader",
+    }
+)
+SUBROLE_OWNERS = ("Administrator", "ContentDeveloper", "Instructor", "Learner", "Manager", "Member", "Mentor", "Officer")
+
+
+def role_of(names: Iterable[str]) -> Role:
+    """The one role that a launch gives. Without a role that we know: observer, who reads and changes nothing."""
+    found = set(names)
+    memberships = _memberships(found)
+    if TEST_USER in found and not memberships & {"Instructor", "Administrator"}:
+        return Role.TEST_STUDENT
+    if memberships & ASSISTANTS:
+        return Role.ASSISTANT  # Canvas sends Instructor beside it
+    if memberships & {"Instructor", "Administrator"}:
+        return Role.TEACHER
+    if "Learner" in memberships:
+        return Role.LEARNER
+    return Role.OBSERVER
+
+
+def may_place_content(names: Iterable[str]) -> bool:
+    """May this person pick content in deep linking? Course designers may, without seeing learners' work."""
+    found = set(names)
+    return role_of(found).is_staff or "ContentDeveloper" in _memberships(found)
+
+
+def _memberships(names: Iterable[str]) -> set[str]:
+    """`Instructor`, `Instructor#TeachingAssistant` …: the owner of a sub-role counts as given too."""
+    found: set[str] = set()
+    for name in names:
+        if name.startswith(MEMBERSHIP + "#"):
+            found.add(name.removeprefix(MEMBERSHIP + "#"))
+        elif name.startswith(MEMBERSHIP + "/"):
+            sub_role = name.removeprefix(MEMBERSHIP + "/")
+            found |= {sub_role, sub_role.partition("#")[0]}
+        elif name in SUBROLE_OWNERS:
+            found.add(name)
+    return found

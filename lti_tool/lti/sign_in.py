@@ -1,0 +1,120 @@
+"""From a launch that holds to a session: one transaction that spends the state and the nonce and records the rest."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+from lti_tool.contract import Choice, Contents
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Forbidden, Invalid
+from lti_tool.kernel.once import use_once
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.claims import Claims
+from lti_tool.lti.dialects import GENERIC, detect_dialect
+from lti_tool.lti.launch import Launch
+from lti_tool.lti.models import Approval, Deployment, Link, Registration
+from lti_tool.lti.people import Known, learn_deployment, record_context, record_link, record_placement, record_user, record_visit
+from lti_tool.lti.registrations import first_platform_origin, is_platform_url
+from lti_tool.lti.roles import may_place_content, role_of
+from lti_tool.lti.state import AGAIN
+from lti_tool.web.session import SignedIn, session_path, start_session
+
+PICK_PATH = "/lti/pick"
+EMPTY_PATH = "/lti/empty"
+
+
+def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> str:
+    """Make the session of a launch; returns the path where it goes on.
+
+    Raises: Invalid: this launch was used before. Forbidden: the deployment or the person may not.
+    """
+    claims, registration = launch.claims, launch.registration
+    if claims.deep_linking and not may_place_content(claims.roles):
+        raise Forbidden("role_refused", "Only teachers choose content for a course. Ask a teacher of this course.")
+    with runtime.db.transaction() as tx:
+        _spend(tx, runtime, launch)
+        deployment = learn_deployment(tx, registration, claims.deployment_id, approve=runtime.settings.lti.approve_deployments)
+        _learn_dialect(tx, registration, claims)
+        active = deployment is not None and deployment.state is Approval.ACTIVE
+        path = _enter(tx, runtime, contents, launch, deployment) if deployment is not None and active else ""
+    if active:
+        return path
+    if deployment is not None and deployment.state is Approval.PENDING:
+        raise Forbidden("deployment_pending", "This installation of the tool in the LMS waits for approval by the people who run the tool.")
+    raise Forbidden("deployment_unknown", "This installation of the tool in the LMS is not known here. Ask the people who run the tool.")
+
+
+def find_choice(tx: Tx, contents: Sequence[Contents], registration_id: int, ref: str | None) -> tuple[Contents, Choice] | None:
+    """The item behind a reference and the plugin it belongs to, None if nobody knows it."""
+    if ref:
+        for source in contents:
+            choice = source.find_choice(tx, registration_id, ref)
+            if choice is not None:
+                return source, choice
+    return None
+
+
+def _spend(tx: Tx, runtime: Runtime, launch: Launch) -> None:
+    """State and nonce work once. The unique rows decide between two simultaneous posts."""
+    until = clock.now() + timedelta(seconds=runtime.settings.lti.state_s + runtime.settings.lti.leeway_s)
+    fresh = use_once(tx, "lti-state", launch.state_token, until)
+    if not fresh or not use_once(tx, "lti-nonce", f"{launch.registration.id}:{launch.claims.nonce}", until):
+        raise Invalid("launch_used", f"This launch was used before. {AGAIN}")
+
+
+def _learn_dialect(tx: Tx, registration: Registration, claims: Claims) -> None:
+    if registration.dialect == GENERIC.name and claims.platform_family:
+        found = detect_dialect(registration.issuer, claims.platform_family).name
+        if found != registration.dialect:
+            tx.get_one(Registration, registration.id).dialect = found
+
+
+def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launch, deployment: Deployment) -> str:
+    claims = launch.claims
+    role = role_of(claims.roles)
+    known = record_user(tx, runtime.signer, launch.registration, claims, role)
+    context_id = record_context(tx, deployment, claims, known.user_id, role)
+    link = record_link(tx, deployment, claims, context_id)
+    found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
+    choice = found[1] if found else None
+    if choice:
+        record_placement(tx, context_id, choice.course_slug)
+    if link:
+        record_visit(tx, known.user_id, link, role)
+    session = _signed_in(runtime, launch, known, role, context_id, link, choice)
+    token = start_session(tx, session, launch.browser_secret)
+    return session_path(token, _first_page(tx, found, role, picks=session.deep_linking is not None))
+
+
+def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool) -> str:
+    if found:
+        return found[0].path_of(tx, found[1].ref, role)
+    return PICK_PATH if picks or role.is_staff else EMPTY_PATH
+
+
+def _signed_in(
+    runtime: Runtime, launch: Launch, known: Known, role: Role, context_id: int | None, link: Link | None, choice: Choice | None
+) -> SignedIn:
+    claims, allow_http = launch.claims, runtime.settings.lti.allow_private_hosts
+    selection = claims.deep_linking
+    addresses = [selection.return_url if selection else None, claims.return_url]
+    addresses += [claims.ags.lineitem, claims.ags.lineitems] if claims.ags else []
+    own_return = claims.return_url if is_platform_url(launch.registration, claims.return_url, allow_http=allow_http) else None
+    return SignedIn(
+        user_id=known.user_id,
+        registration_id=launch.registration.id,
+        context_id=context_id,
+        link_id=link.id if link else None,
+        course_slug=choice.course_slug if choice else None,
+        role=role,
+        display_name=known.display_name,
+        hub_name=known.hub_name,
+        course_title=choice.course_title if choice else claims.context.title if claims.context else "",
+        platform_name=claims.platform_name or launch.registration.name,
+        frame_origin=first_platform_origin(launch.registration, addresses, allow_http=allow_http),
+        return_url=own_return or "",
+        locale=claims.locale,
+        deep_linking={**asdict(selection), "deployment_id": claims.deployment_id} if selection else None,
+    )

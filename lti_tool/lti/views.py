@@ -1,0 +1,60 @@
+"""Login, launch and the key set: what platforms talk to. And the page of an activity that shows nothing yet."""
+
+from flask import Response, jsonify, request
+from flask_babel import gettext as _
+
+from lti_tool.lti.blueprint import BLUEPRINT
+from lti_tool.lti.browser import keep_browser_secret, new_browser_secret, read_browser_secret
+from lti_tool.lti.keys import list_published_keys
+from lti_tool.lti.launch import verify_launch
+from lti_tool.lti.login import authentication_url, parse_login
+from lti_tool.lti.sign_in import sign_in
+from lti_tool.web.render import page
+from lti_tool.web.runtime import current_plugins, current_runtime
+from lti_tool.web.session import BROWSER_COOKIE, current_session
+
+
+@BLUEPRINT.route("/lti/login", methods=["GET", "POST"])
+def login() -> Response:
+    """Begin a launch: send the browser to the platform with a state and a nonce."""
+    wanted = parse_login(request.values.to_dict(flat=False))
+    known = read_browser_secret()
+    secret = known or new_browser_secret()
+    response = _see_other(authentication_url(current_runtime(), wanted, secret, browser_known=known is not None))
+    if known is None:
+        keep_browser_secret(response, secret)
+    return response
+
+
+@BLUEPRINT.post("/lti/launch")
+def launch() -> Response:
+    """Take the platform's answer, sign the person in, and go on to the activity."""
+    runtime = current_runtime()
+    found = verify_launch(runtime, request.form.to_dict(flat=False), request.cookies.get(BROWSER_COOKIE), request.headers)
+    contents = [plugin.contents for plugin in current_plugins() if plugin.contents]
+    return _see_other(request.script_root + sign_in(runtime, contents, found))
+
+
+@BLUEPRINT.get("/lti/jwks")
+def jwks() -> Response:
+    """The tool's public keys."""
+    response = jsonify(keys=list_published_keys(current_runtime()))
+    response.headers["Cache-Control"] = "public, max-age=300"
+    return response
+
+
+@BLUEPRINT.get("/lti/empty")
+def show_empty() -> Response:
+    """What a learner sees while nobody has chosen what the activity shows."""
+    current_session()
+    return page(
+        "errors/error.html",
+        title=_("Nothing here yet"),
+        message=_("Your teacher has not chosen what this activity shows, or it was removed. Come back later, or tell your teacher."),
+    )
+
+
+def _see_other(location: str) -> Response:
+    response = Response(status=303, headers={"Location": location})
+    response.headers["Cache-Control"] = "no-store"
+    return response
