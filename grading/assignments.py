@@ -47,7 +47,12 @@ def publish_assignment(
     row.release_sha256 = snapshot_sha256(release.files)
     row.notebooks = list(release.notebooks)
     row.questions = [
-        {"notebook": question.notebook, "name": question.grade_id, "title": question.title, "max_points": str(question.max_score)}
+        {
+            "notebook": question.notebook,
+            "name": question.grade_id,
+            "title": question.title,
+            "max_points": str(question.max_score),
+        }
         for question in release.questions
     ]
     tx.flush()
@@ -63,7 +68,9 @@ def get_assignment(tx: Tx, course_slug: str, name: str) -> AssignmentRow:
     """The quiz of that name. Raises: NotFound."""
     row = find_assignment(tx, course_slug, name)
     if row is None:
-        raise NotFound("assignment_not_found", "There is no such quiz in this course. Go back to the course and open it again.")
+        raise NotFound(
+            "assignment_not_found", "There is no such quiz in this course. Go back to the course and open it again."
+        )
     return row
 
 
@@ -74,4 +81,6 @@ def find_assignment_of_item(tx: Tx, item_ref: str) -> AssignmentRow | None:
 
 def list_assignments(tx: Tx, course_slug: str) -> list[AssignmentRow]:
     """The quizzes of a course, in the order they were published first."""
-    return list(tx.scalars(select(AssignmentRow).where(AssignmentRow.course_slug == course_slug).order_by(AssignmentRow.id)))
+    return list(
+        tx.scalars(select(AssignmentRow).where(AssignmentRow.course_slug == course_slug).order_by(AssignmentRow.id))
+    )

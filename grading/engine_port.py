@@ -1,4 +1,4 @@
-"""What grading needs of the engine that marks notebooks: `engine.CourseRoot` is the real one."""
+"""What grading needs of the engine that marks notebooks: `engine_nbgrader` opens the real one."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -26,8 +26,8 @@ class MarkingEngine(Protocol):
         Whatever the notebook does is a `Marking`; an exception means that the machine or the installation is at fault.
         """
 
-    def read_marks(self, assignment: str, learner: str) -> Marks | None:
-        """The marks in the gradebook, those given by hand included."""
+    def read_marks(self, assignment: str, learner: str) -> Marks:
+        """The marks in the gradebook, those given by hand included; without a submission, no question at all."""
 
     def list_totals(self, assignment: str) -> dict[str, Total]:
         """The totals of all learners that the gradebook knows, in few queries."""

@@ -31,7 +31,10 @@ def accept_files(files: Files, max_bytes: int) -> dict[str, bytes]:
     """
     kept = {_accept_path(path): content for path, content in files.items() if not _is_hidden(path)}
     if len(kept) > MAX_FILES:
-        raise TooLarge("too_many_files", f"These are {len(kept)} files; at most {MAX_FILES} are accepted. Remove those you do not need.")
+        raise TooLarge(
+            "too_many_files",
+            f"These are {len(kept)} files; at most {MAX_FILES} are accepted. Remove those you do not need.",
+        )
     total = sum(len(content) for content in kept.values())
     if total > max_bytes:
         largest = max(kept, key=lambda path: len(kept[path]))
@@ -51,12 +54,15 @@ def snapshot_sha256(files: Files) -> str:
 
 def store_files(tx: Tx, files: Files) -> Listing:
     """Keep the content and return the listing."""
-    listing = [
-        {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)} for path, content in sorted(files.items())
+    listing: Listing = [
+        {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        for path, content in sorted(files.items())
     ]
-    contents = {entry["sha256"]: files[entry["path"]] for entry in listing}
+    contents: dict[str, bytes] = {entry["sha256"]: files[entry["path"]] for entry in listing}
     known = set(tx.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(contents))))
-    for sha256 in sorted(contents.keys() - known):  # in one order everywhere: two transactions never wait for each other
+    for sha256 in sorted(
+        contents.keys() - known
+    ):  # in one order everywhere: two transactions never wait for each other
         content = contents[sha256]
         row = {"sha256": sha256, "size": len(content), "packed": zlib.compress(content, 6)}
         insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
@@ -80,6 +86,14 @@ def _accept_path(path: str) -> str:
     path = unicodedata.normalize("NFC", path)
     odd = any(unicodedata.category(char) in ("Cc", "Cs") for char in path) or "\\" in path
     parts = path.split("/")
-    if odd or not path or len(path) > MAX_PATH or path.startswith("/") or any(part in ("", ".", "..") for part in parts):
-        raise Unacceptable("path_refused", f"A file has a name that is not accepted: {path[:80]!r}. Rename it and submit again.")
+    if (
+        odd
+        or not path
+        or len(path) > MAX_PATH
+        or path.startswith("/")
+        or any(part in ("", ".", "..") for part in parts)
+    ):
+        raise Unacceptable(
+            "path_refused", f"A file has a name that is not accepted: {path[:80]!r}. Rename it and submit again."
+        )
     return str(PurePosixPath(path))

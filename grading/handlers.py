@@ -19,7 +19,9 @@ SENDING_TRIES = 120
 def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
     """The handlers over an engine."""
     return (
-        Handler("grading.autograde", Autograde, partial(autograde, open_engine), queue="grade", on_dead=give_up_marking),
+        Handler(
+            "grading.autograde", Autograde, partial(autograde, open_engine), queue="grade", on_dead=give_up_marking
+        ),
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
         Handler(
             "grading.pass_back_grade",

@@ -41,9 +41,14 @@ def _ask(runtime: Runtime, token: str) -> str:
     url = f"{runtime.settings.hub.api_url}/user"
     answer = _hub_http().request("GET", url, headers={"Authorization": f"token {token}"})
     if answer.status_code in (401, 403):
-        raise Unauthenticated("hub_token_refused", "JupyterHub does not know this token. Restart your server from the Hub, then try again.")
+        raise Unauthenticated(
+            "hub_token_refused",
+            "JupyterHub does not know this token. Restart your server from the Hub, then try again.",
+        )
     if answer.status_code != 200:
-        raise ExternalError("hub_failed", f"JupyterHub answered {answer.status_code}. Try again in a minute.", retryable=True)
+        raise ExternalError(
+            "hub_failed", f"JupyterHub answered {answer.status_code}. Try again in a minute.", retryable=True
+        )
     facts = answer.json()
     if not isinstance(facts, dict) or facts.get("kind", "user") != "user" or not isinstance(facts.get("name"), str):
         raise Unauthenticated("hub_token_refused", "This token does not belong to a person.")

@@ -1,7 +1,8 @@
 """Marking one submission: claim it, run the engine outside any transaction, record everything in one.
 
-Killed at any point, the job starts over, and nothing has happened or all of it has. The attempts of one learner are marked one
-after the other in the order of their numbers, because the gradebook holds one submission of each learner: the newest.
+Killed at any point, the job starts over, and nothing has happened or all of it has. The attempts of one learner are
+marked one after the other in the order of their numbers, because the gradebook holds one submission of each learner:
+the newest.
 """
 
 from dataclasses import dataclass, field
@@ -69,7 +70,10 @@ def give_up_marking(tx: Tx, message: Autograde, error: str) -> None:
     """After the last try: leave a state that people can read."""
     submission = tx.get(SubmissionRow, message.submission_id)
     if submission is not None:
-        text = "Your notebook could not be marked because of a problem on our side. It is kept as you submitted it; your teacher can have it marked again."
+        text = (
+            "Your notebook could not be marked because of a problem on our side. It is kept as you submitted it, and "
+            "your teacher can have it marked again."
+        )
         record_failure(tx, submission, text, f"Marking was tried several times and given up. {error}")
 
 
@@ -80,7 +84,8 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
     """
     later = list_submissions(tx, submission.assignment_id, submission.user_id)
     if any(row.number > submission.number and row.state is not SubmissionState.FAILED for row in later):
-        raise Conflict("attempt_superseded", "There is a later attempt of this learner; only the latest can be marked again.")
+        message = "There is a later attempt of this learner; only the latest can be marked again."
+        raise Conflict("attempt_superseded", message)
     move(submission, SubmissionState.QUEUED)
     submission.outcome = submission.text = submission.teacher_text = None
     submission.job_id = jobs.enqueue(tx, Autograde(submission.id))

@@ -44,7 +44,8 @@ SUBMISSION_TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
     # marked → queued: a teacher has it marked again; graded ↔ needs_manual: a teacher marks by hand
     _S.GRADED: frozenset({_S.GRADED, _S.NEEDS_MANUAL, _S.QUEUED}),
     _S.NEEDS_MANUAL: frozenset({_S.NEEDS_MANUAL, _S.GRADED, _S.QUEUED}),
-    _S.FAILED: frozenset({_S.FAILED, _S.QUEUED}),
+    # failed → marked: a teacher marks by hand what the machine could not
+    _S.FAILED: frozenset({_S.FAILED, _S.QUEUED, _S.GRADED}),
 }
 
 
@@ -194,7 +195,10 @@ class PassbackRow(Base):
     """The outbox: what one person's grade behind one link of the LMS should be, and what the LMS has."""
 
     __tablename__ = "grading_passback"
-    __table_args__ = (UniqueConstraint("link_id", "user_id"), Index("ix_grading_passback_assignment_user", "assignment_id", "user_id"))
+    __table_args__ = (
+        UniqueConstraint("link_id", "user_id"),
+        Index("ix_grading_passback_assignment_user", "assignment_id", "user_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     link_id: Mapped[int]

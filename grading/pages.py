@@ -50,7 +50,9 @@ class Attempt:
     log: str | None
 
 
-def show_attempt(row: SubmissionRow, deliveries: Sequence[PassbackRow], *, feedback_url: str | None, ahead: int | None) -> Attempt:
+def show_attempt(
+    row: SubmissionRow, deliveries: Sequence[PassbackRow], *, feedback_url: str | None, ahead: int | None
+) -> Attempt:
     """An attempt for a template; `deliveries` are the outbox rows of its learner."""
     return Attempt(
         number=row.number,
@@ -93,8 +95,7 @@ def state_text(row: SubmissionRow) -> str | None:
     if row.state is SubmissionState.NEEDS_MANUAL:
         return _("The tests have run. A teacher marks the written answers; your total can still change.")
     if row.state is SubmissionState.FAILED:
-        text = row.text or _("This notebook could not be marked.")
-        return text
+        return row.text or str(_("This notebook could not be marked."))
     return None
 
 
@@ -141,7 +142,9 @@ def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[Submi
     elif closed:
         why_not = _("This quiz is closed; nothing can be handed in any more.")
     elif left == 0:
-        why_not = _("All %(count)s attempts are used. Ask your teacher if you need another one.", count=row.max_attempts)
+        why_not = _(
+            "All %(count)s attempts are used. Ask your teacher if you need another one.", count=row.max_attempts
+        )
     quiz = {
         "title": row.title,
         "summary": None,

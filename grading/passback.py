@@ -1,7 +1,7 @@
 """Sending grades to the LMS from the outbox: newest wins, one sender at a time, nothing forgotten.
 
-The row says what the LMS should have (`version`) and what it has (`sent_version`). A sender claims the row, sends outside
-any transaction, and writes down what happened; if the row has moved on meanwhile, it is sent again.
+The row says what the LMS should have (`version`) and what it has (`sent_version`). A sender claims the row, sends
+outside any transaction, and writes down what happened; if the row has moved on meanwhile, it is sent again.
 """
 
 from dataclasses import dataclass
@@ -130,7 +130,9 @@ def list_passbacks(tx: Tx, assignment_id: int, user_ids: list[int]) -> dict[int,
 
 def list_deliveries(tx: Tx, submission_id: int) -> list[DeliveryRow]:
     """Every try to send a grade of a submission, oldest first."""
-    return list(tx.scalars(select(DeliveryRow).where(DeliveryRow.submission_id == submission_id).order_by(DeliveryRow.id)))
+    return list(
+        tx.scalars(select(DeliveryRow).where(DeliveryRow.submission_id == submission_id).order_by(DeliveryRow.id))
+    )
 
 
 def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:

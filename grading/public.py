@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import select
 
 from grading.assignments import find_assignment as _find_assignment
 from grading.assignments import publish_assignment, publish_course
-from grading.engine import CourseRoot
 from grading.engine.model import ContentError, Release
+from grading.engine_nbgrader import make_release
 from grading.models import AssignmentRow, ResultRow
 from lti_tool.kernel.db import Tx
 
@@ -55,11 +54,6 @@ class Result:
     needs_manual: bool
     """A person still marks a part; the score can change."""
     recorded_at: datetime
-
-
-def make_release(root: Path, gradebook_url: str, assignment: str) -> Release:
-    """Make nbgrader's release version of an assignment of a course folder. Raises: ContentError: names file and cell."""
-    return CourseRoot(root, gradebook_url).make_release(assignment)
 
 
 def assignment_path(course_slug: str, name: str) -> str:

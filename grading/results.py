@@ -53,7 +53,7 @@ def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: File
     submission.points, submission.max_points = as_points(marks.total), as_points(marks.max_score)
     submission.marks = marks_as_json(marks)
     submission.feedback = store_files(tx, feedback)
-    submission.marked_at = clock.now()
+    submission.text, submission.marked_at = None, clock.now()
     tx.flush()
 
 

@@ -44,7 +44,9 @@ class Class:
 def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
     """The learners that a teacher may see: those of the LMS course they launched from."""
     if session.context_id is None:
-        raise Forbidden("context_missing", _("The LMS did not say which course this is. Open the activity from a course."))
+        raise Forbidden(
+            "context_missing", _("The LMS did not say which course this is. Open the activity from a course.")
+        )
     people = lti.list_learners(tx, session.course_slug or "", session.context_id)
     return {person.id: person for person in people}
 
@@ -76,7 +78,12 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[st
     names = {"all": _("All"), "to_mark": _("To mark"), "problems": _("Problems"), "missing": _("Nothing submitted")}
     place: dict[str, Any] = {"slug": row.course_slug, "name": row.name}
     tabs = [
-        {"label": names[tab], "url": url_for("grading.list_quiz", **place, show=tab), "current": tab == shown, "number": len(ids)}
+        {
+            "label": names[tab],
+            "url": url_for("grading.list_quiz", **place, show=tab),
+            "current": tab == shown,
+            "number": len(ids),
+        }
         for tab, ids in picks.items()
     ]
     summary = {"learners": len(group.learners), "submitted": len(newest)}
@@ -123,7 +130,9 @@ def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str
     }
 
 
-def get_submission(tx: Tx, session: SignedIn, row: AssignmentRow, submission_id: int) -> tuple[SubmissionRow, lti.Person]:
+def get_submission(
+    tx: Tx, session: SignedIn, row: AssignmentRow, submission_id: int
+) -> tuple[SubmissionRow, lti.Person]:
     """A submission of a learner that this teacher may see, and the learner. Raises: NotFound."""
     found = tx.get(SubmissionRow, submission_id)
     learner = None if found is None else learners_of(tx, session).get(found.user_id)
@@ -193,5 +202,18 @@ def export_csv(row: AssignmentRow, group: Class) -> str:
         for each in reversed(group.attempts.get(user_id, [])):
             at, points = each.submitted_at.isoformat(), each.points if each.state.is_marked else ""
             late = "yes" if each.is_late else "no"
-            write([name, learner.hub_name, each.number, at, late, each.state, points, each.max_points, each.receipt, each.sha256])
+            write(
+                [
+                    name,
+                    learner.hub_name,
+                    each.number,
+                    at,
+                    late,
+                    each.state,
+                    points,
+                    each.max_points,
+                    each.receipt,
+                    each.sha256,
+                ]
+            )
     return out.getvalue()

@@ -14,7 +14,7 @@ from grading.filesets import load_files
 from grading.hub_tickets import Ticket, formgrader_path, ticket_url
 from grading.marking import mark_again
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
-from grading.pages import Attempt, course_url, quiz_trail, show_attempt, show_questions
+from grading.pages import Attempt, course_url, show_attempt, show_questions
 from grading.passback import list_passbacks, send_again, send_all_again
 from grading.staff_pages import (
     TABS,
@@ -207,9 +207,7 @@ def _files(found: SubmissionRow, place: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _actions(
-    found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, place: dict[str, Any]
-) -> dict[str, Any]:
+def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, place: dict[str, Any]) -> dict[str, Any]:
     course: dict[str, Any] = {"slug": place["slug"], "name": place["name"]}
     may_mark_again = found.state is SubmissionState.FAILED and found is newest
     unsent = attempt.delivery is not None and attempt.delivery.state in ("refused", "retrying")

@@ -59,7 +59,10 @@ def store_submission(
         row.job_id = jobs.enqueue(tx, Autograde(row.id))
         reach("submit.stored")
         return row, True
-    raise Conflict("submit_busy", "Your submission could not be stored because others of yours arrived at the same time. Submit again.")
+    raise Conflict(
+        "submit_busy",
+        "Your submission could not be stored because others of yours arrived at the same time. Submit again.",
+    )
 
 
 def attempts_left(assignment: AssignmentRow, used: int) -> int | None:
@@ -102,7 +105,9 @@ def save_draft(
     A time in the future (a wrong clock) counts as now, or it would block every later save.
     """
     saved_at = min(saved_at, clock.now())
-    query = select(DraftRow).where(DraftRow.assignment_id == assignment.id, DraftRow.user_id == user_id).with_for_update()
+    query = (
+        select(DraftRow).where(DraftRow.assignment_id == assignment.id, DraftRow.user_id == user_id).with_for_update()
+    )
     for _ in range(2):
         row = tx.scalar(query)
         if row is not None:
@@ -128,7 +133,9 @@ def draft_files(tx: Tx, assignment_id: int, user_id: int) -> dict[str, bytes]:
     """The saved work itself. Raises: NotFound."""
     row = find_draft(tx, assignment_id, user_id)
     if row is None:
-        raise NotFound("draft_not_found", "Nothing is saved yet. Open the notebook in JupyterHub and save it, then submit.")
+        raise NotFound(
+            "draft_not_found", "Nothing is saved yet. Open the notebook in JupyterHub and save it, then submit."
+        )
     return load_files(tx, row.files)
 
 
@@ -139,18 +146,27 @@ def upload_as_files(assignment: AssignmentRow, filename: str, content: bytes) ->
         return {names[0]: content}
     if filename in names:
         return {filename: content}
-    raise Unacceptable("notebook_unknown", f"This quiz has the notebooks {', '.join(names)}. Upload one with one of these names.")
+    raise Unacceptable(
+        "notebook_unknown", f"This quiz has the notebooks {', '.join(names)}. Upload one with one of these names."
+    )
 
 
 def same_click_id(tx: Tx, assignment: AssignmentRow, user_id: int, files: Files) -> str:
-    """A request id for a form without one: the same files sent twice while the first are not marked yet are one submission."""
+    """A request id for a form without one: the same files sent twice before the first are marked are one submission."""
     settled = [row.id for row in list_submissions(tx, assignment.id, user_id) if not row.state.is_busy]
     text = f"{assignment.id}:{snapshot_sha256(files)}:{len(settled)}"
     return "page-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def _insert(
-    tx: Tx, assignment: AssignmentRow, who: Submitter, number: int, listing: Listing, sha256: str, via: str, request_id: str
+    tx: Tx,
+    assignment: AssignmentRow,
+    who: Submitter,
+    number: int,
+    listing: Listing,
+    sha256: str,
+    via: str,
+    request_id: str,
 ) -> SubmissionRow:
     moment = clock.now()
     row = SubmissionRow(
@@ -180,14 +196,19 @@ def receipt_of(sha256: str, submission_id: int) -> str:
 
 
 def _find_request(tx: Tx, user_id: int, request_id: str) -> SubmissionRow | None:
-    return tx.scalar(select(SubmissionRow).where(SubmissionRow.user_id == user_id, SubmissionRow.request_id == request_id))
+    return tx.scalar(
+        select(SubmissionRow).where(SubmissionRow.user_id == user_id, SubmissionRow.request_id == request_id)
+    )
 
 
 def _next_number(tx: Tx, assignment: AssignmentRow, user_id: int) -> int:
     mine = (SubmissionRow.assignment_id == assignment.id, SubmissionRow.user_id == user_id)
     used: int = tx.scalar(select(func.coalesce(func.max(SubmissionRow.number), 0)).where(*mine)) or 0
     if attempts_left(assignment, used) == 0:
-        raise Conflict("attempts_used_up", f"All {assignment.max_attempts} attempts are used. Ask your teacher if you need another one.")
+        raise Conflict(
+            "attempts_used_up",
+            f"All {assignment.max_attempts} attempts are used. Ask your teacher if you need another one.",
+        )
     return used + 1
 
 
@@ -200,7 +221,10 @@ def _check_via(via: str, request_id: str) -> None:
 
 def _check_open(assignment: AssignmentRow) -> None:
     if is_closed(assignment, clock.now()):
-        raise Conflict("assignment_closed", "This quiz is closed; nothing can be submitted any more. Ask your teacher if that is a mistake.")
+        raise Conflict(
+            "assignment_closed",
+            "This quiz is closed; nothing can be submitted any more. Ask your teacher if that is a mistake.",
+        )
 
 
 def _check_notebooks(assignment: AssignmentRow, files: Mapping[str, bytes]) -> None:
@@ -208,7 +232,8 @@ def _check_notebooks(assignment: AssignmentRow, files: Mapping[str, bytes]) -> N
     missing = [name for name in names if name not in files]
     if missing == names:
         raise Unacceptable(
-            "notebook_missing", f"There is no {' or '.join(names)} in what you sent. Give the notebook its old name back and submit again."
+            "notebook_missing",
+            f"There is no {' or '.join(names)} in what you sent. Give the notebook its old name back and submit again.",
         )
     for name in names:
         if name in files and not files[name].strip():

@@ -1,10 +1,12 @@
 """Taking over what teachers mark by hand in formgrader: the gradebook is the truth, our result follows it.
 
-Formgrader tells us of each saved mark; a lost notice is harmless, because `reconcile` compares everything every half minute.
+Formgrader tells us of each saved mark; a lost notice is harmless, because `reconcile` compares all totals every half
+minute.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sqlalchemy import select
 
@@ -12,7 +14,7 @@ from grading.assignments import find_assignment
 from grading.engine.model import Marks, Total
 from grading.engine_port import MarkingEngine, OpenEngine
 from grading.messages import SyncMarks
-from grading.models import AssignmentRow, SubmissionRow
+from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import finish_attempt, record_marks
 from lti_tool.kernel import jobs
 from lti_tool.kernel.db import Tx
@@ -28,15 +30,16 @@ class Held:
     submission_id: int
     hub_name: str
     version: tuple[object, ...]
+    has_failed: bool
     total: Total
 
 
 def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None:
     """Handle `SyncMarks`."""
-    runtime = run.runtime
+    runtime, by_hand = run.runtime, message.hub_name is not None
     with runtime.db.reading() as tx:
         assignment = find_assignment(tx, message.course_slug, message.assignment)
-        held = list_held(tx, assignment.id, message.hub_name) if assignment else {}
+        held = list_held(tx, assignment.id, message.hub_name, by_hand=by_hand) if assignment else {}
     if assignment is None or not held:
         return
     engine = open_engine(runtime.settings, message.course_slug)
@@ -44,7 +47,7 @@ def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None
     found = [_read(engine, message.assignment, held[name]) for name in wanted if name in held]
     with runtime.db.transaction() as tx:
         run.finish(tx)
-        now = list_held(tx, assignment.id, None)
+        now = list_held(tx, assignment.id, by_hand=by_hand)
         for before, marks, feedback in found:
             if marks is not None and now.get(before.hub_name) == before:  # else: marked again meanwhile, nothing to add
                 submission = tx.get_one(SubmissionRow, before.submission_id)
@@ -57,7 +60,7 @@ def reconcile(open_engine: OpenEngine, runtime: Runtime) -> None:
     with runtime.db.reading() as tx:
         marked = select(SubmissionRow.assignment_id).where(SubmissionRow.marks.is_not(None)).distinct()
         assignments = list(tx.scalars(select(AssignmentRow).where(AssignmentRow.id.in_(marked))))
-        held = {assignment.id: list_held(tx, assignment.id, None) for assignment in assignments}
+        held = {assignment.id: list_held(tx, assignment.id) for assignment in assignments}
     for assignment in assignments:
         engine = open_engine(runtime.settings, assignment.course_slug)
         names = differing(held[assignment.id], engine.list_totals(assignment.name))
@@ -67,8 +70,11 @@ def reconcile(open_engine: OpenEngine, runtime: Runtime) -> None:
                     jobs.enqueue(tx, SyncMarks(assignment.course_slug, assignment.name, name))
 
 
-def list_held(tx: Tx, assignment_id: int, hub_name: str | None) -> dict[str, Held]:
-    """By hub name: the newest attempt, if it is marked. While one is in work the gradebook is about to change."""
+def list_held(tx: Tx, assignment_id: int, hub_name: str | None = None, *, by_hand: bool = False) -> dict[str, Held]:
+    """By hub name: the newest attempt, if it is marked. While one is in work the gradebook is about to change.
+
+    `by_hand`: one that failed too, because a teacher may have marked it all the same.
+    """
     columns = (
         SubmissionRow.id,
         SubmissionRow.hub_name,
@@ -86,10 +92,13 @@ def list_held(tx: Tx, assignment_id: int, hub_name: str | None) -> dict[str, Hel
             submission_id=row.id,
             hub_name=name,
             version=(row.state, row.marked_at),
-            total=Total(score=row.points, max_score=row.max_points, needs_manual=row.state == "needs_manual"),
+            has_failed=row.state is SubmissionState.FAILED,
+            total=Total(
+                score=row.points or Decimal(0), max_score=row.max_points, needs_manual=row.state == "needs_manual"
+            ),
         )
         for name, row in newest.items()
-        if row.state.is_marked
+        if row.state.is_marked or (by_hand and row.state == SubmissionState.FAILED)
     }
 
 
@@ -105,4 +114,6 @@ def differing(held: Mapping[str, Held], totals: Mapping[str, Total]) -> list[str
 
 def _read(engine: MarkingEngine, assignment: str, held: Held) -> tuple[Held, Marks | None, Mapping[str, bytes]]:
     marks = engine.read_marks(assignment, held.hub_name)
-    return held, marks, engine.render_feedback(assignment, held.hub_name) if marks else {}
+    if held.has_failed and (marks.needs_manual or all(question.manual_score is None for question in marks.questions)):
+        return held, None, {}  # nobody has looked at it yet
+    return held, marks, engine.render_feedback(assignment, held.hub_name)

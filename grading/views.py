@@ -147,11 +147,15 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
 def refuse_observers(session: SignedIn) -> None:
     """An observer (a parent, say) has no work here, and the LMS does not say whose they may see."""
     if session.role is Role.OBSERVER:
-        message = _("You are here as an observer. Quizzes show a learner's own work, so there is nothing to see in your role.")
+        message = _(
+            "You are here as an observer. Quizzes show a learner's own work, so there is nothing to see in your role."
+        )
         raise Forbidden("observer_refused", message)
 
 
-def show_notebooks(row: SubmissionRow, endpoint: str, place: dict[str, Any], *, downloads: bool) -> list[dict[str, Any]]:
+def show_notebooks(
+    row: SubmissionRow, endpoint: str, place: dict[str, Any], *, downloads: bool
+) -> list[dict[str, Any]]:
     """The marked notebooks of an attempt for a template."""
     return [
         {
@@ -196,5 +200,7 @@ def _own_marked_attempt(tx: Tx, session: SignedIn, name: str, number: int) -> tu
     row = get_assignment(tx, session.course_slug or "", name)
     attempt = get_attempt(tx, row.id, session.user_id, number)
     if attempt.marks is None:
-        raise NotFound("feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked."))
+        raise NotFound(
+            "feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked.")
+        )
     return row, attempt
