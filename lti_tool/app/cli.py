@@ -19,6 +19,7 @@ from lti_tool.contract import PluginError
 from lti_tool.kernel import jobs
 from lti_tool.kernel.errors import AppError
 
+
 class CommandLine(click.Group):
     """Our own commands at once; those of plugins only when they are asked for, since loading plugins takes a second."""
 

@@ -7,7 +7,6 @@ the tool's cookies never reach a notebook server. Everything lives in `<data dir
 import json
 import os
 import shutil
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -20,7 +19,6 @@ from lti_tool.app import up
 from lti_tool.app.migrate import migrate
 from lti_tool.app.process import make_process
 from lti_tool.app.supervise import Process, StartError, Supervisor, python
-from lti_tool.contract import Plugin
 from lti_tool.kernel.logging import configure_logging
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
@@ -109,20 +107,34 @@ def list_processes(settings: Settings, profile: str, ports: Ports) -> list[Proce
 
 def register(runtime: Runtime, campus_url: str) -> None:
     """Register the tool with the demo LMS by a one-time link, unless it is, and place the demo course's quizzes."""
-    if _get(f"{campus_url}/_test/tools"):
-        return
-    with runtime.db.transaction() as tx:
-        invite_url = lti.create_invite_url(tx, runtime, "Demo LMS")
-    _post(f"{campus_url}/_test/register", {"registration_url": invite_url})
-    for name in PLACED:
-        with runtime.db.reading() as tx:
-            _post(f"{campus_url}/_test/activities", _activity(tx, name))
+    state = _call(f"{campus_url}/_test/state")
+    if not state["tools"]:
+        with runtime.db.transaction() as tx:
+            invite_url = lti.make_invite_url(tx, runtime)
+        opened = _call(f"{campus_url}/_test/registration-url", {"url": invite_url})["url"]
+        runtime.http.request("GET", opened)
+        state = _call(f"{campus_url}/_test/state")
+        if not state["tools"]:
+            raise StartError("The demo LMS did not take the registration; the lines above say why.")
+        _call(f"{campus_url}/_test/tools/{state['tools'][0]['id']}/accept", {})
+    if not state["activities"]:
+        for activity in _list_activities(runtime):
+            _call(f"{campus_url}/_test/activities", activity)
+
+
+def _list_activities(runtime: Runtime) -> list[dict[str, Any]]:
+    """The course page and every quiz, as a teacher's deep linking would place them."""
+    with runtime.db.reading() as tx:
+        choices = [choice for choice in lti.list_choices(tx) if choice.kind in ("course", "quiz")]
+    return [deep_linking_item(choice, runtime.settings.root_url) for choice in choices]
 
 
 def _check_packages() -> None:
     for program, package in (("bwrap", "bubblewrap"), ("node", "nodejs")):
         if shutil.which(program) is None:
-            raise StartError(f"{program} is missing: run `apt-get install {package}` as root, then start the demo again.")
+            raise StartError(
+                f"{program} is missing: run `apt-get install {package}` as root, then start the demo again."
+            )
 
 
 def _links(ports: Ports) -> str:
@@ -131,3 +143,13 @@ def _links(ports: Ports) -> str:
         f"\nThe demo is running.\n\n  Teacher  {lms}/login/tess\n  Learner  {lms}/login/ada\n\n"
         "Open each in a window of its own (a private one for the second). Ctrl-C stops everything.\n"
     )
+
+
+def _call(url: str, body: dict[str, Any] | None = None) -> Any:
+    """GET, or POST a JSON body, to the demo LMS's own interface."""
+    request = urllib.request.Request(url, None if body is None else json.dumps(body).encode())  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - loopback
+            return json.load(response)
+    except urllib.error.URLError as error:
+        raise StartError(f"The demo LMS did not answer: {error}") from error

@@ -48,8 +48,10 @@ def _setting(name: str, field: FieldInfo) -> Iterator[str]:
     default: Any = field.get_default(call_default_factory=True)
     shown = "" if isinstance(default, SecretStr) else default
     yield f"### `{name}`\n\n{field.description}\n"
-    yield f"`{PREFIX}{name.replace('.', '__').upper()}`, default `{shown}`\n" if str(shown) else (
-        f"`{PREFIX}{name.replace('.', '__').upper()}`, no default\n"
+    yield (
+        f"`{PREFIX}{name.replace('.', '__').upper()}`, default `{shown}`\n"
+        if str(shown)
+        else (f"`{PREFIX}{name.replace('.', '__').upper()}`, no default\n")
     )
 
 

@@ -105,7 +105,7 @@ class Supervisor:
         self._quick_deaths[name] = self._quick_deaths.get(name, 0) + 1 if quick else 0
         if self._quick_deaths[name] >= MAX_QUICK_DEATHS:
             raise StartError(f"{name} keeps ending (exit code {code}); its last lines above say why.")
-        log.warning("process_restarted", extra={"process": name, "exit_code": code})
+        log.warning("process_restarted", extra={"part": name, "exit_code": code})
         self._spawn(self._specs[name])
 
     def _wait_ready(self, process: Process, ready_s: float) -> None:

@@ -12,7 +12,9 @@ from lti_tool.web.session import current_session
 
 LESSON = Choice("courses/demo/hello", "demo", "Notebooks 101", "Hello", "lesson", "Start", text="Read this first.")
 QUIZ = Choice("courses/demo/quiz-1", "demo", "Notebooks 101", "First quiz", "quiz", "Start", max_points=Decimal("12.5"))
-OTHER = Choice("courses/other/quiz-9", "other", "Another course", "Ninth quiz", "quiz", "Week 1", max_points=Decimal(10))
+OTHER = Choice(
+    "courses/other/quiz-9", "other", "Another course", "Ninth quiz", "quiz", "Week 1", max_points=Decimal(10)
+)
 
 
 class StubContents:

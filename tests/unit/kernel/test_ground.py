@@ -116,7 +116,14 @@ def server() -> Iterator[str]:
 
 def test_private_addresses_and_plain_http_are_refused_unless_allowed(server: str) -> None:
     guarded = OutboundHttp(allow_private=False)
-    for url in (server, "https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/", "https://localhost/", "ftp://x"):
+    for url in (
+        server,
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://169.254.169.254/",
+        "https://localhost/",
+        "ftp://x",
+    ):
         with pytest.raises(ExternalError) as refused:
             guarded.request("GET", url)
         assert not refused.value.retryable
