@@ -3,6 +3,7 @@
 from functools import partial
 
 from grading.engine_port import OpenEngine
+from grading.lms_port import SendScore
 from grading.marking import autograde, give_up_marking
 from grading.messages import Autograde, PassBackGrade, SyncMarks
 from grading.passback import give_up_sending, pass_back_grade, send_to_launched_link
@@ -16,8 +17,8 @@ SENDING_TRIES = 120
 """2, 4, 8 … 900 s: about 28 hours. After that a teacher may try again."""
 
 
-def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
-    """The handlers over an engine."""
+def make_handlers(open_engine: OpenEngine, send_score: SendScore) -> tuple[Handler, ...]:
+    """The handlers over an engine and a way to the LMS."""
     return (
         Handler(
             "grading.autograde", Autograde, partial(autograde, open_engine), queue="grade", on_dead=give_up_marking
@@ -26,7 +27,7 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
         Handler(
             "grading.pass_back_grade",
             PassBackGrade,
-            pass_back_grade,
+            partial(pass_back_grade, send_score),
             queue="passback",
             max_attempts=SENDING_TRIES,
             on_dead=give_up_sending,

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from sqlalchemy import or_, select, update
 
+from grading.lms_port import SendScore
 from grading.messages import PassBackGrade
 from grading.models import (
     PASSBACK_TRANSITIONS,
@@ -23,7 +24,7 @@ from grading.results import find_result_row, tell_lms
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Conflict, ExternalError
+from lti_tool.kernel.errors import AppError, Conflict, ExternalError
 from lti_tool.kernel.jobs import JobRun
 from lti_tool.lti import public as lti
 from lti_tool.lti.messages import LinkLaunched
@@ -47,7 +48,7 @@ class Order:
     score: lti.Score
 
 
-def pass_back_grade(run: JobRun, message: PassBackGrade) -> None:
+def pass_back_grade(send_score: SendScore, run: JobRun, message: PassBackGrade) -> None:
     """Handle `PassBackGrade`."""
     runtime = run.runtime
     reach("passback.started")
@@ -58,8 +59,9 @@ def pass_back_grade(run: JobRun, message: PassBackGrade) -> None:
             return
     reach("passback.claimed")
     try:
-        sent = lti.send_score(runtime, order.link_id, order.user_id, order.score, after=order.after)
-    except ExternalError as refused:
+        sent = send_score(runtime, order.link_id, order.user_id, order.score, after=order.after)
+    except AppError as error:
+        refused = error if isinstance(error, ExternalError) else ExternalError(error.code, error.message, retryable=False)
         with runtime.db.transaction() as tx:
             _record_refusal(tx, order, refused)
             if not refused.retryable:
@@ -174,7 +176,7 @@ def _score(row: PassbackRow, submission: SubmissionRow, is_new: bool) -> lti.Sco
         activity_progress="Completed" if row.is_final else "Submitted",
         grading_progress="FullyGraded" if row.is_final else "PendingManual",
         submitted_at=row.submitted_at,
-        comment=f"Attempt {submission.number}, receipt {submission.receipt}" if is_new else None,
+        comment=f"Attempt {submission.number}, receipt {submission.receipt}" if is_new else "",
         new_submission=is_new,
         submission_url=None,
     )
