@@ -19,11 +19,7 @@ TEXT_PAIRS = [
         for ink in ("ink", "ink-2", "accent", "accent-strong")
         for ground in ("paper", "well", "accent-wash")
     ],
-    *[
-        (state, ground)
-        for state in ("good", "warn", "bad")
-        for ground in ("paper", "well", f"{state}-wash")
-    ],
+    *[(state, ground) for state in ("good", "warn", "bad") for ground in ("paper", "well", f"{state}-wash")],
     *[("ink", f"{state}-wash") for state in ("good", "warn", "bad")],
     *[(word, "well") for word in ("code-word", "code-text", "code-number")],
     ("on-accent", "accent"),
@@ -35,10 +31,7 @@ EDGE_PAIRS = [("edge", "paper"), ("accent", "paper")]
 def luminance(colour: str) -> float:
     """Relative luminance, https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in parts
-    )
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
@@ -59,9 +52,7 @@ def test_text_has_a_contrast_of_at_least_4_5(mode: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("mode", [LIGHT, DARK], ids=["light", "dark"])
 def test_edges_of_controls_have_a_contrast_of_at_least_3(mode: dict[str, str]) -> None:
-    assert [
-        pair for pair in EDGE_PAIRS if contrast(mode[pair[0]], mode[pair[1]]) < 3
-    ] == []
+    assert [pair for pair in EDGE_PAIRS if contrast(mode[pair[0]], mode[pair[1]]) < 3] == []
 
 
 def test_dark_mode_sets_every_colour_that_light_mode_sets() -> None:
@@ -70,10 +61,7 @@ def test_dark_mode_sets_every_colour_that_light_mode_sets() -> None:
 
 
 def test_first_load_is_small() -> None:
-    scripts = sum(
-        len(gzip.compress((STATIC / name).read_bytes()))
-        for name in ("htmx.min.js", "app.js")
-    )
+    scripts = sum(len(gzip.compress((STATIC / name).read_bytes())) for name in ("htmx.min.js", "app.js"))
     sheet = len(gzip.compress(CSS.encode()))
     font = (STATIC / "fonts" / "source-sans-3-latin-wght-normal.woff2").stat().st_size
 
@@ -83,10 +71,5 @@ def test_first_load_is_small() -> None:
 
 
 def test_everything_vendored_carries_its_licence() -> None:
-    assert (
-        "Permission to use, copy, modify" in (STATIC / "htmx.LICENSE.txt").read_text()
-    )
-    assert (
-        "SIL OPEN FONT LICENSE"
-        in (STATIC / "fonts" / "source-sans-3.LICENSE.txt").read_text().upper()
-    )
+    assert "Permission to use, copy, modify" in (STATIC / "htmx.LICENSE.txt").read_text()
+    assert "SIL OPEN FONT LICENSE" in (STATIC / "fonts" / "source-sans-3.LICENSE.txt").read_text().upper()

@@ -1,0 +1,144 @@
+"""The pages in a real browser: they fit the frame, show the main action at once, and stay live."""
+
+import shutil
+import threading
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from tests.browser.preview import make_preview
+from tests.factories.pages import PAGES
+
+pytestmark = pytest.mark.one_database
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+WHOLE_PAGES = sorted(name for name, (template, _role, _context) in PAGES.items() if "/_" not in template)
+COUNT_SENT = """
+    window.sent = 0;
+    document.addEventListener("submit", (event) => {
+        if (!event.defaultPrevented) window.sent += 1;
+        event.preventDefault();
+    });
+"""
+MOODLE, PICKER, PHONE = (885, 650), (770, 578), (320, 640)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, make_preview(), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        yield browser
+        browser.close()
+
+
+def open_page(browser: Browser, address: str, size: tuple[int, int], *, script: bool = True) -> Page:
+    """A page whose scripts, if any, raise nothing."""
+    width, height = size
+    context = browser.new_context(viewport={"width": width, "height": height}, java_script_enabled=script)
+    page = context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.goto(address)
+    return page
+
+
+@pytest.mark.parametrize("size", [MOODLE, PICKER, PHONE], ids=str)
+def test_no_page_is_wider_than_its_frame(site: str, browser: Browser, size: tuple[int, int]) -> None:
+    page = open_page(browser, site, size)
+    too_wide = []
+    for name in WHOLE_PAGES:
+        page.goto(f"{site}/{name}")
+        if page.evaluate("document.documentElement.scrollWidth") > size[0]:
+            too_wide.append(name)
+
+    assert too_wide == []
+
+
+@pytest.mark.parametrize(
+    ("name", "button", "size"),
+    [
+        ("quiz", "Open in JupyterHub", MOODLE),
+        ("quiz", "Submit attempt 3", MOODLE),
+        ("quiz", "Open in JupyterHub", PHONE),
+        ("submissions", "Mark in JupyterHub", MOODLE),
+        ("pick", "Add to course", PICKER),
+        ("pick", "Add to course", PHONE),
+        ("cookie-window", "Open in a new window", PHONE),
+    ],
+)
+def test_main_action_shows_without_scrolling(
+    site: str, browser: Browser, name: str, button: str, size: tuple[int, int]
+) -> None:
+    page = open_page(browser, f"{site}/{name}", size)
+
+    expect(page.locator("main").get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+
+
+def test_status_of_an_attempt_arrives_by_itself_and_is_announced(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/quiz-running", MOODLE)
+
+    expect(page.locator("#attempt-status").get_by_text("Marked")).to_be_visible()
+    expect(page.locator("#live")).to_have_text("Attempt 3: marked, 8.5 of 10 points")
+    expect(page.get_by_role("link", name="See feedback")).to_be_visible()
+
+
+def test_lost_connection_is_said_and_taken_back(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/quiz-running", MOODLE)
+    page.route("**/status-done", lambda route: route.abort())
+
+    expect(page.get_by_text("No connection")).to_be_visible()
+    page.unroute("**/status-done")
+    expect(page.locator("#attempt-status").get_by_text("Marked")).to_be_visible()
+
+
+def test_a_second_click_sends_nothing(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/quiz", MOODLE)
+    page.evaluate(COUNT_SENT)
+    button = page.get_by_role("button", name="Submit attempt 3")
+    button.click()
+    button.click(force=True)
+
+    assert page.evaluate("window.sent") == 1
+
+
+def test_times_are_shown_in_the_readers_zone(site: str, browser: Browser) -> None:
+    page = browser.new_context(timezone_id="Asia/Tokyo", locale="en-GB").new_page()
+    page.goto(f"{site}/quiz")
+
+    expect(page.locator("dl time").first).to_have_text("Tue, 1 Dec 2026, 07:59 GMT+9")
+
+
+def test_picker_counts_what_is_chosen(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/pick-many", PICKER)
+    page.get_by_role("checkbox").nth(0).check()
+
+    expect(page.get_by_text("2 chosen")).to_be_visible()
+
+
+def test_quiz_page_works_without_scripts(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/quiz", MOODLE, script=False)
+
+    expect(page.get_by_role("button", name="Submit attempt 3")).to_be_enabled()
+    expect(page.get_by_text("30 Nov 2026, 22:59 UTC")).to_be_visible()
+    expect(page.get_by_role("button", name="Copy receipt")).to_be_hidden()
+    page.get_by_text("Upload a notebook file instead").click()
+    expect(page.get_by_label("Notebook file")).to_be_visible()
