@@ -1,4 +1,4 @@
-"""Fixtures for every test: settings, plugins, runtime, app, client. `COURSEBRIDGE_TEST_DATABASE=postgresql` changes the database.
+"""Fixtures for every test: settings, plugins, runtime, app, client. COURSEBRIDGE_TEST_DATABASE chooses the database.
 
 A test package that needs other plugins overrides the fixture `plugins`; nothing else has to change.
 """

@@ -1,6 +1,5 @@
-"""Database servers for the tests: started from the installed binaries, on free ports, in temporary folders, stopped after."""
+"""Database servers for the tests: from the installed binaries, on free ports, in temporary folders, stopped after."""
 
-import glob
 import os
 import pwd
 import shutil
@@ -18,7 +17,7 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 @contextmanager
 def running_postgresql() -> Iterator[str]:
-    """A PostgreSQL server of our own; yields a SQLAlchemy URL with `{database}` left open. Skips the test without binaries."""
+    """A PostgreSQL server of our own; yields a URL with `{database}` left open. Skips the test without binaries."""
     binaries = _find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="coursebridge-pg-"))
     user = _unprivileged_user()
@@ -28,7 +27,7 @@ def running_postgresql() -> Iterator[str]:
     _run(
         user, [binaries / "initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
     )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c full_page_writes=off -c max_connections=60"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
     _run(user, [binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start"])
     try:
         yield f"postgresql+psycopg://tests@127.0.0.1:{port}/{{database}}"
@@ -46,7 +45,7 @@ def free_port() -> int:
 
 
 def _find_binaries() -> Path:
-    found = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     on_path = shutil.which("initdb")
     if not found and not on_path:
         pytest.skip("PostgreSQL is not installed")

@@ -1,4 +1,4 @@
-"""Our cookie: a random secret that ties logins, launches and sessions to one browser. It says nothing about the person."""
+"""Our cookie: a random secret that ties logins, launches and sessions to one browser. It says nothing of a person."""
 
 import secrets
 
@@ -21,5 +21,5 @@ def new_browser_secret() -> str:
 
 
 def keep_browser_secret(response: Response, secret: str) -> None:
-    """Give the browser the cookie: partitioned, so that it survives in the LMS's frame, and of no use to any other site."""
+    """Give the browser the cookie: partitioned, so that it survives in the LMS's frame and serves no other site."""
     response.set_cookie(BROWSER_COOKIE, secret, path="/", secure=True, httponly=True, samesite="None", partitioned=True)

@@ -1,7 +1,7 @@
 """The claims of an `id_token`, each checked for its JSON type and size before anybody uses it.
 
-https://www.imsglobal.org/spec/lti/v1p3/#lti-message-general-details. A claim that we read and that has another type than the
-specification gives it refuses the launch; what we do not read is left alone.
+https://www.imsglobal.org/spec/lti/v1p3/#lti-message-general-details. A claim that we read and that has another type
+than the specification gives it refuses the launch; what we do not read is left alone.
 """
 
 from collections.abc import Mapping
@@ -123,7 +123,9 @@ def parse_claims(payload: Any) -> Claims:
         roles=top.texts(LTI + "roles", required=True, limit=ROLES_LIMIT),
         name=_name(top),
         locale=presentation.shown("locale") if presentation else "",
-        context=ContextClaim(context.text("id", required=True), context.shown("title") or context.shown("label")) if context else None,
+        context=ContextClaim(context.text("id", required=True), context.shown("title") or context.shown("label"))
+        if context
+        else None,
         link=LinkClaim(link.text("id", required=True), link.shown("title")) if link and is_link else None,
         ags=_ags(top),
         memberships_url=nrps.find_text("context_memberships_url", URL_LENGTH) if nrps else None,
@@ -151,13 +153,15 @@ class Reader:
     def find(self, key: str, *, required: bool = False) -> "Reader | None":
         """An object, or None."""
         if not self.has(key):
-            return _absent(key, required)
+            _check_absent(key, required)
+            return None
         return Reader(self._value[key], _short(key))
 
     def find_text(self, key: str, longest: int = ID_LENGTH, *, required: bool = False) -> str | None:
         """A string that fits and that every database can hold, or None. A required one is not empty."""
         if not self.has(key):
-            return _absent(key, required)
+            _check_absent(key, required)
+            return None
         value = self._value[key]
         if not isinstance(value, str):
             raise _bad(key, "is not a string")
@@ -181,7 +185,7 @@ class Reader:
     def texts(self, key: str, *, required: bool = False, limit: int = 100) -> tuple[str, ...]:
         """A list of strings; empty when absent."""
         if not self.has(key):
-            _absent(key, required)
+            _check_absent(key, required)
             return ()
         values = self._value[key]
         if not isinstance(values, list) or not all(isinstance(value, str) and _is_unicode(value) for value in values):
@@ -227,7 +231,9 @@ def _ags(top: Reader) -> AgsClaim | None:
     if claim is None:
         return None
     return AgsClaim(
-        claim.texts("scope"), claim.find_text("lineitem", URL_LENGTH) or None, claim.find_text("lineitems", URL_LENGTH) or None
+        claim.texts("scope"),
+        claim.find_text("lineitem", URL_LENGTH) or None,
+        claim.find_text("lineitems", URL_LENGTH) or None,
     )
 
 
@@ -253,7 +259,7 @@ def _is_unicode(value: str) -> bool:
     return True
 
 
-def _absent(key: str, required: bool) -> None:
+def _check_absent(key: str, required: bool) -> None:
     if required:
         raise _bad(key, "is missing")
 

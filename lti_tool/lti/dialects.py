@@ -54,7 +54,8 @@ def detect_dialect(issuer: str, family: str = "") -> Dialect:
 def link_score_maximum(dialect: Dialect, points: Decimal) -> int:
     """`scoreMaximum` for a deep linking response: a whole number, at least 1.
 
-    Moodle refuses fractions and more than 100 here. Scores carry their own maximum and platforms rescale, so nothing is lost.
+    Moodle refuses fractions and more than 100 here. Scores carry their own maximum and platforms rescale: nothing is
+    lost.
     """
     whole = max(1, int(points.to_integral_value(ROUND_CEILING)))
     return min(whole, dialect.link_maximum) if dialect.link_maximum else whole

@@ -30,6 +30,7 @@ STALE = timedelta(hours=24)
 MAX_BYTES = 200_000
 MAX_KEYS = 100
 MIN_BITS = 2048
+AGAIN = "Try again in a minute."
 
 
 def find_key(runtime: Runtime, registration: Registration, cached: CachedKeys | None, kid: str) -> RSAPublicKey:
@@ -45,29 +46,38 @@ def find_key(runtime: Runtime, registration: Registration, cached: CachedKeys | 
     if not _may_fetch(runtime, registration, cached):
         if jwk is not None:
             return _public_key(to_json(jwk))
-        raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. Try again in a minute.")
+        raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. {AGAIN}")
     try:
         keys = fetch_keys(runtime, registration)
     except ExternalError as error:
-        log.warning("jwks_failed", extra={"registration": registration.id, "code": error.code, "stale": jwk is not None})
+        log.warning(
+            "jwks_failed", extra={"registration": registration.id, "code": error.code, "stale": jwk is not None}
+        )
         if jwk is not None:
             return _public_key(to_json(jwk))
-        text = f"The keys of {registration.name} could not be read, so the launch cannot be checked. Try again in a minute."
+        text = f"The keys of {registration.name} could not be read, so the launch cannot be checked. {AGAIN}"
         raise Invalid("keys_unavailable", text) from error
     if kid not in keys:
-        raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. Try again in a minute.")
+        raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. {AGAIN}")
     return _public_key(to_json(keys[kid]))
 
 
 def fetch_keys(runtime: Runtime, registration: Registration) -> dict[str, Any]:
     """Fetch and keep a platform's keys, by key id. Raises: ExternalError."""
-    response = runtime.http.request("GET", registration.jwks_url, headers={"Accept": "application/json"}, max_bytes=MAX_BYTES)
+    response = runtime.http.request(
+        "GET", registration.jwks_url, headers={"Accept": "application/json"}, max_bytes=MAX_BYTES
+    )
     if response.status_code != 200:
         raise ExternalError("jwks_status", f"The key URL answered {response.status_code}.", retryable=True)
     keys = _usable_keys(response.content)
     moment = clock.now()
     with runtime.db.transaction() as tx:
-        upsert(tx, CachedKeys, {"registration_id": registration.id}, {"keys": keys, "fetched_at": moment, "tried_at": moment})
+        upsert(
+            tx,
+            CachedKeys,
+            {"registration_id": registration.id},
+            {"keys": keys, "fetched_at": moment, "tried_at": moment},
+        )
     return keys
 
 
@@ -91,10 +101,17 @@ def _usable_keys(body: bytes) -> dict[str, Any]:
         document = json.loads(body)
         found = document["keys"][:MAX_KEYS]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ExternalError("jwks_invalid", "The key URL did not answer with a JSON Web Key Set.", retryable=True) from error
+        raise ExternalError(
+            "jwks_invalid", "The key URL did not answer with a JSON Web Key Set.", retryable=True
+        ) from error
     keys: dict[str, Any] = {}
     for jwk in found:
-        if not isinstance(jwk, dict) or jwk.get("kty") != "RSA" or jwk.get("use", "sig") != "sig" or jwk.get("alg", "RS256") != "RS256":
+        if (
+            not isinstance(jwk, dict)
+            or jwk.get("kty") != "RSA"
+            or jwk.get("use", "sig") != "sig"
+            or jwk.get("alg", "RS256") != "RS256"
+        ):
             continue
         kid, n, e = jwk.get("kid"), jwk.get("n"), jwk.get("e")
         if isinstance(kid, str) and kid and isinstance(n, str) and isinstance(e, str) and len(n) < 4000:
@@ -107,7 +124,11 @@ def _public_key(jwk: str) -> RSAPublicKey:
     try:
         key = jwt.algorithms.RSAAlgorithm.from_jwk(jwk)
     except (ValueError, jwt.PyJWTError) as error:
-        raise Invalid("key_invalid", "The LMS publishes a key that cannot be used. Tell the people who run the LMS.") from error
+        raise Invalid(
+            "key_invalid", "The LMS publishes a key that cannot be used. Tell the people who run the LMS."
+        ) from error
     if not isinstance(key, RSAPublicKey) or key.key_size < MIN_BITS:
-        raise Invalid("key_invalid", f"The LMS publishes a key of less than {MIN_BITS} bits. Tell the people who run the LMS.")
+        raise Invalid(
+            "key_invalid", f"The LMS publishes a key of less than {MIN_BITS} bits. Tell the people who run the LMS."
+        )
     return key

@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.kernel import clock
@@ -82,7 +82,9 @@ def _add(runtime: Runtime, *, serial: int, signs_from: datetime) -> str:
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
     public = {"kty": "RSA", "n": jwk["n"], "e": jwk["e"], "alg": "RS256", "use": "sig"}
     public["kid"] = kid = runtime.signer.digest("kid", public["n"]).hex()[:32]
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     row = ToolKey(
         serial=serial,
         kid=kid,
@@ -104,6 +106,6 @@ def _newest(tx: Tx, moment: datetime) -> ToolKey | None:
     return tx.scalar(_published(moment).where(ToolKey.signs_from <= moment).limit(1))
 
 
-def _published(moment: datetime) -> Any:
+def _published(moment: datetime) -> Select[ToolKey]:
     current = or_(ToolKey.retires_at.is_(None), ToolKey.retires_at > moment)
     return select(ToolKey).where(current).order_by(ToolKey.serial.desc())

@@ -1,12 +1,12 @@
 """Checking a launch: the state, the browser, the signature, then every claim (lti.md 4.1 of the launch checklist).
 
-Nothing is written here but the cache of the platform's keys. The single use of state and nonce is recorded by `sign_in`, in
-the transaction that makes the session.
+Nothing is written here but the cache of the platform's keys. The single use of state and nonce is recorded by
+`sign_in`, in the transaction that makes the session.
 """
 
 import binascii
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from lti_tool.lti.jwks import find_key
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
 from lti_tool.lti.registrations import is_platform_url, require_active
-from lti_tool.lti.state import AGAIN, LoginState, check_browser, read_state
+from lti_tool.lti.state import AGAIN, LoginState, check_age, check_browser, read_state
 
 TOKEN_BYTES = 100_000
 ALGORITHM = "RS256"
@@ -41,23 +41,29 @@ class Launch:
 
 
 def verify_launch(
-    runtime: Runtime, form: Mapping[str, Iterable[str]], browser_secret: str | None, headers: Mapping[str, str]
+    runtime: Runtime,
+    form: Mapping[str, Iterable[str]],
+    browser_secret: str | None,
+    headers: Mapping[str, str],
+    seen: Callable[[Registration], None],
 ) -> Launch:
-    """Check what the platform had the browser post.
+    """Check what the platform had the browser post. `seen` is told the platform before the launch may be refused.
 
     Raises: Invalid, Forbidden, Gone, TooLarge: with what to do, for people.
     """
     state_token = _single(form, "state")
+    state = read_state(runtime, state_token)
+    registration, cached = _read_registration(runtime, state.registration_id)
+    seen(registration)
+    require_active(registration)
+    check_age(runtime, state)
+    secret = check_browser(state, browser_secret, headers)
     if "error" in form:
-        _refuse_platform_error(runtime, form, state_token)
+        raise _platform_error(form)
     token = _single(form, "id_token")
     if len(token) > TOKEN_BYTES:
-        raise TooLarge("token_too_large", "The LMS sent more with the launch than is accepted. Tell the people who run the LMS.")
-    state = read_state(runtime, state_token)
-    secret = check_browser(state, browser_secret, headers)
-    registration, cached = _read_registration(runtime, state.registration_id)
-    payload = _verified_payload(runtime, registration, cached, token)
-    claims = parse_claims(payload)
+        raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
+    claims = parse_claims(_verified_payload(runtime, registration, cached, token))
     _check_parties(registration, claims)
     _check_times(runtime, claims)
     _check_against_login(runtime, claims, state)
@@ -72,19 +78,18 @@ def _single(form: Mapping[str, Iterable[str]], name: str) -> str:
     return values[0]
 
 
-def _refuse_platform_error(runtime: Runtime, form: Mapping[str, Iterable[str]], state_token: str) -> None:
-    """Show the platform's refusal (OpenID Connect 3.1.2.6), if it answers a login of ours.
+def _platform_error(form: Mapping[str, Iterable[str]]) -> Invalid:
+    """The platform's refusal (OpenID Connect Core 3.1.2.6) in words.
 
-    The state is left to expire: it is bound to this browser, and storing it would let a flood of unsigned posts fill the table.
+    The state is left to expire: it is bound to this browser, and storing it would let unsigned posts fill the table.
     """
-    read_state(runtime, state_token)
     known = {
-        "login_required": "The LMS says that you are not signed in there. Sign in to the LMS and open the activity again.",
+        "login_required": "You are not signed in to the LMS, it says. Sign in there and open the activity again.",
         "unauthorized_client": "The LMS does not let this tool sign people in. Tell the people who run the LMS.",
         "launch_no_longer_valid": f"The LMS says that this launch is no longer valid. {AGAIN}",
     }
     code = _single(form, "error")
-    raise Invalid("platform_refused", known.get(code, f"The LMS did not sign you in. {AGAIN}"), {"error": code[:80]})
+    return Invalid("platform_refused", known.get(code, f"The LMS did not sign you in. {AGAIN}"), {"error": code[:80]})
 
 
 def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registration, CachedKeys | None]:
@@ -96,14 +101,16 @@ def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registra
     with runtime.db.reading() as tx:
         row = tx.execute(query).one_or_none()
     if row is None:
-        raise Forbidden("platform_unknown", "This LMS is no longer registered with this tool. Ask the people who run the tool.")
-    return require_active(row[0]), row[1]
+        raise Forbidden(
+            "platform_unknown", "This LMS is no longer registered with this tool. Ask the people who run the tool."
+        )
+    return row[0], row[1]
 
 
 def _verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
     """The payload of the token, after its signature was found good.
 
-    The algorithm is ours, not the header's; the key is one of the platform's registered key URL, found by `kid` alone
+    The algorithm is ours, not the header's; the key is one of the registered key URL, found by `kid` alone
     (RFC 8725, 3.1 and 3.10): `jku`, `jwk`, `x5u` and `x5c` play no part, and `crit` names nothing that we know.
     """
     try:
@@ -145,7 +152,9 @@ def _check_times(runtime: Runtime, claims: Claims) -> None:
     oldest = moment - runtime.settings.lti.token_age_s - leeway
     ahead = max(claims.iat, claims.nbf or 0) - moment
     if ahead > leeway:
-        raise Invalid("clock_ahead", f"The clock of the LMS is {ahead:.0f} s ahead of ours. Tell the people who run the LMS.")
+        raise Invalid(
+            "clock_ahead", f"The clock of the LMS is {ahead:.0f} s ahead of ours. Tell the people who run the LMS."
+        )
     if claims.exp <= moment - leeway or claims.iat < oldest:
         late = moment - min(claims.exp, claims.iat + runtime.settings.lti.token_age_s)
         raise Invalid("launch_expired", f"This launch is over since {late:.0f} s, by our clock. {AGAIN}")
@@ -174,8 +183,15 @@ def _check_addresses(runtime: Runtime, registration: Registration, claims: Claim
                 "The LMS named an address that is not its own. The people who run the tool can add it to the platform "
                 "(`coursebridge platform add --service-host`).",
             )
-    if claims.message_type == DEEP_LINKING and claims.deep_linking and "ltiResourceLink" not in claims.deep_linking.accept_types:
-        raise Invalid("accept_types", "The LMS takes no activities of this tool here, only other content. Add an external tool activity instead.")
+    if (
+        claims.message_type == DEEP_LINKING
+        and claims.deep_linking
+        and "ltiResourceLink" not in claims.deep_linking.accept_types
+    ):
+        raise Invalid(
+            "accept_types",
+            "The LMS takes no activities of this tool here, only other content. Add an external tool activity instead.",
+        )
 
 
 def _bad_token(why: str) -> Invalid:

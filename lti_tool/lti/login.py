@@ -3,14 +3,15 @@
 https://www.imsglobal.org/spec/security/v1p0/#step-1-third-party-initiated-login
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Invalid
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.models import ID_LENGTH
-from lti_tool.lti.registrations import get_registration_for_login, origin_of
+from lti_tool.lti.models import ID_LENGTH, Registration
+from lti_tool.lti.registrations import get_registration_for_login, origin_of, require_active
 from lti_tool.lti.state import LoginState, digest, make_nonce, write_state
 
 LIMITS = {
@@ -50,7 +51,9 @@ def parse_login(values: Mapping[str, Iterable[str]]) -> LoginRequest:
             found[name] = given[0]
     missing = [name for name in ("iss", "login_hint", "target_link_uri") if name not in found]
     if missing:
-        raise Invalid("login_incomplete", f"A launch begins in your course, not here ({', '.join(missing)} is missing). {_OPEN}")
+        raise Invalid(
+            "login_incomplete", f"A launch begins in your course, not here ({', '.join(missing)} is missing). {_OPEN}"
+        )
     return LoginRequest(
         issuer=found["iss"],
         login_hint=found["login_hint"],
@@ -61,14 +64,23 @@ def parse_login(values: Mapping[str, Iterable[str]]) -> LoginRequest:
     )
 
 
-def authentication_url(runtime: Runtime, request: LoginRequest, browser_secret: str, *, browser_known: bool) -> str:
-    """Where to send the browser. Reads one row and writes none.
+def authentication_url(
+    runtime: Runtime,
+    request: LoginRequest,
+    browser_secret: str,
+    *,
+    browser_known: bool,
+    seen: Callable[[Registration], None],
+) -> str:
+    """Where to send the browser. Reads one row and writes none. `seen` is told the platform before it may be refused.
 
     Raises: Invalid, Forbidden: the platform is not known or not active, or the target is not ours.
     """
-    check_target(runtime, request.target_link_uri)
     with runtime.db.reading() as tx:
         registration = get_registration_for_login(tx, request.issuer, request.client_id)
+    seen(registration)
+    require_active(registration)
+    check_target(runtime, request.target_link_uri)
     state = LoginState(
         registration_id=registration.id,
         nonce=make_nonce(),
@@ -77,6 +89,7 @@ def authentication_url(runtime: Runtime, request: LoginRequest, browser_secret: 
         deployment_id=request.deployment_id,
         browser=digest(browser_secret),
         browser_known=browser_known,
+        issued_at=int(clock.now().timestamp()),
     )
     parameters = {
         "scope": "openid",
@@ -99,7 +112,9 @@ def check_target(runtime: Runtime, url: str) -> None:
     root = urlsplit(runtime.settings.root_url)
     own = origin_of(url) == origin_of(runtime.settings.root_url) != ""
     if not own or urlsplit(url).path not in (root.path + LAUNCH_PATH, root.path, root.path + "/"):
-        raise Invalid("target_invalid", f"The activity in the LMS points to an address that is not this tool's. {_OPEN}")
+        raise Invalid(
+            "target_invalid", f"The activity in the LMS points to an address that is not this tool's. {_OPEN}"
+        )
 
 
 def add_query(url: str, parameters: Mapping[str, str]) -> str:

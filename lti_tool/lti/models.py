@@ -43,7 +43,7 @@ class Registration(Base):
     dialect: Mapped[str] = mapped_column(String(40), default="generic")
     state: Mapped[Approval] = mapped_column(EnumValue(Approval), default=Approval.ACTIVE)
     learns_deployments: Mapped[bool] = mapped_column(default=True)
-    """Is a deployment that was never seen accepted (or kept for approval)? Not when deployments were named at registration."""
+    """Is a deployment that was never seen accepted (or kept for approval)? Not when they were named at registration."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

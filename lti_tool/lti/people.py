@@ -1,4 +1,4 @@
-"""What a launch teaches us: the person, the course, the activity, the role. Each row in one statement, safe in a race."""
+"""What a launch teaches us: the person, the course, the activity, the role. Each row in one statement: safe in races."""
 
 import base64
 from dataclasses import dataclass
@@ -35,8 +35,10 @@ def hub_name_of(signer: Signer, registration: Registration, sub: str) -> str:
 
 
 def learn_deployment(tx: Tx, registration: Registration, deployment_id: str, *, approve: bool) -> Deployment | None:
-    """The deployment of a launch; one never seen is kept, active or (with `approve`) waiting. None: it is not the platform's."""
-    query = select(Deployment).where(Deployment.registration_id == registration.id, Deployment.deployment_id == deployment_id)
+    """The deployment of a launch; a new one is kept, active or (with `approve`) waiting. None: not the platform's."""
+    query = select(Deployment).where(
+        Deployment.registration_id == registration.id, Deployment.deployment_id == deployment_id
+    )
     row = tx.scalar(query)
     if row is None and registration.learns_deployments:
         key = {"registration_id": registration.id, "deployment_id": deployment_id}

@@ -29,12 +29,15 @@ class PlatformFacts:
     family: str = ""
 
 
-def add_registration(tx: Tx, facts: PlatformFacts, *, state: Approval = Approval.ACTIVE, allow_http: bool = False) -> Registration:
+def add_registration(
+    tx: Tx, facts: PlatformFacts, *, state: Approval = Approval.ACTIVE, allow_http: bool = False
+) -> Registration:
     """Register a platform. Raises: Invalid: a value is wrong. Conflict: issuer and client id are taken."""
     _check_facts(facts, allow_http)
     if find_registration(tx, facts.issuer, facts.client_id) is not None:
         raise Conflict(
-            "registration_exists", f"A platform with issuer {facts.issuer} and client id {facts.client_id} is registered already."
+            "registration_exists",
+            f"A platform with issuer {facts.issuer} and client id {facts.client_id} is registered already.",
         )
     row = Registration(
         name=facts.name[:ID_LENGTH],
@@ -53,7 +56,11 @@ def add_registration(tx: Tx, facts: PlatformFacts, *, state: Approval = Approval
     tx.add(row)
     tx.flush()
     for deployment_id in facts.deployment_ids:
-        tx.add(Deployment(registration_id=row.id, deployment_id=deployment_id, state=Approval.ACTIVE, created_at=clock.now()))
+        tx.add(
+            Deployment(
+                registration_id=row.id, deployment_id=deployment_id, state=Approval.ACTIVE, created_at=clock.now()
+            )
+        )
     tx.flush()
     return row
 
@@ -67,30 +74,37 @@ def get_registration(tx: Tx, registration_id: int) -> Registration:
     """Raises: NotFound."""
     row = tx.get(Registration, registration_id)
     if row is None:
-        raise NotFound("platform_not_found", f"There is no platform {registration_id}. `coursebridge platform list` shows them.")
+        raise NotFound(
+            "platform_not_found", f"There is no platform {registration_id}. `coursebridge platform list` shows them."
+        )
     return row
 
 
 def get_registration_for_login(tx: Tx, issuer: str, client_id: str | None) -> Registration:
-    """The active registration that a login names; without a client id only if the issuer has just one.
+    """The registration that a login names; without a client id only if the issuer has just one.
 
-    Raises: Invalid: unknown or ambiguous. Forbidden: not active.
+    Raises: Invalid: unknown or ambiguous.
     """
     query = select(Registration).where(Registration.issuer == issuer)
     if client_id is not None:
         query = query.where(Registration.client_id == client_id)
     found = tx.scalars(query.limit(2)).all()
     if not found:
-        raise Invalid("platform_unknown", "This LMS is not registered with this tool. Ask the people who run the tool to register it.")
+        raise Invalid(
+            "platform_unknown",
+            "This LMS is not registered with this tool. Ask the people who run the tool to register it.",
+        )
     if len(found) > 1:
         raise Invalid("client_id_missing", "The LMS did not say which of its registrations it is using (client_id).")
-    return require_active(found[0])
+    return found[0]
 
 
 def require_active(row: Registration) -> Registration:
     """Raises: Forbidden: the registration waits for approval or is switched off."""
     if row.state is Approval.PENDING:
-        raise Forbidden("platform_pending", "This LMS is registered and waits for approval by the people who run the tool.")
+        raise Forbidden(
+            "platform_pending", "This LMS is registered and waits for approval by the people who run the tool."
+        )
     if row.state is not Approval.ACTIVE:
         raise Forbidden("platform_disabled", "This LMS is switched off for this tool. Ask the people who run the tool.")
     return row
@@ -122,6 +136,18 @@ def disable(tx: Tx, registration_id: int) -> Registration:
     return row
 
 
+def trust_host(tx: Tx, registration_id: int, host: str) -> Registration:
+    """Count a host as the platform's own. Raises: NotFound, Invalid."""
+    row = get_registration(tx, registration_id)
+    if origin_of(f"https://{host}") != f"https://{host}":
+        raise Invalid(
+            "host_invalid",
+            f"{host!r} is not a host name, with a port if it needs one: lms.example.org or lms.example.org:8443.",
+        )
+    row.service_hosts = sorted({*row.service_hosts, host})
+    return row
+
+
 def dialect_of(row: Registration) -> Dialect:
     """How this platform behaves."""
     return get_dialect(row.dialect)
@@ -134,7 +160,12 @@ def origin_of(url: str) -> str:
         port = parts.port
     except ValueError:
         return ""
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None or parts.password is not None:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username is not None
+        or parts.password is not None
+    ):
         return ""
     default = {"http": 80, "https": 443}[parts.scheme]
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
@@ -170,6 +201,10 @@ def _check_facts(facts: PlatformFacts, allow_http: bool) -> None:
     for name, url in (("auth-url", facts.auth_url), ("token-url", facts.token_url), ("jwks-url", facts.jwks_url)):
         if not url.startswith(schemes) or not origin_of(url):
             raise Invalid("platform_invalid", f"{name} must be a full {' or '.join(schemes)} address, not {url!r}.")
-    for name, text in (("issuer", facts.issuer), ("client-id", facts.client_id), *(("deployment-id", d) for d in facts.deployment_ids)):
+    for name, text in (
+        ("issuer", facts.issuer),
+        ("client-id", facts.client_id),
+        *(("deployment-id", d) for d in facts.deployment_ids),
+    ):
         if not text or len(text) > ID_LENGTH:
             raise Invalid("platform_invalid", f"{name} must have 1 to {ID_LENGTH} characters.")

@@ -1,8 +1,8 @@
 """From LTI role names to our roles.
 
 Only the membership (context) vocabulary counts, in its URI form or as the short name that the specification allows
-(https://www.imsglobal.org/spec/lti/v1p3/#role-vocabularies). Institution and system roles say what somebody is elsewhere:
-Canvas sends the roles of every other course among them. Nobody gets staff rights from a role that we do not know.
+(https://www.imsglobal.org/spec/lti/v1p3/#role-vocabularies). Institution and system roles say what somebody is
+elsewhere: Canvas sends the roles of every other course among them. A role that we do not know gives no staff rights.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,16 @@ ASSISTANTS = frozenset(
         "Instructor#Grader",
     }
 )
-SUBROLE_OWNERS = ("Administrator", "ContentDeveloper", "Instructor", "Learner", "Manager", "Member", "Mentor", "Officer")
+SUBROLE_OWNERS = (
+    "Administrator",
+    "ContentDeveloper",
+    "Instructor",
+    "Learner",
+    "Manager",
+    "Member",
+    "Mentor",
+    "Officer",
+)
 
 
 def role_of(names: Iterable[str]) -> Role:

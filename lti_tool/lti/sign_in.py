@@ -15,7 +15,15 @@ from lti_tool.lti.claims import Claims
 from lti_tool.lti.dialects import GENERIC, detect_dialect
 from lti_tool.lti.launch import Launch
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
-from lti_tool.lti.people import Known, learn_deployment, record_context, record_link, record_placement, record_user, record_visit
+from lti_tool.lti.people import (
+    Known,
+    learn_deployment,
+    record_context,
+    record_link,
+    record_placement,
+    record_user,
+    record_visit,
+)
 from lti_tool.lti.registrations import first_platform_origin, is_platform_url
 from lti_tool.lti.roles import may_place_content, role_of
 from lti_tool.lti.state import AGAIN
@@ -35,18 +43,28 @@ def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> s
         raise Forbidden("role_refused", "Only teachers choose content for a course. Ask a teacher of this course.")
     with runtime.db.transaction() as tx:
         _spend(tx, runtime, launch)
-        deployment = learn_deployment(tx, registration, claims.deployment_id, approve=runtime.settings.lti.approve_deployments)
+        deployment = learn_deployment(
+            tx, registration, claims.deployment_id, approve=runtime.settings.lti.approve_deployments
+        )
         _learn_dialect(tx, registration, claims)
         active = deployment is not None and deployment.state is Approval.ACTIVE
         path = _enter(tx, runtime, contents, launch, deployment) if deployment is not None and active else ""
     if active:
         return path
     if deployment is not None and deployment.state is Approval.PENDING:
-        raise Forbidden("deployment_pending", "This installation of the tool in the LMS waits for approval by the people who run the tool.")
-    raise Forbidden("deployment_unknown", "This installation of the tool in the LMS is not known here. Ask the people who run the tool.")
+        raise Forbidden(
+            "deployment_pending",
+            "This installation of the tool in the LMS waits for approval by the people who run the tool.",
+        )
+    raise Forbidden(
+        "deployment_unknown",
+        "This installation of the tool in the LMS is not known here. Ask the people who run the tool.",
+    )
 
 
-def find_choice(tx: Tx, contents: Sequence[Contents], registration_id: int, ref: str | None) -> tuple[Contents, Choice] | None:
+def find_choice(
+    tx: Tx, contents: Sequence[Contents], registration_id: int, ref: str | None
+) -> tuple[Contents, Choice] | None:
     """The item behind a reference and the plugin it belongs to, None if nobody knows it."""
     if ref:
         for source in contents:
@@ -95,13 +113,21 @@ def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, pi
 
 
 def _signed_in(
-    runtime: Runtime, launch: Launch, known: Known, role: Role, context_id: int | None, link: Link | None, choice: Choice | None
+    runtime: Runtime,
+    launch: Launch,
+    known: Known,
+    role: Role,
+    context_id: int | None,
+    link: Link | None,
+    choice: Choice | None,
 ) -> SignedIn:
     claims, allow_http = launch.claims, runtime.settings.lti.allow_private_hosts
     selection = claims.deep_linking
     addresses = [selection.return_url if selection else None, claims.return_url]
     addresses += [claims.ags.lineitem, claims.ags.lineitems] if claims.ags else []
-    own_return = claims.return_url if is_platform_url(launch.registration, claims.return_url, allow_http=allow_http) else None
+    own_return = (
+        claims.return_url if is_platform_url(launch.registration, claims.return_url, allow_http=allow_http) else None
+    )
     return SignedIn(
         user_id=known.user_id,
         registration_id=launch.registration.id,

@@ -5,11 +5,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Forbidden, Gone, Invalid
 from lti_tool.kernel.runtime import Runtime
 
 PURPOSE = "lti-state"
 STATE_BYTES = 12_000
+YEAR_S = 365 * 24 * 3600
 AGAIN = "Go back to your course and open the activity again."
 
 
@@ -28,6 +30,8 @@ class LoginState:
     """Digest of the browser's secret."""
     browser_known: bool
     """Did the browser send our cookie with the login? Then it keeps cookies here and must send it again."""
+    issued_at: int
+    """Seconds since 1970."""
 
 
 def make_nonce() -> str:
@@ -46,15 +50,19 @@ def write_state(runtime: Runtime, state: LoginState) -> str:
 
 
 def read_state(runtime: Runtime, token: str) -> LoginState:
-    """The state again. Raises: Invalid: not ours. Gone: too old."""
+    """The state again; its age is for `check_age`. Raises: Invalid: not ours."""
     if len(token) > STATE_BYTES:
         raise Invalid("state_invalid", f"The LMS sent back something else than it was given. {AGAIN}")
     try:
-        return LoginState(**runtime.signer.verify(PURPOSE, token, runtime.settings.lti.state_s))
-    except Gone as error:
-        raise Gone("state_expired", f"Signing in took too long. {AGAIN}") from error
-    except (Invalid, ValueError, TypeError) as error:
+        return LoginState(**runtime.signer.verify(PURPOSE, token, YEAR_S))
+    except (Invalid, Gone, ValueError, TypeError) as error:
         raise Invalid("state_invalid", f"The LMS sent back something else than it was given. {AGAIN}") from error
+
+
+def check_age(runtime: Runtime, state: LoginState) -> None:
+    """Raises: Gone: the login was too long ago."""
+    if clock.now().timestamp() - state.issued_at > runtime.settings.lti.state_s:
+        raise Gone("state_expired", f"Signing in took too long. {AGAIN}")
 
 
 def check_browser(state: LoginState, browser_secret: str | None, headers: Mapping[str, str]) -> str | None:
@@ -66,7 +74,10 @@ def check_browser(state: LoginState, browser_secret: str | None, headers: Mappin
         if not secrets.compare_digest(digest(browser_secret), state.browser):
             raise Forbidden("browser_changed", f"This sign-in was begun in another browser or window. {AGAIN}")
         return browser_secret
-    framed = headers.get("Sec-Fetch-Dest") in ("iframe", "frame") and headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")
+    framed = headers.get("Sec-Fetch-Dest") in ("iframe", "frame") and headers.get("Sec-Fetch-Site") in (
+        "cross-site",
+        "same-site",
+    )
     if state.browser_known or not framed:
         raise Forbidden(
             "browser_unknown",

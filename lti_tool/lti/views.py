@@ -5,9 +5,11 @@ from flask_babel import gettext as _
 
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.browser import keep_browser_secret, new_browser_secret, read_browser_secret
+from lti_tool.lti.framing import let_frame, let_frame_origins
 from lti_tool.lti.keys import list_published_keys
 from lti_tool.lti.launch import verify_launch
 from lti_tool.lti.login import authentication_url, parse_login
+from lti_tool.lti.registrations import origin_of
 from lti_tool.lti.sign_in import sign_in
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_plugins, current_runtime
@@ -20,7 +22,9 @@ def login() -> Response:
     wanted = parse_login(request.values.to_dict(flat=False))
     known = read_browser_secret()
     secret = known or new_browser_secret()
-    response = _see_other(authentication_url(current_runtime(), wanted, secret, browser_known=known is not None))
+    let_frame_origins([origin_of(wanted.issuer)])
+    url = authentication_url(current_runtime(), wanted, secret, browser_known=known is not None, seen=let_frame)
+    response = see_other(url)
     if known is None:
         keep_browser_secret(response, secret)
     return response
@@ -30,9 +34,10 @@ def login() -> Response:
 def launch() -> Response:
     """Take the platform's answer, sign the person in, and go on to the activity."""
     runtime = current_runtime()
-    found = verify_launch(runtime, request.form.to_dict(flat=False), request.cookies.get(BROWSER_COOKIE), request.headers)
+    cookie = request.cookies.get(BROWSER_COOKIE)
+    found = verify_launch(runtime, request.form.to_dict(flat=False), cookie, dict(request.headers), let_frame)
     contents = [plugin.contents for plugin in current_plugins() if plugin.contents]
-    return _see_other(request.script_root + sign_in(runtime, contents, found))
+    return see_other(request.script_root + sign_in(runtime, contents, found))
 
 
 @BLUEPRINT.get("/lti/jwks")
@@ -50,11 +55,12 @@ def show_empty() -> Response:
     return page(
         "errors/error.html",
         title=_("Nothing here yet"),
-        message=_("Your teacher has not chosen what this activity shows, or it was removed. Come back later, or tell your teacher."),
+        message=_("Your teacher has not chosen what this activity shows, or it was removed. Tell your teacher."),
     )
 
 
-def _see_other(location: str) -> Response:
+def see_other(location: str) -> Response:
+    """Go there with GET; nobody caches it."""
     response = Response(status=303, headers={"Location": location})
     response.headers["Cache-Control"] = "no-store"
     return response

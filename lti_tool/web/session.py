@@ -119,6 +119,11 @@ def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | N
         not browser_secret or not secrets.compare_digest(row.browser_digest, digest_of(browser_secret))
     ):
         return None
+    return read_session(row)
+
+
+def read_session(row: SessionRow) -> SignedIn:
+    """What a stored session says. Whether it is over, and whose browser asks, is for the caller to check."""
     return SignedIn(
         user_id=row.user_id,
         registration_id=row.registration_id,

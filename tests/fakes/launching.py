@@ -68,7 +68,7 @@ class Launcher:
         headers: Mapping[str, str] = FRAME,
         **changes: Any,
     ) -> TestResponse:
-        """A launch whose token is changed as `CampusServer.mint_id_token` allows, and whose form fields as `form` says."""
+        """A launch whose token is changed as `CampusServer.mint_id_token` allows, and its form as `form` says."""
         url = auth_url or self.login(username, activity)
         fields = dict(self.campus.mint_launch(username, activity, url, **changes).fields)
         merged = {**fields, **(form or {})}

@@ -3,12 +3,7 @@
 import pytest
 
 from lti_tool.demo.model import Activity
-from lti_tool.demo.testing import CampusServer
-from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.models import User
-from lti_tool.web.session import BROWSER_COOKIE
-from sqlalchemy import select
-from tests.fakes.launching import FRAME, Launcher, query_of
+from tests.fakes.launching import Launcher
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
 

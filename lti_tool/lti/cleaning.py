@@ -1,0 +1,19 @@
+"""What runs out is deleted, again and again."""
+
+from lti_tool.kernel.once import forget_expired
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.invites import forget_old_invites
+from lti_tool.lti.tokens import forget_expired_tokens
+from lti_tool.web.session import forget_expired_sessions
+
+EVERY_S = 600.0
+
+
+def clean(runtime: Runtime) -> None:
+    """Used states and nonces, sessions, tokens and invites that are over."""
+    with runtime.db.transaction() as tx:
+        forget_expired(tx)
+    with runtime.db.transaction() as tx:
+        forget_expired_sessions(tx)
+        forget_old_invites(tx)
+    forget_expired_tokens(runtime)

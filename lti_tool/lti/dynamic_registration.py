@@ -1,0 +1,185 @@
+"""Dynamic registration 1.0: the platform's administrator opens our one-time link, and both sides say what they need.
+
+https://www.imsglobal.org/spec/lti-dr/v1p0
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from lti_tool.kernel.errors import AppError, ExternalError, Invalid
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti import ags, nrps
+from lti_tool.lti.claims import Reader
+from lti_tool.lti.dialects import detect_dialect
+from lti_tool.lti.invites import release_invite, use_invite
+from lti_tool.lti.models import Approval
+from lti_tool.lti.registrations import PlatformFacts, add_registration, origin_of
+
+PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
+TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
+CANVAS = "https://canvas.instructure.com/lti/"
+SCOPES = (ags.LINE_ITEM_SCOPE, ags.SCOPE + "result.readonly", ags.SCORE_SCOPE, nrps.SCOPE)
+CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "locale")
+MAX_BYTES = 200_000
+URL_LENGTH = 2000
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the page at the end says."""
+
+    platform_name: str
+    registration_id: int
+    needs_approval: bool
+    origin: str
+
+
+@dataclass(frozen=True)
+class _Configuration:
+    issuer: str
+    auth_url: str
+    token_url: str
+    jwks_url: str
+    registration_url: str
+    audience: str | None
+    family: str
+    scopes: tuple[str, ...]
+
+
+def register(runtime: Runtime, invite: str, configuration_url: str, registration_token: str | None) -> Registered:
+    """Register with the platform that opened the link. The invite is spent before anything is fetched.
+
+    Raises: NotFound, Gone: the link. Invalid, ExternalError: the platform; then the link can be used again.
+    """
+    with runtime.db.transaction() as tx:
+        name = use_invite(tx, invite).name
+    try:
+        found = _read_configuration(runtime, configuration_url, registration_token)
+        facts = _ask(runtime, found, registration_token, name)
+        state = Approval.PENDING if runtime.settings.lti.approve_registrations else Approval.ACTIVE
+        with runtime.db.transaction() as tx:
+            row = add_registration(tx, facts, state=state, allow_http=runtime.settings.lti.allow_private_hosts)
+    except AppError:
+        with runtime.db.transaction() as tx:
+            release_invite(tx, invite)
+        raise
+    return Registered(row.name, row.id, state is Approval.PENDING, origin_of(facts.auth_url))
+
+
+def _read_configuration(runtime: Runtime, url: str, token: str | None) -> _Configuration:
+    """The platform's OpenID configuration. It must speak for its own host, or anybody could register as anybody."""
+    if not origin_of(url) or len(url) > URL_LENGTH:
+        raise Invalid(
+            "registration_incomplete", "Open this link from your LMS: it adds the address of its configuration."
+        )
+    response = runtime.http.request("GET", url, headers=_bearer(token), max_bytes=MAX_BYTES)
+    if response.status_code != 200:
+        raise _failed(f"its configuration cannot be read ({response.status_code})")
+    top = Reader(_json(response), "openid_configuration")
+    platform = top.find(PLATFORM)
+    found = _Configuration(
+        issuer=top.text("issuer", required=True),
+        auth_url=top.find_text("authorization_endpoint", URL_LENGTH, required=True) or "",
+        token_url=top.find_text("token_endpoint", URL_LENGTH, required=True) or "",
+        jwks_url=top.find_text("jwks_uri", URL_LENGTH, required=True) or "",
+        registration_url=top.find_text("registration_endpoint", URL_LENGTH, required=True) or "",
+        audience=top.find_text("authorization_server", URL_LENGTH),
+        family=platform.shown("product_family_code").lower() if platform else "",
+        scopes=top.texts("scopes_supported"),
+    )
+    for other in (found.issuer, found.registration_url):
+        if not _belong_together(found.issuer, url, other):
+            raise _failed("its configuration speaks for another host than the one it comes from")
+    return found
+
+
+def _belong_together(issuer: str, first: str, second: str) -> bool:
+    hosts = [origin_of(url).partition("://")[2] for url in (first, second)]
+    if hosts[0] and hosts[0] == hosts[1]:
+        return True
+    dialect = detect_dialect(issuer)
+    hosted = bool(dialect.issuer_suffix) and (urlsplit(issuer).hostname or "").endswith(dialect.issuer_suffix)
+    return hosted and all(host.endswith(dialect.host_suffixes) for host in hosts)
+
+
+def _ask(runtime: Runtime, found: _Configuration, token: str | None, name: str) -> PlatformFacts:
+    wanted = tool_configuration(runtime, found.scopes)
+    response = runtime.http.request(
+        "POST", found.registration_url, headers=_bearer(token), json=wanted, max_bytes=MAX_BYTES
+    )
+    if response.status_code not in (200, 201):
+        raise _failed(f"it refused the registration ({response.status_code})")
+    answer = Reader(_json(response), "registration")
+    tool = answer.find(TOOL)
+    deployment = tool.find_text("deployment_id") if tool else None
+    return PlatformFacts(
+        name=name or origin_of(found.issuer).partition("://")[2],
+        issuer=found.issuer,
+        client_id=answer.text("client_id", required=True),
+        auth_url=found.auth_url,
+        token_url=found.token_url,
+        jwks_url=found.jwks_url,
+        deployment_ids=(deployment,) if deployment else (),
+        token_audience=found.audience,
+        family=found.family,
+    )
+
+
+def tool_configuration(runtime: Runtime, supported_scopes: tuple[str, ...]) -> dict[str, Any]:
+    """What the platform is told about this tool. Canvas refuses a scope that it does not know."""
+    root, name = runtime.settings.root_url, runtime.settings.lti.tool_name
+    scopes = [scope for scope in SCOPES if not supported_scopes or scope in supported_scopes]
+    launch = f"{root}/lti/launch"
+    picker = {"type": "LtiDeepLinkingRequest", "target_link_uri": launch, "label": name}
+    return {
+        "application_type": "web",
+        "response_types": ["id_token"],
+        "grant_types": ["client_credentials", "implicit"],
+        "initiate_login_uri": f"{root}/lti/login",
+        "redirect_uris": [launch],
+        "client_name": name,
+        "jwks_uri": f"{root}/lti/jwks",
+        "token_endpoint_auth_method": "private_key_jwt",
+        "scope": " ".join(scopes),
+        TOOL: {
+            "domain": urlsplit(root).netloc,
+            "description": "Courses, notebook quizzes and grades",
+            "target_link_uri": launch,
+            "custom_parameters": {},
+            "claims": list(CLAIMS),
+            "messages": [
+                {"type": "LtiResourceLinkRequest", "target_link_uri": launch, "label": name},
+                {**picker, "placements": ["ContentArea"]},
+                {**picker, "placements": [CANVAS + "assignment_selection"]},
+            ],
+            CANVAS + "privacy_level": "name_only",
+            CANVAS + "tool_id": "coursebridge",
+        },
+    }
+
+
+def _bearer(token: str | None) -> dict[str, str]:
+    headers = {"Accept": "application/json"}
+    if token:
+        if not token.isascii() or not token.isprintable() or len(token) > 8000:
+            raise Invalid("registration_token", "The LMS sent a registration token that cannot be used.")
+        headers["Authorization"] = f"Bearer {token}"
+    return headers
+
+
+def _json(response: httpx.Response) -> Any:
+    try:
+        return response.json()
+    except (ValueError, RecursionError) as error:
+        raise _failed("it did not answer with JSON") from error
+
+
+def _failed(why: str) -> ExternalError:
+    return ExternalError(
+        "registration_failed",
+        f"The LMS could not be registered: {why}. Start the registration in the LMS again; this link still works.",
+        retryable=False,
+    )

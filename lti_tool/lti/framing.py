@@ -1,0 +1,51 @@
+"""Who may frame a page that belongs to no session: an error of a launch, or the end of a registration.
+
+Such a page stands in the LMS's frame too. It says something and changes nothing, and only the platform that it is
+for may frame it: the one of this login, launch or registration, or the one whose session this was.
+"""
+
+from urllib.parse import urlsplit
+
+from flask import Response, g, request
+
+from lti_tool.lti.blueprint import BLUEPRINT
+from lti_tool.lti.dialects import get_dialect
+from lti_tool.lti.models import Registration
+from lti_tool.lti.registrations import origin_of
+from lti_tool.web.runtime import current_runtime
+from lti_tool.web.security import POLICY
+from lti_tool.web.session import TOKEN_KEY, SessionRow, digest_of, find_current_session
+
+
+def let_frame(registration: Registration) -> None:
+    """The rest of this request's answer may stand in a frame of this platform."""
+    dialect = get_dialect(registration.dialect)
+    host = urlsplit(registration.issuer).hostname or ""
+    hosted = bool(dialect.issuer_suffix) and host.endswith(dialect.issuer_suffix)
+    suffixes = [f"https://*{suffix}" for suffix in dialect.host_suffixes] if hosted else []
+    let_frame_origins([origin_of(registration.auth_url), origin_of(registration.issuer), *suffixes])
+
+
+def let_frame_origins(origins: list[str]) -> None:
+    """The same for a platform that is not registered: what it says of itself, for a page that only tells it so."""
+    g.lti_frame_origins = list(dict.fromkeys(origin for origin in origins if origin))
+
+
+@BLUEPRINT.after_app_request
+def _add_policy(response: Response) -> Response:
+    if find_current_session() is None and "Content-Security-Policy" not in response.headers:
+        origins = g.get("lti_frame_origins") or _lost_session_origins(response)
+        if origins:
+            ancestors = " ".join(["'self'", *origins])
+            response.headers["Content-Security-Policy"] = POLICY.format(ancestors=ancestors, forms="'self'")
+    return response
+
+
+def _lost_session_origins(response: Response) -> list[str]:
+    """The LMS in whose frame a session was that is over, so that "the session is over" can be read there."""
+    token = request.environ.get(TOKEN_KEY)
+    if not token or response.status_code < 400:
+        return []
+    with current_runtime().db.reading() as tx:
+        row = tx.get(SessionRow, digest_of(token))
+    return [row.facts["frame_origin"]] if row and row.facts.get("frame_origin") else []

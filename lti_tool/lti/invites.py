@@ -1,0 +1,52 @@
+"""One-time links that let a platform register itself."""
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import delete, or_, update
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Gone, NotFound
+from lti_tool.lti.models import ID_LENGTH, Invite
+from lti_tool.web.session import digest_of
+
+LIFE = timedelta(days=7)
+KEPT = timedelta(days=30)
+
+
+def make_invite(tx: Tx, name: str) -> str:
+    """The secret part of a link that works once within a week. `name` says for whom."""
+    token, moment = secrets.token_urlsafe(32), clock.now()
+    tx.add(Invite(digest=digest_of(token), name=name[:ID_LENGTH], created_at=moment, expires_at=moment + LIFE))
+    return token
+
+
+def use_invite(tx: Tx, token: str) -> Invite:
+    """Claim an invite: nobody else can from now on. Raises: NotFound, Gone."""
+    row = tx.get(Invite, digest_of(token))
+    if row is None:
+        raise NotFound(
+            "invite_not_found", "This registration link is not known. Ask the people who run the tool for a new one."
+        )
+    unused = update(Invite).where(
+        Invite.digest == row.digest, Invite.used_at.is_(None), Invite.expires_at > clock.now()
+    )
+    done = tx.execute(unused.values(used_at=clock.now()).execution_options(synchronize_session=False))
+    if done.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+        raise Gone(
+            "invite_used",
+            "This registration link was used or is too old. Ask the people who run the tool for a new one.",
+        )
+    return row
+
+
+def release_invite(tx: Tx, token: str) -> None:
+    """The registration failed before the platform accepted it: the link may be used again."""
+    tx.execute(update(Invite).where(Invite.digest == digest_of(token)).values(used_at=None))
+
+
+def forget_old_invites(tx: Tx) -> None:
+    """Delete what was used or ran out a while ago."""
+    old = clock.now() - KEPT
+    tx.execute(delete(Invite).where(or_(Invite.used_at < old, Invite.expires_at < old)))

@@ -1,0 +1,129 @@
+"""The picker: of deep linking, and of an activity that shows nothing yet."""
+
+from typing import Any
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+
+from lti_tool.contract import Choice, Contents
+from lti_tool.kernel.errors import AppError, Invalid, NotFound
+from lti_tool.lti.blueprint import BLUEPRINT
+from lti_tool.lti.deep_linking import sign_response
+from lti_tool.lti.picking import (
+    group_choices,
+    list_choices,
+    place_in_link,
+    require_choices,
+    require_picker,
+    spend_selection,
+)
+from lti_tool.lti.registrations import get_registration
+from lti_tool.lti.sign_in import find_choice
+from lti_tool.lti.views import see_other
+from lti_tool.web.render import page
+from lti_tool.web.runtime import current_plugins, current_runtime
+from lti_tool.web.session import (
+    BROWSER_COOKIE,
+    TOKEN_KEY,
+    SignedIn,
+    current_session,
+    digest_of,
+    session_path,
+    start_session,
+)
+
+
+@BLUEPRINT.get("/lti/pick")
+def pick() -> Response:
+    """Show what can be placed."""
+    session = current_session()
+    require_picker(session)
+    return _show(session, request.args.get("course", ""), None)
+
+
+@BLUEPRINT.post("/lti/pick")
+def choose() -> Response:
+    """Take the choice: answer the LMS, or fill the activity."""
+    session = current_session()
+    require_picker(session)
+    try:
+        with current_runtime().db.reading() as tx:
+            choices = require_choices(tx, _contents(), session, request.form.getlist("item"))
+    except (Invalid, NotFound) as error:
+        return _show(session, request.args.get("course", ""), error)
+    return _place(session, choices[0]) if session.deep_linking is None else _answer(session, choices)
+
+
+@BLUEPRINT.post("/lti/pick/cancel")
+def cancel() -> Response:
+    """Go back to the LMS with nothing."""
+    session = current_session()
+    require_picker(session)
+    if session.deep_linking is None:
+        return see_other(url_for("lti.pick"))
+    return _answer(session, [])
+
+
+def _answer(session: SignedIn, choices: list[Choice]) -> Response:
+    runtime, selection = current_runtime(), session.deep_linking or {}
+    with runtime.db.transaction() as tx:
+        spend_selection(tx, digest_of(request.environ[TOKEN_KEY]), runtime.settings.web.session_hours)
+        registration = get_registration(tx, session.registration_id)
+    word = ", ".join(choice.title for choice in choices[:3]) + (" …" if len(choices) > 3 else "")
+    return page(
+        "lti/return_to_lms.html",
+        title=_("Adding to your course") if choices else _("Back to your course"),
+        message=_("%(items)s goes to your course.", items=word) if choices else _("Nothing was chosen."),
+        return_url=selection["return_url"],
+        method="post",
+        fields={"JWT": sign_response(runtime, registration, selection, choices)},
+        platform_name=session.platform_name,
+        automatic=True,
+    )
+
+
+def _place(session: SignedIn, choice: Choice) -> Response:
+    with current_runtime().db.transaction() as tx:
+        token = start_session(tx, place_in_link(tx, session, choice), request.cookies.get(BROWSER_COOKIE))
+        found = find_choice(tx, _contents(), session.registration_id, choice.ref)
+        path = found[0].path_of(tx, choice.ref, session.role) if found else "/lti/pick"
+    return see_other(request.environ["coursebridge.root"] + session_path(token, path))
+
+
+def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
+    with current_runtime().db.reading() as tx:
+        every = list_choices(tx, _contents(), session.registration_id)
+    if not every:
+        return page(
+            "errors/error.html",
+            title=_("There is no course to add yet"),
+            message=_("Courses come into this tool as folders of files. Lessons and quizzes of each are listed here."),
+            next_steps=[_("Ask the people who run this tool to import a course: coursebridge course import PATH.")],
+        )
+    titles = {choice.course_slug: choice.course_title for choice in every}
+    slug = course if course in titles else next(iter(titles))
+    return page(
+        "courses/pick.html",
+        status=error.status if error else 200,
+        course={"title": titles[slug]},
+        courses=[_tab(name, title, slug) for name, title in titles.items()],
+        action=url_for("lti.choose", course=slug),
+        multiple=bool(session.deep_linking and session.deep_linking["accept_multiple"]),
+        modules=group_choices([choice for choice in every if choice.course_slug == slug], None),
+        error=error.message if error else None,
+        cancel_url=url_for("lti.cancel") if session.deep_linking else None,
+    )
+
+
+def _tab(slug: str, title: str, current: str) -> dict[str, Any]:
+    return {
+        "title": title,
+        "label": title,
+        "url": url_for("lti.pick", course=slug),
+        "current": slug == current,
+        "number": None,
+    }
+
+
+def _contents() -> list[Contents]:
+    return [plugin.contents for plugin in current_plugins() if plugin.contents]
