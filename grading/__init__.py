@@ -1,1 +1,1 @@
-"""Submissions, autograding, the gradebook, and passing grades back to the LMS."""
+"""Quizzes done in notebooks: submissions, marking, the marks that count, and their way into the LMS gradebook."""

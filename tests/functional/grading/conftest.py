@@ -1,95 +1,79 @@
-"""One small released course for all tests here; every test is a learner of its own."""
+"""Grading over the fake engine and the fake LMS, through HTTP."""
 
-import json
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event
 
-from grading.engine.course import CourseRoot
-from grading.engine.model import Marking, MarkLimits, Release
-from tests.factories import notebooks as make
+from config.settings import Settings, load_settings
+from lti_tool.kernel.runtime import Runtime
+from tests.conftest import BASE_URL
+from tests.factories.grading import Someone, sign_in
+from tests.fakes.grading_fixtures import engine, learner, lms, other, place, plugins, teacher
+from tests.fakes.hub import FakeHub, running_hub
 
-SUBMITTED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LIMITS = MarkLimits(cell_s=20, notebook_s=60, memory_bytes=512 << 20, output_bytes=1 << 20, disk_bytes=64 << 20)
-RIGHT = {"add": "def add(a, b):\n    return a + b", "count": "def count(s):\n    return len(s.split())"}
-WRONG = {"add": "def add(a, b):\n    return a - b", "count": "def count(s):\n    return 0"}
-
-QUIZ = make.notebook(
-    make.text("# Numbers and words\nTwo small functions."),
-    make.text("## Add two numbers"),
-    make.solution("add", "def add(a, b):\n    " + make.SOLUTION.format("    return a + b")),
-    make.tests("add-tests", 2, "assert add(1, 2) == 3"),
-    make.tests(
-        "add-hidden",
-        1,
-        "assert add(0, 0) == 0\n" + make.HIDDEN.format('assert add(-7, 4) == -3, "negative numbers matter"'),
-    ),
-    make.text("## Count words"),
-    make.solution("count", "def count(s):\n    " + make.SOLUTION.format("    return len(s.split())")),
-    make.tests("count-tests", 4, "4 if count('a b c') == 3 else 1.5"),
-    make.text("## Explain"),
-    make.answer("why", 3, "Why is the empty text a special case?"),
-    make.code("print('end of', open('data.txt').read())"),
-)
-
-
-@pytest.fixture(scope="session")
-def course(tmp_path_factory: pytest.TempPathFactory) -> CourseRoot:
-    root = tmp_path_factory.mktemp("course")
-    (root / "source" / "quiz").mkdir(parents=True)
-    (root / "source" / "quiz" / "quiz.ipynb").write_bytes(QUIZ)
-    (root / "source" / "quiz" / "data.txt").write_text("the quiz")
-    return CourseRoot(root)
-
-
-@pytest.fixture(scope="session")
-def release(course: CourseRoot) -> Release:
-    return course.make_release("quiz")
+__all__ = ["engine", "learner", "lms", "other", "place", "plugins", "teacher"]
 
 
 @pytest.fixture
-def learner(request: pytest.FixtureRequest) -> str:
-    """An id that no other test uses."""
-    name: str = request.node.name
-    return "u-" + "".join(c if c.isalnum() else "-" for c in name)[-100:]
-
-
-Mark = Callable[..., Marking]
+def hub() -> Iterator[FakeHub]:
+    """JupyterHub."""
+    with running_hub() as running:
+        yield running
 
 
 @pytest.fixture
-def mark(course: CourseRoot, release: Release, learner: str) -> Mark:
-    """Fill the release with answers, change it as wanted, submit it and mark it."""
-
-    def run(
-        answers: dict[str, str],
-        change: Callable[[dict[str, Any]], None] | None = None,
-        *,
-        attempt: int = 1,
-        limits: MarkLimits = LIMITS,
-        extra: dict[str, bytes] | None = None,
-    ) -> Marking:
-        filled = make.fill(release.files["quiz.ipynb"], answers)
-        if change is not None:
-            change(filled)
-        files = {**release.files, "quiz.ipynb": json.dumps(filled).encode(), **(extra or {})}
-        return course.mark("quiz", learner, files, submitted_at=SUBMITTED, attempt=attempt, limits=limits)
-
-    return run
+def settings(tmp_path: Path, database_url: str, hub: FakeHub) -> Settings:
+    """Settings that know the Hub."""
+    return load_settings(
+        base_url=BASE_URL,
+        data_dir=tmp_path / "var",
+        secret_key="a secret for tests only, long enough to sign with",
+        database={"url": database_url},
+        lti={"allow_private_hosts": True},
+        hub={"api_url": hub.api_url, "service_token": "the hub's own token"},
+        grading={"max_submission_bytes": 200_000},
+    )
 
 
-def scores(marking: Marking) -> dict[str, float | None]:
-    """Automatic scores by grade id."""
-    return {q.grade_id: None if q.auto_score is None else float(q.auto_score) for q in marking.marks.questions}
+class Browser:
+    """A signed-in browser in the frame of one activity."""
+
+    def __init__(self, app: Flask, who: Someone, course_slug: str) -> None:
+        self.client: FlaskClient = app.test_client()
+        self.prefix = sign_in(app, who, course_slug)
+
+    def get(self, path: str, **more: Any) -> Any:
+        return self.client.get(self._path(path), base_url=BASE_URL, **more)
+
+    def post(self, path: str, **more: Any) -> Any:
+        return self.client.post(self._path(path), base_url=BASE_URL, **more)
+
+    def _path(self, path: str) -> str:
+        return path if path.startswith("/s/") else self.prefix + path
 
 
-def text_of(pages: dict[str, bytes], name: str = "quiz.html") -> str:
-    return pages[name].decode()
+@pytest.fixture
+def browse(app: Flask) -> Any:
+    """`browse(someone)` → their browser."""
+    return lambda who, course_slug="notebooks-101": Browser(app, who, course_slug)
 
 
-def stored(course: CourseRoot, learner: str) -> dict[str, bytes]:
-    folder: Path = course.path / "autograded" / learner / "quiz"
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+@contextmanager
+def counted(runtime: Runtime) -> Iterator[list[str]]:
+    """The statements that are executed meanwhile."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(runtime.db.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(runtime.db.engine, "before_cursor_execute", note)

@@ -10,7 +10,7 @@ import pytest
 from grading.engine.course import CourseRoot
 from grading.engine.model import ContentError, Release
 from tests.factories import notebooks as make
-from tests.functional.grading.conftest import QUIZ, RIGHT, SUBMITTED, WRONG, Mark, scores
+from tests.functional.engine.conftest import QUIZ, RIGHT, SUBMITTED, WRONG, Mark, scores
 
 
 def _course(root: Path, **sources: bytes) -> CourseRoot:

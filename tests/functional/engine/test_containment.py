@@ -16,7 +16,7 @@ import pytest
 from grading.engine.course import CourseRoot
 from grading.engine.execution import clean_outputs
 from grading.engine.model import Release
-from tests.functional.grading.conftest import LIMITS, RIGHT, SUBMITTED, Mark, scores
+from tests.functional.engine.conftest import LIMITS, RIGHT, SUBMITTED, Mark, scores
 
 FIRST = {"add-tests": 2, "add-hidden": 1}
 REST_LOST = {"count-tests": 0, "why": 0}
@@ -241,7 +241,7 @@ UNPRIVILEGED = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from tests.functional.grading.conftest import QUIZ, RIGHT, LIMITS, SUBMITTED
+from tests.functional.engine.conftest import QUIZ, RIGHT, LIMITS, SUBMITTED
 from tests.factories import notebooks as make
 from grading.engine.course import CourseRoot
 root = Path(sys.argv[1])

@@ -17,7 +17,7 @@ from grading.engine.course import CourseRoot
 from grading.engine.model import Marking, NotReleased, Release
 from grading.engine.nbgrader_parts import api
 from tests.factories import notebooks as make
-from tests.functional.grading.conftest import LIMITS, RIGHT, SUBMITTED, WRONG, Mark, scores, stored
+from tests.functional.engine.conftest import LIMITS, RIGHT, SUBMITTED, WRONG, Mark, scores, stored
 
 
 def test_right_answers_score_and_the_written_one_waits_for_a_person(mark: Mark, course: CourseRoot, learner: str) -> None:

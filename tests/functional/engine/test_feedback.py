@@ -10,7 +10,7 @@ from grading.engine import gradebook as gradebooks
 from grading.engine.course import CourseRoot
 from grading.engine.model import Release
 from tests.factories import notebooks as make
-from tests.functional.grading.conftest import RIGHT, SUBMITTED, WRONG, Mark, text_of
+from tests.functional.engine.conftest import RIGHT, SUBMITTED, WRONG, Mark, text_of
 
 SECRETS = ("-7", "negative numbers matter", "BEGIN HIDDEN", "END HIDDEN")
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="

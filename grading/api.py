@@ -1,0 +1,217 @@
+"""The HTTP API for the Hub (its service token) and for single-user servers (the JupyterHub token of their user)."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, g, jsonify, request
+
+from grading import api_models as models
+from grading.access import Access, course_models, load_access_by_name
+from grading.api_answers import assignment_answers, page_url, submission_answer
+from grading.assignments import get_assignment
+from grading.filesets import load_files
+from grading.hub_tickets import check_service_token, redeem_ticket
+from grading.hub_tokens import hub_name_of
+from grading.messages import SyncMarks
+from grading.submissions import Submitter, find_draft, get_attempt, save_draft, store_submission
+from lti_tool.kernel import jobs
+from lti_tool.kernel.crashpoints import reach
+from lti_tool.kernel.errors import Forbidden, Gone, NotFound
+from lti_tool.web.openapi import Api, Problem
+from lti_tool.web.runtime import current_runtime
+
+blueprint = Blueprint("grading_api", __name__, url_prefix="/api/v1")
+api = Api(
+    "Coursebridge",
+    "What JupyterHub and single-user servers ask of the tool. Errors are problem+json.",
+    {"hub": "The service token that Hub and tool share.", "user": "A JupyterHub token of the person."},
+)
+View = Callable[..., Any]
+
+
+@blueprint.after_request
+def _no_store(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def for_hub(view: View) -> View:
+    """Let the Hub in only."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        check_service_token(current_runtime().settings, _bearer())
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+def for_user(view: View) -> View:
+    """Let a person in whose token the Hub knows; the view gets their `Access` first."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        name = hub_name_of(current_runtime(), _bearer())
+        with current_runtime().db.reading() as tx:
+            g.grading_access = load_access_by_name(tx, name)
+        return view(*args, **kwargs)
+
+    return guarded
+
+
+@blueprint.get("/openapi.json")
+def openapi() -> Response:
+    """The description of this API."""
+    return jsonify(api.document())
+
+
+@blueprint.post("/hub/tickets/redeem")
+@for_hub
+@api.call("hub", {200: models.Redeemed, 410: Problem}, body=models.TicketBody)
+def redeem(json: models.TicketBody) -> Any:
+    """Use up a sign-in ticket."""
+    runtime = current_runtime()
+    with runtime.db.transaction() as tx:
+        ticket = redeem_ticket(tx, runtime, json.ticket)
+    with runtime.db.reading() as tx:
+        try:
+            access = load_access_by_name(tx, ticket.hub_name)
+        except Forbidden as error:
+            raise Gone("ticket_gone", error.message) from error
+        courses = course_models(tx, access)
+    name, display_name = access.person.hub_name, access.person.display_name
+    return models.Redeemed(name=name, display_name=display_name, courses=courses, next=ticket.next_path)
+
+
+@blueprint.get("/hub/users/<name>/courses")
+@for_hub
+@api.call("hub", {200: models.Courses, 404: Problem})
+def list_user_courses(name: str) -> Any:
+    """The courses of a person, for the Hub to decide what they may start."""
+    with current_runtime().db.reading() as tx:
+        try:
+            access = load_access_by_name(tx, name)
+        except Forbidden as error:
+            raise NotFound("person_not_found", "Nobody of that name has come from an LMS.") from error
+        return models.Courses(courses=course_models(tx, access))
+
+
+@blueprint.get("/courses")
+@for_user
+@api.call("user", {200: models.Courses})
+def list_courses() -> Any:
+    """The courses of the caller."""
+    with current_runtime().db.reading() as tx:
+        return models.Courses(courses=course_models(tx, _access()))
+
+
+@blueprint.get("/courses/<slug>/assignments")
+@for_user
+@api.call("user", {200: models.Assignments, 404: Problem})
+def list_course_assignments(slug: str) -> Any:
+    """The quizzes of a course and the caller's work on them."""
+    access = _access().in_course(slug)
+    runtime = current_runtime()
+    with runtime.db.reading() as tx:
+        answers = assignment_answers(tx, runtime.settings, slug, access.person.id)
+    return models.Assignments(assignments=answers)
+
+
+@blueprint.get("/courses/<slug>/assignments/<name>/release")
+@for_user
+@api.call("user", {200: models.ReleaseAnswer, 404: Problem})
+def get_release(slug: str, name: str) -> Any:
+    """The files that learners begin with."""
+    _access().in_course(slug)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        files = load_files(tx, row.release)
+    return models.ReleaseAnswer(sha256=row.release_sha256, files=models.encode_files(files))
+
+
+@blueprint.get("/courses/<slug>/assignments/<name>/draft")
+@for_user
+@api.call("user", {200: models.DraftAnswer, 404: Problem})
+def get_draft(slug: str, name: str) -> Any:
+    """What the caller saved last."""
+    access = _access().in_course(slug)
+    with current_runtime().db.reading() as tx:
+        draft = find_draft(tx, get_assignment(tx, slug, name).id, access.person.id)
+        if draft is None:
+            raise NotFound("draft_not_found", "Nothing is saved yet.")
+        files = load_files(tx, draft.files)
+    return models.DraftAnswer(saved_at=draft.saved_at.isoformat(), files=models.encode_files(files))
+
+
+@blueprint.put("/courses/<slug>/assignments/<name>/draft")
+@for_user
+@api.call("user", {200: models.Saved, 404: Problem, 413: Problem, 422: Problem}, body=models.DraftBody)
+def put_draft(slug: str, name: str, json: models.DraftBody) -> Any:
+    """Keep what the caller has saved; the newest save wins."""
+    access = _access().in_course(slug)
+    limit = current_runtime().settings.grading.max_submission_bytes
+    files = models.decode_files(json.files)
+    with current_runtime().db.transaction() as tx:
+        row = get_assignment(tx, slug, name)
+        saved_at = save_draft(tx, row, access.person.id, files, json.saved_at, limit)
+    return models.Saved(saved_at=saved_at.isoformat())
+
+
+@blueprint.post("/courses/<slug>/assignments/<name>/submissions")
+@for_user
+@api.call(
+    "user",
+    {200: models.SubmissionAnswer, 201: models.SubmissionAnswer, 409: Problem, 413: Problem, 422: Problem},
+    body=models.SubmissionBody,
+)
+def submit(slug: str, name: str, json: models.SubmissionBody) -> Any:
+    """Hand in. The answer is the receipt: what it says is stored."""
+    access = _access().in_course(slug)
+    access.require_learner()
+    runtime, person = current_runtime(), access.person
+    limit = runtime.settings.grading.max_submission_bytes
+    files = models.decode_files(json.files)
+    who = Submitter(person.id, person.hub_name)
+    with runtime.db.transaction() as tx:
+        row = get_assignment(tx, slug, name)
+        made, is_new = store_submission(tx, row, who, files, via=json.via, request_id=json.request_id, max_bytes=limit)
+    reach("submit.committed")
+    return submission_answer(made, page_url(runtime.settings, slug, name)), 201 if is_new else 200
+
+
+@blueprint.get("/courses/<slug>/assignments/<name>/submissions/<int:number>/feedback")
+@for_user
+@api.call("user", {200: models.FilesAnswer, 404: Problem})
+def get_feedback(slug: str, name: str, number: int) -> Any:
+    """The marked notebooks of one of the caller's own attempts."""
+    access = _access().in_course(slug)
+    with current_runtime().db.reading() as tx:
+        attempt = get_attempt(tx, get_assignment(tx, slug, name).id, access.person.id, number)
+        if not attempt.feedback:
+            raise NotFound(
+                "feedback_not_found", "There is no feedback yet. It is here as soon as the attempt is marked."
+            )
+        return models.FilesAnswer(files=models.encode_files(load_files(tx, attempt.feedback)))
+
+
+@blueprint.post("/courses/<slug>/marks-changed")
+@for_user
+@api.call("user", {202: models.Accepted, 403: Problem, 404: Problem}, body=models.MarksChangedBody)
+def marks_changed(slug: str, json: models.MarksChangedBody) -> Any:
+    """A grader has saved a mark in formgrader."""
+    _access().in_course(slug).require_staff()
+    with current_runtime().db.transaction() as tx:
+        row = get_assignment(tx, slug, json.assignment)
+        jobs.enqueue(tx, SyncMarks(slug, row.name, json.learner))
+    return models.Accepted(), 202
+
+
+def _access() -> Access:
+    access: Access = g.grading_access
+    return access
+
+
+def _bearer() -> str | None:
+    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

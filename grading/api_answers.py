@@ -1,0 +1,74 @@
+"""Answers of the API about quizzes and attempts."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import defer
+
+from config.settings import Settings
+from grading.api_models import AssignmentAnswer, AttemptAnswer, SubmissionAnswer
+from grading.assignments import list_assignments
+from grading.models import AssignmentRow, DraftRow, SubmissionRow
+from grading.pages import state_text
+from grading.public import assignment_path
+from lti_tool.kernel.db import Tx
+
+
+def assignment_answers(tx: Tx, settings: Settings, slug: str, user_id: int) -> list[AssignmentAnswer]:
+    """The quizzes of a course and one person's work on them, in three queries."""
+    rows = list_assignments(tx, slug)
+    ids = [row.id for row in rows]
+    drafts = select(DraftRow.assignment_id, DraftRow.saved_at).where(
+        DraftRow.user_id == user_id, DraftRow.assignment_id.in_(ids)
+    )
+    saved = {assignment_id: saved_at.isoformat() for assignment_id, saved_at in tx.execute(drafts)}
+    query = select(SubmissionRow).where(SubmissionRow.user_id == user_id, SubmissionRow.assignment_id.in_(ids))
+    attempts: dict[int, list[SubmissionRow]] = {}
+    for attempt in tx.scalars(query.options(defer(SubmissionRow.files)).order_by(SubmissionRow.number)):
+        attempts.setdefault(attempt.assignment_id, []).append(attempt)
+    return [_assignment(settings, row, saved.get(row.id), attempts.get(row.id, [])) for row in rows]
+
+
+def submission_answer(row: SubmissionRow, url: str) -> SubmissionAnswer:
+    """The receipt."""
+    return SubmissionAnswer(
+        attempt=row.number,
+        receipt=row.receipt,
+        sha256=row.sha256,
+        submitted_at=row.submitted_at.isoformat(),
+        state=row.state.value,
+        page_url=url,
+    )
+
+
+def page_url(settings: Settings, slug: str, name: str) -> str:
+    """Where the quiz page is; without a session it says how to get one."""
+    return settings.root_url + assignment_path(slug, name)
+
+
+def _assignment(
+    settings: Settings, row: AssignmentRow, draft_saved_at: str | None, attempts: list[SubmissionRow]
+) -> AssignmentAnswer:
+    return AssignmentAnswer(
+        name=row.name,
+        title=row.title,
+        due=row.due_at.isoformat() if row.due_at else None,
+        max_score=float(row.max_points),
+        attempts_allowed=row.max_attempts,
+        release_sha256=row.release_sha256,
+        notebooks=row.notebooks,
+        draft_saved_at=draft_saved_at,
+        page_url=page_url(settings, row.course_slug, row.name),
+        attempts=[_attempt(attempt) for attempt in attempts],
+    )
+
+
+def _attempt(row: SubmissionRow) -> AttemptAnswer:
+    return AttemptAnswer(
+        number=row.number,
+        submitted_at=row.submitted_at.isoformat(),
+        receipt=row.receipt,
+        state=row.state.value,
+        state_text=state_text(row),
+        score=float(row.points) if row.points is not None and row.state.is_marked else None,
+        max_score=float(row.max_points),
+        feedback=bool(row.feedback),
+    )

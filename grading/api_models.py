@@ -1,0 +1,172 @@
+"""Bodies and answers of the HTTP API."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from lti_tool.kernel.errors import Unacceptable
+
+
+class Body(BaseModel):
+    """Something that a caller sends; unknown names are an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FileBody(Body):
+    """One file of a set."""
+
+    path: str = Field(max_length=400, description="Relative to the assignment's folder, with `/`.")
+    content_b64: str = Field(description="Content in base64.")
+
+
+class TicketBody(Body):
+    """A ticket that a browser brought to the Hub."""
+
+    ticket: str = Field(max_length=2000)
+
+
+class DraftBody(Body):
+    """The learner's files as they were saved."""
+
+    files: list[FileBody] = Field(max_length=1000)
+    saved_at: AwareDatetime
+
+
+class SubmissionBody(Body):
+    """The learner's files, to be handed in."""
+
+    files: list[FileBody] = Field(max_length=1000)
+    via: str = Field(description="`jupyterlab`, `assignment_list` or `page`.", max_length=40)
+    request_id: str = Field(description="A UUID; the same one again gives the same answer.", max_length=64)
+
+
+class MarksChangedBody(Body):
+    """Formgrader has saved a mark."""
+
+    assignment: str = Field(max_length=200)
+    learner: str | None = Field(None, max_length=40, description="Hub name; null: anybody's.")
+
+
+class Course(BaseModel):
+    """A course and what the person is in it."""
+
+    slug: str
+    title: str
+    role: str
+
+
+class Courses(BaseModel):
+    """The courses of a person."""
+
+    courses: list[Course]
+
+
+class Redeemed(Courses):
+    """Who the ticket lets in, and where they go."""
+
+    name: str
+    display_name: str
+    next: str
+
+
+class AttemptAnswer(BaseModel):
+    """One attempt of the learner."""
+
+    number: int
+    submitted_at: str
+    receipt: str
+    state: str
+    state_text: str | None
+    score: float | None
+    max_score: float
+    feedback: bool
+
+
+class AssignmentAnswer(BaseModel):
+    """One quiz, and the learner's work on it."""
+
+    name: str
+    title: str
+    due: str | None
+    max_score: float
+    attempts_allowed: int | None
+    release_sha256: str
+    notebooks: list[str]
+    draft_saved_at: str | None
+    page_url: str
+    attempts: list[AttemptAnswer]
+
+
+class Assignments(BaseModel):
+    """The quizzes of a course."""
+
+    assignments: list[AssignmentAnswer]
+
+
+class FileAnswer(BaseModel):
+    """One file of a set."""
+
+    path: str
+    content_b64: str
+
+
+class FilesAnswer(BaseModel):
+    """A set of files."""
+
+    files: list[FileAnswer]
+
+
+class ReleaseAnswer(FilesAnswer):
+    """What learners get of a quiz."""
+
+    sha256: str
+
+
+class DraftAnswer(FilesAnswer):
+    """What was saved last."""
+
+    saved_at: str
+
+
+class Saved(BaseModel):
+    """When the draft that is kept was saved."""
+
+    saved_at: str
+
+
+class SubmissionAnswer(BaseModel):
+    """The receipt: the snapshot is stored."""
+
+    attempt: int
+    receipt: str
+    sha256: str
+    submitted_at: str
+    state: str
+    page_url: str
+
+
+class Accepted(BaseModel):
+    """It will be done."""
+
+    accepted: bool = True
+
+
+def decode_files(files: list[FileBody]) -> dict[str, bytes]:
+    """The files of a body. Raises: Unacceptable."""
+    decoded: dict[str, bytes] = {}
+    for file in files:
+        if file.path in decoded:
+            raise Unacceptable("path_twice", f"{file.path[:80]!r} is there twice.")
+        try:
+            decoded[file.path] = base64.b64decode(file.content_b64, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise Unacceptable("base64_invalid", f"The content of {file.path[:80]!r} is not base64.") from error
+    return decoded
+
+
+def encode_files(files: Mapping[str, bytes]) -> list[FileAnswer]:
+    """Files for an answer."""
+    return [FileAnswer(path=path, content_b64=base64.b64encode(body).decode()) for path, body in sorted(files.items())]

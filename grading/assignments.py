@@ -1,0 +1,86 @@
+"""Published quizzes."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from grading.engine.model import Release
+from grading.filesets import snapshot_sha256, store_files
+from grading.models import AssignmentRow, CourseRow
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.types import as_points
+
+
+def publish_course(tx: Tx, slug: str, title: str) -> None:
+    """Make a course known, or give it another title."""
+    row = tx.get(CourseRow, slug)
+    if row is None:
+        tx.add(CourseRow(slug=slug, title=title))
+        tx.flush()
+    else:
+        row.title = title
+
+
+def publish_assignment(
+    tx: Tx,
+    course_slug: str,
+    name: str,
+    *,
+    title: str,
+    item_ref: str,
+    release: Release,
+    max_attempts: int | None,
+    due_at: datetime | None,
+    closes_at: datetime | None = None,
+) -> int:
+    """Publish a quiz, or its next version: submissions stay. Returns its id. The course must be published."""
+    row = find_assignment(tx, course_slug, name)
+    if row is None:
+        row = AssignmentRow(course_slug=course_slug, name=name)
+        tx.add(row)
+    row.title, row.item_ref = title, item_ref
+    row.max_points = as_points(release.max_score)
+    row.max_attempts, row.due_at, row.closes_at = max_attempts, due_at, closes_at
+    with tx.no_autoflush:
+        row.release = store_files(tx, release.files)
+    row.release_sha256 = snapshot_sha256(release.files)
+    row.notebooks = list(release.notebooks)
+    row.questions = [
+        {
+            "notebook": question.notebook,
+            "name": question.grade_id,
+            "title": question.title,
+            "max_points": str(question.max_score),
+        }
+        for question in release.questions
+    ]
+    tx.flush()
+    return row.id
+
+
+def find_assignment(tx: Tx, course_slug: str, name: str) -> AssignmentRow | None:
+    """The quiz of that name in the course."""
+    return tx.scalar(select(AssignmentRow).where(AssignmentRow.course_slug == course_slug, AssignmentRow.name == name))
+
+
+def get_assignment(tx: Tx, course_slug: str, name: str) -> AssignmentRow:
+    """The quiz of that name. Raises: NotFound."""
+    row = find_assignment(tx, course_slug, name)
+    if row is None:
+        raise NotFound(
+            "assignment_not_found", "There is no such quiz in this course. Go back to the course and open it again."
+        )
+    return row
+
+
+def find_assignment_of_item(tx: Tx, item_ref: str) -> AssignmentRow | None:
+    """The quiz behind an item reference."""
+    return tx.scalar(select(AssignmentRow).where(AssignmentRow.item_ref == item_ref))
+
+
+def list_assignments(tx: Tx, course_slug: str) -> list[AssignmentRow]:
+    """The quizzes of a course, in the order they were published first."""
+    return list(
+        tx.scalars(select(AssignmentRow).where(AssignmentRow.course_slug == course_slug).order_by(AssignmentRow.id))
+    )

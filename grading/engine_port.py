@@ -1,0 +1,56 @@
+"""What grading needs of the engine that marks notebooks: `engine_nbgrader` opens the real one."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from config.settings import GradingSettings, Settings
+from grading.engine.model import Marking, MarkLimits, Marks, Total
+
+
+class MarkingEngine(Protocol):
+    """Marks the submissions of one course. No call may be made inside a transaction of ours."""
+
+    def mark(
+        self,
+        assignment: str,
+        learner: str,
+        files: Mapping[str, bytes],
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        limits: MarkLimits,
+    ) -> Marking:
+        """Run and mark a submission and put its marks into the gradebook, in place of the learner's earlier ones.
+
+        Whatever the notebook does is a `Marking`; an exception means that the machine or the installation is at fault.
+        """
+
+    def read_marks(self, assignment: str, learner: str) -> Marks:
+        """The marks in the gradebook, those given by hand included; without a submission, no question at all."""
+
+    def list_totals(self, assignment: str) -> dict[str, Total]:
+        """The totals of all learners that the gradebook knows, in few queries."""
+
+    def render_feedback(self, assignment: str, learner: str) -> Mapping[str, bytes]:
+        """The marked notebooks as HTML by path, hidden tests left out."""
+
+
+OpenEngine = Callable[[Settings, str], MarkingEngine]
+"""`(settings, course slug)` → the engine of that course."""
+
+MARKED = frozenset({"graded", "needs_manual"})
+"""Outcomes with marks that count. After any other one there is no score, and the learner may try again."""
+
+
+def limits_of(settings: GradingSettings) -> MarkLimits:
+    """The limits that an operator has set."""
+    return MarkLimits(
+        cell_s=settings.cell_s,
+        notebook_s=settings.wall_s,
+        memory_bytes=settings.memory_mb << 20,
+        processes=settings.processes,
+        disk_bytes=settings.disk_mb << 20,
+        output_bytes=settings.output_mb << 20,
+        input_bytes=settings.max_submission_bytes,
+    )

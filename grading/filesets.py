@@ -1,0 +1,99 @@
+"""Sets of files: which are accepted, their hash, and their content kept once for each hash."""
+
+import hashlib
+import unicodedata
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from grading.models import BlobRow
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import TooLarge, Unacceptable
+
+Files = Mapping[str, bytes]
+"""Content by path; paths are relative, with `/`."""
+
+Listing = list[dict[str, Any]]
+"""What is stored of a set: dicts of path, sha256 and size, sorted by path."""
+
+MAX_FILES = 500
+MAX_PATH = 240
+
+
+def accept_files(files: Files, max_bytes: int) -> dict[str, bytes]:
+    """The files that count: without hidden ones and checkpoints.
+
+    Raises: Unacceptable, TooLarge: with what to do about it.
+    """
+    kept = {_accept_path(path): content for path, content in files.items() if not _is_hidden(path)}
+    if len(kept) > MAX_FILES:
+        raise TooLarge(
+            "too_many_files",
+            f"These are {len(kept)} files; at most {MAX_FILES} are accepted. Remove those you do not need.",
+        )
+    total = sum(len(content) for content in kept.values())
+    if total > max_bytes:
+        largest = max(kept, key=lambda path: len(kept[path]))
+        raise TooLarge(
+            "too_large",
+            f"The files have {total / 1e6:.1f} MB together; at most {max_bytes / 1e6:.0f} MB are accepted. "
+            f"The largest is {largest} with {len(kept[largest]) / 1e6:.1f} MB: remove it, or clear its outputs.",
+        )
+    return kept
+
+
+def snapshot_sha256(files: Files) -> str:
+    """The hash of a set: sha256 over the sorted lines `path NUL hexdigest LF`."""
+    lines = (f"{path}\0{hashlib.sha256(content).hexdigest()}\n" for path, content in sorted(files.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def store_files(tx: Tx, files: Files) -> Listing:
+    """Keep the content and return the listing."""
+    listing: Listing = [
+        {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+        for path, content in sorted(files.items())
+    ]
+    contents: dict[str, bytes] = {entry["sha256"]: files[entry["path"]] for entry in listing}
+    known = set(tx.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(contents))))
+    for sha256 in sorted(
+        contents.keys() - known
+    ):  # in one order everywhere: two transactions never wait for each other
+        content = contents[sha256]
+        row = {"sha256": sha256, "size": len(content), "packed": zlib.compress(content, 6)}
+        insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+        tx.execute(insert(BlobRow).values(row).on_conflict_do_nothing())
+    return listing
+
+
+def load_files(tx: Tx, listing: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
+    """The files of a listing again."""
+    wanted = {entry["path"]: entry["sha256"] for entry in listing}
+    rows = tx.execute(select(BlobRow.sha256, BlobRow.packed).where(BlobRow.sha256.in_(set(wanted.values()))))
+    contents = {sha256: zlib.decompress(packed) for sha256, packed in rows}
+    return {path: contents[sha256] for path, sha256 in wanted.items()}
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") and part not in (".", "..") for part in path.split("/"))
+
+
+def _accept_path(path: str) -> str:
+    path = unicodedata.normalize("NFC", path)
+    odd = any(unicodedata.category(char) in ("Cc", "Cs") for char in path) or "\\" in path
+    parts = path.split("/")
+    if (
+        odd
+        or not path
+        or len(path) > MAX_PATH
+        or path.startswith("/")
+        or any(part in ("", ".", "..") for part in parts)
+    ):
+        raise Unacceptable(
+            "path_refused", f"A file has a name that is not accepted: {path[:80]!r}. Rename it and submit again."
+        )
+    return str(PurePosixPath(path))

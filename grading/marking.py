@@ -1,0 +1,126 @@
+"""Marking one submission: claim it, run the engine outside any transaction, record everything in one.
+
+Killed at any point, the job starts over, and nothing has happened or all of it has. The attempts of one learner are
+marked one after the other in the order of their numbers, because the gradebook holds one submission of each learner:
+the newest.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from grading.engine_port import MARKED, OpenEngine, limits_of
+from grading.filesets import load_files
+from grading.messages import Autograde
+from grading.models import AssignmentRow, SubmissionRow, SubmissionState
+from grading.results import record_failure, record_marking
+from grading.submissions import list_submissions, move
+from lti_tool.kernel import jobs
+from lti_tool.kernel.crashpoints import reach
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Conflict
+from lti_tool.kernel.jobs import JobRun
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the engine needs, read before it runs."""
+
+    course_slug: str
+    assignment: str
+    hub_name: str
+    number: int
+    submitted_at: datetime
+    files: dict[str, bytes] = field(repr=False)
+
+
+def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
+    """Handle `Autograde`."""
+    runtime = run.runtime
+    reach("autograde.started")
+    with runtime.db.transaction() as tx:
+        work = _claim(tx, message.submission_id)
+        if work is None:
+            run.finish(tx)
+            return
+    reach("autograde.claimed")
+    engine = open_engine(runtime.settings, work.course_slug)
+    marking = engine.mark(
+        work.assignment,
+        work.hub_name,
+        work.files,
+        submitted_at=work.submitted_at,
+        attempt=work.number,
+        limits=limits_of(runtime.settings.grading),
+    )
+    reach("autograde.marked")
+    feedback = engine.render_feedback(work.assignment, work.hub_name) if marking.outcome in MARKED else {}
+    with runtime.db.transaction() as tx:
+        run.finish(tx)
+        submission = tx.get(SubmissionRow, message.submission_id)
+        if submission is not None:  # erased meanwhile
+            record_marking(tx, submission, marking, feedback)
+        reach("autograde.recorded")
+    reach("autograde.committed")
+
+
+def give_up_marking(tx: Tx, message: Autograde, error: str) -> None:
+    """After the last try: leave a state that people can read."""
+    submission = tx.get(SubmissionRow, message.submission_id)
+    if submission is not None:
+        text = (
+            "Your notebook could not be marked because of a problem on our side. It is kept as you submitted it, and "
+            "your teacher can have it marked again."
+        )
+        record_failure(tx, submission, text, f"Marking was tried several times and given up. {error}")
+
+
+def mark_again(tx: Tx, submission: SubmissionRow) -> None:
+    """Put a submission in line once more, at a teacher's wish.
+
+    Raises: Conflict: it is in line already, or a later attempt has been marked since.
+    """
+    later = list_submissions(tx, submission.assignment_id, submission.user_id)
+    if any(row.number > submission.number and row.state is not SubmissionState.FAILED for row in later):
+        message = "There is a later attempt of this learner; only the latest can be marked again."
+        raise Conflict("attempt_superseded", message)
+    move(submission, SubmissionState.QUEUED)
+    submission.outcome = submission.text = submission.teacher_text = None
+    submission.job_id = jobs.enqueue(tx, Autograde(submission.id))
+
+
+def _claim(tx: Tx, submission_id: int) -> Work | None:
+    """Take a submission for marking. None: there is nothing to do, or an earlier attempt comes first and will wake it."""
+    submission = tx.get(SubmissionRow, submission_id)
+    if submission is None or submission.state not in (SubmissionState.QUEUED, SubmissionState.RUNNING):
+        return None
+    assignment = tx.get_one(AssignmentRow, submission.assignment_id)
+    if submission.state is SubmissionState.QUEUED:
+        if _must_wait(tx, submission):
+            return None
+        try:
+            with tx.begin_nested():
+                move(submission, SubmissionState.RUNNING)
+        except IntegrityError:  # another attempt has just begun
+            return None
+    return Work(
+        course_slug=assignment.course_slug,
+        assignment=assignment.name,
+        hub_name=submission.hub_name,
+        number=submission.number,
+        submitted_at=submission.submitted_at,
+        files=load_files(tx, submission.files),
+    )
+
+
+def _must_wait(tx: Tx, submission: SubmissionRow) -> bool:
+    earlier = and_(SubmissionRow.state == SubmissionState.QUEUED, SubmissionRow.number < submission.number)
+    query = select(SubmissionRow.id).where(
+        SubmissionRow.assignment_id == submission.assignment_id,
+        SubmissionRow.user_id == submission.user_id,
+        SubmissionRow.id != submission.id,
+        or_(SubmissionRow.state == SubmissionState.RUNNING, earlier),
+    )
+    return tx.scalar(query.limit(1)) is not None

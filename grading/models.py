@@ -1,0 +1,243 @@
+"""Tables of grading.
+
+Per-cell marks live in the nbgrader gradebook of the course. Here are the submissions as they came in, a dated
+record of totals, and the outbox to the LMS.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lti_tool.kernel.db import Base
+from lti_tool.kernel.types import EnumValue, Points, UtcDateTime
+
+
+class SubmissionState(StrEnum):
+    """Where an attempt stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    GRADED = "graded"
+    NEEDS_MANUAL = "needs_manual"
+    FAILED = "failed"
+
+    @property
+    def is_marked(self) -> bool:
+        """Has marks that may count."""
+        return self in (SubmissionState.GRADED, SubmissionState.NEEDS_MANUAL)
+
+    @property
+    def is_busy(self) -> bool:
+        """Waits for marking or is being marked."""
+        return self in (SubmissionState.QUEUED, SubmissionState.RUNNING)
+
+
+_S = SubmissionState
+SUBMISSION_TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
+    _S.QUEUED: frozenset({_S.RUNNING, _S.FAILED}),
+    # running → running: the worker died and another one starts over
+    _S.RUNNING: frozenset({_S.RUNNING, _S.GRADED, _S.NEEDS_MANUAL, _S.FAILED}),
+    # marked → queued: a teacher has it marked again; graded ↔ needs_manual: a teacher marks by hand
+    _S.GRADED: frozenset({_S.GRADED, _S.NEEDS_MANUAL, _S.QUEUED}),
+    _S.NEEDS_MANUAL: frozenset({_S.NEEDS_MANUAL, _S.GRADED, _S.QUEUED}),
+    # failed → marked: a teacher marks by hand what the machine could not
+    _S.FAILED: frozenset({_S.FAILED, _S.QUEUED, _S.GRADED}),
+}
+
+
+class PassbackState(StrEnum):
+    """Where a grade stands on its way to the LMS."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    REFUSED = "refused"
+    NOT_WANTED = "not_wanted"
+
+
+_P = PassbackState
+PASSBACK_TRANSITIONS: dict[PassbackState, frozenset[PassbackState]] = {
+    _P.PENDING: frozenset({_P.PENDING, _P.SENT, _P.REFUSED, _P.NOT_WANTED}),
+    # anything → pending: a newer grade, or a teacher who tries again
+    _P.SENT: frozenset({_P.PENDING}),
+    _P.REFUSED: frozenset({_P.PENDING, _P.REFUSED}),
+    _P.NOT_WANTED: frozenset({_P.PENDING}),
+}
+
+
+class CourseRow(Base):
+    """A course, as far as grading needs to know it."""
+
+    __tablename__ = "grading_course"
+
+    slug: Mapped[str] = mapped_column(String(80), primary_key=True)
+    title: Mapped[str] = mapped_column(String(300))
+
+
+class AssignmentRow(Base):
+    """One published quiz."""
+
+    __tablename__ = "grading_assignment"
+    __table_args__ = (UniqueConstraint("course_slug", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    course_slug: Mapped[str] = mapped_column(ForeignKey("grading_course.slug"))
+    name: Mapped[str] = mapped_column(String(200))
+    """nbgrader's name of the assignment, also its folder."""
+    item_ref: Mapped[str] = mapped_column(String(300), index=True)
+    title: Mapped[str] = mapped_column(String(300))
+    max_points: Mapped[Decimal] = mapped_column(Points)
+    max_attempts: Mapped[int | None]
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """After this a submission is marked late."""
+    closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """After this nothing is accepted."""
+    release: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """Files of the release version: path, sha256, size."""
+    release_sha256: Mapped[str] = mapped_column(String(64))
+    notebooks: Mapped[list[str]] = mapped_column(JSON)
+    """Names without `.ipynb`."""
+    questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class BlobRow(Base):
+    """Content of a file, kept once for each hash."""
+
+    __tablename__ = "grading_blob"
+
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int]
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+    """zlib-compressed."""
+
+
+class SubmissionRow(Base):
+    """One attempt: an immutable snapshot, and what marking it gave."""
+
+    __tablename__ = "grading_submission"
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "user_id", "number"),
+        UniqueConstraint("user_id", "request_id"),
+        # The gradebook holds one submission per learner and assignment: two are never marked at once.
+        Index(
+            "uq_grading_submission_running",
+            "assignment_id",
+            "user_id",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
+    user_id: Mapped[int]
+    hub_name: Mapped[str] = mapped_column(String(40))
+    number: Mapped[int]
+    request_id: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """The snapshot: path, sha256, size; sorted by path."""
+    receipt: Mapped[str] = mapped_column(String(20))
+    via: Mapped[str] = mapped_column(String(20))
+    submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    is_late: Mapped[bool]
+    state: Mapped[SubmissionState] = mapped_column(EnumValue(SubmissionState), default=SubmissionState.QUEUED)
+    job_id: Mapped[int | None]
+    """Row of the job table that marks it, for the place in the queue."""
+    outcome: Mapped[str | None] = mapped_column(String(40))
+    """How the run ended, in the engine's words."""
+    text: Mapped[str | None] = mapped_column(Text)
+    """For the learner."""
+    teacher_text: Mapped[str | None] = mapped_column(Text)
+    marks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Questions with points and comments, and the late penalty."""
+    points: Mapped[Decimal | None] = mapped_column(Points)
+    max_points: Mapped[Decimal] = mapped_column(Points)
+    marked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    feedback: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    """The marked notebooks as HTML: path, sha256, size."""
+
+
+class DraftRow(Base):
+    """The newest work of a learner as Jupyter saved it. Not submitted."""
+
+    __tablename__ = "grading_draft"
+
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(primary_key=True, index=True)
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class ResultRow(Base):
+    """The total that counts for a learner, and since when."""
+
+    __tablename__ = "grading_result"
+    __table_args__ = (UniqueConstraint("assignment_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
+    user_id: Mapped[int] = mapped_column(index=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("grading_submission.id"))
+    """The attempt that it comes from."""
+    points: Mapped[Decimal] = mapped_column(Points)
+    max_points: Mapped[Decimal] = mapped_column(Points)
+    needs_manual: Mapped[bool]
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int]
+
+
+class PassbackRow(Base):
+    """The outbox: what one person's grade behind one link of the LMS should be, and what the LMS has."""
+
+    __tablename__ = "grading_passback"
+    __table_args__ = (
+        UniqueConstraint("link_id", "user_id"),
+        Index("ix_grading_passback_assignment_user", "assignment_id", "user_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    link_id: Mapped[int]
+    user_id: Mapped[int]
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
+    submission_id: Mapped[int] = mapped_column(ForeignKey("grading_submission.id"))
+    points: Mapped[Decimal] = mapped_column(Points)
+    max_points: Mapped[Decimal] = mapped_column(Points)
+    is_final: Mapped[bool]
+    """False: a person still marks a part."""
+    submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    version: Mapped[int]
+    """Counts up whenever something else is to be sent."""
+    sent_version: Mapped[int] = mapped_column(default=0)
+    """The version that the LMS has; lower than `version` while there is something to send."""
+    last_timestamp: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The AGS timestamp sent last. A later score must have a later one."""
+    announced_id: Mapped[int | None]
+    """The submission that the LMS was told of as a new one; it is told once."""
+    sending_job: Mapped[int | None]
+    """The job that is sending right now: never two at once."""
+    state: Mapped[PassbackState] = mapped_column(EnumValue(PassbackState), default=PassbackState.PENDING)
+    text: Mapped[str | None] = mapped_column(Text)
+    """What went wrong and what to do about it."""
+    tries: Mapped[int] = mapped_column(default=0)
+    """Since the last success."""
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DeliveryRow(Base):
+    """History: one try to send a grade."""
+
+    __tablename__ = "grading_delivery"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    passback_id: Mapped[int] = mapped_column(ForeignKey("grading_passback.id"), index=True)
+    submission_id: Mapped[int] = mapped_column(ForeignKey("grading_submission.id"), index=True)
+    version: Mapped[int]
+    points: Mapped[Decimal] = mapped_column(Points)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[PassbackState] = mapped_column(EnumValue(PassbackState))
+    text: Mapped[str | None] = mapped_column(Text)

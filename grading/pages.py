@@ -1,0 +1,199 @@
+"""What the pages show of a quiz and its attempts, as plain values for the templates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from flask import request, url_for
+from flask_babel import gettext as _
+from sqlalchemy import func, select
+
+from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
+from grading.results import attempt_that_counts
+from grading.submissions import attempts_left, is_closed
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.jobs import JobRow, JobState
+from lti_tool.web.runtime import current_plugins
+from lti_tool.web.session import SignedIn
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where a grade stands on its way to the LMS: waiting, sent, retrying or refused."""
+
+    state: str
+    text: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, as templates want it."""
+
+    number: int
+    submitted_at: datetime
+    receipt: str
+    sha256: str
+    state: str
+    state_text: str | None
+    ahead: int | None
+    finished_at: datetime | None
+    points: Decimal | None
+    max_points: Decimal
+    feedback_url: str | None
+    delivery: Delivery | None
+    late: bool
+    via: str
+    log: str | None
+
+
+def show_attempt(
+    row: SubmissionRow, deliveries: Sequence[PassbackRow], *, feedback_url: str | None, ahead: int | None
+) -> Attempt:
+    """An attempt for a template; `deliveries` are the outbox rows of its learner."""
+    return Attempt(
+        number=row.number,
+        submitted_at=row.submitted_at,
+        receipt=row.receipt,
+        sha256=row.sha256,
+        state=row.state.value,
+        state_text=state_text(row),
+        ahead=ahead,
+        finished_at=row.marked_at,
+        points=row.points if row.state.is_marked else None,
+        max_points=row.max_points,
+        feedback_url=feedback_url,
+        delivery=show_delivery([each for each in deliveries if each.submission_id == row.id]),
+        late=row.is_late,
+        via=row.via,
+        log=row.teacher_text,
+    )
+
+
+def show_delivery(rows: Sequence[PassbackRow]) -> Delivery | None:
+    """The state of the least lucky of the rows; None if the LMS wants no grade."""
+    shown = [_show_row(row) for row in rows]
+    order = ("refused", "retrying", "waiting", "sent")
+    return min(shown, key=lambda each: order.index(each.state), default=None)
+
+
+def _show_row(row: PassbackRow) -> Delivery:
+    if row.state is PassbackState.SENT:
+        return Delivery("sent", None, row.changed_at)
+    if row.state is PassbackState.REFUSED:
+        return Delivery("refused", row.text, row.changed_at)
+    if row.state is PassbackState.PENDING and row.tries:
+        return Delivery("retrying", row.text, row.changed_at)
+    return Delivery("waiting", None, None)
+
+
+def state_text(row: SubmissionRow) -> str | None:
+    """A sentence about the state, if there is more to say than its name."""
+    if row.state is SubmissionState.NEEDS_MANUAL:
+        return _("The tests have run. A teacher marks the written answers; your total can still change.")
+    if row.state is SubmissionState.FAILED:
+        return row.text or str(_("This notebook could not be marked."))
+    return None
+
+
+def show_questions(row: SubmissionRow) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """(questions, total) of an attempt."""
+    marks = row.marks or {"questions": [], "penalty": "0"}
+    questions = [
+        {
+            "label": question["label"],
+            "points": None if question["points"] is None else Decimal(question["points"]),
+            "max_points": Decimal(question["max_points"]),
+            "state": _question_state(question),
+            "comment": question["comment"],
+        }
+        for question in marks["questions"]
+    ]
+    total = {"points": row.points, "max_points": row.max_points, "penalty": Decimal(marks["penalty"])}
+    return questions, total
+
+
+def _question_state(question: dict[str, Any]) -> str:
+    if question["needs_manual"] or question["points"] is None:
+        return "needs_manual"
+    points, maximum = Decimal(question["points"]), Decimal(question["max_points"])
+    return "full" if points >= maximum else "part" if points > 0 else "zero"
+
+
+def count_ahead(tx: Tx, row: SubmissionRow) -> int | None:
+    """How many jobs come before this one's; None when it does not wait."""
+    if row.state is not SubmissionState.QUEUED or row.job_id is None:
+        return None
+    mine = select(JobRow.queue).where(JobRow.id == row.job_id).scalar_subquery()
+    busy = JobRow.state.in_([JobState.QUEUED, JobState.RUNNING])
+    return tx.scalar(select(func.count()).where(JobRow.queue == mine, JobRow.id < row.job_id, busy))
+
+
+def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow]) -> dict[str, Any]:
+    """The facts on a quiz and whether this person may hand in."""
+    used = attempts[0].number if attempts else 0
+    left, closed = attempts_left(row, used), is_closed(row, clock.now())
+    why_not = None
+    if not session.role.is_learner:
+        why_not = _("Only learners hand in. To try it yourself, use your LMS's student view.")
+    elif closed:
+        why_not = _("This quiz is closed; nothing can be handed in any more.")
+    elif left == 0:
+        why_not = _(
+            "All %(count)s attempts are used. Ask your teacher if you need another one.", count=row.max_attempts
+        )
+    quiz = {
+        "title": row.title,
+        "summary": None,
+        "due": row.due_at,
+        "closed": closed,
+        "attempts_allowed": row.max_attempts,
+        "attempts_left": left,
+        "next_attempt": used + 1,
+        "max_points": row.max_points,
+    }
+    return {"quiz": quiz, "can_submit": why_not is None, "why_not": why_not}
+
+
+def status_context(
+    tx: Tx, session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow], deliveries: Sequence[PassbackRow]
+) -> dict[str, Any]:
+    """What `_attempt_status.html` needs; `attempts` newest first, at least one."""
+    counts = attempt_that_counts(attempts)
+    counting = None
+    if counts is not None and counts is not attempts[0]:
+        text = _("Attempt %(number)s counts:", number=counts.number)
+        counting = {"points": counts.points, "max_points": counts.max_points, "text": text}
+    return {
+        "attempt": show_attempt(
+            attempts[0], deliveries, feedback_url=own_feedback_url(row, attempts[0]), ahead=count_ahead(tx, attempts[0])
+        ),
+        "counting": counting,
+        "platform": session.platform_name,
+        "status_url": url_for("grading.show_status", slug=row.course_slug, name=row.name),
+    }
+
+
+def own_feedback_url(row: AssignmentRow, attempt: SubmissionRow) -> str | None:
+    """The learner's feedback page, once there is something on it."""
+    if attempt.marks is None:
+        return None
+    return url_for("grading.show_feedback", slug=row.course_slug, name=row.name, number=attempt.number)
+
+
+def quiz_trail(tx: Tx, session: SignedIn, row: AssignmentRow, *, here: bool) -> list[tuple[str, str | None]]:
+    """Where the page stands: course, quiz."""
+    quiz_url = None if here else url_for("grading.show_quiz", slug=row.course_slug, name=row.name)
+    return [(session.course_title, course_url(tx, session, row.item_ref)), (row.title, quiz_url)]
+
+
+def course_url(tx: Tx, session: SignedIn, item_ref: str) -> str | None:
+    """The page of the course that an item belongs to, as the plugin says that the item comes from."""
+    plugin_name, _slash, rest = item_ref.partition("/")
+    contents = next((plugin.contents for plugin in current_plugins() if plugin.name == plugin_name), None)
+    if contents is None:
+        return None
+    return request.script_root + contents.path_of(tx, f"{plugin_name}/{rest.partition('/')[0]}", session.role)

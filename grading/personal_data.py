@@ -1,0 +1,73 @@
+"""What grading keeps about a person: to be handed out, and to be removed."""
+
+from typing import Any
+
+from sqlalchemy import delete, select
+
+from grading.models import (
+    AssignmentRow,
+    BlobRow,
+    DeliveryRow,
+    DraftRow,
+    PassbackRow,
+    ResultRow,
+    SubmissionRow,
+)
+from lti_tool.kernel.db import Tx
+
+
+def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
+    """Submissions, results and drafts of a person; file names and hashes stand for the files."""
+    query = select(SubmissionRow, AssignmentRow).join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+    submissions = [
+        {
+            "course": assignment.course_slug,
+            "assignment": assignment.name,
+            "attempt": row.number,
+            "submitted_at": row.submitted_at.isoformat(),
+            "receipt": row.receipt,
+            "files": row.files,
+            "state": row.state.value,
+            "points": None if row.points is None else str(row.points),
+            "max_points": str(row.max_points),
+            "marks": row.marks,
+        }
+        for row, assignment in tx.execute(query.where(SubmissionRow.user_id == user_id).order_by(SubmissionRow.id))
+    ]
+    results = [
+        {"assignment_id": row.assignment_id, "points": str(row.points), "recorded_at": row.recorded_at.isoformat()}
+        for row in tx.scalars(select(ResultRow).where(ResultRow.user_id == user_id))
+    ]
+    drafts = [
+        {"assignment_id": row.assignment_id, "saved_at": row.saved_at.isoformat(), "files": row.files}
+        for row in tx.scalars(select(DraftRow).where(DraftRow.user_id == user_id))
+    ]
+    return {"submissions": submissions, "results": results, "drafts": drafts}
+
+
+def erase_personal_data(tx: Tx, user_id: int) -> None:
+    """Delete a person's work and marks, and the files that nobody else has handed in too."""
+    mine = select(SubmissionRow.id).where(SubmissionRow.user_id == user_id)
+    hashes = _hashes(tx, user_id)
+    tx.execute(delete(DeliveryRow).where(DeliveryRow.submission_id.in_(mine)))
+    for table in (PassbackRow, ResultRow, DraftRow):
+        tx.execute(delete(table).where(table.user_id == user_id))
+    tx.execute(delete(SubmissionRow).where(SubmissionRow.user_id == user_id))
+    tx.flush()
+    unused = sorted(hashes - _hashes(tx, None))
+    for start in range(0, len(unused), 500):
+        tx.execute(delete(BlobRow).where(BlobRow.sha256.in_(unused[start : start + 500])))
+
+
+def _hashes(tx: Tx, user_id: int | None) -> set[str]:
+    """Hashes of the files of one person, or of everybody and of the releases."""
+    submissions = select(SubmissionRow.files, SubmissionRow.feedback)
+    drafts = select(DraftRow.files)
+    if user_id is not None:
+        submissions = submissions.where(SubmissionRow.user_id == user_id)
+        drafts = drafts.where(DraftRow.user_id == user_id)
+    listings = [listing for row in tx.execute(submissions) for listing in row if listing]
+    listings += list(tx.scalars(drafts))
+    if user_id is None:
+        listings += list(tx.scalars(select(AssignmentRow.release)))
+    return {entry["sha256"] for listing in listings for entry in listing}

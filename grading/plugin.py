@@ -1,0 +1,53 @@
+"""What grading offers."""
+
+from grading import api, staff_views, views
+from grading.blueprint import blueprint
+from grading.engine_nbgrader import open_course_root
+from grading.engine_port import OpenEngine
+from grading.handlers import make_handlers, make_recurring
+from grading.lms_port import SendScore
+from grading.models import (
+    AssignmentRow,
+    BlobRow,
+    CourseRow,
+    DeliveryRow,
+    DraftRow,
+    PassbackRow,
+    ResultRow,
+    SubmissionRow,
+)
+from grading.personal_data import erase_personal_data, export_personal_data
+from lti_tool.contract import NavItem, Plugin
+from lti_tool.kernel.permissions import Role
+from lti_tool.lti import public as lti
+
+PAGES = (views, staff_views)
+"""Importing them hangs their pages on the blueprint."""
+
+
+def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
+    """Grading over an engine and a way to the LMS."""
+    return Plugin(
+        name="grading",
+        summary="Notebook quizzes: submissions, marking, feedback, and grades for the LMS.",
+        requires=("lti",),
+        models=(
+            CourseRow,
+            AssignmentRow,
+            BlobRow,
+            SubmissionRow,
+            DraftRow,
+            ResultRow,
+            PassbackRow,
+            DeliveryRow,
+        ),
+        handlers=make_handlers(open_engine, send_score),
+        blueprints=(blueprint, api.blueprint),
+        nav=(NavItem("Submissions", "grading.list_course", frozenset({Role.TEACHER, Role.ASSISTANT})),),
+        recurring=make_recurring(open_engine),
+        export_personal_data=export_personal_data,
+        erase_personal_data=erase_personal_data,
+    )
+
+
+PLUGIN = make_plugin(open_course_root, lti.send_score)

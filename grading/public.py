@@ -1,0 +1,99 @@
+"""What plugins may ask of grading and have it do. Plain values in and out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from urllib.parse import quote
+
+from sqlalchemy import select
+
+from grading.assignments import find_assignment as _find_assignment
+from grading.assignments import publish_assignment, publish_course
+from grading.engine.model import ContentError, Release
+from grading.engine_nbgrader import make_release
+from grading.models import AssignmentRow, ResultRow
+from lti_tool.kernel.db import Tx
+
+__all__ = [
+    "Assignment",
+    "ContentError",
+    "Release",
+    "Result",
+    "assignment_path",
+    "find_assignment",
+    "find_result",
+    "list_max_points",
+    "list_results",
+    "make_release",
+    "publish_assignment",
+    "publish_course",
+]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A published quiz."""
+
+    id: int
+    course_slug: str
+    name: str
+    title: str
+    item_ref: str
+    max_points: Decimal
+    max_attempts: int | None
+    due_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The total that counts for a learner."""
+
+    score: Decimal
+    max_score: Decimal
+    needs_manual: bool
+    """A person still marks a part; the score can change."""
+    recorded_at: datetime
+
+
+def assignment_path(course_slug: str, name: str) -> str:
+    """The path of the quiz page."""
+    return f"/grading/{quote(course_slug)}/{quote(name)}"
+
+
+def find_assignment(tx: Tx, course_slug: str, name: str) -> Assignment | None:
+    """The quiz of that name in a course."""
+    row = _find_assignment(tx, course_slug, name)
+    if row is None:
+        return None
+    return Assignment(
+        row.id, row.course_slug, row.name, row.title, row.item_ref, row.max_points, row.max_attempts, row.due_at
+    )
+
+
+def find_result(tx: Tx, user_id: int, assignment_id: int) -> Result | None:
+    """The result of a learner for one quiz."""
+    query = select(ResultRow).where(ResultRow.assignment_id == assignment_id, ResultRow.user_id == user_id)
+    row = tx.scalar(query)
+    return None if row is None else _result(row)
+
+
+def list_results(tx: Tx, user_id: int, course_slug: str) -> dict[str, Result]:
+    """The results of a learner in a course, by assignment name."""
+    query = (
+        select(AssignmentRow.name, ResultRow)
+        .join(AssignmentRow, AssignmentRow.id == ResultRow.assignment_id)
+        .where(ResultRow.user_id == user_id, AssignmentRow.course_slug == course_slug)
+    )
+    return {name: _result(row) for name, row in tx.execute(query)}
+
+
+def list_max_points(tx: Tx, course_slugs: Iterable[str]) -> dict[tuple[str, str], Decimal]:
+    """The points that every quiz of these courses is worth, by (course slug, assignment name)."""
+    columns = (AssignmentRow.course_slug, AssignmentRow.name, AssignmentRow.max_points)
+    query = select(*columns).where(AssignmentRow.course_slug.in_(list(course_slugs)))
+    return {(slug, name): points for slug, name, points in tx.execute(query)}
+
+
+def _result(row: ResultRow) -> Result:
+    return Result(row.points, row.max_points, row.needs_manual, row.recorded_at)

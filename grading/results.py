@@ -1,0 +1,154 @@
+"""The result that counts, recorded with its date, and the outbox rows that bring it to the LMS.
+
+All of it is written in one transaction: a result is never recorded without the rows that deliver it.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+
+from grading.engine.model import Marking, Marks
+from grading.engine_port import MARKED
+from grading.filesets import Files, store_files
+from grading.messages import Autograde, GradeRecorded, PassBackGrade
+from grading.models import AssignmentRow, PassbackRow, PassbackState, ResultRow, SubmissionRow, SubmissionState
+from grading.submissions import list_submissions, move
+from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.types import as_points
+from lti_tool.lti import public as lti
+
+
+def attempt_that_counts(attempts: Sequence[SubmissionRow]) -> SubmissionRow | None:
+    """The attempt whose total is the learner's result: the latest that could be marked."""
+    return max((row for row in attempts if row.state.is_marked), key=lambda row: row.number, default=None)
+
+
+def record_marking(tx: Tx, submission: SubmissionRow, marking: Marking, feedback: Files) -> None:
+    """Write down what marking gave, make it the result if it counts, and let the learner's next attempt be marked."""
+    submission.outcome, submission.text = marking.outcome, marking.text or None
+    if marking.outcome in MARKED:
+        record_marks(tx, submission, marking.marks, feedback)
+    else:
+        move(submission, SubmissionState.FAILED)
+        submission.points, submission.marks, submission.feedback = None, None, None
+        submission.marked_at = clock.now()
+    finish_attempt(tx, submission)
+
+
+def record_failure(tx: Tx, submission: SubmissionRow, text: str, teacher_text: str) -> None:
+    """Marking was given up because of the machine, not because of the notebook."""
+    if submission.state is SubmissionState.QUEUED or submission.state is SubmissionState.RUNNING:
+        move(submission, SubmissionState.FAILED)
+        submission.outcome, submission.text, submission.teacher_text = "given_up", text, teacher_text
+        submission.marked_at = clock.now()
+        finish_attempt(tx, submission)
+
+
+def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: Files) -> None:
+    """Take over marks as the gradebook has them now."""
+    move(submission, SubmissionState.NEEDS_MANUAL if marks.needs_manual else SubmissionState.GRADED)
+    submission.points, submission.max_points = as_points(marks.total), as_points(marks.max_score)
+    submission.marks = marks_as_json(marks)
+    submission.feedback = store_files(tx, feedback)
+    submission.text, submission.marked_at = None, clock.now()
+    tx.flush()
+
+
+def finish_attempt(tx: Tx, submission: SubmissionRow) -> None:
+    """After an attempt has got its state: settle the result, and wake the learner's next waiting attempt."""
+    assignment = tx.get_one(AssignmentRow, submission.assignment_id)
+    tx.flush()
+    attempts = list_submissions(tx, submission.assignment_id, submission.user_id)
+    settle_result(tx, assignment, attempts)
+    waiting = [row for row in attempts if row.state is SubmissionState.QUEUED]
+    if waiting:
+        first = min(waiting, key=lambda row: row.number)
+        first.job_id = jobs.enqueue(tx, Autograde(first.id))
+
+
+def settle_result(tx: Tx, assignment: AssignmentRow, attempts: Sequence[SubmissionRow]) -> None:
+    """Make the result say what the attempt that counts says; safe to repeat."""
+    counts = attempt_that_counts(attempts)
+    if counts is None or counts.points is None:
+        return
+    mine = (ResultRow.assignment_id == assignment.id, ResultRow.user_id == counts.user_id)
+    result = tx.scalar(select(ResultRow).where(*mine).with_for_update())
+    needs_manual = counts.state is SubmissionState.NEEDS_MANUAL
+    values = (counts.id, counts.points, counts.max_points, needs_manual)
+    if result is None:
+        result = ResultRow(assignment_id=assignment.id, user_id=counts.user_id, version=0)
+        tx.add(result)
+    elif (result.submission_id, result.points, result.max_points, result.needs_manual) == values:
+        return
+    result.submission_id, result.points, result.max_points, result.needs_manual = values
+    result.version, result.recorded_at = result.version + 1, clock.now()
+    tx.flush()
+    tell_lms(tx, assignment, result, counts)
+    emit_recorded(tx, assignment, result)
+
+
+def emit_recorded(tx: Tx, assignment: AssignmentRow, result: ResultRow) -> None:
+    """State the fact for whoever wants to know."""
+    fact = GradeRecorded(result.user_id, assignment.id, assignment.course_slug, assignment.name, result.version)
+    jobs.emit(tx, fact)
+
+
+def tell_lms(
+    tx: Tx, assignment: AssignmentRow, result: ResultRow, counts: SubmissionRow, *, afresh: int | None = None
+) -> None:
+    """Bring the outbox up to date with a result, and enqueue what there is to send.
+
+    `afresh`: a link whose line item is new, so that what was sent before does not count.
+    """
+    targets = lti.list_grade_targets(tx, result.user_id, assignment.item_ref)
+    mine = (PassbackRow.user_id == result.user_id, PassbackRow.link_id.in_([target.link_id for target in targets]))
+    rows = {row.link_id: row for row in tx.scalars(select(PassbackRow).where(*mine).with_for_update())}
+    for target in targets:
+        row = rows.get(target.link_id)
+        if row is None:
+            row = PassbackRow(link_id=target.link_id, user_id=target.user_id, version=0, sent_version=0, tries=0)
+            tx.add(row)
+        elif target.link_id == afresh:
+            row.announced_id = None
+        elif _says(row, result):
+            continue
+        row.assignment_id, row.submission_id = assignment.id, result.submission_id
+        row.points, row.max_points, row.is_final = result.points, result.max_points, not result.needs_manual
+        row.submitted_at, row.version = counts.submitted_at, row.version + 1
+        row.state, row.text, row.tries, row.changed_at = PassbackState.PENDING, None, 0, clock.now()
+        tx.flush()
+        jobs.enqueue(tx, PassBackGrade(row.id))
+
+
+def _says(row: PassbackRow, result: ResultRow) -> bool:
+    wanted = (result.submission_id, result.points, result.max_points, not result.needs_manual)
+    return (row.submission_id, row.points, row.max_points, row.is_final) == wanted
+
+
+def find_result_row(tx: Tx, assignment_id: int, user_id: int) -> ResultRow | None:
+    """The result of a learner."""
+    return tx.scalar(select(ResultRow).where(ResultRow.assignment_id == assignment_id, ResultRow.user_id == user_id))
+
+
+def marks_as_json(marks: Marks) -> dict[str, Any]:
+    """Marks as they are kept with the attempt; points as texts, so that nothing is rounded."""
+    questions = [
+        {
+            "notebook": question.notebook,
+            "name": question.grade_id,
+            "label": question.title,
+            "points": None if question.needs_manual and question.manual_score is None else _text(question.score),
+            "max_points": _text(question.max_score),
+            "needs_manual": question.needs_manual,
+            "comment": question.comment,
+        }
+        for question in marks.questions
+    ]
+    return {"questions": questions, "penalty": _text(marks.late_penalty)}
+
+
+def _text(value: Decimal) -> str:
+    return str(as_points(value))

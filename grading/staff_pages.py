@@ -1,0 +1,219 @@
+"""What teachers see: the learners of their LMS course, their submissions, and where the grades are."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import defer
+
+from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
+from grading.pages import show_delivery
+from grading.passback import list_deliveries, list_passbacks
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Forbidden, NotFound
+from lti_tool.lti import public as lti
+from lti_tool.web.session import SignedIn
+
+TABS = ("all", "to_mark", "problems", "missing")
+
+
+@dataclass(frozen=True)
+class Class:
+    """A quiz as done by the learners of one LMS course."""
+
+    learners: dict[int, lti.Person]
+    attempts: dict[int, list[SubmissionRow]]
+    """By user id, newest first; without files, marks and feedback."""
+    deliveries: dict[int, list[PassbackRow]]
+
+    def newest(self) -> dict[int, SubmissionRow]:
+        """The newest attempt of each learner who has one."""
+        return {user_id: rows[0] for user_id, rows in self.attempts.items()}
+
+    def has_problem(self, user_id: int) -> bool:
+        """Is there something a teacher should look at?"""
+        refused = any(row.state is PassbackState.REFUSED for row in self.deliveries.get(user_id, []))
+        return refused or self.attempts[user_id][0].state is SubmissionState.FAILED
+
+
+def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
+    """The learners that a teacher may see: those of the LMS course they launched from."""
+    if session.context_id is None:
+        raise Forbidden(
+            "context_missing", _("The LMS did not say which course this is. Open the activity from a course.")
+        )
+    people = lti.list_learners(tx, session.course_slug or "", session.context_id)
+    return {person.id: person for person in people}
+
+
+def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:
+    """Everything on one quiz, in three queries."""
+    learners = learners_of(tx, session)
+    query = (
+        select(SubmissionRow)
+        .where(SubmissionRow.assignment_id == row.id, SubmissionRow.user_id.in_(learners))
+        .options(defer(SubmissionRow.files), defer(SubmissionRow.marks), defer(SubmissionRow.feedback))
+        .order_by(SubmissionRow.number.desc())
+    )
+    attempts: dict[int, list[SubmissionRow]] = {}
+    for attempt in tx.scalars(query):
+        attempts.setdefault(attempt.user_id, []).append(attempt)
+    return Class(learners, attempts, list_passbacks(tx, row.id, list(learners)))
+
+
+def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[str, Any]:
+    """What `submissions.html` needs, without the trail."""
+    newest = group.newest()
+    picks = {
+        "all": list(group.learners),
+        "to_mark": [user_id for user_id, each in newest.items() if each.state is SubmissionState.NEEDS_MANUAL],
+        "problems": [user_id for user_id in newest if group.has_problem(user_id)],
+        "missing": [user_id for user_id in group.learners if user_id not in newest],
+    }
+    names = {"all": _("All"), "to_mark": _("To mark"), "problems": _("Problems"), "missing": _("Nothing submitted")}
+    place: dict[str, Any] = {"slug": row.course_slug, "name": row.name}
+    tabs = [
+        {
+            "label": names[tab],
+            "url": url_for("grading.list_quiz", **place, show=tab),
+            "current": tab == shown,
+            "number": len(ids),
+        }
+        for tab, ids in picks.items()
+    ]
+    summary = {"learners": len(group.learners), "submitted": len(newest)}
+    summary |= {"to_mark": len(picks["to_mark"]), "problems": len(picks["problems"])}
+    order = sorted(picks[shown], key=lambda user_id: group.learners[user_id].display_name.casefold())
+    return {
+        "quiz": {"title": row.title, "max_points": row.max_points, "due": row.due_at},
+        "summary": summary,
+        "tabs": tabs,
+        "rows": [line for user_id in order for line in _lines(row, group, user_id)],
+        "mark_url": url_for("grading.open_formgrader", **place),
+        "export_url": url_for("grading.export_submissions", **place),
+    }
+
+
+def _lines(row: AssignmentRow, group: Class, user_id: int) -> list[dict[str, Any]]:
+    learner = group.learners[user_id].display_name
+    attempts = group.attempts.get(user_id, [])
+    if not attempts:
+        return [{"learner": learner, "number": None, "url": None}]
+    return [_line(row, group, attempt, learner, is_newest=attempt is attempts[0]) for attempt in attempts]
+
+
+def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str, *, is_newest: bool) -> dict[str, Any]:
+    mine = [each for each in group.deliveries.get(attempt.user_id, []) if each.submission_id == attempt.id]
+    place: dict[str, Any] = {"slug": row.course_slug, "name": row.name, "submission_id": attempt.id}
+    delivery = show_delivery(mine)
+    retry_url = None
+    if attempt.state is SubmissionState.FAILED and is_newest:
+        retry_url = url_for("grading.mark_submission_again", **place)
+    elif delivery is not None and delivery.state in ("refused", "retrying"):
+        retry_url = url_for("grading.send_submission_again", **place)
+    return {
+        "learner": learner,
+        "number": attempt.number,
+        "submitted_at": attempt.submitted_at,
+        "late": attempt.is_late,
+        "state": attempt.state.value,
+        "points": attempt.points if attempt.state.is_marked else None,
+        "max_points": attempt.max_points,
+        "url": url_for("grading.show_submission", **place),
+        "delivery": delivery,
+        "retry_url": retry_url,
+    }
+
+
+def get_submission(
+    tx: Tx, session: SignedIn, row: AssignmentRow, submission_id: int
+) -> tuple[SubmissionRow, lti.Person]:
+    """A submission of a learner that this teacher may see, and the learner. Raises: NotFound."""
+    found = tx.get(SubmissionRow, submission_id)
+    learner = None if found is None else learners_of(tx, session).get(found.user_id)
+    if found is None or learner is None or found.assignment_id != row.id:
+        raise NotFound("submission_not_found", _("There is no such submission in your course."))
+    return found, learner
+
+
+def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, Any]]:
+    """What happened to a submission, oldest first."""
+    events = [{"at": attempt.submitted_at, "text": _("Submitted, receipt %(receipt)s", receipt=attempt.receipt)}]
+    if attempt.marked_at is not None:
+        text = _("Marked: %(points)s of %(max)s points", points=attempt.points, max=attempt.max_points)
+        events.append({"at": attempt.marked_at, "text": text if attempt.state.is_marked else _("Not marked")})
+    words = {
+        PassbackState.SENT: _("Sent to %(platform)s", platform=platform),
+        PassbackState.PENDING: _("Not sent yet, it is tried again"),
+        PassbackState.REFUSED: _("Not accepted by %(platform)s", platform=platform),
+        PassbackState.NOT_WANTED: _("Nothing sent"),
+    }
+    for delivery in list_deliveries(tx, attempt.id):
+        text = _("%(what)s: %(points)s points", what=words[delivery.state], points=delivery.points)
+        events.append({"at": delivery.at, "text": f"{text}. {delivery.text}" if delivery.text else text})
+    return sorted(events, key=lambda event: event["at"])
+
+
+def overview_rows(tx: Tx, session: SignedIn, rows: Sequence[AssignmentRow]) -> list[dict[str, Any]]:
+    """One line for each quiz: how many handed in, how many are to be marked by hand, how many have failed."""
+    learners = learners_of(tx, session)
+    latest = (
+        select(SubmissionRow.assignment_id, SubmissionRow.user_id, func.max(SubmissionRow.number).label("number"))
+        .where(SubmissionRow.user_id.in_(learners), SubmissionRow.assignment_id.in_([row.id for row in rows]))
+        .group_by(SubmissionRow.assignment_id, SubmissionRow.user_id)
+        .subquery()
+    )
+    same = (
+        SubmissionRow.assignment_id == latest.c.assignment_id,
+        SubmissionRow.user_id == latest.c.user_id,
+        SubmissionRow.number == latest.c.number,
+    )
+    query = select(SubmissionRow.assignment_id, SubmissionRow.state, func.count()).join(latest, and_(*same))
+    counts: dict[int, dict[SubmissionState, int]] = {}
+    for assignment_id, state, number in tx.execute(query.group_by(SubmissionRow.assignment_id, SubmissionRow.state)):
+        counts.setdefault(assignment_id, {})[state] = number
+    return [_overview_line(row, counts.get(row.id, {}), len(learners)) for row in rows]
+
+
+def _overview_line(row: AssignmentRow, counts: dict[SubmissionState, int], learners: int) -> dict[str, Any]:
+    return {
+        "title": row.title,
+        "url": url_for("grading.list_quiz", slug=row.course_slug, name=row.name),
+        "due": row.due_at,
+        "learners": learners,
+        "submitted": sum(counts.values()),
+        "to_mark": counts.get(SubmissionState.NEEDS_MANUAL, 0),
+        "failed": counts.get(SubmissionState.FAILED, 0),
+    }
+
+
+def export_csv(row: AssignmentRow, group: Class) -> str:
+    """All attempts as CSV. A name that a spreadsheet would take for a formula is made harmless."""
+    out = io.StringIO()
+    write = csv.writer(out).writerow
+    write(["learner", "id", "attempt", "submitted_at", "late", "state", "points", "max_points", "receipt", "sha256"])
+    for user_id, learner in sorted(group.learners.items(), key=lambda item: item[1].display_name.casefold()):
+        name = "'" + learner.display_name if learner.display_name[:1] in "=+-@\t\r" else learner.display_name
+        for each in reversed(group.attempts.get(user_id, [])):
+            at, points = each.submitted_at.isoformat(), each.points if each.state.is_marked else ""
+            late = "yes" if each.is_late else "no"
+            write(
+                [
+                    name,
+                    learner.hub_name,
+                    each.number,
+                    at,
+                    late,
+                    each.state,
+                    points,
+                    each.max_points,
+                    each.receipt,
+                    each.sha256,
+                ]
+            )
+    return out.getvalue()

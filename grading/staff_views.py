@@ -1,0 +1,218 @@
+"""The teacher's pages: all submissions, one submission, marking by hand, trying again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from grading.assignments import get_assignment, list_assignments
+from grading.blueprint import blueprint
+from grading.filesets import load_files
+from grading.hub_tickets import Ticket, formgrader_path, ticket_url
+from grading.marking import mark_again
+from grading.models import AssignmentRow, SubmissionRow, SubmissionState
+from grading.pages import Attempt, course_url, show_attempt, show_questions
+from grading.passback import list_passbacks, send_again, send_all_again
+from grading.staff_pages import (
+    TABS,
+    export_csv,
+    get_submission,
+    history_of,
+    learners_of,
+    load_class,
+    overview_rows,
+    submissions_context,
+)
+from grading.submissions import list_submissions
+from grading.views import marked_html, show_notebooks
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.permissions import Role
+from lti_tool.web.render import page
+from lti_tool.web.runtime import current_runtime
+from lti_tool.web.session import SignedIn, open_course, roles_required
+
+STAFF = (Role.TEACHER, Role.ASSISTANT)
+
+
+@blueprint.get("/<slug>")
+@roles_required(*STAFF)
+def list_course(slug: str) -> AnyResponse:
+    """All quizzes of the course with their numbers."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        rows = list_assignments(tx, slug)
+        lines = overview_rows(tx, session, rows) if rows else []
+        home = course_url(tx, session, rows[0].item_ref) if rows else None
+    return page("grading/overview.html", trail=[(session.course_title, home), (_("Submissions"), None)], quizzes=lines)
+
+
+@blueprint.get("/<slug>/<name>/submissions")
+@roles_required(*STAFF)
+def list_quiz(slug: str, name: str) -> AnyResponse:
+    """The submissions of one quiz."""
+    session = open_course(slug)
+    shown = request.args.get("show", "all")
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        context = submissions_context(row, load_class(tx, session, row), shown if shown in TABS else "all")
+    trail = [(_("Submissions"), url_for("grading.list_course", slug=slug)), (row.title, None)]
+    return page("grading/submissions.html", trail=trail, platform=session.platform_name, **context)
+
+
+@blueprint.get("/<slug>/<name>/submissions.csv")
+@roles_required(*STAFF)
+def export_submissions(slug: str, name: str) -> AnyResponse:
+    """The same as a file."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        text = export_csv(row, load_class(tx, session, row))
+    response = Response(text, content_type="text/csv; charset=utf-8", headers={"Cache-Control": "no-store"})
+    response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-{name}.csv")
+    return response
+
+
+@blueprint.get("/<slug>/<name>/submissions/<int:submission_id>")
+@roles_required(*STAFF)
+def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
+    """One submission."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        found, learner = get_submission(tx, session, row, submission_id)
+        all_of_theirs = list_submissions(tx, row.id, found.user_id)
+        deliveries = list_passbacks(tx, row.id, [found.user_id]).get(found.user_id, [])
+        history = history_of(tx, found, session.platform_name)
+    attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None)
+    questions, total = show_questions(found)
+    place: dict[str, Any] = {"slug": slug, "name": name, "submission_id": submission_id}
+    return page(
+        "grading/submission.html",
+        trail=[(row.title, url_for("grading.list_quiz", slug=slug, name=name)), (learner.display_name, None)],
+        quiz={"title": row.title},
+        learner={"name": learner.display_name},
+        platform=session.platform_name,
+        attempt=attempt,
+        attempts=_tabs(row, all_of_theirs, found),
+        questions=questions,
+        total=total,
+        notebooks=show_notebooks(found, "grading.show_submission_notebook", place, downloads=False),
+        files=_files(found, place),
+        history=history,
+        **_actions(found, attempt, all_of_theirs[0], place),
+    )
+
+
+@blueprint.get("/<slug>/<name>/submissions/<int:submission_id>/feedback/<path:path>")
+@roles_required(*STAFF)
+def show_submission_notebook(slug: str, name: str, submission_id: int, path: str) -> AnyResponse:
+    """A marked notebook of a learner."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        found, _learner = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
+        return marked_html(tx, found, path)
+
+
+@blueprint.get("/<slug>/<name>/submissions/<int:submission_id>/files/<path:path>")
+@roles_required(*STAFF)
+def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyResponse:
+    """A file as it was submitted; never shown, only saved."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        found, _learner = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
+        listing = [entry for entry in found.files if entry["path"] == path]
+        if not listing:
+            raise NotFound("file_not_found", _("There is no file of that name in this submission."))
+        content = load_files(tx, listing)[path]
+    response = Response(content, content_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+    response.headers.set("Content-Disposition", "attachment", filename=path.rsplit("/", 1)[-1])
+    return response
+
+
+@blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/mark-again")
+@roles_required(*STAFF)
+def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
+    """Put it in line for marking once more."""
+    with _changing(slug, name, submission_id) as (tx, _row, found):
+        mark_again(tx, found)
+    return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
+
+
+@blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/send-again")
+@roles_required(*STAFF)
+def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
+    """Try once more to send the grade, to every link that does not have it."""
+    with _changing(slug, name, submission_id) as (tx, row, found):
+        for outbox in list_passbacks(tx, row.id, [found.user_id]).get(found.user_id, []):
+            if outbox.sent_version < outbox.version:
+                send_again(tx, outbox)
+    return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
+
+
+@blueprint.post("/<slug>/<name>/send-all")
+@roles_required(*STAFF)
+def send_all(slug: str, name: str) -> AnyResponse:
+    """Try every grade once more that did not get through."""
+    session = open_course(slug)
+    with current_runtime().db.transaction() as tx:
+        row = get_assignment(tx, slug, name)
+        send_all_again(tx, row.id, list(learners_of(tx, session)))
+    return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
+
+
+@blueprint.post("/<slug>/<name>/mark")
+@roles_required(*STAFF)
+def open_formgrader(slug: str, name: str) -> AnyResponse:
+    """To formgrader in JupyterHub, at this quiz."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+    path = f"gradebook/{row.name}/{row.notebooks[0]}" if len(row.notebooks) == 1 else f"gradebook/{row.name}"
+    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, formgrader_path(slug, path))), 303)
+
+
+@contextmanager
+def _changing(slug: str, name: str, submission_id: int) -> Iterator[tuple[Tx, AssignmentRow, SubmissionRow]]:
+    session: SignedIn = open_course(slug)
+    with current_runtime().db.transaction() as tx:
+        row = get_assignment(tx, slug, name)
+        found, _learner = get_submission(tx, session, row, submission_id)
+        yield tx, row, found
+
+
+def _tabs(row: AssignmentRow, attempts: list[SubmissionRow], shown: SubmissionRow) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": _("Attempt %(number)s", number=each.number),
+            "url": url_for("grading.show_submission", slug=row.course_slug, name=row.name, submission_id=each.id),
+            "current": each is shown,
+            "number": None,
+        }
+        for each in reversed(attempts)
+    ]
+
+
+def _files(found: SubmissionRow, place: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": entry["path"],
+            "size_text": f"{max(entry['size'], 100) / 1000:.1f} kB",
+            "url": url_for("grading.download_file", **place, path=entry["path"]),
+        }
+        for entry in found.files
+    ]
+
+
+def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, place: dict[str, Any]) -> dict[str, Any]:
+    course: dict[str, Any] = {"slug": place["slug"], "name": place["name"]}
+    may_mark_again = found.state is SubmissionState.FAILED and found is newest
+    unsent = attempt.delivery is not None and attempt.delivery.state in ("refused", "retrying")
+    return {
+        "mark_url": url_for("grading.open_formgrader", **course) if found is newest and found.marks else None,
+        "retry_mark_url": url_for("grading.mark_submission_again", **place) if may_mark_again else None,
+        "retry_send_url": url_for("grading.send_submission_again", **place) if unsent else None,
+    }

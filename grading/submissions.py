@@ -1,0 +1,240 @@
+"""Submissions as they come in: numbered, hashed, never overwritten, with a receipt."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from grading.filesets import Files, Listing, accept_files, load_files, snapshot_sha256, store_files
+from grading.messages import Autograde
+from grading.models import SUBMISSION_TRANSITIONS, AssignmentRow, DraftRow, SubmissionRow, SubmissionState
+from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.crashpoints import reach
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Conflict, NotFound, Unacceptable
+
+VIAS = ("jupyterlab", "assignment_list", "page")
+RACES = 50
+"""How often a number is tried again that somebody else took at the same moment."""
+
+
+@dataclass(frozen=True)
+class Submitter:
+    """Who hands in."""
+
+    user_id: int
+    hub_name: str
+
+
+def store_submission(
+    tx: Tx, assignment: AssignmentRow, who: Submitter, files: Files, *, via: str, request_id: str, max_bytes: int
+) -> tuple[SubmissionRow, bool]:
+    """Keep a snapshot as the learner's next attempt and put it in line for marking.
+
+    The same request id again gives the same submission. Returns it, and whether it is new. It is submitted when the
+    caller's transaction has committed, not before.
+    Raises: Conflict: attempts used up, or closed. TooLarge, Unacceptable: with what to do.
+    """
+    known = _find_request(tx, who.user_id, request_id)
+    if known is not None:
+        return known, False
+    _check_via(via, request_id)
+    _check_open(assignment)
+    kept = accept_files(files, max_bytes)
+    _check_notebooks(assignment, kept)
+    listing, sha256 = store_files(tx, kept), snapshot_sha256(kept)
+    for _ in range(RACES):
+        number = _next_number(tx, assignment, who.user_id)
+        try:
+            with tx.begin_nested():
+                row = _insert(tx, assignment, who, number, listing, sha256, via, request_id)
+        except IntegrityError:  # the same learner submits in another window at this moment
+            known = _find_request(tx, who.user_id, request_id)
+            if known is not None:
+                return known, False
+            continue
+        row.job_id = jobs.enqueue(tx, Autograde(row.id))
+        reach("submit.stored")
+        return row, True
+    raise Conflict(
+        "submit_busy",
+        "Your submission could not be stored because others of yours arrived at the same time. Submit again.",
+    )
+
+
+def attempts_left(assignment: AssignmentRow, used: int) -> int | None:
+    """How many attempts a learner may still make; None: any number."""
+    return None if assignment.max_attempts is None else max(0, assignment.max_attempts - used)
+
+
+def is_closed(assignment: AssignmentRow, moment: datetime) -> bool:
+    """Is it too late for any submission?"""
+    return assignment.closes_at is not None and moment >= assignment.closes_at
+
+
+def move(row: SubmissionRow, state: SubmissionState) -> None:
+    """Change the state. Raises: Conflict when the table of transitions does not have it."""
+    if state not in SUBMISSION_TRANSITIONS[row.state]:
+        raise Conflict("submission_state", f"A submission that is {row.state} cannot become {state}.")
+    row.state = state
+
+
+def list_submissions(tx: Tx, assignment_id: int, user_id: int) -> list[SubmissionRow]:
+    """A learner's attempts, newest first."""
+    query = select(SubmissionRow).where(SubmissionRow.assignment_id == assignment_id, SubmissionRow.user_id == user_id)
+    return list(tx.scalars(query.order_by(SubmissionRow.number.desc())))
+
+
+def get_attempt(tx: Tx, assignment_id: int, user_id: int, number: int) -> SubmissionRow:
+    """One attempt of a learner. Raises: NotFound."""
+    query = select(SubmissionRow).where(SubmissionRow.assignment_id == assignment_id, SubmissionRow.user_id == user_id)
+    row = tx.scalar(query.where(SubmissionRow.number == number))
+    if row is None:
+        raise NotFound("submission_not_found", f"You have no attempt {number} of this quiz.")
+    return row
+
+
+def save_draft(
+    tx: Tx, assignment: AssignmentRow, user_id: int, files: Files, saved_at: datetime, max_bytes: int
+) -> datetime:
+    """Keep a learner's newest work. An older save than the one kept changes nothing. Returns the time of the one kept.
+
+    A time in the future (a wrong clock) counts as now, or it would block every later save.
+    """
+    saved_at = min(saved_at, clock.now())
+    query = (
+        select(DraftRow).where(DraftRow.assignment_id == assignment.id, DraftRow.user_id == user_id).with_for_update()
+    )
+    for _ in range(2):
+        row = tx.scalar(query)
+        if row is not None:
+            if saved_at > row.saved_at:
+                row.files, row.saved_at = store_files(tx, accept_files(files, max_bytes)), saved_at
+            return row.saved_at
+        listing = store_files(tx, accept_files(files, max_bytes))
+        try:
+            with tx.begin_nested():
+                tx.add(DraftRow(assignment_id=assignment.id, user_id=user_id, saved_at=saved_at, files=listing))
+            return saved_at
+        except IntegrityError:  # two first saves at once: the other one is there now
+            continue
+    raise Conflict("draft_busy", "The draft is being saved elsewhere. Save again.")
+
+
+def find_draft(tx: Tx, assignment_id: int, user_id: int) -> DraftRow | None:
+    """The newest saved work of a learner."""
+    return tx.get(DraftRow, (assignment_id, user_id))
+
+
+def draft_files(tx: Tx, assignment_id: int, user_id: int) -> dict[str, bytes]:
+    """The saved work itself. Raises: NotFound."""
+    row = find_draft(tx, assignment_id, user_id)
+    if row is None:
+        raise NotFound(
+            "draft_not_found", "Nothing is saved yet. Open the notebook in JupyterHub and save it, then submit."
+        )
+    return load_files(tx, row.files)
+
+
+def upload_as_files(assignment: AssignmentRow, filename: str, content: bytes) -> dict[str, bytes]:
+    """An uploaded notebook under the name that it must have. Raises: Unacceptable."""
+    names = [f"{name}.ipynb" for name in assignment.notebooks]
+    if len(names) == 1:  # browsers rename downloads: "quiz-1 (2).ipynb"
+        return {names[0]: content}
+    if filename in names:
+        return {filename: content}
+    raise Unacceptable(
+        "notebook_unknown", f"This quiz has the notebooks {', '.join(names)}. Upload one with one of these names."
+    )
+
+
+def same_click_id(tx: Tx, assignment: AssignmentRow, user_id: int, files: Files) -> str:
+    """A request id for a form without one: the same files sent twice before the first are marked are one submission."""
+    settled = [row.id for row in list_submissions(tx, assignment.id, user_id) if not row.state.is_busy]
+    text = f"{assignment.id}:{snapshot_sha256(files)}:{len(settled)}"
+    return "page-" + hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _insert(
+    tx: Tx,
+    assignment: AssignmentRow,
+    who: Submitter,
+    number: int,
+    listing: Listing,
+    sha256: str,
+    via: str,
+    request_id: str,
+) -> SubmissionRow:
+    moment = clock.now()
+    row = SubmissionRow(
+        assignment_id=assignment.id,
+        user_id=who.user_id,
+        hub_name=who.hub_name,
+        number=number,
+        request_id=request_id,
+        sha256=sha256,
+        files=listing,
+        receipt="",
+        via=via,
+        submitted_at=moment,
+        is_late=assignment.due_at is not None and moment > assignment.due_at,
+        max_points=assignment.max_points,
+    )
+    tx.add(row)
+    tx.flush()
+    row.receipt = receipt_of(sha256, row.id)
+    return row
+
+
+def receipt_of(sha256: str, submission_id: int) -> str:
+    """Eight signs that a person can read out: `7F3A-91BC`."""
+    digest = hashlib.sha256(f"{sha256}:{submission_id}".encode()).hexdigest().upper()
+    return f"{digest[:4]}-{digest[4:8]}"
+
+
+def _find_request(tx: Tx, user_id: int, request_id: str) -> SubmissionRow | None:
+    return tx.scalar(
+        select(SubmissionRow).where(SubmissionRow.user_id == user_id, SubmissionRow.request_id == request_id)
+    )
+
+
+def _next_number(tx: Tx, assignment: AssignmentRow, user_id: int) -> int:
+    mine = (SubmissionRow.assignment_id == assignment.id, SubmissionRow.user_id == user_id)
+    used: int = tx.scalar(select(func.coalesce(func.max(SubmissionRow.number), 0)).where(*mine)) or 0
+    if attempts_left(assignment, used) == 0:
+        raise Conflict(
+            "attempts_used_up",
+            f"All {assignment.max_attempts} attempts are used. Ask your teacher if you need another one.",
+        )
+    return used + 1
+
+
+def _check_via(via: str, request_id: str) -> None:
+    if via not in VIAS:
+        raise Unacceptable("via_unknown", f"`via` is one of {', '.join(VIAS)}.")
+    if not 8 <= len(request_id) <= 64:
+        raise Unacceptable("request_id_invalid", "`request_id` is a UUID.")
+
+
+def _check_open(assignment: AssignmentRow) -> None:
+    if is_closed(assignment, clock.now()):
+        raise Conflict(
+            "assignment_closed",
+            "This quiz is closed; nothing can be submitted any more. Ask your teacher if that is a mistake.",
+        )
+
+
+def _check_notebooks(assignment: AssignmentRow, files: Mapping[str, bytes]) -> None:
+    names = [f"{name}.ipynb" for name in assignment.notebooks]
+    missing = [name for name in names if name not in files]
+    if missing == names:
+        raise Unacceptable(
+            "notebook_missing",
+            f"There is no {' or '.join(names)} in what you sent. Give the notebook its old name back and submit again.",
+        )
+    for name in names:
+        if name in files and not files[name].strip():
+            raise Unacceptable("notebook_empty", f"{name} is empty. Save the notebook, then submit again.")

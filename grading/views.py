@@ -1,0 +1,206 @@
+"""The learner's pages: the quiz, handing in, the state of the newest attempt, feedback."""
+
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from grading.assignments import get_assignment
+from grading.blueprint import blueprint
+from grading.filesets import Files, load_files
+from grading.hub_tickets import Ticket, ticket_url, work_path
+from grading.models import AssignmentRow, SubmissionRow
+from grading.pages import own_feedback_url, quiz_context, quiz_trail, show_attempt, show_questions, status_context
+from grading.passback import list_passbacks
+from grading.submissions import (
+    Submitter,
+    draft_files,
+    find_draft,
+    get_attempt,
+    list_submissions,
+    same_click_id,
+    store_submission,
+    upload_as_files,
+)
+from lti_tool.kernel.crashpoints import reach
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import AppError, Forbidden, NotFound
+from lti_tool.kernel.permissions import Role
+from lti_tool.web.render import page
+from lti_tool.web.runtime import current_runtime
+from lti_tool.web.session import SignedIn, open_course
+
+FRAME_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+
+
+@blueprint.get("/<slug>/<name>")
+def show_quiz(slug: str, name: str) -> AnyResponse:
+    """The quiz; teachers are taken to its submissions unless they ask to see it."""
+    session = open_course(slug)
+    refuse_observers(session)
+    if session.role.is_staff and "as" not in request.args:
+        return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
+    return quiz_page(session, slug, name)
+
+
+@blueprint.get("/<slug>/<name>/status")
+def show_status(slug: str, name: str) -> Response:
+    """The newest attempt alone, asked for again and again while it is marked."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        attempts = list_submissions(tx, row.id, session.user_id)
+        if not attempts:
+            raise NotFound("submission_not_found", _("You have not handed in anything yet."))
+        deliveries = list_passbacks(tx, row.id, [session.user_id]).get(session.user_id, [])
+        context = status_context(tx, session, row, attempts, deliveries)
+    return page("grading/_attempt_status.html", quiz={"title": row.title}, **context)
+
+
+@blueprint.post("/<slug>/<name>/submit")
+def submit_draft(slug: str, name: str) -> AnyResponse:
+    """Hand in what Jupyter saved last."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        files = draft_files(tx, get_assignment(tx, slug, name).id, session.user_id)
+    return _submit(session, slug, name, files)
+
+
+@blueprint.post("/<slug>/<name>/upload")
+def submit_upload(slug: str, name: str) -> AnyResponse:
+    """Hand in a notebook file."""
+    session = open_course(slug)
+    upload = request.files.get("notebook")
+    if upload is None or not upload.filename:
+        return quiz_page(session, slug, name, error=_("Choose a notebook file first."), status=422)
+    with current_runtime().db.reading() as tx:
+        files = upload_as_files(get_assignment(tx, slug, name), upload.filename, upload.read())
+    return _submit(session, slug, name, files)
+
+
+@blueprint.post("/<slug>/<name>/open")
+def open_in_hub(slug: str, name: str) -> AnyResponse:
+    """To JupyterHub, signed in, on one's own copy of the quiz."""
+    session = open_course(slug)
+    refuse_observers(session)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, work_path(slug, row.name))), 303)
+
+
+@blueprint.get("/<slug>/<name>/attempts/<int:number>/feedback")
+def show_feedback(slug: str, name: str, number: int) -> Response:
+    """What one of the learner's own attempts got."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        row, attempt = _own_marked_attempt(tx, session, name, number)
+        trail = [*quiz_trail(tx, session, row, here=False), (_("Feedback"), None)]
+    questions, total = show_questions(attempt)
+    frame: dict[str, Any] = {"slug": slug, "name": name, "number": number}
+    return page(
+        "grading/feedback.html",
+        trail=trail,
+        quiz={"title": row.title},
+        attempt=show_attempt(attempt, [], feedback_url=None, ahead=None),
+        questions=questions,
+        total=total,
+        notebooks=show_notebooks(attempt, "grading.show_marked_notebook", frame, downloads=True),
+    )
+
+
+@blueprint.get("/<slug>/<name>/attempts/<int:number>/feedback/<path:path>")
+def show_marked_notebook(slug: str, name: str, number: int, path: str) -> Response:
+    """One marked notebook of the learner's own."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        _row, attempt = _own_marked_attempt(tx, session, name, number)
+        return marked_html(tx, attempt, path)
+
+
+def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = None, status: int = 200) -> Response:
+    """The quiz as one person sees it, with a refusal if there was one."""
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        attempts = list_submissions(tx, row.id, session.user_id)
+        deliveries = list_passbacks(tx, row.id, [session.user_id]).get(session.user_id, []) if attempts else []
+        draft = find_draft(tx, row.id, session.user_id)
+        context = quiz_context(session, row, attempts) | {"trail": quiz_trail(tx, session, row, here=True)}
+        newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
+    place: dict[str, Any] = {"slug": slug, "name": name}
+    shown = [show_attempt(past, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]]
+    return page(
+        "grading/quiz.html",
+        status=status,
+        draft=draft,
+        error=error,
+        hub_url=url_for("grading.open_in_hub", **place),
+        submit_url=url_for("grading.submit_draft", **place),
+        upload_url=url_for("grading.submit_upload", **place),
+        newest=newest.pop("attempt", None),
+        earlier=shown,
+        **context,
+        **newest,
+    )
+
+
+def refuse_observers(session: SignedIn) -> None:
+    """An observer (a parent, say) has no work here, and the LMS does not say whose they may see."""
+    if session.role is Role.OBSERVER:
+        message = _(
+            "You are here as an observer. Quizzes show a learner's own work, so there is nothing to see in your role."
+        )
+        raise Forbidden("observer_refused", message)
+
+
+def show_notebooks(
+    row: SubmissionRow, endpoint: str, place: dict[str, Any], *, downloads: bool
+) -> list[dict[str, Any]]:
+    """The marked notebooks of an attempt for a template."""
+    return [
+        {
+            "name": entry["path"].removesuffix(".html"),
+            "frame_url": url_for(endpoint, **place, path=entry["path"]),
+            "download_url": url_for(endpoint, **place, path=entry["path"], download=1) if downloads else None,
+        }
+        for entry in row.feedback or []
+    ]
+
+
+def marked_html(tx: Tx, row: SubmissionRow, path: str) -> Response:
+    """A learner's HTML, in a sandbox of its own: it can run nothing and reach nothing. Raises: NotFound."""
+    listing = [entry for entry in row.feedback or [] if entry["path"] == path]
+    if not listing:
+        raise NotFound("feedback_not_found", _("There is no marked notebook of that name."))
+    response = Response(load_files(tx, listing)[path], content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = FRAME_POLICY
+    response.headers["Cache-Control"] = "private, no-store"
+    if "download" in request.args:
+        response.headers.set("Content-Disposition", "attachment", filename=path.rsplit("/", 1)[-1])
+    return response
+
+
+def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyResponse:
+    if not session.role.is_learner:
+        raise Forbidden("role_refused", _("Only learners hand in."))
+    runtime, who = current_runtime(), Submitter(session.user_id, session.hub_name)
+    limit = runtime.settings.grading.max_submission_bytes
+    try:
+        with runtime.db.transaction() as tx:
+            row = get_assignment(tx, slug, name)
+            request_id = request.form.get("request_id") or same_click_id(tx, row, session.user_id, files)
+            store_submission(tx, row, who, files, via="page", request_id=request_id, max_bytes=limit)
+    except AppError as error:
+        return quiz_page(session, slug, name, error=error.message, status=error.status)
+    reach("submit.committed")
+    return redirect(url_for("grading.show_quiz", slug=slug, name=name), 303)
+
+
+def _own_marked_attempt(tx: Tx, session: SignedIn, name: str, number: int) -> tuple[AssignmentRow, SubmissionRow]:
+    row = get_assignment(tx, session.course_slug or "", name)
+    attempt = get_attempt(tx, row.id, session.user_id, number)
+    if attempt.marks is None:
+        raise NotFound(
+            "feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked.")
+        )
+    return row, attempt

@@ -1,0 +1,179 @@
+"""People, courses and submissions for tests."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask
+
+from grading.assignments import get_assignment, publish_assignment, publish_course
+from grading.models import SubmissionRow
+from grading.submissions import Submitter, store_submission
+from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.models import Context, Deployment, Link, Membership, Placement, Registration, User, Visit
+from lti_tool.web.session import SignedIn, session_path, start_session
+from tests.fakes.engine import fake_release
+
+SLUG, NAME = "notebooks-101", "quiz-1"
+ITEM_REF = f"courses/{SLUG}/quiz-1"
+LIMIT = 1_000_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """One activity in one LMS course."""
+
+    registration_id: int
+    context_id: int
+    link_id: int
+
+
+@dataclass(frozen=True)
+class Someone:
+    """A person who has launched."""
+
+    user_id: int
+    hub_name: str
+    role: Role
+    place: Place
+
+    @property
+    def submitter(self) -> Submitter:
+        return Submitter(self.user_id, self.hub_name)
+
+
+def publish(tx: Tx, **changes: Any) -> int:
+    """The course and its quiz."""
+    publish_course(tx, SLUG, "Notebooks 101")
+    facts: dict[str, Any] = {"max_attempts": None, "due_at": None} | changes
+    return publish_assignment(tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=fake_release(), **facts)
+
+
+def make_place(tx: Tx, name: str = "moodle") -> Place:
+    """A platform with a course and an activity in it."""
+    registration = Registration(
+        name=name,
+        issuer=f"https://{name}.example",
+        client_id="client",
+        auth_url=f"https://{name}.example/auth",
+        token_url=f"https://{name}.example/token",
+        jwks_url=f"https://{name}.example/jwks",
+        dialect="moodle",
+        created_at=clock.now(),
+    )
+    tx.add(registration)
+    tx.flush()
+    deployment = Deployment(registration_id=registration.id, deployment_id="1", created_at=clock.now())
+    tx.add(deployment)
+    tx.flush()
+    context = Context(registration_id=registration.id, deployment_row_id=deployment.id, context_id="c1")
+    tx.add(context)
+    tx.flush()
+    tx.add(Placement(context_id=context.id, course_slug=SLUG))
+    place = Place(registration.id, context.id, 0)
+    return Place(registration.id, context.id, make_link(tx, place, "activity-1"))
+
+
+def make_link(tx: Tx, place: Place, resource_link_id: str) -> int:
+    """One more activity in the same LMS course."""
+    deployment_id = tx.get_one(Context, place.context_id).deployment_row_id
+    link = Link(
+        registration_id=place.registration_id,
+        deployment_row_id=deployment_id,
+        context_id=place.context_id,
+        resource_link_id=resource_link_id,
+        item_ref=ITEM_REF,
+        lineitem_url=f"https://moodle.example/lineitems/{resource_link_id}?type_id=1",
+    )
+    tx.add(link)
+    tx.flush()
+    return link.id
+
+
+def make_person(tx: Tx, place: Place, name: str = "Ada L.", role: Role = Role.LEARNER) -> Someone:
+    """Somebody who has launched the activity."""
+    user = User(
+        registration_id=place.registration_id, sub=uuid4().hex, hub_name=f"u-{uuid4().hex[:26]}", display_name=name
+    )
+    tx.add(user)
+    tx.flush()
+    tx.add(Membership(user_id=user.id, context_id=place.context_id, role=role))
+    visit(tx, user.id, place.link_id, role)
+    return Someone(user.id, user.hub_name, role, place)
+
+
+def visit(tx: Tx, user_id: int, link_id: int, role: Role = Role.LEARNER) -> None:
+    """A launch."""
+    tx.add(Visit(user_id=user_id, link_id=link_id, role=role, item_ref=ITEM_REF))
+    tx.flush()
+
+
+def notebook(**said: Any) -> dict[str, bytes]:
+    """The files of a submission that the fake engine marks as it says."""
+    return {f"{NAME}.ipynb": json.dumps(said).encode()}
+
+
+def submit(runtime: Runtime, who: Someone, request_id: str = "", **said: Any) -> int:
+    """Hand in; returns the id of the submission."""
+    with runtime.db.transaction() as tx:
+        row, _new = store_submission(
+            tx,
+            get_assignment(tx, SLUG, NAME),
+            who.submitter,
+            notebook(**said),
+            via="page",
+            request_id=request_id or uuid4().hex,
+            max_bytes=LIMIT,
+        )
+    return row.id
+
+
+def get_submission(runtime: Runtime, submission_id: int) -> SubmissionRow:
+    """As it is now."""
+    with runtime.db.reading() as tx:
+        return tx.get_one(SubmissionRow, submission_id)
+
+
+def work(runtime: Runtime, *, rounds: int = 50) -> None:
+    """Run everything that is due, as a worker would, until nothing is left."""
+    for _ in range(rounds):
+        with runtime.db.reading() as tx:
+            due = jobs.due_ids(tx)
+        if not due:
+            return
+        for job_id in due:
+            jobs.run_job(runtime, runtime.db.router, job_id)
+    raise AssertionError("There is always more to do.")
+
+
+def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
+    """Path of a session of this person."""
+    runtime: Runtime = app.extensions["coursebridge.runtime"]
+    signed_in = SignedIn(
+        user_id=who.user_id,
+        registration_id=who.place.registration_id,
+        context_id=who.place.context_id,
+        link_id=who.place.link_id,
+        course_slug=course_slug,
+        role=who.role,
+        display_name="Ada L.",
+        hub_name=who.hub_name,
+        course_title="Notebooks 101",
+        platform_name="Moodle",
+        frame_origin="",
+        return_url="",
+        locale="en",
+    )
+    with app.test_request_context(), runtime.db.transaction() as tx:
+        token = start_session(tx, signed_in, None)
+    return session_path(token, "")
+
+
+def moment(text: str) -> datetime:
+    """An aware time."""
+    return datetime.fromisoformat(text)

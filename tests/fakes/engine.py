@@ -1,0 +1,142 @@
+"""An engine that marks at once: the "notebook" says what came of it. Its gradebook is a file, so that processes share it.
+
+A notebook is JSON: `{"points": 3}` of 4, `{"points": 2, "manual": true}` with an answer that a person marks, or
+`{"outcome": "timed_out"}`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from config.settings import Settings
+from grading.engine.model import Marking, MarkLimits, Marks, Question, QuestionMark, Release, Total
+
+MAX = Decimal(4)
+BY_HAND = Decimal(2)
+"""Of the 4 points, what a person gives when the notebook is `manual`."""
+
+
+@dataclass
+class FakeCourse:
+    """One course's engine."""
+
+    folder: Path
+
+    def mark(
+        self,
+        assignment: str,
+        learner: str,
+        files: Mapping[str, bytes],
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        limits: MarkLimits,
+    ) -> Marking:
+        said = json.loads(files[f"{assignment}.ipynb"])
+        with (self.folder / "marked.log").open("a") as log:
+            log.write(f"{assignment} {learner} {attempt}\n")
+        if said.get("broken"):
+            raise RuntimeError("the machine is broken")
+        book = self._read()
+        book[f"{assignment}/{learner}"] = {
+            "points": str(said.get("points", 0)),
+            "by_hand": None,
+            "manual": bool(said.get("manual")),
+            "attempt": attempt,
+        }
+        self._write(book)
+        marks = self.read_marks(assignment, learner)
+        outcome = said.get("outcome") or ("needs_manual" if marks.needs_manual else "graded")
+        return Marking(outcome, f"It ended: {outcome}.", marks, {}, 0.0, attempt)
+
+    def read_marks(self, assignment: str, learner: str) -> Marks:
+        entry = self._read().get(f"{assignment}/{learner}")
+        questions = _questions(entry) if entry else ()
+        return Marks(
+            assignment=assignment,
+            learner=learner,
+            questions=questions,
+            late_penalty=Decimal(0),
+            total=sum((question.score for question in questions), Decimal(0)),
+            max_score=sum((question.max_score for question in questions), Decimal(0)),
+            needs_manual=any(question.needs_manual for question in questions),
+        )
+
+    def list_totals(self, assignment: str) -> dict[str, Total]:
+        names = [key.partition("/")[2] for key in self._read() if key.startswith(f"{assignment}/")]
+        found = {name: self.read_marks(assignment, name) for name in names}
+        return {name: Total(marks.total, marks.max_score, marks.needs_manual) for name, marks in found.items()}
+
+    def render_feedback(self, assignment: str, learner: str) -> dict[str, bytes]:
+        entry = self._read()[f"{assignment}/{learner}"]
+        return {f"{assignment}.html": f"<h1>{entry['points']} points</h1><script>bad()</script>".encode()}
+
+    def mark_by_hand(self, assignment: str, learner: str, points: str) -> None:
+        """What a teacher does in formgrader."""
+        book = self._read()
+        book[f"{assignment}/{learner}"]["by_hand"] = points
+        self._write(book)
+
+    def marked(self) -> list[str]:
+        """A line for each time that something was marked."""
+        path = self.folder / "marked.log"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def attempt_held(self, assignment: str, learner: str) -> int:
+        """Which attempt the gradebook holds."""
+        held: int = self._read()[f"{assignment}/{learner}"]["attempt"]
+        return held
+
+    def _read(self) -> dict[str, Any]:
+        path = self.folder / "gradebook.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def _write(self, book: dict[str, Any]) -> None:
+        fresh = self.folder / f"gradebook.{id(book)}"
+        fresh.write_text(json.dumps(book))
+        fresh.replace(self.folder / "gradebook.json")
+
+
+def open_fake_course(settings: Settings, course_slug: str) -> FakeCourse:
+    """The fake engine of a course, in the place of `open_course_root`."""
+    folder = settings.courses_dir / course_slug
+    folder.mkdir(parents=True, exist_ok=True)
+    return FakeCourse(folder)
+
+
+def fake_release(assignment: str = "quiz-1") -> Release:
+    """A release that fits."""
+    question = Question(assignment, "q1", "Question 1", MAX, "auto")
+    files = {f"{assignment}.ipynb": b'{"cells": []}', "data.csv": b"1,2\n"}
+    return Release(assignment, MAX, (assignment,), (question,), files)
+
+
+def _questions(entry: dict[str, Any]) -> tuple[QuestionMark, ...]:
+    points, by_hand = Decimal(entry["points"]), entry["by_hand"]
+    questions = [_question("q1", "Question 1", MAX - (BY_HAND if entry["manual"] else 0), points, None)]
+    if entry["manual"] or by_hand is not None:
+        given = None if by_hand is None else Decimal(by_hand)
+        questions.append(_question("q2", "Question 2", BY_HAND, None, given, waits=by_hand is None))
+    return tuple(questions)
+
+
+def _question(
+    name: str, title: str, maximum: Decimal, auto: Decimal | None, by_hand: Decimal | None, *, waits: bool = False
+) -> QuestionMark:
+    return QuestionMark(
+        notebook="quiz-1",
+        grade_id=name,
+        title=title,
+        kind="auto" if auto is not None else "manual",
+        max_score=maximum,
+        auto_score=auto,
+        manual_score=by_hand,
+        extra_credit=None,
+        score=by_hand if by_hand is not None else auto or Decimal(0),
+        needs_manual=waits,
+        comment=None,
+    )

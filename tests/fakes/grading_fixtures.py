@@ -1,0 +1,58 @@
+"""Fixtures of the grading tests: a fake engine, a fake LMS gradebook, one course with one quiz and one learner."""
+
+import pytest
+
+from grading.plugin import make_plugin
+from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from tests.factories.grading import SLUG, Place, Someone, make_person, make_place, publish
+from tests.fakes.engine import FakeCourse, open_fake_course
+from tests.fakes.lms import FakeLms
+
+
+@pytest.fixture
+def lms() -> FakeLms:
+    """The gradebook on the other side."""
+    return FakeLms()
+
+
+@pytest.fixture
+def plugins(lms: FakeLms) -> list[Plugin]:
+    """LTI, and grading over the fakes."""
+    return [*load_plugins(["lti_tool.lti"]), make_plugin(open_fake_course, lms.send_score)]
+
+
+@pytest.fixture
+def engine(runtime: Runtime) -> FakeCourse:
+    """The gradebook on this side."""
+    return open_fake_course(runtime.settings, SLUG)
+
+
+@pytest.fixture
+def place(runtime: Runtime) -> Place:
+    """A platform with the quiz, published."""
+    with runtime.db.transaction() as tx:
+        publish(tx)
+        return make_place(tx)
+
+
+@pytest.fixture
+def learner(runtime: Runtime, place: Place) -> Someone:
+    """Ada."""
+    with runtime.db.transaction() as tx:
+        return make_person(tx, place)
+
+
+@pytest.fixture
+def other(runtime: Runtime, place: Place) -> Someone:
+    """Grace, in the same LMS course."""
+    with runtime.db.transaction() as tx:
+        return make_person(tx, place, "Grace H.")
+
+
+@pytest.fixture
+def teacher(runtime: Runtime, place: Place) -> Someone:
+    """Their teacher."""
+    with runtime.db.transaction() as tx:
+        return make_person(tx, place, "Teacher", Role.TEACHER)

@@ -1,0 +1,223 @@
+"""Marking: what is recorded, in which order, and what happens when things break."""
+
+from decimal import Decimal
+
+import pytest
+
+from grading.marking import mark_again
+from grading.messages import Autograde, SyncMarks
+from grading.models import SubmissionRow, SubmissionState
+from grading.results import find_result_row
+from grading.sync import reconcile
+from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.errors import Conflict
+from lti_tool.kernel.runtime import Runtime
+from tests.factories.grading import NAME, SLUG, Someone, get_submission, submit, work
+from tests.fakes.engine import FakeCourse, open_fake_course
+from tests.fakes.lms import FakeLms
+
+
+def result_of(runtime: Runtime, who: Someone) -> tuple[Decimal, int] | None:
+    """(points, number of the attempt) that count."""
+    with runtime.db.reading() as tx:
+        result = find_result_row(tx, 1, who.user_id)
+        return None if result is None else (result.points, tx.get_one(SubmissionRow, result.submission_id).number)
+
+
+def test_marked_submission_has_marks_feedback_and_counts(runtime: Runtime, learner: Someone) -> None:
+    submission_id = submit(runtime, learner, points=3)
+    work(runtime)
+
+    row = get_submission(runtime, submission_id)
+    assert (row.state, row.points, row.max_points) == (SubmissionState.GRADED, Decimal(3), Decimal(4))
+    assert row.marks is not None
+    assert row.marks["questions"][0]["points"] == "3"
+    assert row.feedback is not None
+    assert result_of(runtime, learner) == (Decimal(3), 1)
+
+
+def test_latest_attempt_counts_even_if_it_is_worse(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    submit(runtime, learner, points=4)
+    work(runtime)
+    submit(runtime, learner, points=1)
+    work(runtime)
+
+    assert result_of(runtime, learner) == (Decimal(1), 2)
+    assert [each.given for each in lms.posted] == [4, 1]
+
+
+@pytest.mark.parametrize("outcome", ["timed_out", "out_of_memory", "not_a_notebook", "kernel_died"])
+def test_bad_outcome_is_a_readable_state_without_a_grade(
+    runtime: Runtime, learner: Someone, lms: FakeLms, outcome: str
+) -> None:
+    submission_id = submit(runtime, learner, outcome=outcome)
+    work(runtime)
+
+    row = get_submission(runtime, submission_id)
+    assert row.state is SubmissionState.FAILED
+    assert row.text == f"It ended: {outcome}."
+    assert result_of(runtime, learner) is None
+    assert lms.posted == []
+
+
+def test_failed_attempt_leaves_the_earlier_result(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+    submit(runtime, learner, outcome="timed_out")
+    work(runtime)
+    reconcile(open_fake_course, runtime)
+    work(runtime)
+
+    assert result_of(runtime, learner) == (Decimal(3), 1)
+    assert len(lms.posted) == 1
+
+
+def test_attempts_are_marked_in_order_whichever_job_comes_first(
+    runtime: Runtime, learner: Someone, engine: FakeCourse
+) -> None:
+    first, second = submit(runtime, learner, points=1), submit(runtime, learner, points=2)
+    job_ids = [get_submission(runtime, each).job_id for each in (second, first)]
+    for job_id in job_ids:
+        assert job_id is not None
+        jobs.run_job(runtime, runtime.db.router, job_id)
+    work(runtime)
+
+    assert [line.split()[-1] for line in engine.marked()] == ["1", "2"]
+    assert engine.attempt_held(NAME, learner.hub_name) == 2
+    assert result_of(runtime, learner) == (Decimal(2), 2)
+
+
+def test_two_attempts_of_one_learner_are_never_marked_at_once(runtime: Runtime, learner: Someone) -> None:
+    first, second = submit(runtime, learner, points=1), submit(runtime, learner, points=2)
+    with runtime.db.transaction() as tx:
+        tx.get_one(SubmissionRow, first).state = SubmissionState.RUNNING
+    job_id = get_submission(runtime, second).job_id
+    assert job_id is not None
+    jobs.run_job(runtime, runtime.db.router, job_id)
+
+    assert get_submission(runtime, second).state is SubmissionState.QUEUED
+
+
+def test_older_attempt_cannot_be_marked_again_over_a_newer_one(runtime: Runtime, learner: Someone) -> None:
+    first = submit(runtime, learner, outcome="timed_out")
+    submit(runtime, learner, points=2)
+    work(runtime)
+
+    with runtime.db.transaction() as tx, pytest.raises(Conflict):
+        mark_again(tx, tx.get_one(SubmissionRow, first))
+
+
+def test_job_delivered_twice_marks_once(runtime: Runtime, learner: Someone, engine: FakeCourse, lms: FakeLms) -> None:
+    submission_id = submit(runtime, learner, points=3)
+    with runtime.db.transaction() as tx:
+        jobs.enqueue(tx, Autograde(submission_id))
+    work(runtime)
+
+    assert len(engine.marked()) == 1
+    assert len(lms.posted) == 1
+
+
+def test_broken_machine_is_tried_again_and_given_up_readably(
+    runtime: Runtime, learner: Someone, engine: FakeCourse
+) -> None:
+    submission_id = submit(runtime, learner, broken=True)
+    with clock.frozen(clock.now()):
+        for _ in range(12):
+            work(runtime)
+            clock.advance(2000)
+
+    row = get_submission(runtime, submission_id)
+    assert row.state is SubmissionState.FAILED
+    assert "problem on our side" in (row.text or "")
+    assert "the machine is broken" in (row.teacher_text or "")
+    assert len(engine.marked()) == 8
+
+
+def test_next_attempt_is_marked_after_one_was_given_up(runtime: Runtime, learner: Someone) -> None:
+    submit(runtime, learner, broken=True)
+    second = submit(runtime, learner, points=2)
+    with clock.frozen(clock.now()):
+        for _ in range(12):
+            work(runtime)
+            clock.advance(2000)
+
+    assert get_submission(runtime, second).state is SubmissionState.GRADED
+
+
+def test_mark_again_after_failure(runtime: Runtime, learner: Someone) -> None:
+    submission_id = submit(runtime, learner, outcome="timed_out")
+    work(runtime)
+    with runtime.db.transaction() as tx:
+        mark_again(tx, tx.get_one(SubmissionRow, submission_id))
+
+    assert get_submission(runtime, submission_id).state is SubmissionState.QUEUED
+    work(runtime)
+    assert get_submission(runtime, submission_id).state is SubmissionState.FAILED
+
+
+def test_manual_mark_reaches_result_and_lms(
+    runtime: Runtime, learner: Someone, engine: FakeCourse, lms: FakeLms
+) -> None:
+    submission_id = submit(runtime, learner, points=2, manual=True)
+    work(runtime)
+    assert get_submission(runtime, submission_id).state is SubmissionState.NEEDS_MANUAL
+    assert lms.posted == []
+
+    engine.mark_by_hand(NAME, learner.hub_name, "1.5")
+    with runtime.db.transaction() as tx:
+        jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
+    work(runtime)
+
+    assert get_submission(runtime, submission_id).state is SubmissionState.GRADED
+    assert result_of(runtime, learner) == (Decimal("3.5"), 1)
+    assert [each.given for each in lms.posted] == [Decimal("3.5")]
+
+
+def test_lost_notice_of_a_manual_mark_is_made_up_for(
+    runtime: Runtime, learner: Someone, engine: FakeCourse, lms: FakeLms
+) -> None:
+    submit(runtime, learner, points=2, manual=True)
+    work(runtime)
+    engine.mark_by_hand(NAME, learner.hub_name, "2")
+
+    reconcile(open_fake_course, runtime)
+    work(runtime)
+    reconcile(open_fake_course, runtime)
+
+    assert result_of(runtime, learner) == (Decimal(4), 1)
+    assert len(lms.posted) == 1
+    with runtime.db.reading() as tx:
+        assert jobs.due_ids(tx) == []
+
+
+def test_marks_are_not_taken_over_while_a_newer_attempt_waits(
+    runtime: Runtime, learner: Someone, engine: FakeCourse
+) -> None:
+    first = submit(runtime, learner, points=2, manual=True)
+    work(runtime)
+    engine.mark_by_hand(NAME, learner.hub_name, "2")
+    submit(runtime, learner, points=1)
+    with runtime.db.transaction() as tx:
+        sync = jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
+    jobs.run_job(runtime, runtime.db.router, sync)
+
+    assert get_submission(runtime, first).state is SubmissionState.NEEDS_MANUAL
+
+
+def test_teacher_may_mark_by_hand_what_the_machine_could_not(
+    runtime: Runtime, learner: Someone, engine: FakeCourse, lms: FakeLms
+) -> None:
+    submission_id = submit(runtime, learner, outcome="timed_out", points=1)
+    work(runtime)
+    with runtime.db.transaction() as tx:
+        jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
+    work(runtime)
+    assert get_submission(runtime, submission_id).state is SubmissionState.FAILED
+
+    engine.mark_by_hand(NAME, learner.hub_name, "2")
+    with runtime.db.transaction() as tx:
+        jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
+    work(runtime)
+
+    assert get_submission(runtime, submission_id).state is SubmissionState.GRADED
+    assert [each.given for each in lms.posted] == [3]

@@ -1,0 +1,248 @@
+"""The way of a grade to the LMS: once, newest last, and again when it did not get through."""
+
+import threading
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from grading.messages import PassBackGrade
+from grading.models import DeliveryRow, PassbackRow, PassbackState, SubmissionRow
+from grading.passback import send_again, send_all_again
+from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.errors import Conflict, ExternalError
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.messages import LinkLaunched
+from lti_tool.lti.public import Score, ScoreRefused
+from tests.factories.grading import ITEM_REF, Someone, make_link, submit, visit, work
+from tests.fakes.lms import FakeLms
+
+
+def outbox(runtime: Runtime) -> list[PassbackRow]:
+    with runtime.db.reading() as tx:
+        return list(tx.scalars(select(PassbackRow).order_by(PassbackRow.id)))
+
+
+def history(runtime: Runtime) -> list[tuple[PassbackState, Decimal]]:
+    with runtime.db.reading() as tx:
+        return [(row.state, row.points) for row in tx.scalars(select(DeliveryRow).order_by(DeliveryRow.id))]
+
+
+def busy() -> ScoreRefused:
+    return ScoreRefused("lms_busy", "Moodle: the LMS is busy.", retryable=True)
+
+
+def work_for(runtime: Runtime, seconds: int, step: int = 60) -> None:
+    """Let a frozen clock run, and the worker with it."""
+    for _ in range(0, seconds, step):
+        work(runtime)
+        clock.advance(step)
+
+
+def test_grade_is_sent_once_with_its_attempt_announced(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+
+    (posted,) = lms.posted
+    assert (posted.given, posted.grading_progress, posted.new_submission) == (Decimal(3), "FullyGraded", True)
+    (row,) = outbox(runtime)
+    assert (row.state, row.sent_version, row.version, row.sending_job) == (PassbackState.SENT, 1, 1, None)
+    assert history(runtime) == [(PassbackState.SENT, Decimal(3))]
+
+
+def test_outage_of_six_hours_ends_with_the_newest_grade_delivered_once(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    lms.answers = [busy() for _ in range(25)]
+    with clock.frozen(clock.now()):
+        submit(runtime, learner, points=1)
+        work_for(runtime, 600)
+        submit(runtime, learner, points=2)
+        work_for(runtime, 8 * 3600, step=300)
+
+    assert [each.given for each in lms.posted] == [Decimal(2)]
+    (row,) = outbox(runtime)
+    assert (row.state, row.tries, row.text) == (PassbackState.SENT, 0, None)
+    assert len(history(runtime)) == 26
+
+
+def test_retry_after_of_the_lms_is_kept(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    lms.answers = [ScoreRefused("lms_busy", "Later.", retryable=True, retry_after_s=1000)]
+    with clock.frozen(clock.now()):
+        submit(runtime, learner, points=1)
+        work(runtime)
+        clock.advance(990)
+        work(runtime)
+        assert lms.posted == []
+        clock.advance(20)
+        work(runtime)
+    assert len(lms.posted) == 1
+
+
+def test_refused_grade_keeps_its_text_until_the_teacher_tries_again(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    lms.answers = [ScoreRefused("learner_left", "Moodle: enrol them again, then send again.", retryable=False)]
+    submit(runtime, learner, points=3)
+    work(runtime)
+    (row,) = outbox(runtime)
+    assert (row.state, row.text) == (PassbackState.REFUSED, "Moodle: enrol them again, then send again.")
+
+    with runtime.db.transaction() as tx:
+        assert send_all_again(tx, row.assignment_id, [learner.user_id]) == 1
+    work(runtime)
+
+    (row,) = outbox(runtime)
+    assert (row.state, row.text) == (PassbackState.SENT, None)
+    assert lms.posted[0].new_submission
+    with runtime.db.transaction() as tx, pytest.raises(Conflict):
+        send_again(tx, tx.get_one(PassbackRow, row.id))
+
+
+def test_never_given_up_quietly(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    lms.answers = [busy() for _ in range(200)]
+    with clock.frozen(clock.now()):
+        submit(runtime, learner, points=3)
+        work_for(runtime, 40 * 3600, step=1200)
+
+    (row,) = outbox(runtime)
+    assert row.state is PassbackState.REFUSED
+    assert row.text == "Moodle: the LMS is busy."
+    assert row.sending_job is None
+
+
+def test_grade_that_changes_while_one_is_on_its_way_is_sent_after_it(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    def change(score: Score) -> None:
+        lms.during = None
+        submit(runtime, learner, points=4)
+        work(runtime)  # marks the new attempt; its sender finds the row taken
+
+    lms.during = change
+    submit(runtime, learner, points=1)
+    work(runtime)
+
+    assert [each.given for each in lms.posted] == [Decimal(1), Decimal(4)]
+    assert lms.posted[0].timestamp < lms.posted[1].timestamp
+    assert lms.most_at_once == 1
+
+
+def test_two_workers_never_send_one_row_at_once(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    lms.answers = [ScoreRefused("learner_left", "no", retryable=False)]
+    submit(runtime, learner, points=1)
+    work(runtime)
+    (row,) = outbox(runtime)
+    with runtime.db.transaction() as tx:
+        send_again(tx, tx.get_one(PassbackRow, row.id))
+        job_ids = [jobs.enqueue(tx, PassBackGrade(row.id)) for _ in range(3)]
+    with runtime.db.reading() as tx:
+        job_ids = jobs.due_ids(tx)
+    together = threading.Barrier(len(job_ids))
+
+    def run(job_id: int) -> None:
+        together.wait()
+        jobs.run_job(runtime, runtime.db.router, job_id)
+
+    threads = [threading.Thread(target=run, args=(job_id,)) for job_id in job_ids]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert lms.most_at_once == 1
+    assert len(lms.posted) == 1
+
+
+def test_scores_of_one_second_get_rising_timestamps(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    with clock.frozen(clock.now()):
+        for points in (1, 2, 3):
+            submit(runtime, learner, points=points)
+            work(runtime)
+
+    times = [each.timestamp for each in lms.posted]
+    assert times == [times[0], times[0] + timedelta(seconds=1), times[0] + timedelta(seconds=2)]
+    last = lms.last(learner.place.link_id, learner.user_id)
+    assert last is not None
+    assert last.given == 3
+
+
+def test_answer_that_got_lost_is_sent_again_but_announced_once(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    def arrive_but_time_out(score: Score) -> None:
+        lms.during = None
+        lms.send_score(runtime, learner.place.link_id, learner.user_id, score, after=None)
+        raise ExternalError("timeout", "Moodle did not answer in time.", retryable=True)
+
+    lms.during = arrive_but_time_out
+    with clock.frozen(clock.now()):
+        submit(runtime, learner, points=3)
+        work_for(runtime, 120, step=10)
+
+    assert [(each.given, each.new_submission) for each in lms.posted] == [(Decimal(3), True), (Decimal(3), False)]
+    (row,) = outbox(runtime)
+    assert row.state is PassbackState.SENT
+
+
+def test_pending_manual_erases_nothing_where_the_lms_would(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    submit(runtime, learner, points=1, manual=True)
+    work(runtime)
+
+    (row,) = outbox(runtime)
+    assert (row.state, row.sent_version) == (PassbackState.NOT_WANTED, 1)
+    assert lms.posted == []
+
+
+def test_pending_manual_is_told_where_the_lms_keeps_grades(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    lms.skips_pending = False
+    submit(runtime, learner, points=1, manual=True)
+    work(runtime)
+
+    (posted,) = lms.posted
+    assert (posted.given, posted.grading_progress) == (None, "PendingManual")
+
+
+def test_link_launched_later_gets_the_grade_that_is_there(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+    with runtime.db.transaction() as tx:
+        link_id = make_link(tx, learner.place, "activity-2")
+        visit(tx, learner.user_id, link_id)
+        jobs.emit(tx, LinkLaunched(learner.user_id, link_id, ITEM_REF, "learner"))
+    work(runtime)
+
+    assert [(each.link_id, each.given) for each in lms.posted] == [(learner.place.link_id, 3), (link_id, 3)]
+
+
+def test_new_line_item_of_a_known_link_gets_the_grade_again(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+    with runtime.db.transaction() as tx:
+        jobs.emit(tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner"))
+    work(runtime)
+
+    assert [(each.given, each.new_submission) for each in lms.posted] == [(3, True), (3, True)]
+
+
+def test_launch_without_a_result_sends_nothing(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+    with runtime.db.transaction() as tx:
+        jobs.emit(tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner"))
+    work(runtime)
+
+    assert lms.posted == []
+    assert outbox(runtime) == []
+
+
+def test_result_and_outbox_are_written_together(runtime: Runtime, learner: Someone) -> None:
+    submission_id = submit(runtime, learner, points=3)
+    with runtime.db.reading() as tx:
+        job_id = tx.get_one(SubmissionRow, submission_id).job_id
+    assert job_id is not None
+    jobs.run_job(runtime, runtime.db.router, job_id)
+
+    (row,) = outbox(runtime)
+    assert (row.state, row.points, row.version, row.sent_version) == (PassbackState.PENDING, Decimal(3), 1, 0)
+    with runtime.db.reading() as tx:
+        assert len(jobs.due_ids(tx)) == 1
