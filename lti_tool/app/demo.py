@@ -4,9 +4,11 @@ The tool answers on `localhost`, LMS and Hub on `127.0.0.1`: to a browser the LM
 the tool's cookies never reach a notebook server. Everything lives in `<data dir>/demo-<profile>`.
 """
 
+import hashlib
 import json
 import os
 import shutil
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -62,7 +64,7 @@ def run(profile: str, *, once: bool = False) -> None:
     runtime, plugins = make_process(settings)
     migrate(runtime.db)
     _import_course(settings)
-    supervisor = Supervisor(list_processes(settings, profile, ports))
+    supervisor = Supervisor(list_processes(settings, profile, ports), settings.data_dir / "logs")
     print("Starting the tool, two workers, JupyterHub and the demo LMS …", flush=True)
     supervisor.start()
     try:
@@ -71,7 +73,7 @@ def run(profile: str, *, once: bool = False) -> None:
         supervisor.stop()
         raise
     runtime.db.close()
-    print(_links(ports), flush=True)
+    print(_links(ports, settings.data_dir / "logs"), flush=True)
     if once:
         supervisor.stop()
     else:
@@ -160,11 +162,11 @@ def _check_packages() -> None:
             )
 
 
-def _links(ports: Ports) -> str:
+def _links(ports: Ports, logs: Path) -> str:
     lms = f"http://127.0.0.1:{ports.lms}"
     return (
         f"\nThe demo is running.\n\n  Teacher  {lms}/login/tess\n  Learner  {lms}/login/ada\n\n"
-        "Open each in a window of its own (a private one for the second). Ctrl-C stops everything.\n"
+        f"Open each in a window of its own (a private one for the second). Logs are in {logs}. Ctrl-C stops everything.\n"
     )
 
 

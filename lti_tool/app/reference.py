@@ -33,8 +33,8 @@ def make_pages(cli: click.Group, plugins: list[Plugin]) -> dict[str, str]:
 
 def _settings() -> Iterator[str]:
     yield "# Settings\n"
-    yield "Environment variables win over the TOML file named by `COURSEBRIDGE_CONFIG`; `coursebridge config show` prints what"
-    yield "is in force and `coursebridge config check` says what is wrong.\n"
+    yield "Environment variables win over the TOML file named by `COURSEBRIDGE_CONFIG`; `coursebridge config show`"
+    yield "prints what is in force and `coursebridge config check` says what is wrong.\n"
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             yield f"## {name}\n\n{field.description}\n"

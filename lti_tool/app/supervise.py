@@ -12,7 +12,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +45,9 @@ class StartError(Exception):
 class Supervisor:
     """Holds running processes."""
 
-    def __init__(self, processes: Sequence[Process]) -> None:
-        """Nothing is started yet."""
+    def __init__(self, processes: Sequence[Process], log_dir: Path | None = None) -> None:
+        """Nothing is started yet. With `log_dir` each process writes to `<log_dir>/<name>.log` instead of our output."""
+        self._log_dir = log_dir
         self._specs = {process.name: process for process in processes}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._started: dict[str, float] = {}
@@ -79,14 +83,14 @@ class Supervisor:
         """Ask all to stop, newest first, and kill what has not stopped after 15 s."""
         running = list(reversed(self._running.values()))
         for process in running:
-            _signal_group(process, signal.SIGTERM)
+            process.terminate()
         deadline = time.monotonic() + STOP_S
         for process in running:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 log.warning("process_killed", extra={"pid": process.pid})
-            _signal_group(process, signal.SIGKILL)
+            _kill_group(process)
             process.wait()
         self._running.clear()
 
@@ -94,17 +98,39 @@ class Supervisor:
         # In its own session, so that Ctrl-C reaches us alone and we stop the others in order.
         # If we are killed, they end too.
         guard = [setpriv, "--pdeathsig", "TERM", "--"] if (setpriv := shutil.which("setpriv")) else []
-        environment = {**os.environ, **process.env}
-        self._running[process.name] = subprocess.Popen(
-            [*guard, *process.argv], env=environment, start_new_session=True, stdin=subprocess.DEVNULL
-        )
+        with self._open_log(process.name) as output:
+            self._running[process.name] = subprocess.Popen(
+                [*guard, *process.argv],
+                env={**os.environ, **process.env},
+                start_new_session=True,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
         self._started[process.name] = time.monotonic()
+
+    def _open_log(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
+        if self._log_dir is None:
+            return nullcontext()
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        return self._log_path(name, self._log_dir).open("ab")
+
+    def _log_path(self, name: str, log_dir: Path) -> Path:
+        return log_dir / f"{name.lower().replace(' ', '-')}.log"
+
+    def _why(self, name: str) -> str:
+        """Where to read what a process said, with its last lines."""
+        if self._log_dir is None:
+            return "the lines above say why"
+        path = self._log_path(name, self._log_dir)
+        lines = path.read_text(errors="replace").splitlines()[-12:]
+        return f"{path} says why:\n" + "\n".join(f"  {line}" for line in lines)
 
     def _restart(self, name: str, code: int) -> None:
         quick = time.monotonic() - self._started[name] < QUICK_DEATH_S
         self._quick_deaths[name] = self._quick_deaths.get(name, 0) + 1 if quick else 0
         if self._quick_deaths[name] >= MAX_QUICK_DEATHS:
-            raise StartError(f"{name} keeps ending (exit code {code}); its last lines above say why.")
+            raise StartError(f"{name} keeps ending (exit code {code}); {self._why(name)}")
         log.warning("process_restarted", extra={"part": name, "exit_code": code})
         self._spawn(self._specs[name])
 
@@ -113,11 +139,10 @@ class Supervisor:
         while process.ready_url and not _answers(process.ready_url):
             code = self._running[process.name].poll()
             if code is not None:
-                raise StartError(f"{process.name} ended at its start (exit code {code}); the lines above say why.")
+                raise StartError(f"{process.name} ended at its start (exit code {code}); {self._why(process.name)}")
             if time.monotonic() > deadline:
-                raise StartError(
-                    f"{process.name} is not ready after {ready_s:.0f} s: {process.ready_url} does not answer."
-                )
+                why = self._why(process.name)
+                raise StartError(f"{process.name} does not answer at {process.ready_url} after {ready_s:.0f} s; {why}")
             time.sleep(0.1)
 
 
@@ -139,9 +164,10 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill the process and whatever it left behind."""
     try:
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         return
 

@@ -64,8 +64,8 @@ class Worker:
         self.settings = settings
         self.celery = make_celery(settings)
         self._process: tuple[Runtime, list[Plugin]] | None = None
-        self.celery.task(name=RUN_JOB)(self.run_job)
-        self.celery.task(name=SWEEP)(self.sweep)
+        self.celery.task(name=RUN_JOB)(lambda job_id: self.run_job(job_id))
+        self.celery.task(name=SWEEP)(lambda: self.sweep())
 
     @property
     def process(self) -> tuple[Runtime, list[Plugin]]:
