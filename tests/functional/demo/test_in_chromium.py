@@ -195,9 +195,10 @@ def test_registration_page_goes_on_when_the_tool_says_it_is_done(framed: FramedT
 
 
 @pytest.mark.parametrize("width", [320, 1280])
-@pytest.mark.parametrize("path", ["/", "/course", "/activities/1", "/grades", "/people", "/admin", "/admin/faults"])
-def test_no_page_scrolls_sideways(framed: FramedTool, page: Page, path: str, width: int) -> None:
+def test_no_page_scrolls_sideways(framed: FramedTool, page: Page, width: int) -> None:
     framed.site.score(comment="A comment that is rather long and speaks of receipts")
     page.set_viewport_size({"width": width, "height": 800})
-    page.goto(f"{framed.site.campus.base_url}/login/tess?next={path}")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"{framed.site.campus.base_url}/login/tess")
+    for path in ("/", "/course", "/activities/1", "/grades", "/people", "/admin", "/admin/faults"):
+        page.goto(f"{framed.site.campus.base_url}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
