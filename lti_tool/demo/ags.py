@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -165,7 +166,7 @@ def _label(body: dict[str, Any]) -> str:
 
 def _score_maximum(body: dict[str, Any]) -> float:
     value = body.get("scoreMaximum")
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
         raise CampusError("scoreMaximum must be a number above 0")
     return value
 

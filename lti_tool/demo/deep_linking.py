@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -147,7 +148,7 @@ def _points(campus: Campus, line_item: object) -> float:
     if not isinstance(line_item, dict):
         raise CampusError("lineItem must be an object.")
     points = line_item.get("scoreMaximum")
-    if isinstance(points, bool) or not isinstance(points, (int, float)) or points <= 0:
+    if isinstance(points, bool) or not isinstance(points, (int, float)) or not 0 < points < math.inf:
         raise CampusError("The maximum grade must be a number above 0.")
     most = campus.profile.item_points_max
     if most is not None and (points != int(points) or points > most):

@@ -5,6 +5,7 @@ https://www.imsglobal.org/spec/lti-ags/v2p0/#score-publish-service
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -145,7 +146,9 @@ def _points(profile: Profile, body: Mapping[str, Any]) -> tuple[float | None, fl
 
 
 def _number(value: object) -> float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return value
 
 
 def _timestamp(value: object, name: str) -> float:

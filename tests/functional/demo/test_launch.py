@@ -88,6 +88,7 @@ def test_moodle_claims_are_as_observed(moodle: Installed) -> None:
     assert body[claims.ROLES] == [f"{MEMBERSHIP}#Learner"]
     assert body[claims.CUSTOM]["context_memberships_url"] == moodle.campus.campus.memberships_url
     assert body[claims.AGS_ENDPOINT]["lineitem"].endswith(f"?type_id={moodle.tool.id}")
+    assert body[claims.LIS]["course_section_sourcedid"] == ""
     assert "azp" not in body
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from lti_tool.demo import CampusConfig, create_campus
 from tests.functional.demo.conftest import Installed
 
 
@@ -177,8 +178,6 @@ def test_json_api_mirrors_the_python_one(moodle: Installed) -> None:
 
 
 def test_json_api_is_off_by_default() -> None:
-    from lti_tool.demo import CampusConfig, create_campus
-
     app = create_campus(CampusConfig())
     assert app.test_client().get("/_test/state").status_code == 404
     app.extensions["campus"].close()

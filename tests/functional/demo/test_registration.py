@@ -10,6 +10,7 @@ import pytest
 
 from lti_tool.demo.profiles import LINE_ITEM_SCOPE, SCORE_SCOPE
 from lti_tool.demo.registration import TOOL_CONFIGURATION
+from lti_tool.demo.testing import CampusServer
 from tests.functional.demo.conftest import Installed
 
 
@@ -126,8 +127,6 @@ def test_document_is_checked(either: Installed, changes: dict[str, Any]) -> None
 
 
 def test_shared_issuer_serves_several_clients() -> None:
-    from lti_tool.demo.testing import CampusServer
-
     with CampusServer("canvas", issuer="https://canvas.instructure.com") as campus:
         one, two = (campus.add_tool("http://localhost:8400", client_id=c) for c in ("one", "two"))
         forms = [campus.start_launch("ada", campus.add_activity(tool=tool)) for tool in (one, two)]

@@ -23,6 +23,11 @@ def test_every_score_is_on_record_also_refused_ones(either: Installed) -> None:
     assert "activityProgress" in kept[1].reason
 
 
+def test_points_are_finite_numbers(either: Installed) -> None:
+    for wrong in (float("nan"), float("inf"), "8", True):
+        assert either.score(scoreGiven=wrong).status_code == 400
+
+
 def test_timestamp_without_zone_is_refused(either: Installed) -> None:
     assert either.score(timestamp="2030-01-01T10:00:00").status_code == 400
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from lti_tool.demo import claims
 from tests.functional.demo.conftest import Installed
 
 ITEM = "application/vnd.ims.lis.v2.lineitem+json"
@@ -109,8 +110,6 @@ def test_own_column_is_deleted_on_moodle_only(moodle: Installed, canvas: Install
 
 
 def test_two_columns_on_a_link_hide_the_claim_on_moodle(moodle: Installed) -> None:
-    from lti_tool.demo import claims
-
     add(moodle, resourceLinkId=moodle.activity.resource_link_id)
     endpoint = claims.service_claims(moodle.campus.campus, moodle.tool, moodle.activity)[claims.AGS_ENDPOINT]
     assert "lineitem" not in endpoint
