@@ -60,7 +60,7 @@ def test_page_runs_and_loads_nothing(mark: Mark, course: CourseRoot, learner: st
 def add(a, b): return a + b
 from IPython.display import HTML, SVG, Markdown, Javascript, Image, display
 import base64
-display(HTML('<script>alert(1)</script><img src=x onerror=alert(2)><a href="javascript:alert(3)">x</a>'
+display(HTML('<script>alert(1)</script><img src=x onerror=alert(2)><a href="javascript:alert(3)">'
              '<iframe src=//evil.example></iframe><style>@import "//evil.example"</style><table><tr><td onclick=x>cell'))
 display(SVG('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(4)</script></svg>'))
 display(Markdown('![x](https://evil.example/a.png) [link](javascript:alert(5)) <script>alert(6)</script>'))
@@ -121,7 +121,7 @@ MEMORIES = {
     "history text": "print('\\n'.join(In))",
     "repr": "In",
     "dictionary": "{'all': list(In)}",
-    "html": "from IPython.display import *\ndisplay(HTML('<pre>' + '<br>'.join(In).replace('assert', 'as<b></b>sert')))",
+    "html": "from IPython.display import *\ndisplay(HTML('<br>'.join(In).replace('assert', 'as<b></b>sert')))",
     "markdown": "from IPython.display import Markdown, display; display(Markdown('\\n'.join(In)))",
     "last error": "import sys; print(sys.last_value)",
     "its message raised": "import sys; raise RuntimeError(str(sys.last_value))",
