@@ -61,7 +61,7 @@ def add(a, b): return a + b
 from IPython.display import HTML, SVG, Markdown, Javascript, Image, display
 import base64
 display(HTML('<script>alert(1)</script><img src=x onerror=alert(2)><a href="javascript:alert(3)">'
-             '<iframe src=//evil.example></iframe><style>@import "//evil.example"</style><table><tr><td onclick=x>cell'))
+             '<iframe src=//evil.example></iframe><style>@import "//evil.example"</style><table><td onclick=x>cell'))
 display(SVG('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(4)</script></svg>'))
 display(Markdown('![x](https://evil.example/a.png) [link](javascript:alert(5)) <script>alert(6)</script>'))
 display(Javascript('alert(7)'))
