@@ -33,6 +33,10 @@ def layout_arguments(
     size = str(max(disk_bytes, 1 << 20))
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/home/learner"]
     shown = _distinct([*_prefixes(), *read_only, init_path])
+    if any(path.is_relative_to("/tmp") for path in shown):
+        arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
+    else:
+        arguments += ["--symlink", "home/learner/tmp", "/tmp"]
     # bwrap makes missing folders for its own eyes only; the account inside must pass as well
     for folder in sorted({parent for path in shown for parent in path.parents} - {Path("/")}):
         if not folder.is_relative_to("/usr"):
@@ -50,7 +54,7 @@ def layout_arguments(
     arguments += ["--proc", "/proc", "--dev", "/dev"]
     arguments += ["--perms", "1777", "--size", str(half), "--tmpfs", "/dev/shm"]
     # what is not listed above is an empty tmpfs, and full from the start
-    arguments += ["--symlink", "home/learner/tmp", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
+    arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
     program = build_filter()
     if program is not None:
         fds.append(_memory_file("seccomp", program))

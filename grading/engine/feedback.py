@@ -18,6 +18,7 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from grading.engine.files import is_safe_path
 from grading.engine.gradebook import list_comments
 from grading.engine.hidden import HiddenText, failing_line, plain, split
 from grading.engine.model import Marks, QuestionMark
@@ -31,6 +32,8 @@ ATTRIBUTES = {
     "img": {"src", "alt"},
 }
 PICTURES = ("image/png", "image/jpeg", "image/gif")
+SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
+LARGEST_PICTURE = 2 << 20
 SHOWN_TEXT = 40_000
 """Characters of one output that the page shows."""
 NO_OUTPUTS = "The output of this cell is not shown, because it contains hidden tests."
@@ -79,7 +82,7 @@ def render_feedback(db_url: str, autograded: Path, marks: Marks) -> dict[str, by
         raw = json.loads(path.read_bytes())["cells"] if path.is_file() else []
         questions = {q.grade_id: q for q in marks.questions if q.notebook == plan.name}
         words = {name: text for (notebook, name), text in comments.items() if notebook == plan.name}
-        cells = [_cell(cell, hidden, questions, words) for cell in raw]
+        cells = [_cell(cell, hidden, questions, words, autograded) for cell in raw]
         shown = {cell.question.grade_id for cell in cells if cell.question}
         page = _template().render(
             title=plan.name,
@@ -101,6 +104,7 @@ def _cell(
     hidden: HiddenText,
     questions: Mapping[str, QuestionMark],
     comments: Mapping[str, str],
+    folder: Path,
 ) -> _Cell:
     grade_id = raw["metadata"].get("nbgrader", {}).get("grade_id", "")
     pieces = split("".join(raw["source"]))
@@ -109,7 +113,7 @@ def _cell(
         outputs = [_verdict(raw.get("outputs", ()), pieces.shown_line)]
     is_code = raw["cell_type"] == "code"
     shown = pieces.shown()
-    shown_html = _code(shown) if is_code else _markdown(shown, raw.get("attachments", {}))
+    shown_html = _code(shown) if is_code else _markdown(shown, raw.get("attachments", {}), folder)
     return _Cell(
         kind="code" if is_code else "text",
         html=shown_html,
@@ -160,7 +164,7 @@ def _rich(data: Mapping[str, str], hidden: HiddenText) -> _Output | None:
         clean = nh3.clean(data["text/html"], tags=TAGS, attributes=ATTRIBUTES)
         return _Output("html", html=clean)
     if "text/markdown" in data:
-        return _Output("html", html=_markdown(data["text/markdown"], {}))
+        return _Output("html", html=_markdown(data["text/markdown"]))
     text = data.get("text/plain") or data.get("text/latex")
     return _text("text", text, hidden) if text else None
 
@@ -187,16 +191,18 @@ def _code(source: str) -> str:
     return str(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
 
 
-def _markdown(source: str, attachments: Mapping[str, Any]) -> str:
-    """Markdown as HTML in which only pasted or embedded pictures are left of what loads."""
+def _markdown(source: str, attachments: Mapping[str, Any] | None = None, folder: Path | None = None) -> str:
+    """Markdown as HTML; of pictures, only those pasted, embedded, or in the assignment's folder."""
 
     def keep(tag: str, attribute: str, value: str) -> str | None:
         if (tag, attribute) != ("img", "src"):
             return value
         if value.startswith("attachment:"):
-            bundle = attachments.get(value.removeprefix("attachment:"), {})
+            bundle = (attachments or {}).get(value.removeprefix("attachment:"), {})
             return next((f"data:{mime};base64,{''.join(body)}" for mime, body in bundle.items()), None)
-        return value if value.startswith(tuple(f"data:{mime};base64," for mime in PICTURES)) else None
+        if value.startswith(tuple(f"data:{mime};base64," for mime in PICTURES)):
+            return value
+        return _embed(folder / value) if folder is not None and is_safe_path(value) else None
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     return nh3.clean(
@@ -206,6 +212,14 @@ def _markdown(source: str, attachments: Mapping[str, Any]) -> str:
         attribute_filter=keep,
         url_schemes={"data", "attachment"},
     )
+
+
+def _embed(path: Path) -> str | None:
+    """A small picture file as a data URL."""
+    mime = SUFFIXES.get(path.suffix.lower())
+    if mime is None or not path.is_file() or path.stat().st_size > LARGEST_PICTURE:
+        return None
+    return f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
 @cache

@@ -19,7 +19,14 @@ def code(source: str) -> Cell:
 
 
 def _marked(cell: Cell, grade_id: str, **flags: Any) -> Cell:
-    meta = {"schema_version": 3, "grade_id": grade_id, "grade": False, "solution": False, "locked": False, "task": False}
+    meta = {
+        "schema_version": 3,
+        "grade_id": grade_id,
+        "grade": False,
+        "solution": False,
+        "locked": False,
+        "task": False,
+    }
     return {**cell, "metadata": {"nbgrader": {**meta, **flags}}}
 
 
@@ -46,7 +53,9 @@ def locked(grade_id: str, source: str) -> Cell:
 def notebook(*cells: Cell) -> bytes:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     numbered = [{**cell, "id": f"c{number}"} for number, cell in enumerate(cells)]
-    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": numbered}).encode()
+    return json.dumps(
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": numbered}
+    ).encode()
 
 
 def fill(released: bytes, answers: Mapping[str, str]) -> dict[str, Any]:

@@ -132,7 +132,9 @@ def test_network_is_unreachable(mark: Mark) -> None:
     assert "unreachable" in printed
 
 
-def test_neither_course_nor_secrets_nor_host_are_in_reach(mark: Mark, course: CourseRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_course_nor_secrets_nor_host_are_in_reach(
+    mark: Mark, course: CourseRoot, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COURSEBRIDGE_SECRET_KEY", "s3cret")
     probe = f"""
         import os, glob
@@ -250,9 +252,11 @@ root = Path(sys.argv[1])
 (root / "source" / "quiz" / "data.txt").write_text("x")
 course = CourseRoot(root)
 release = course.make_release("quiz")
-bomb = RIGHT | {"count": "import os\\nprint(os.getuid(), os.listdir('/home'))\\ntry:\\n  while True: os.fork()\\nexcept OSError as e: print(e)"}
+look = "import os\\nprint(os.getuid(), os.listdir('/home'))\\n"
+bomb = RIGHT | {"count": look + "try:\\n  while True: os.fork()\\nexcept OSError as e: print(e)"}
 files = {"quiz.ipynb": json.dumps(make.fill(release.files["quiz.ipynb"], bomb)).encode()}
-result = course.mark("quiz", "u-x", files, submitted_at=SUBMITTED, attempt=1, limits=replace(LIMITS, processes=40, memory_bytes=1 << 30))
+limits = replace(LIMITS, processes=40, memory_bytes=1 << 30)
+result = course.mark("quiz", "u-x", files, submitted_at=SUBMITTED, attempt=1, limits=limits)
 print(json.dumps([result.outcome, float(result.marks.total), result.notebooks["quiz.ipynb"].decode()]))
 """
 

@@ -60,8 +60,8 @@ def test_page_runs_and_loads_nothing(mark: Mark, course: CourseRoot, learner: st
 def add(a, b): return a + b
 from IPython.display import HTML, SVG, Markdown, Javascript, Image, display
 import base64
-display(HTML('<script>alert(1)</script><img src=x onerror=alert(2)><a href="javascript:alert(3)">x</a>'
-             '<iframe src=//evil.example></iframe><style>@import "//evil.example"</style><table><tr><td onclick=x>cell'))
+display(HTML('<script>alert(1)</script><img src=x onerror=alert(2)><a href="javascript:alert(3)">'
+             '<iframe src=//evil.example></iframe><style>@import "//evil.example"</style><table><td onclick=x>cell'))
 display(SVG('<svg xmlns="http://www.w3.org/2000/svg"><script>alert(4)</script></svg>'))
 display(Markdown('![x](https://evil.example/a.png) [link](javascript:alert(5)) <script>alert(6)</script>'))
 display(Javascript('alert(7)'))
@@ -69,7 +69,9 @@ display(Image(base64.b64decode('{PIXEL}')))
 print('<script>alert(8)</script>')
 raise ValueError('<script>alert(9)</script>')
 """
-    mark({"add": evil, "why": "<script>alert(10)</script> ![x](http://evil.example/b.png) <img src=x onerror=alert(11)>"})
+    mark(
+        {"add": evil, "why": "<script>alert(10)</script> ![x](http://evil.example/b.png) <img src=x onerror=alert(11)>"}
+    )
 
     html = _page(course, learner)
     page = Page(html)
@@ -89,7 +91,7 @@ SPIES = {
     "prints": "def add(a, b):\n    print('called with', a, b)\n    return abs(a) + abs(b)",
     "raises": "def add(a, b):\n    if a < 0: raise ValueError(f'got {a} and {b}')\n    return a + b",
     "warns": "import sys\ndef add(a, b):\n    print('saw', a, file=sys.stderr)\n    return a + b",
-    "displays": "def add(a, b):\n    from IPython.display import display, HTML\n    display(HTML(f'<b>{a}</b>'), a)\n    return a + b",
+    "displays": "from IPython.display import *\ndef add(a, b):\n    display(HTML(f'<b>{a}</b>'), a)\n    return a + b",
     "exits": "import sys\ndef add(a, b):\n    if a < 0: sys.exit(f'bye {a}')\n    return a + b",
 }
 
@@ -119,7 +121,7 @@ MEMORIES = {
     "history text": "print('\\n'.join(In))",
     "repr": "In",
     "dictionary": "{'all': list(In)}",
-    "html": "from IPython.display import HTML, display; display(HTML('<pre>' + '<br>'.join(In).replace('assert', 'as<b></b>sert') + '</pre>'))",
+    "html": "from IPython.display import *\ndisplay(HTML('<br>'.join(In).replace('assert', 'as<b></b>sert')))",
     "markdown": "from IPython.display import Markdown, display; display(Markdown('\\n'.join(In)))",
     "last error": "import sys; print(sys.last_value)",
     "its message raised": "import sys; raise RuntimeError(str(sys.last_value))",

@@ -20,7 +20,9 @@ from tests.factories import notebooks as make
 from tests.functional.engine.conftest import LIMITS, RIGHT, SUBMITTED, WRONG, Mark, scores, stored
 
 
-def test_right_answers_score_and_the_written_one_waits_for_a_person(mark: Mark, course: CourseRoot, learner: str) -> None:
+def test_right_answers_score_and_the_written_one_waits_for_a_person(
+    mark: Mark, course: CourseRoot, learner: str
+) -> None:
     result = mark(RIGHT | {"why": "Because split() then gives nothing."})
 
     assert result.outcome == "needs_manual"
@@ -237,7 +239,9 @@ def test_scores_are_those_of_stock_nbgrader(
     mark: Mark, course: CourseRoot, learner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(tmp_path / "config"))
-    noisy = RIGHT | {"add": "import sys\nprint('x' * 2000)\ndef add(a, b):\n    print('!', file=sys.stderr)\n    return a + b"}
+    noisy = RIGHT | {
+        "add": "import sys\nprint('x' * 2000)\ndef add(a, b):\n    print('!', file=sys.stderr)\n    return a + b"
+    }
     for attempt, answers in enumerate([noisy | {"why": "Because."}, WRONG | {"count": "def count(s): oops"}], 1):
         ours = mark(answers, attempt=attempt)
         copy = tmp_path / str(attempt)

@@ -1,0 +1,40 @@
+"""What a benchmark reports, and where it is kept."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+LATEST = Path(__file__).with_name("latest.json")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison."""
+
+    name: str
+    ours: float
+    baseline: float
+    baseline_name: str
+    ratio: float
+    """Baseline divided by ours: above 1, ours is better."""
+    unit: str
+    n: int
+    includes: str
+    """What is inside the measured time, for both."""
+
+
+def write_rows(rows: Sequence[Row], path: Path = LATEST) -> None:
+    """Replace the rows of these names, keep the others."""
+    kept = json.loads(path.read_text()) if path.exists() else []
+    names = {row.name for row in rows}
+    merged = [row for row in kept if row["name"] not in names] + [asdict(row) for row in rows]
+    path.write_text(json.dumps(merged, indent=2) + "\n")
+
+
+def print_table(rows: Sequence[Row]) -> None:
+    """The rows for people."""
+    print(f"{'benchmark':44} {'ours':>9} {'baseline':>9} {'ratio':>6}  n")
+    for row in rows:
+        print(f"{row.name:44} {row.ours:7.0f}{row.unit:>2} {row.baseline:7.0f}{row.unit:>2} {row.ratio:5.2f}x  {row.n}")
+        print(f"    against {row.baseline_name}; {row.includes}")
