@@ -59,7 +59,9 @@ def make_course(root: Path) -> None:
     folder = root / "autograded" / ADA / "quiz-1"
     folder.mkdir(parents=True)
     notebook = nbformat.v4.new_notebook()
-    notebook.cells.append(nbformat.v4.new_markdown_cell("An answer. " + EVIL, metadata={"nbgrader": cell_metadata()}))
+    notebook.cells.append(
+        nbformat.v4.new_markdown_cell("An answer, $\\frac{a}{b} < c$. " + EVIL, metadata={"nbgrader": cell_metadata()})
+    )
     outputs = [
         nbformat.v4.new_output("display_data", {"text/html": EVIL}),
         nbformat.v4.new_output("display_data", {"text/markdown": EVIL}),
