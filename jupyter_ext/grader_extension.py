@@ -32,6 +32,12 @@ DONE_BY_COURSEBRIDGE = (
 
 MATHJAX_CDN = re.compile(r"https://cdnjs\.cloudflare\.com/ajax/libs/mathjax/[^\"'<>]*")
 MATHJAX_CONFIG = "config=TeX-AMS-MML_HTMLorMML-full,Safe"
+MATHJAX_START = "<!-- Load mathjax -->"
+MATHJAX_FONT = (
+    '<script type="text/x-mathjax-config">MathJax.Hub.Config({"HTML-CSS": {availableFonts: [], preferredFont: null, '
+    'webFont: "STIX-Web", imageFont: null}});</script>'
+)
+"""jupyter_server_mathjax brings this one font."""
 
 _API = r"/formgrader/api"
 REFUSED = (
@@ -183,7 +189,8 @@ class SubmissionPageHandler(handlers.SubmissionHandler):
     def write(self, chunk: Any) -> None:
         """The page, with the address of MathJax changed; nbconvert's template has a CDN's written into it."""
         if isinstance(chunk, str):
-            chunk = MATHJAX_CDN.sub(f"{self.base_url}/static/jupyter_server_mathjax/MathJax.js?{MATHJAX_CONFIG}", chunk)
+            here = f"{self.base_url}/static/jupyter_server_mathjax/MathJax.js?{MATHJAX_CONFIG}"
+            chunk = MATHJAX_CDN.sub(here, chunk).replace(MATHJAX_START, MATHJAX_START + MATHJAX_FONT, 1)
         super().write(chunk)
 
 

@@ -1,5 +1,6 @@
 """The tool as the Hub sees it: a real HTTP server with the tool's contract, kept in memory."""
 
+import base64
 import json
 import threading
 import urllib.error
@@ -21,6 +22,8 @@ class HubTool:
     expired: set[str] = field(default_factory=set)
     marks_changed: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """(Hub user name of the grader, course, body)"""
+    releases: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
+    """Files of a quiz by (course, assignment)."""
     failures: int = 0
     """How many more reports are answered with 503."""
     is_down: bool = False
@@ -64,6 +67,8 @@ class _Handler(BaseHTTPRequestHandler):
         parts = self.path.strip("/").split("/")
         if self.state.is_down:
             self._answer(503, {"code": "down"})
+        elif parts[2] == "courses" and len(parts) > 4 and self._user():
+            self._answer(*self._quiz(parts[3], parts[4:]))
         elif parts[:4] != ["api", "v1", "hub", "users"] or not self._is_hub():
             self._answer(404, {"code": "not_found"})
         elif person := self.state.people.get(parts[4]):
@@ -82,6 +87,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._marks_changed(parts[3], body)
         else:
             self._answer(404, {"code": "not_found"})
+
+    def _quiz(self, course: str, rest: list[str]) -> tuple[int, dict[str, Any]]:
+        if rest == ["assignments"]:
+            names = [assignment for slug, assignment in self.state.releases if slug == course]
+            return 200, {"assignments": [_row(name) for name in names]}
+        files = self.state.releases.get((course, rest[1]))
+        if files is None or rest[2:] != ["release"]:
+            return 404, {"code": "not_found", "detail": "There is none."}
+        listed = [{"path": path, "content_b64": base64.b64encode(text).decode()} for path, text in files.items()]
+        return 200, {"sha256": "0" * 64, "files": listed}
 
     def _redeem(self, ticket: str) -> None:
         found = self.state.tickets.pop(ticket, None)
@@ -124,3 +139,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _row(name: str) -> dict[str, Any]:
+    """An assignment nobody has handed in yet."""
+    return {
+        "name": name,
+        "title": name,
+        "due": None,
+        "max_score": 5.0,
+        "attempts_allowed": None,
+        "release_sha256": "0" * 64,
+        "notebooks": [name],
+        "draft_saved_at": None,
+        "page_url": "",
+        "attempts": [],
+    }

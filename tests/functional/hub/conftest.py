@@ -31,6 +31,8 @@ def tool() -> Iterator[HubTool]:
     tool.add_person(ADA, "Ada L.", notebooks_101="learner")
     tool.add_person(BOB, "Bob B.", notebooks_101="learner")
     tool.add_person(TEACHER, "Tea Cher", notebooks_101="teacher", other_course="learner")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Quiz 1")])
+    tool.releases[(SLUG, "quiz-1")] = {"quiz-1.ipynb": nbformat.writes(notebook).encode()}
     server = tool.serve()
     yield tool
     server.shutdown()
@@ -59,7 +61,9 @@ def make_course(root: Path) -> None:
     folder = root / "autograded" / ADA / "quiz-1"
     folder.mkdir(parents=True)
     notebook = nbformat.v4.new_notebook()
-    notebook.cells.append(nbformat.v4.new_markdown_cell("An answer. " + EVIL, metadata={"nbgrader": cell_metadata()}))
+    notebook.cells.append(
+        nbformat.v4.new_markdown_cell("An answer, $\\frac{a}{b} < c$. " + EVIL, metadata={"nbgrader": cell_metadata()})
+    )
     outputs = [
         nbformat.v4.new_output("display_data", {"text/html": EVIL}),
         nbformat.v4.new_output("display_data", {"text/markdown": EVIL}),

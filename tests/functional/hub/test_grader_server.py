@@ -62,7 +62,7 @@ def test_learners_scripts_are_not_run_in_the_graders_page(teacher: Visitor) -> N
     assert page.status_code == 200
     assert "document.title=" not in page.text
     assert "onerror" not in page.text
-    assert "An answer." in page.text
+    assert "An answer, $" in page.text
     assert 'id="written"' in page.text  # the box for the mark is still there
     assert "<table" in page.text  # clean output is shown as it is
     assert "formgrade.js" in page.text

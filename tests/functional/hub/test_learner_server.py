@@ -84,11 +84,21 @@ async def run_in_terminal(visitor: Visitor, command: str) -> None:
         message = await asyncio.wait_for(socket.read_message(), 30)
         said += str(json.loads(message or "[]")[-1]) if message else "ended"
     socket.close()
+    while await asyncio.wait_for(socket.read_message(), 30) is not None:
+        pass  # until the other side has closed too
 
 
-def test_visit_ends_at_the_quiz(ada: Visitor) -> None:
-    path = ada.last.url.path
-    assert path.startswith((f"{PREFIX}coursebridge/open", f"{PREFIX}lab"))
+def test_visit_ends_at_the_quiz(hub: RunningHub) -> None:
+    visitor = hub.visit(ADA, f"/open?course={SLUG}&assignment=quiz-1")
+    assert visitor.last.status_code == 200, visitor.last.text
+    assert visitor.last.url.path == f"{PREFIX}lab/tree/{SLUG}/quiz-1/quiz-1.ipynb"
+    assert "# Quiz 1" in (hub.data_dir / "homes" / ADA / SLUG / "quiz-1" / "quiz-1.ipynb").read_text()
+
+
+def test_assignment_list_shows_the_quiz(ada: Visitor) -> None:
+    answer = ada.send("GET", PREFIX, f"assignments?course_id={SLUG}").json()
+    assert answer["success"] is True, answer
+    assert "quiz-1" in str(answer["value"])
 
 
 def test_learner_gets_jupyterlab_without_the_teachers_parts(ada: Visitor) -> None:

@@ -1,0 +1,74 @@
+"""Names of servers, and where a visit may end."""
+
+import pytest
+
+from jupyter_ext.hub.places import (
+    MAX_SERVER_NAME,
+    formgrader_path,
+    grade_server_name,
+    hub_path,
+    is_assignment_name,
+    is_course_slug,
+    is_user_name,
+    open_path,
+)
+
+
+def test_short_slug_is_in_the_servers_name() -> None:
+    assert grade_server_name("notebooks-101") == "grade-notebooks-101"
+
+
+def test_long_slugs_get_names_that_fit_and_differ() -> None:
+    names = {grade_server_name(f"an-introduction-to-data-science-{year}") for year in range(2000, 2100)}
+    assert len(names) == 100
+    for name in names:
+        assert len(name) <= MAX_SERVER_NAME
+        assert is_course_slug(name)  # the same letters, and no double hyphen
+
+
+@pytest.mark.parametrize("text", ["", "A", "a/b", "../a", "a--b", "-a", "a-", "a b", "a" * 101])
+def test_what_is_no_slug(text: str) -> None:
+    assert not is_course_slug(text)
+
+
+@pytest.mark.parametrize("text", ["", "../a", "a/b", ".hidden", "a\n", "a" * 101])
+def test_what_is_no_assignment(text: str) -> None:
+    assert not is_assignment_name(text)
+
+
+def test_only_opaque_names_are_people() -> None:
+    assert is_user_name("u-" + "abc234" * 4 + "xy")
+    for name in ("root", "u-ada@example.org", "u-" + "a" * 25, "u-" + "A" * 26, "../u-" + "a" * 26):
+        assert not is_user_name(name)
+
+
+def test_open_path_is_encoded() -> None:
+    assert open_path("c", "a b&x=1") == "coursebridge/open?course=c&assignment=a+b%26x%3D1"
+
+
+@pytest.mark.parametrize(
+    ("path", "ends"),
+    [
+        ("", "formgrader/gradebook"),
+        ("gradebook/quiz-1/", "formgrader/gradebook/quiz-1"),
+        ("submissions/ab12/?index=1", "formgrader/submissions/ab12/%3Findex%3D1"),
+        ("../../hub/admin", "formgrader/gradebook"),
+        ("//evil.example", "formgrader/evil.example"),
+        ("a\\b", "formgrader/gradebook"),
+    ],
+)
+def test_formgrader_path_stays_in_formgrader(path: str, ends: str) -> None:
+    assert formgrader_path(path) == ends
+
+
+@pytest.mark.parametrize("path", ["/open?course=a&assignment=b", "/formgrader?course=a"])
+def test_our_places_are_redirected_to(path: str) -> None:
+    assert hub_path(path) == path[1:]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "//evil", "https://evil", "/hub/admin", "/open", "/opens?x", "/open?a\nb", "/open?a b", "open?a", "/../open?"],
+)
+def test_no_other_place_is(path: str) -> None:
+    assert hub_path(path) == ""
