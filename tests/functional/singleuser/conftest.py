@@ -18,7 +18,7 @@ import pytest
 from tests.fakes.tool_api import TOKEN, FakeTool
 
 JUPYTER_TOKEN = "token-of-the-jupyter-server"
-_START_S, _STOP_S = 60, 20
+_START_S, _STOP_S = 120, 60
 
 
 def notebook(source: str = "x = 1") -> bytes:
@@ -63,6 +63,10 @@ class Jupyter:
     def post(self, path: str, data: Any) -> httpx.Response:
         """POST JSON with the token."""
         return httpx.post(self.url + path, headers=_HEADERS, json=data, timeout=60)
+
+    def delete(self, path: str) -> httpx.Response:
+        """DELETE with the token."""
+        return httpx.delete(self.url + path, headers=_HEADERS, timeout=30)
 
     def save(self, path: str, content: bytes) -> None:
         """Save a notebook as JupyterLab does, through the contents API."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from jupyter_ext import labextension_build
 from tests.fakes.tool_api import FakeTool, decode
@@ -31,14 +31,25 @@ def built_extension() -> None:
 
 
 @pytest.fixture(scope="module")
-def page(built_extension: None) -> Iterator[Page]:
-    """One page for the module: JupyterLab takes its time to load."""
+def browser() -> Iterator[Browser]:
+    """One Chromium for the module."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1100, "height": 720}, locale="en-GB", timezone_id="Europe/Berlin")
-        page.set_default_timeout(_PATIENCE_MS)
-        yield page
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, jupyter: Jupyter) -> Iterator[Page]:
+    """A new person's page; JupyterLab keeps its open tabs on the server, so those of the last test are closed."""
+    jupyter.delete("lab/api/workspaces/default")
+    context = browser.new_context(
+        viewport={"width": 1100, "height": 720}, locale="en-GB", timezone_id="Europe/Berlin", reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.set_default_timeout(_PATIENCE_MS)
+    yield page
+    context.close()
 
 
 def open_quiz(page: Page, jupyter: Jupyter, course: str) -> None:
@@ -105,13 +116,16 @@ def test_a_tool_that_is_down_is_told_and_trying_again_makes_one_attempt(
 
 def test_other_notebooks_have_no_button_and_the_command_is_off(page: Page, jupyter: Jupyter, tool: FakeTool) -> None:
     (jupyter.home / "mine.ipynb").write_bytes(notebook())
-    page.goto(f"{jupyter.url}lab/tree/mine.ipynb?reset&token={JUPYTER_TOKEN}")
+    page.goto(f"{jupyter.url}lab/tree/mine.ipynb?token={JUPYTER_TOKEN}")
     page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for()
     jupyter.save("mine.ipynb", notebook("z = 1"))
     wait_until(lambda: jupyter.status("mine.ipynb") == {"course": None, "assignment": None})
 
-    page.keyboard.press("Control+Shift+C")
-    page.locator(".lm-CommandPalette-input").fill("submit quiz")
+    search = page.locator(".lm-CommandPalette-input")
+    while not search.is_visible():  # JupyterLab listens to its keys some time after it shows the notebook
+        page.keyboard.press("Control+Shift+C")
+        page.wait_for_timeout(500)
+    search.fill("submit quiz")
 
     item = page.locator(".lm-CommandPalette-item", has_text="Submit Quiz to Course")
     expect(item).to_have_attribute("data-command", "coursebridge:submit")
