@@ -8,6 +8,7 @@ import shutil
 import socket
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,40 @@ def plugins() -> list[Plugin]:
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of a database of this test alone, empty."""
+    with empty_database(request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Settings that reach a platform on this machine."""
+    return make_settings(tmp_path, database_url)
+
+
+@pytest.fixture
+def runtime(settings: Settings, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """A runtime over a database with every table of the loaded plugins."""
+    with running(settings, plugins, tmp_path_factory) as made:
+        yield made
+
+
+@pytest.fixture
+def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
+    """The web application; its test client speaks https."""
+    return make_app(runtime, plugins)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """One browser, so to speak: it keeps cookies and follows nothing by itself."""
+    return app.test_client()
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
+    """A database that is dropped at the end, of the kind that the environment asks for."""
     if DATABASE == "sqlite":
-        yield f"sqlite:///{tmp_path / 'var' / 'coursebridge.sqlite3'}"
+        yield f"sqlite:///{folder / 'var' / 'coursebridge.sqlite3'}"
         return
     server = request.getfixturevalue("postgresql")
     name = f"test_{uuid.uuid4().hex}"
@@ -76,23 +109,22 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
-    """Settings that reach a platform on this machine."""
+def make_settings(folder: Path, database_url: str) -> Settings:
+    """Settings for tests, with data below a folder."""
     return load_settings(
         base_url=BASE_URL,
-        data_dir=tmp_path / "var",
+        data_dir=folder / "var",
         secret_key="a secret for tests only, long enough to sign with",
         database={"url": database_url},
         lti={"allow_private_hosts": True},
     )
 
 
-@pytest.fixture
-def runtime(settings: Settings, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runtime]:
-    """A runtime over a database with every table of the loaded plugins."""
+@contextmanager
+def running(settings: Settings, plugins: list[Plugin], factory: pytest.TempPathFactory) -> Iterator[Runtime]:
+    """A runtime over fresh tables."""
     if DATABASE == "sqlite":
-        shutil.copyfile(_sqlite_template(tmp_path_factory), Path(settings.database.url.removeprefix("sqlite:///")))
+        shutil.copyfile(_sqlite_template(factory), Path(settings.database.url.removeprefix("sqlite:///")))
     made = make_runtime(settings)
     if DATABASE != "sqlite":
         Base.metadata.create_all(made.db.engine)
@@ -102,18 +134,11 @@ def runtime(settings: Settings, plugins: list[Plugin], tmp_path_factory: pytest.
     made.db.close()
 
 
-@pytest.fixture
-def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
+def make_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     """The web application; its test client speaks https."""
     app = build_app(runtime, plugins)
     app.config["PREFERRED_URL_SCHEME"] = "https"
     return app
-
-
-@pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    """One browser, so to speak: it keeps cookies and follows nothing by itself."""
-    return app.test_client()
 
 
 _templates: dict[frozenset[str], Path] = {}

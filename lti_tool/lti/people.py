@@ -1,4 +1,4 @@
-"""What a launch teaches us: the person, the course, the activity, the role. Each row in one statement: safe in races."""
+"""What a launch teaches us: the person, the course, the activity, the role. One statement a row: safe in races."""
 
 import base64
 from dataclasses import dataclass

@@ -10,7 +10,12 @@ from collections.abc import Iterable
 from lti_tool.kernel.permissions import Role
 
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
-TEST_USER = "http://purl.imsglobal.org/vocab/lti/system/person#TestUser"
+TEST_USERS = frozenset(
+    {
+        "http://purl.imsglobal.org/vocab/lti/system/person#TestUser",
+        "http://purl.imsglobal.org/vocab/lis/v2/system/person#TestUser",
+    }
+)
 ASSISTANTS = frozenset(
     {
         "Instructor#TeachingAssistant",
@@ -38,7 +43,7 @@ def role_of(names: Iterable[str]) -> Role:
     """The one role that a launch gives. Without a role that we know: observer, who reads and changes nothing."""
     found = set(names)
     memberships = _memberships(found)
-    if TEST_USER in found and not memberships & {"Instructor", "Administrator"}:
+    if found & TEST_USERS and not memberships & {"Instructor", "Administrator"}:
         return Role.TEST_STUDENT
     if memberships & ASSISTANTS:
         return Role.ASSISTANT  # Canvas sends Instructor beside it

@@ -1,7 +1,6 @@
 """A teacher picks content: the answer as the strict LMS takes it, and the picker of an empty activity."""
 
 import re
-from contextlib import closing
 from typing import Any
 
 import jwt
@@ -89,7 +88,9 @@ def test_platform_without_line_items_gets_none(launcher: Launcher, runtime: Runt
     assert "lineItem" not in item
 
 
-def test_several_only_where_the_platform_takes_several(launcher: Launcher, runtime: Runtime, campus: CampusServer) -> None:
+def test_several_only_where_the_platform_takes_several(
+    launcher: Launcher, runtime: Runtime, campus: CampusServer
+) -> None:
     page = pick(launcher, "courses/demo/hello", "courses/demo/quiz-1")
     assert len(answer_of(runtime, page.text, campus.issuer)[DL + "content_items"]) == 2
 
@@ -164,7 +165,7 @@ class TestWithoutCourses:
 @both
 def test_the_lms_takes_the_answer(launcher: Launcher, campus: CampusServer) -> None:
     page = pick(launcher, "courses/demo/quiz-1")
-    with closing(campus.browser("tess")) as browser:
+    with campus.browser("tess") as browser:
         answer = browser.post(form_action(page.text), data={"JWT": field(page.text, "JWT")})
     assert answer.status_code < 400, answer.text
     (activity,) = campus.activities()

@@ -1,9 +1,23 @@
 """Launches as a browser goes through them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
+from sqlalchemy import event, select
 
 from lti_tool.demo.model import Activity
-from tests.fakes.launching import Launcher
+from lti_tool.demo.testing import CampusServer
+from lti_tool.kernel.jobs import JobRow
+from lti_tool.kernel.messages import Handler, Router
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.claims import AGS, LTI
+from lti_tool.lti.messages import LinkLaunched
+from lti_tool.lti.models import User
+from lti_tool.lti.public import list_course_roles
+from tests.fakes.launching import FRAME, Launcher
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
 
@@ -19,3 +33,82 @@ def test_two_people_in_one_browser_do_not_mix(launcher: Launcher, quiz: Activity
     ada, ben = launcher.open("ada", quiz), launcher.open("ben", quiz)
     assert "Ada Lopez" in launcher.client.get(ada).text
     assert "Ben Okafor" in launcher.client.get(ben).text
+
+
+@both
+def test_hub_name_is_stable_and_opaque(launcher: Launcher, quiz: Activity, runtime: Runtime) -> None:
+    launcher.open("ada", quiz)
+    launcher.open("ada", quiz)
+    with runtime.db.reading() as tx:
+        (ada,) = tx.scalars(select(User)).all()
+    assert ada.hub_name.startswith("u-") and len(ada.hub_name) == 28
+    assert "ada" not in ada.hub_name.lower() and ada.hub_name == ada.hub_name.lower()
+
+
+def test_page_is_framed_by_the_lms_alone(launcher: Launcher, campus: CampusServer) -> None:
+    page = launcher.client.get(launcher.open("ada", campus.add_activity("Empty")))
+    assert f"frame-ancestors 'self' {campus.base_url};" in page.headers["Content-Security-Policy"] + ";"
+
+
+def test_role_follows_the_last_launch(launcher: Launcher, quiz: Activity, runtime: Runtime) -> None:
+    member = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
+    roles = LTI + "roles"
+    for name, expected in (("Instructor", Role.TEACHER), ("Learner", Role.LEARNER)):
+        assert launcher.launch_changed("ada", quiz, claims={roles: [member + name]}).status_code == 303
+        with runtime.db.reading() as tx:
+            (user_id,) = tx.scalars(select(User.id)).all()
+            assert list_course_roles(tx, user_id) == [("demo", expected)]
+
+
+def test_launch_is_announced_once_and_again_when_the_line_item_changes(
+    launcher: Launcher, quiz: Activity, runtime: Runtime, announced: list[LinkLaunched]
+) -> None:
+    launcher.open("ada", quiz)
+    launcher.open("ada", quiz)
+    assert len(announced) == 1
+    endpoint = {"scope": [], "lineitem": launcher.campus.base_url + "/another"}
+    assert launcher.launch_changed("ada", quiz, claims={AGS: endpoint}).status_code == 303
+    assert [event.item_ref for event in announced] == ["courses/demo/quiz-1"] * 2
+
+
+@pytest.mark.parametrize("kind", ["learner", "teacher"])
+def test_queries_of_a_second_launch(kind: str, launcher: Launcher, quiz: Activity, runtime: Runtime) -> None:
+    username = {"learner": "ada", "teacher": "tess"}[kind]
+    launcher.open(username, quiz)
+    form = launcher.campus.start_launch(username, quiz)
+    with counted(runtime) as login:
+        url = launcher.client.post("/lti/login", data=dict(form.fields), headers=FRAME).headers["Location"]
+    fields = dict(launcher.campus.authorize(username, url).fields)
+    with counted(runtime) as launch:
+        assert launcher.client.post("/lti/launch", data=fields, headers=FRAME).status_code == 303
+    assert len(login) == 1, login
+    assert len(launch) == 12, launch
+
+
+@contextmanager
+def counted(runtime: Runtime) -> Iterator[list[str]]:
+    """The statements that reach the database, without transaction control."""
+    found: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE")):
+            found.append(statement)
+
+    event.listen(runtime.db.engine, "before_cursor_execute", note)
+    yield found
+    event.remove(runtime.db.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture
+def announced(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> list[LinkLaunched]:
+    """What handlers are told."""
+    found: list[LinkLaunched] = []
+    router = Router([Handler("test.listen", LinkLaunched, lambda run, message: None)])
+    router.publish = lambda job_id, queue: found.append(_event_of(runtime, job_id))
+    monkeypatch.setattr(runtime.db, "router", router)
+    return found
+
+
+def _event_of(runtime: Runtime, job_id: int) -> LinkLaunched:
+    with runtime.db.reading() as tx:
+        return LinkLaunched(**tx.get_one(JobRow, job_id).payload)

@@ -1,0 +1,255 @@
+"""Platforms register themselves by a one-time link, or an administrator adds them."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from click.testing import CliRunner
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from lti_tool.demo.testing import CampusServer
+from lti_tool.kernel import clock
+from lti_tool.kernel.errors import ExternalError
+from lti_tool.kernel.http import OutboundHttp
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.commands import keys, platform
+from lti_tool.lti.invites import make_invite
+from lti_tool.lti.models import Approval, Deployment, Registration
+from tests.fakes.launching import FRAME, Launcher
+
+both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
+
+
+def invite(runtime: Runtime) -> str:
+    with runtime.db.transaction() as tx:
+        return "/lti/register/" + make_invite(tx, "Campus")
+
+
+def registrations(runtime: Runtime) -> list[Registration]:
+    with runtime.db.reading() as tx:
+        return list(tx.scalars(select(Registration)))
+
+
+@both
+def test_platform_registers_itself_and_waits_for_approval(
+    client: FlaskClient, runtime: Runtime, campus: CampusServer, served: str
+) -> None:
+    url = campus.registration_url(invite(runtime))
+    page = client.get(url)
+    assert page.status_code == 200, page.text
+    assert "platform approve" in page.text
+    assert 'src="/static/lti-close.js' in page.text and "data-lti-close" in page.text
+    assert f"frame-ancestors 'self' {campus.base_url}" in page.headers["Content-Security-Policy"]
+    (row,) = registrations(runtime)
+    assert (row.state, row.dialect, row.issuer) == (Approval.PENDING, campus.profile.name, campus.issuer)
+    with runtime.db.reading() as tx:
+        deployments = list(tx.scalars(select(Deployment.deployment_id)))
+    assert len(deployments) == (1 if campus.profile.name == "moodle" else 0)
+
+
+@both
+def test_approved_platform_launches(client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+    client.get(campus.registration_url(invite(runtime)))
+    (row,) = registrations(runtime)
+    tool = campus.campus.store.find_tool_by_client(row.client_id)
+    assert tool
+    from dataclasses import replace
+
+    campus.campus.store.save_tool(replace(tool, state="active"))
+    activity = campus.add_activity("Quiz", custom={"coursebridge_item": "courses/demo/quiz-1"}, tool=tool)
+    launcher = Launcher(client, campus)
+    form = campus.start_launch("ada", activity)
+    refused = client.post("/lti/login", data=dict(form.fields), headers=FRAME)
+    assert refused.status_code == 403 and "waits for approval" in refused.text
+    CliRunner().invoke(platform, ["approve", str(row.id)], obj=runtime, catch_exceptions=False)
+    assert launcher.open("ada", activity).endswith("/stub/courses/demo/quiz-1")
+
+
+def test_invite_works_once(client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+    link = invite(runtime)
+    assert client.get(campus.registration_url(link)).status_code == 200
+    assert client.get(campus.registration_url(link)).status_code == 410
+    assert len(registrations(runtime)) == 1
+
+
+def test_invite_runs_out(client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+    with clock.frozen(clock.now()):
+        link = invite(runtime)
+        clock.advance(8 * 24 * 3600)
+        assert client.get(campus.registration_url(link)).status_code == 410
+
+
+def test_unknown_invite_fetches_nothing(client: FlaskClient, campus: CampusServer) -> None:
+    assert client.get(campus.registration_url("/lti/register/guess")).status_code == 404
+    assert campus.hits("configuration") == 0
+
+
+def test_invite_can_be_used_again_after_a_failure(client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+    link = invite(runtime)
+    campus.set_fault("configuration", "status", value=500, times=1)
+    failed = client.get(campus.registration_url(link))
+    assert 400 <= failed.status_code < 500 and "still works" in failed.text
+    assert client.get(campus.registration_url(link)).status_code == 200
+
+
+Serve = Callable[[dict[str, Any]], str]
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Serves an OpenID configuration; `{base}` in its values is the server's address."""
+    document: dict[str, Any] = {}
+    asked: list[tuple[str, str, str | None]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(("GET", self.path, self.headers["Authorization"]))
+            body = json.dumps(document).replace("{base}", base).encode()
+            self.send_response(document.get("status", 200))
+            if "location" in document:
+                self.send_header("Location", document["location"])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    base = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+
+    def start(changes: dict[str, Any]) -> str:
+        document.update(
+            {
+                "issuer": "{base}",
+                "authorization_endpoint": "{base}/auth",
+                "token_endpoint": "{base}/token",
+                "jwks_uri": "{base}/jwks",
+                "registration_endpoint": "{base}/register",
+                **changes,
+            }
+        )
+        return base + "/configuration"
+
+    yield start
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    assert all(method == "GET" for method, _, _ in asked)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"issuer": "https://canvas.instructure.com"},
+        {"issuer": "http://127.0.0.1:1"},
+        {"issuer": 7},
+        {"registration_endpoint": "https://evil.example/register"},
+        {"registration_endpoint": None},
+        {"token_endpoint": None},
+        {"jwks_uri": ["x"]},
+        {"status": 302, "location": "http://169.254.169.254/latest"},
+    ],
+    ids=str,
+)
+def test_configuration_that_does_not_hold(
+    changes: dict[str, Any], serve: Serve, client: FlaskClient, runtime: Runtime
+) -> None:
+    answer = client.get(
+        invite(runtime), query_string={"openid_configuration": serve(changes), "registration_token": "t"}
+    )
+    assert 400 <= answer.status_code < 500, answer.text
+    assert "<h1>" in answer.text
+    assert registrations(runtime) == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/x",
+        "https://127.0.0.1/x",
+        "https://169.254.169.254/latest",
+        "https://[::1]/x",
+        "https://localhost/x",
+        "ftp://lms.example/x",
+        "file:///etc/passwd",
+        "not a url",
+        "",
+    ],
+)
+def test_private_addresses_are_not_called(url: str, runtime: Runtime) -> None:
+    http = OutboundHttp(allow_private=False)
+    with pytest.raises(ExternalError):
+        http.request("GET", url)
+    http.close()
+
+
+class TestCommands:
+    def run(self, runtime: Runtime, *words: str) -> str:
+        group = keys if words[0] == "keys" else platform
+        result = CliRunner().invoke(group, list(words[1:]), obj=runtime, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def test_platform_is_added_and_listed(self, runtime: Runtime) -> None:
+        base = "https://lms.example"
+        done = self.run(
+            runtime, "platform", "add", "--name", "Our Moodle", "--issuer", base, "--client-id", "abc",
+            "--auth-url", base + "/auth", "--token-url", base + "/token", "--jwks-url", base + "/jwks",
+            "--deployment-id", "1",
+        )  # fmt: skip
+        assert "platform 1" in done
+        assert "Our Moodle\tactive" in self.run(runtime, "platform", "list")
+        assert "deployment 1\tactive" in self.run(runtime, "platform", "list")
+        assert "can no longer launch" in self.run(runtime, "platform", "disable", "1")
+        assert "may launch now" in self.run(runtime, "platform", "approve", "1")
+        assert "vanity.example" in self.run(runtime, "platform", "trust-host", "1", "vanity.example")
+
+    def test_invite_prints_a_link(self, runtime: Runtime) -> None:
+        link = self.run(runtime, "platform", "invite").strip()
+        assert urlsplit(link).path.startswith("/lti/register/") and link.startswith("https://localhost/")
+
+    def test_rotated_key_is_published_beside_the_old_and_signs_later(
+        self, runtime: Runtime, client: FlaskClient
+    ) -> None:
+        from lti_tool.lti.keys import get_signing_key
+
+        with clock.frozen(clock.now()):
+            old = get_signing_key(runtime).kid
+            self.run(runtime, "keys", "rotate")
+            published = [jwk["kid"] for jwk in client.get("/lti/jwks").get_json()["keys"]]
+            assert len(published) == 2 and old in published
+            assert get_signing_key(runtime).kid == old
+            clock.advance(3601)
+            assert get_signing_key(runtime).kid == published[0] != old
+            clock.advance(7 * 24 * 3600)
+            assert self.run(runtime, "keys", "list").split() == [published[0]]
+
+
+def test_key_set_shows_no_private_part(client: FlaskClient) -> None:
+    (jwk,) = client.get("/lti/jwks").get_json()["keys"]
+    assert set(jwk) == {"kty", "n", "e", "alg", "use", "kid"}
+
+
+def test_two_processes_that_start_together_make_one_key(runtime: Runtime) -> None:
+    from lti_tool.lti.keys import ensure_key, list_published_keys
+
+    start = threading.Barrier(3)
+
+    def begin() -> None:
+        start.wait()
+        ensure_key(runtime)
+
+    threads = [threading.Thread(target=begin) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(list_published_keys(runtime)) == 1
