@@ -114,9 +114,7 @@ def run_sealed(
         streams = _Streams()
         reason = _exchange(process, result, request, limits, streams)
         _end(process)
-    return _read_result(
-        process, streams, reason, limits, set(collect), time.monotonic() - started
-    )
+    return _read_result(process, streams, reason, limits, set(collect), time.monotonic() - started)
 
 
 def python() -> str:
@@ -175,8 +173,7 @@ def _start(
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise SandboxUnavailable(
-            "bubblewrap is not installed, so notebooks cannot be marked safely. "
-            "Install it: apt-get install bubblewrap"
+            "bubblewrap is not installed, so notebooks cannot be marked safely. Install it: apt-get install bubblewrap"
         )
     with ExitStack() as stack:
         read_end, write_end = os.pipe()
@@ -307,9 +304,7 @@ def _outcome(code: int | None, disk_full: bool) -> Outcome:
     return "killed" if code is None or code < 0 else "failed"
 
 
-def _parse_result(
-    data: bytes, wanted: set[str], file_limit: int
-) -> tuple[int | None, bool, dict[str, bytes]]:
+def _parse_result(data: bytes, wanted: set[str], file_limit: int) -> tuple[int | None, bool, dict[str, bytes]]:
     """Exit code, whether the disk was full, files; nothing of a malformed message."""
     nothing: tuple[int | None, bool, dict[str, bytes]] = (None, False, {})
     if len(data) < 4:

@@ -28,7 +28,7 @@ def layout_arguments(
     if uid is None:
         arguments += ["--unshare-user"]
     else:
-        arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+        arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
     arguments += _system()
     size = str(max(disk_bytes, 1 << 20))
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/home/learner"]
@@ -64,7 +64,7 @@ def _system() -> list[str]:
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
         if path.is_symlink():
-            arguments += ["--symlink", os.readlink(path), str(path)]
+            arguments += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             arguments += ["--ro-bind", str(path), str(path)]
     for name in ETC:

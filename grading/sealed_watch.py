@@ -46,8 +46,8 @@ def _share(pid: int, resident: int) -> int:
             for line in file:
                 if line.startswith(b"Pss:"):
                     return int(line.split()[1]) * 1024
-    except FileNotFoundError:
-        return 0
+    except (FileNotFoundError, ProcessLookupError):
+        return 0  # it has just ended
     except OSError:
         return resident
     return resident

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from nbformat.v4 import new_output
-
 from grading.engine.model import MarkLimits
-from grading.engine.nbgrader_parts import Cell, Notebook
+from grading.engine.nbgrader_parts import Cell, Notebook, formats
 from grading.engine.submission import clean_text
 from grading.sandbox import Limits, SealedResult, python, run_sealed
 from grading.sealed_layout import package_folders
@@ -135,19 +133,15 @@ def _note_end(cell: Cell, end: Any) -> None:
         return
     name, words = ERRORS[end]
     if not any(o.output_type == "error" and o.ename == name for o in cell.outputs):
-        cell.outputs.append(
-            new_output("error", ename=name, evalue=words, traceback=[f"{name}: {words}"])
-        )
+        cell.outputs.append(formats.v4.new_output("error", ename=name, evalue=words, traceback=[f"{name}: {words}"]))
 
 
 def _run_end(end: str, rows: list[dict[str, Any]], cells: list[Cell]) -> RunEnd:
     ends = {end, *(row.get("end") for row in rows if isinstance(row.get("end"), str))}
     if any(o.output_type == "error" and o.ename == "MemoryError" for c in cells for o in c.outputs):
         return "memory"
-    for kind in ("output", "died", "timeout"):
-        if kind in ends:
-            return kind  # type: ignore[return-value]  # mypy widens the loop variable to str
-    return "ok"
+    worst: tuple[RunEnd, ...] = ("output", "died", "timeout")
+    return next((kind for kind in worst if kind in ends), "ok")
 
 
 def clean_outputs(raw: Any, room: int) -> tuple[list[Any], int]:
@@ -165,17 +159,21 @@ def clean_outputs(raw: Any, room: int) -> tuple[list[Any], int]:
         if used + size > room and output.output_type != "error":
             continue
         used += size
-        found.append(output)
+        last = found[-1] if found else None
+        if last and last.output_type == output.output_type == "stream" and last.name == output.name:
+            last.text += output.text
+        else:
+            found.append(output)
     return found, used
 
 
 def _clean_output(item: dict[str, Any]) -> Any | None:
     kind = item.get("output_type")
     if kind == "stream" and item.get("name") in ("stdout", "stderr"):
-        return new_output("stream", name=item["name"], text=clean_text(item.get("text")))
+        return formats.v4.new_output("stream", name=item["name"], text=clean_text(item.get("text")))
     if kind == "error":
         lines = item.get("traceback")
-        return new_output(
+        return formats.v4.new_output(
             "error",
             ename=clean_text(item.get("ename"))[:200],
             evalue=clean_text(item.get("evalue"))[:20_000],
@@ -185,9 +183,9 @@ def _clean_output(item: dict[str, Any]) -> Any | None:
         data = item.get("data")
         bundle = _clean_bundle(data if isinstance(data, dict) else {})
         if kind == "display_data":
-            return new_output("display_data", data=bundle)
+            return formats.v4.new_output("display_data", data=bundle)
         count = item.get("execution_count")
-        return new_output(
+        return formats.v4.new_output(
             "execute_result", data=bundle, execution_count=count if type(count) is int else None
         )
     return None
@@ -197,9 +195,7 @@ def _clean_bundle(data: dict[str, Any]) -> dict[str, str]:
     bundle = {}
     for mime, value in data.items():
         text = clean_text(value)
-        if mime in MIME_TEXT:
-            bundle[mime] = text
-        elif mime in MIME_BINARY and _is_base64(text):
+        if mime in MIME_TEXT or (mime in MIME_BINARY and _is_base64(text)):
             bundle[mime] = text
     return bundle
 

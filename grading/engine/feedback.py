@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,6 @@ from urllib.parse import quote
 import nh3
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
-from markupsafe import Markup
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -47,7 +46,7 @@ class _Output:
     kind: str
     """text, warning, error, note, html or picture"""
     text: str = ""
-    markup: Markup = field(default_factory=Markup)
+    html: str = ""
     source: str = ""
 
 
@@ -57,7 +56,8 @@ class _Cell:
 
     kind: str
     """code or text"""
-    markup: Markup
+    html: str
+    """Safe HTML, as the template takes it."""
     outputs: tuple[_Output, ...]
     question: QuestionMark | None
     comment: str | None
@@ -109,10 +109,10 @@ def _cell(
         outputs = [_verdict(raw.get("outputs", ()), pieces.shown_line)]
     is_code = raw["cell_type"] == "code"
     shown = pieces.shown()
-    markup = _code(shown) if is_code else _markdown(shown, raw.get("attachments", {}))
+    shown_html = _code(shown) if is_code else _markdown(shown, raw.get("attachments", {}))
     return _Cell(
         kind="code" if is_code else "text",
-        markup=markup,
+        html=shown_html,
         outputs=tuple(o for o in outputs if o is not None),
         question=questions.get(grade_id),
         comment=comments.get(grade_id),
@@ -155,14 +155,12 @@ def _rich(data: Mapping[str, str], hidden: HiddenText) -> _Output | None:
             return _Output("picture", alternative, source=f"data:{mime};base64,{body}")
     if "image/svg+xml" in data:
         # as an image, SVG runs no script and loads nothing
-        return _Output(
-            "picture", alternative, source=f"data:image/svg+xml,{quote(data['image/svg+xml'])}"
-        )
+        return _Output("picture", alternative, source=f"data:image/svg+xml,{quote(data['image/svg+xml'])}")
     if "text/html" in data:
-        clean = Markup(nh3.clean(data["text/html"], tags=TAGS, attributes=ATTRIBUTES))
-        return _Output("html", markup=clean)
+        clean = nh3.clean(data["text/html"], tags=TAGS, attributes=ATTRIBUTES)
+        return _Output("html", html=clean)
     if "text/markdown" in data:
-        return _Output("html", markup=_markdown(data["text/markdown"], {}))
+        return _Output("html", html=_markdown(data["text/markdown"], {}))
     text = data.get("text/plain") or data.get("text/latex")
     return _text("text", text, hidden) if text else None
 
@@ -184,12 +182,12 @@ def _is_base64(text: str) -> bool:
     return True
 
 
-def _code(source: str) -> Markup:
+def _code(source: str) -> str:
     # nowrap: spans with short classes, whose colours the template sets
-    return Markup(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
+    return str(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
 
 
-def _markdown(source: str, attachments: Mapping[str, Any]) -> Markup:
+def _markdown(source: str, attachments: Mapping[str, Any]) -> str:
     """Markdown as HTML in which only pasted or embedded pictures are left of what loads."""
 
     def keep(tag: str, attribute: str, value: str) -> str | None:
@@ -201,15 +199,12 @@ def _markdown(source: str, attachments: Mapping[str, Any]) -> Markup:
         return value if value.startswith(tuple(f"data:{mime};base64," for mime in PICTURES)) else None
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    renderer.validateLink = lambda url: True  # type: ignore[method-assign]  # nh3 decides below
-    return Markup(
-        nh3.clean(
-            renderer.render(source),
-            tags=TAGS | {"img"},
-            attributes=ATTRIBUTES,
-            attribute_filter=keep,
-            url_schemes={"data", "attachment"},
-        )
+    return nh3.clean(
+        renderer.render(source),
+        tags=TAGS | {"img"},
+        attributes=ATTRIBUTES,
+        attribute_filter=keep,
+        url_schemes={"data", "attachment"},
     )
 
 

@@ -67,9 +67,9 @@ def read_tree(folder: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(folder.rglob("*")):
         relative = PurePosixPath(path.relative_to(folder))
-        if path.is_file() and not path.is_symlink() and not IGNORED & set(relative.parts):
-            if path.suffix != ".pyc":
-                found[str(relative)] = path.read_bytes()
+        is_kept = path.suffix != ".pyc" and not IGNORED & set(relative.parts)
+        if is_kept and path.is_file() and not path.is_symlink():
+            found[str(relative)] = path.read_bytes()
     return found
 
 
@@ -89,8 +89,8 @@ def move_into_place(fresh: Path, folder: Path) -> None:
     """Put a finished folder where another may be, and clear away what crashes left."""
     old = folder.parent / f".old-{folder.name}-{uuid.uuid4().hex}"
     if folder.exists():
-        os.rename(folder, old)
-    os.rename(fresh, folder)
+        folder.rename(old)
+    fresh.rename(folder)
     for pattern in (f".old-{folder.name}-*", f".new-{folder.name}-*"):
         for leftover in folder.parent.glob(pattern):
             shutil.rmtree(leftover, ignore_errors=True)

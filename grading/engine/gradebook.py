@@ -80,8 +80,8 @@ def _begin(connection: Connection) -> None:
 
 @contextmanager
 def writing(url: str) -> Iterator[Any]:
-    """nbgrader's `Gradebook` in one transaction, which commits if the block ends well."""
-    with _HeldSession(_engine(url).execution_options(writes=True), autoflush=True) as session:
+    """Nbgrader's `Gradebook` in one transaction, which commits if the block ends well."""
+    with _HeldSession(_engine(url).execution_options(writes=True), autoflush=False) as session:
         gradebook = api.Gradebook.__new__(api.Gradebook)  # its __init__ opens the database anew
         gradebook.engine = session.get_bind()
         gradebook.db = session

@@ -82,9 +82,7 @@ class HiddenText:
             for source, pieces in parts
             for text in (*(line for _, line in pieces.hidden), *_messages(source, pieces))
         }
-        self.secrets = tuple(
-            secret for secret in secrets if len(secret) >= SHORTEST and secret not in seen
-        )
+        self.secrets = tuple(secret for secret in secrets if len(secret) >= SHORTEST and secret not in seen)
 
     def is_in(self, text: str) -> bool:
         """Whether the text, or what a browser would show of it as HTML, has any of it."""
@@ -105,9 +103,10 @@ def _messages(source: str, pieces: Split) -> Iterator[str]:
         return
     hidden = {number for number, _ in pieces.hidden}
     for node in ast.walk(tree):
-        words = node.msg if isinstance(node, ast.Assert) else None
-        words = node.exc if isinstance(node, ast.Raise) else words
-        if words is None or node.lineno not in hidden:  # type: ignore[attr-defined]  # both are statements
+        if not isinstance(node, ast.Assert | ast.Raise) or node.lineno not in hidden:
+            continue
+        words = node.msg if isinstance(node, ast.Assert) else node.exc
+        if words is None:
             continue
         for part in ast.walk(words):
             if isinstance(part, ast.Constant) and isinstance(part.value, str):

@@ -19,7 +19,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from traitlets.config import Config
 
 from grading.engine.execution import RunEnd, execute
@@ -44,7 +43,7 @@ from grading.engine.model import (
     Marks,
     QuestionMark,
 )
-from grading.engine.nbgrader_parts import LimitOutput, Notebook
+from grading.engine.nbgrader_parts import LimitOutput, Notebook, formats
 from grading.engine.outcome import Story, tell
 from grading.engine.plan import NotebookPlan, load_plan, release_titles
 from grading.engine.scoring import save_marks
@@ -130,7 +129,7 @@ def _mark_notebook(
     sanitise(notebook, plan)
     run = execute(notebook, data, limits)
     LimitOutput().preprocess(notebook, {})
-    nbformat.validate(notebook)
+    formats.validate(notebook)
     return _Marked(plan, notebook, Story(name, OUTCOMES[run.end], run.detail))
 
 
@@ -150,7 +149,7 @@ def _beside(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _write(notebook: Notebook) -> bytes:
-    text: str = nbformat.writes(notebook)
+    text: str = formats.writes(notebook)
     return text.encode()
 
 

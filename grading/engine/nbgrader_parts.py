@@ -11,15 +11,17 @@ from typing import Any
 
 _LEFT_OUT = "rfc3987_syntax"
 _HIDDEN = _LEFT_OUT not in sys.modules and importlib.util.find_spec(_LEFT_OUT) is not None
+_modules: dict[str, Any] = sys.modules
 if _HIDDEN:
-    sys.modules[_LEFT_OUT] = None  # type: ignore[assignment]  # None makes an import fail
+    _modules[_LEFT_OUT] = None
 
-from nbgrader import api, dbutil, utils  # noqa: E402  (after the line above, on purpose)
-from nbgrader.converters import GenerateAssignment  # noqa: E402
-from nbgrader.converters.base import NbGraderException  # noqa: E402
-from nbgrader.coursedir import CourseDirectory  # noqa: E402
-from nbgrader.nbgraderformat import MetadataValidator  # noqa: E402
-from nbgrader.preprocessors import (  # noqa: E402
+import nbformat
+from nbgrader import api, dbutil, utils
+from nbgrader.converters import GenerateAssignment
+from nbgrader.converters.base import NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.nbgraderformat import MetadataValidator
+from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
     ClearOutput,
@@ -31,6 +33,9 @@ from nbgrader.preprocessors import (  # noqa: E402
 
 if _HIDDEN:
     del sys.modules[_LEFT_OUT]
+
+formats: Any = nbformat
+"""nbformat, most of which has no types."""
 
 Cell = Any
 """A notebook cell: nbformat's NotebookNode."""
@@ -53,5 +58,6 @@ __all__ = [
     "SaveAutoGrades",
     "api",
     "dbutil",
+    "formats",
     "utils",
 ]

@@ -65,9 +65,7 @@ def tell(stories: Sequence[Story], marks: Marks) -> tuple[MarkOutcome, str]:
     waiting = sum(question.needs_manual for question in marks.questions)
     if not waiting:
         return "graded", GRADED
-    return "needs_manual", NEEDS_MANUAL.format(
-        count="One question" if waiting == 1 else f"{waiting} questions"
-    )
+    return "needs_manual", NEEDS_MANUAL.format(count="One question" if waiting == 1 else f"{waiting} questions")
 
 
 def _sentence(story: Story) -> str:

@@ -101,9 +101,7 @@ def _plan_notebook(notebook: Any) -> NotebookPlan:
         )
         for source in notebook.source_cells
     }
-    return NotebookPlan(
-        name=notebook.name, kernelspec=json.loads(notebook.kernelspec or "{}"), cells=cells
-    )
+    return NotebookPlan(name=notebook.name, kernelspec=json.loads(notebook.kernelspec or "{}"), cells=cells)
 
 
 def release_titles(release: Path) -> dict[tuple[str, str], tuple[int, str]]:

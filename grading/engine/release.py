@@ -121,5 +121,3 @@ def _plain_reason(messages: list[str]) -> str:
     lines = [line for line in text.splitlines() if line[:1].strip() and ": " in line]
     reason = next((line for line in lines if not line.startswith(("Traceback", "There was"))), "")
     return f"nbgrader could not make the learners' version. {reason}".strip()
-
-

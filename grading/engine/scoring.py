@@ -48,17 +48,13 @@ def _forget_deleted(submitted: Any, notebook: Notebook) -> None:
 
     Stock nbgrader would leave the mark of the attempt before.
     """
-    present = {
-        cell.metadata["nbgrader"]["grade_id"] for cell in notebook.cells if "nbgrader" in cell.metadata
-    }
+    present = {cell.metadata["nbgrader"]["grade_id"] for cell in notebook.cells if "nbgrader" in cell.metadata}
     for grade in submitted.grades:
         if grade.name not in present:
             grade.auto_score, grade.needs_manual_grade = None, True
 
 
-def _save_cells(
-    gradebook: Any, assignment: str, learner: str, name: str, notebook: Notebook
-) -> None:
+def _save_cells(gradebook: Any, assignment: str, learner: str, name: str, notebook: Notebook) -> None:
     save = SaveAutoGrades()
     save.gradebook, save.notebook_id = gradebook, name
     save.assignment_id, save.student_id = assignment, learner
@@ -74,10 +70,8 @@ def _save_cells(
                 grade.auto_score, grade.needs_manual_grade = None, True
 
 
-def _assign_late_penalty(
-    gradebook: Any, assignment: str, learner: str, submitted: Any, config: Config
-) -> None:
-    """nbgrader's AssignLatePenalties, on our transaction."""
+def _assign_late_penalty(gradebook: Any, assignment: str, learner: str, submitted: Any, config: Config) -> None:
+    """Nbgrader's AssignLatePenalties, on our transaction."""
     penalties = AssignLatePenalties(config=config)
     penalties.init_plugin()
     submitted.late_submission_penalty = None

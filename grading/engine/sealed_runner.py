@@ -23,11 +23,12 @@ with open("request.json", "rb") as _file:
 os.remove("request.json")
 sys.path += [path for path in REQUEST["path"] if path not in sys.path]
 
-from ipykernel.kernelapp import IPKernelApp  # noqa: E402  (needs the path above)
+from ipykernel.iostream import OutStream
+from ipykernel.kernelapp import IPKernelApp
 
 HERE = os.getcwd()
 SOCKETS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
-CONNECTION = {
+CONNECTION: Any = {
     "transport": "ipc",
     "ip": f"{HERE}/.kernel/socket",
     "key": secrets.token_hex(16),
@@ -45,6 +46,8 @@ def become_kernel(parent: int) -> NoReturn:
     nothing = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
+    # a flood of output is noticed before it fills the memory
+    OutStream.flush_interval = 0.05
     sys.argv = ["ipykernel_launcher.py", "-f", f"{HERE}/.kernel/connection.json"]
     arguments = [
         *sys.argv[1:],
@@ -74,23 +77,27 @@ if __name__ == "__main__":
     KERNEL = start_kernel()
 
 # imported while the kernel starts; the optional dependency costs a second and is not needed
-sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # makes the import fail
-import nbformat  # noqa: E402
-from jupyter_client.asynchronous import AsyncKernelClient  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
-from nbclient.exceptions import (  # noqa: E402
+MODULES: dict[str, Any] = sys.modules
+MODULES["rfc3987_syntax"] = None
+import nbformat
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from nbclient import NotebookClient
+from nbclient.exceptions import (
     CellControlSignal,
     CellTimeoutError,
     DeadKernelError,
 )
 
+V4: Any = nbformat.v4
 
-class Runner(NotebookClient):  # type: ignore[misc]  # nbclient has no types
+
+class Runner(NotebookClient):
     """nbclient on our kernel, with nbgrader's settings and a limit on output."""
 
     def __init__(self, notebook: Any, kernel: int) -> None:
         super().__init__(
             notebook,
+            timeout_func=self.seconds_for,
             allow_errors=True,
             interrupt_on_timeout=True,
             raise_on_iopub_timeout=True,
@@ -98,20 +105,19 @@ class Runner(NotebookClient):  # type: ignore[misc]  # nbclient has no types
             error_on_timeout={
                 "ename": "CellTimeoutError",
                 "evalue": "",
-                "traceback": [
-                    "\x1b[0;31mCellTimeoutError\x1b[0m: No reply from kernel before timeout"
-                ],
+                "traceback": ["\x1b[0;31mCellTimeoutError\x1b[0m: No reply from kernel before timeout"],
             },
             on_cell_executed=record_error,
         )
         self.kernel = kernel
-        self.deadline = time.monotonic() + REQUEST["total_s"]
+        self.deadline: float = time.monotonic() + REQUEST["total_s"]
         self.output_left: int = REQUEST["output_bytes"]
         self.ends: dict[int, str] = {}
         self.now_at = 0
 
-    def _get_timeout(self, cell: Any) -> float:
-        return max(0.05, min(REQUEST["cell_s"], self.deadline - time.monotonic()))
+    def seconds_for(self, _cell: Any) -> float:
+        """How long the next cell may run."""
+        return max(0.05, min(float(REQUEST["cell_s"]), self.deadline - time.monotonic()))
 
     def is_kernel_alive(self) -> bool:
         """Whether the kernel's process is still there."""
@@ -127,7 +133,8 @@ class Runner(NotebookClient):  # type: ignore[misc]  # nbclient has no types
     async def _async_poll_kernel_alive(self) -> None:
         while self.is_kernel_alive():
             await asyncio.sleep(0.1)
-        self.task_poll_for_reply.cancel()
+        if self.task_poll_for_reply is not None:
+            self.task_poll_for_reply.cancel()
 
     async def _async_handle_timeout(self, timeout: float, cell: Any = None) -> Any:
         self.ends[self.now_at] = "timeout"
@@ -165,11 +172,7 @@ def record_error(**kwargs: Any) -> None:
     if any(o.output_type == "error" and o.ename == content["ename"] for o in cell.outputs):
         return
     traceback = content["traceback"] or ["ERROR: An error occurred while showtraceback was disabled"]
-    cell.outputs.append(
-        nbformat.v4.new_output(
-            "error", ename=content["ename"], evalue=content["evalue"], traceback=traceback
-        )
-    )
+    cell.outputs.append(V4.new_output("error", ename=content["ename"], evalue=content["evalue"], traceback=traceback))
 
 
 def message_size(content: Any) -> int:
@@ -200,7 +203,7 @@ async def run_cells(runner: Runner) -> str:
     for index, cell in enumerate(runner.nb.cells):
         runner.now_at = index
         if time.monotonic() >= runner.deadline:
-            runner.ends.update({i: "skipped" for i in range(index, len(runner.nb.cells))})
+            runner.ends.update(dict.fromkeys(range(index, len(runner.nb.cells)), "skipped"))
             return "timeout"
         end = None
         try:
@@ -211,19 +214,28 @@ async def run_cells(runner: Runner) -> str:
             end = "timeout"  # it did not even stop when interrupted
         if end is not None:
             runner.ends[index] = end
-            runner.ends.update({i: "skipped" for i in range(index + 1, len(runner.nb.cells))})
+            runner.ends.update(dict.fromkeys(range(index + 1, len(runner.nb.cells)), "skipped"))
             return end
     return "ok"
+
+
+def write_result(result: dict[str, Any]) -> None:
+    """Write a file of our own, whatever the notebook has put in its place."""
+    path = f"{HERE}/result.json"
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(path)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(result, file)
 
 
 async def main() -> None:
     """Run the request and write the result."""
     cells = []
     for wanted in REQUEST["cells"]:
-        cell = nbformat.v4.new_code_cell(wanted["source"])
+        cell = V4.new_code_cell(wanted["source"])
         cell.metadata["tags"] = wanted["tags"]
         cells.append(cell)
-    runner = Runner(nbformat.v4.new_notebook(cells=cells), KERNEL)
+    runner = Runner(V4.new_notebook(cells=cells), KERNEL)
     try:
         runner.kc = await connect()
         runner.deadline = time.monotonic() + REQUEST["total_s"]
@@ -244,8 +256,7 @@ async def main() -> None:
             for index, cell in enumerate(cells)
         ],
     }
-    with open(f"{HERE}/result.json", "w") as file:
-        json.dump(result, file)
+    write_result(result)
     os._exit(0)  # no clean-up: everything ends with the sandbox
 
 

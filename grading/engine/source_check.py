@@ -46,9 +46,7 @@ def check_source(folder: Path) -> None:
     """Raise ContentError for the first thing in `folder` that could not be released."""
     paths = sorted(folder.glob("*.ipynb")) if folder.is_dir() else []
     if not paths:
-        raise ContentError(
-            f"{folder.name}/", None, "There is no notebook. Put at least one .ipynb file there."
-        )
+        raise ContentError(f"{folder.name}/", None, "There is no notebook. Put at least one .ipynb file there.")
     points = 0.0
     for path in paths:
         name = f"{folder.name}/{path.name}"
@@ -63,7 +61,7 @@ def check_source(folder: Path) -> None:
         raise ContentError(
             f"{folder.name}/",
             None,
-            "No cell gives points. Mark test cells as \"Autograder tests\" or answers as "
+            'No cell gives points. Mark test cells as "Autograder tests" or answers as '
             '"Manually graded answer" and give them points (Create Assignment toolbar).',
         )
 
@@ -75,9 +73,7 @@ def _read_cells(path: Path, name: str) -> Iterator[_Cell]:
         raise ContentError(name, None, f"This is not a notebook: it is not JSON ({error}).") from error
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or notebook.get("nbformat") != 4:
-        raise ContentError(
-            name, None, "This is not a notebook of format 4. Open and save it in JupyterLab."
-        )
+        raise ContentError(name, None, "This is not a notebook of format 4. Open and save it in JupyterLab.")
     meta = notebook.get("metadata", {})
     kernel = meta.get("kernelspec", {})
     language = kernel.get("language") or meta.get("language_info", {}).get("name") or "python"
@@ -97,9 +93,9 @@ def _check_cell(cell: _Cell) -> None:
             "tests (nbgrader generate_assignment --source_with_tests writes them for you)."
         )
     if removed["hidden tests"] and not cell.has("grade"):
-        raise cell.fail("Hidden tests must be in a cell marked as \"Autograder tests\".")
+        raise cell.fail('Hidden tests must be in a cell marked as "Autograder tests".')
     if removed["mark scheme"] and not cell.has("task"):
-        raise cell.fail("A mark scheme must be in a cell marked as \"Manually graded task\".")
+        raise cell.fail('A mark scheme must be in a cell marked as "Manually graded task".')
     if removed["solution"] and not cell.has("solution"):
         raise cell.fail("A solution region must be in a cell marked as an answer.")
     if not cell.is_known():
@@ -117,9 +113,9 @@ def _check_metadata(cell: _Cell) -> None:
     if cell.has("grade") or cell.has("task"):
         _check_points(cell)
     if cell.type != "code" and cell.has("grade") != is_answer and not cell.has("task"):
-        raise cell.fail("A text cell is either a \"Manually graded answer\" or not graded at all.")
+        raise cell.fail('A text cell is either a "Manually graded answer" or not graded at all.')
     if cell.has("task") and cell.type != "markdown":
-        raise cell.fail("A \"Manually graded task\" must be a text (Markdown) cell.")
+        raise cell.fail('A "Manually graded task" must be a text (Markdown) cell.')
     if cell.has("grade") and cell.type == "code" and not is_answer:
         _check_syntax(cell)
 
@@ -153,14 +149,14 @@ def _check_region(cell: _Cell, region: str) -> bool:
     for number, line in enumerate(cell.source.splitlines(), 1):
         if begin in line:
             if inside:
-                raise cell.fail(f"Line {number}: a second \"{begin}\" before \"{end}\".")
+                raise cell.fail(f'Line {number}: a second "{begin}" before "{end}".')
             inside = found = True
         elif end in line:
             if not inside:
-                raise cell.fail(f"Line {number}: \"{end}\" without \"{begin}\" above it.")
+                raise cell.fail(f'Line {number}: "{end}" without "{begin}" above it.')
             inside = False
     if inside:
-        raise cell.fail(f"\"{begin}\" without \"{end}\" below it.")
+        raise cell.fail(f'"{begin}" without "{end}" below it.')
     return found
 
 

@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
-
 from grading.engine.nbgrader_parts import (
     Cell,
     CheckCellMetadata,
@@ -19,11 +16,16 @@ from grading.engine.nbgrader_parts import (
     DeduplicateIds,
     Notebook,
     OverwriteCells,
+    formats,
 )
 from grading.engine.plan import NotebookPlan, TrustedCell
 
 MAX_CELLS = 2000
-MAKERS = {"code": new_code_cell, "markdown": new_markdown_cell, "raw": new_raw_cell}
+MAKERS = {
+    "code": formats.v4.new_code_cell,
+    "markdown": formats.v4.new_markdown_cell,
+    "raw": formats.v4.new_raw_cell,
+}
 SKIP = "skip-execution"
 """A tag that makes nbclient leave out a cell; on a test it would be worth full marks."""
 
@@ -43,11 +45,11 @@ def read_notebook(body: bytes) -> Notebook:
         if not isinstance(raw, dict):
             raise NotANotebook("It is not a notebook.")
         if raw.get("nbformat") != 4:
-            raw = nbformat.convert(nbformat.from_dict(raw), 4)
+            raw = formats.convert(formats.from_dict(raw), 4)
         cells = raw["cells"]
         if not isinstance(cells, list) or len(cells) > MAX_CELLS:
             raise NotANotebook("It has no list of cells, or far too many.")
-        return new_notebook(cells=list(_rebuild(cells)))
+        return formats.v4.new_notebook(cells=list(_rebuild(cells)))
     except NotANotebook:
         raise
     except UnicodeDecodeError as error:
@@ -56,7 +58,7 @@ def read_notebook(body: bytes) -> Notebook:
         raise NotANotebook(f"It is damaged at line {error.lineno}.") from error
     except RecursionError as error:
         raise NotANotebook("It is nested too deeply.") from error
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, formats.ValidationError) as error:
         raise NotANotebook("It is not a notebook of a known format.") from error
 
 
@@ -124,17 +126,20 @@ class _PlanGradebook:
 
 
 def sanitise(notebook: Notebook, plan: NotebookPlan) -> None:
-    """nbgrader's sanitising steps, in its order, on one notebook in place."""
+    """Nbgrader's sanitising steps, in its order, on one notebook in place."""
     _restore_metadata(notebook, plan)
     resources: dict[str, Any] = {}
     ClearOutput().preprocess(notebook, resources)
     DeduplicateIds().preprocess(notebook, resources)
-    notebook.metadata["kernelspec"] = nbformat.from_dict(plan.kernelspec)
+    notebook.metadata["kernelspec"] = formats.from_dict(plan.kernelspec)
     overwrite = OverwriteCells()
     overwrite.gradebook, overwrite.notebook_id = _PlanGradebook(plan), plan.name
     overwrite.assignment_id = ""
     for index, cell in enumerate(notebook.cells):
         overwrite.preprocess_cell(cell, resources, index)
+        known = cell.metadata.get("nbgrader", {})
+        if known.get("checksum", "") is None:
+            del known["checksum"]  # of a task that is not locked; nbgrader would refuse its own None
     CheckCellMetadata().preprocess(notebook, resources)
 
 
@@ -151,7 +156,7 @@ def _restore_metadata(notebook: Notebook, plan: NotebookPlan) -> None:
             continue
         seen.add(grade_id)
         cell.metadata.pop("tags", None)
-        cell.metadata["nbgrader"] = nbformat.from_dict(trusted.metadata())
+        cell.metadata["nbgrader"] = formats.from_dict(trusted.metadata())
         _set_type(cell, trusted)
 
 

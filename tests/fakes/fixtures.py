@@ -1,9 +1,12 @@
 """Fixtures of the tests that launch from a campus."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.serving import make_server
 
 from lti_tool.demo.model import Activity, Tool
 from lti_tool.demo.testing import CampusServer
@@ -20,9 +23,21 @@ def campus(request: pytest.FixtureRequest) -> Iterator[CampusServer]:
 
 
 @pytest.fixture
-def tool(campus: CampusServer) -> Tool:
+def served(app: Flask) -> Iterator[str]:
+    """Base URL of the tool on a port: platforms read its keys there."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def tool(campus: CampusServer, served: str) -> Tool:
     """The tool as the campus knows it."""
-    return campus.add_tool(BASE_URL)
+    return campus.add_tool(BASE_URL, jwks_url=f"{served}/lti/jwks")
 
 
 @pytest.fixture

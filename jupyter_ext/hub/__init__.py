@@ -1,0 +1,1 @@
+"""The Hub's side: who gets in, which servers start, and how they are confined."""

@@ -1,0 +1,45 @@
+"""Runs JupyterHub with our configuration: `python -m jupyter_ext.hub`.
+
+The process becomes JupyterHub itself, so whoever supervises it signals JupyterHub: SIGTERM stops the Hub, its proxy and
+(unless COURSEBRIDGE_JUPYTERHUB_KEEP_SERVERS=1) the servers. `--check` only says whether the Hub could start.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from jupyter_ext.hub.sandbox import bwrap
+from jupyter_ext.hub.settings import ROOT, HubSettings, HubSettingsError, python
+
+CONFIG_FILE = ROOT / "config" / "jupyterhub_config.py"
+
+
+def command() -> list[str]:
+    """The words that run JupyterHub with our configuration."""
+    return [python(), "-m", "jupyterhub", "-f", str(CONFIG_FILE)]
+
+
+def check(environ: Mapping[str, str] = os.environ) -> list[str]:
+    """What stands in the way of starting, one readable line each."""
+    try:
+        settings = HubSettings.from_env(environ)
+        if settings.spawner == "bubblewrap":
+            bwrap()
+    except (HubSettingsError, FileNotFoundError) as error:
+        return [str(error)]
+    return []
+
+
+def main() -> int:
+    """Become JupyterHub; returns only when something stands in the way, or for `--check`."""
+    problems = check()
+    for problem in problems:
+        print(f"JupyterHub cannot start: {problem}", file=sys.stderr)
+    if not problems and "--check" not in sys.argv[1:]:
+        words = command()
+        os.execv(words[0], words)  # noqa: S606 - our own words, and no shell is wanted
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

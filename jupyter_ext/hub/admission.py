@@ -1,0 +1,66 @@
+"""Which servers a person may start. Works in front of any spawner class."""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from jupyterhub.spawner import SpawnException
+
+from jupyter_ext.hub.places import grade_server_name
+from jupyter_ext.hub.settings import HubSettings
+from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown
+
+COURSES_MOUNT = "/courses"
+"""Where a grader's server finds the course root, as `/courses/<slug>`."""
+
+
+def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
+    """The `pre_spawn_hook`: everybody may start their default server, graders also `grade-<slug>` of their courses.
+
+    It asks the tool at every start, so a role that was taken away counts from the next start on, and a server name that
+    is not a course of theirs never starts, whoever asks and by whatever address. It leaves the course's slug in
+    `spawner.grade_course` (empty for a default server) and the matching variables in `spawner.environment`.
+    """
+    tool = Tool(settings.tool_url, settings.service_token)
+
+    async def admit(spawner: Any) -> None:
+        spawner.grade_course = ""
+        course = await _graded_course(tool, spawner.user.name, spawner.name) if spawner.name else None
+        grading = {"COURSEBRIDGE_COURSE", "COURSEBRIDGE_COURSE_ROOT", "COURSEBRIDGE_GRADEBOOK_URL"}
+        environment = {key: value for key, value in spawner.environment.items() if key not in grading}
+        environment["COURSEBRIDGE_URL"] = settings.tool_url
+        if course is not None:
+            root = f"{COURSES_MOUNT}/{course.slug}"
+            environment["COURSEBRIDGE_COURSE"] = course.slug
+            environment["COURSEBRIDGE_COURSE_ROOT"] = root
+            environment["COURSEBRIDGE_GRADEBOOK_URL"] = (
+                settings.gradebook_url.replace("{course}", course.slug) or f"sqlite:///{root}/gradebook.db"
+            )
+            spawner.grade_course = course.slug
+        spawner.environment = environment
+
+    return admit
+
+
+async def _graded_course(tool: Tool, user_name: str, server_name: str) -> Course:
+    """The course that the server's name stands for. Raises: SpawnException."""
+    try:
+        courses = await tool.list_courses(user_name)
+    except Unknown:
+        courses = ()
+    except ToolUnavailable as error:
+        raise SpawnException(
+            "Coursebridge does not answer, so it is not certain that you may mark this course. Try again in a minute.",
+            reason="tool-down",
+            log_message=f"{server_name} of {user_name} not started: {error}",
+            status_code=HTTPStatus.SERVICE_UNAVAILABLE,
+        ) from error
+    for course in courses:
+        if course.is_graded_by_them and grade_server_name(course.slug) == server_name:
+            return course
+    raise SpawnException(
+        "This server is for the teachers and assistants of a course. If you are one, open it again from your course.",
+        reason="not-a-grader",
+        log_message=f"{server_name} of {user_name} refused: no course of theirs to mark",
+        status_code=HTTPStatus.FORBIDDEN,
+    )

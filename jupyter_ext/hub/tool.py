@@ -1,0 +1,102 @@
+"""What the Hub asks the tool, over HTTP with the service token."""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+
+from jupyter_ext.hub.places import is_course_slug, is_user_name
+
+TIMEOUT_S = 10.0
+GRADER_ROLES = frozenset({"teacher", "assistant", "admin"})
+
+
+class ToolUnavailable(Exception):
+    """The tool did not answer, or not as agreed; trying again later may help."""
+
+
+class Unknown(Exception):
+    """The tool says that this ticket, or this person, is not (or no longer) known."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course and the person's role in it."""
+
+    slug: str
+    title: str
+    role: str
+
+    @property
+    def is_graded_by_them(self) -> bool:
+        """Whether the role allows marking."""
+        return self.role in GRADER_ROLES
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who redeemed a ticket, and where they were going."""
+
+    name: str
+    display_name: str
+    courses: tuple[Course, ...]
+    next_path: str
+
+
+class Tool:
+    """The tool's API, as far as the Hub needs it."""
+
+    def __init__(self, url: str, service_token: str) -> None:
+        self._api = url.rstrip("/") + "/api/v1"
+        self._headers = {"Authorization": f"Bearer {service_token}", "Accept": "application/json"}
+
+    async def redeem_ticket(self, ticket: str) -> Visit:
+        """Trade a ticket for a person, once. Raises: Unknown, ToolUnavailable."""
+        answer = await self._ask("POST", "/hub/tickets/redeem", {"ticket": ticket})
+        name = str(answer.get("name", ""))
+        if not is_user_name(name):
+            raise ToolUnavailable("the tool named a person in a way the Hub does not accept")
+        return Visit(name, str(answer.get("display_name", "")), _courses(answer), str(answer.get("next", "")))
+
+    async def list_courses(self, name: str) -> tuple[Course, ...]:
+        """Courses of a person with their role today. Raises: Unknown, ToolUnavailable."""
+        return _courses(await self._ask("GET", f"/hub/users/{quote(name, safe='')}/courses"))
+
+    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+        request = HTTPRequest(
+            self._api + path,
+            method=method,
+            headers={**self._headers, **({"Content-Type": "application/json"} if body else {})},
+            body=json.dumps(body) if body else None,
+            connect_timeout=TIMEOUT_S,
+            request_timeout=TIMEOUT_S,
+            follow_redirects=False,
+        )
+        try:
+            response = await AsyncHTTPClient().fetch(request, raise_error=False)
+        except (OSError, HTTPClientError) as error:
+            raise ToolUnavailable(str(error)) from error
+        if response.code in {HTTPStatus.GONE, HTTPStatus.NOT_FOUND}:
+            raise Unknown(f"{response.code} from the tool")
+        return _document(response)
+
+
+def _document(response: HTTPResponse) -> dict[str, Any]:
+    if response.code != HTTPStatus.OK:
+        raise ToolUnavailable(f"{response.code} from the tool")
+    try:
+        document = json.loads(response.body)
+    except ValueError as error:
+        raise ToolUnavailable("the tool's answer is not JSON") from error
+    if not isinstance(document, dict):
+        raise ToolUnavailable("the tool's answer is not an object")
+    return document
+
+
+def _courses(answer: dict[str, Any]) -> tuple[Course, ...]:
+    rows = answer.get("courses", [])
+    found = (Course(str(row["slug"]), str(row.get("title", row["slug"])), str(row.get("role", ""))) for row in rows)
+    return tuple(course for course in found if is_course_slug(course.slug))

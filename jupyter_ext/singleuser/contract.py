@@ -1,0 +1,214 @@
+"""What the tool and this server say to each other: plain values, and one `Call` for each question.
+
+A `Call` holds a request and how to read its answer; `tool_client` sends it, blocking or not. All paths are below
+`/api/v1` of the tool.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+T = TypeVar("T")
+
+Files = Mapping[str, bytes]
+"""A file set: path below the assignment folder, with forward slashes -> content."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request to the tool and the function that reads its JSON answer."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    body: Any = None
+    timeout_s: float = 15.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course of the person, with their role in it."""
+
+    slug: str
+    title: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One submission, as the tool tells of it. Times are ISO 8601 with a zone."""
+
+    number: int
+    submitted_at: str
+    receipt: str
+    state: str
+    state_text: str
+    score: float | None
+    max_score: float | None
+    has_feedback: bool
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A released quiz of a course, with the person's attempts."""
+
+    name: str
+    title: str
+    due: str | None
+    max_score: float | None
+    attempts_allowed: int | None
+    """None means without limit."""
+    release_sha256: str
+    notebooks: tuple[str, ...]
+    draft_saved_at: str | None
+    page_url: str
+    attempts: tuple[Attempt, ...]
+
+    @property
+    def attempts_left(self) -> int | None:
+        """How many more attempts are allowed; None means without limit."""
+        if self.attempts_allowed is None:
+            return None
+        return max(0, self.attempts_allowed - len(self.attempts))
+
+    @property
+    def next_attempt(self) -> int:
+        """The number that the next submission gets."""
+        return max((attempt.number for attempt in self.attempts), default=0) + 1
+
+
+@dataclass(frozen=True)
+class Release:
+    """The files that learners start from."""
+
+    sha256: str
+    files: Files
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The newest copy of a learner's unsubmitted work."""
+
+    saved_at: str
+    files: Files
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The proof that the tool stored a submission."""
+
+    attempt: int
+    receipt: str
+    sha256: str
+    submitted_at: str
+    state: str
+    page_url: str
+    state_text: str = field(default="")
+
+
+def list_courses() -> Call[list[Course]]:
+    """The person's courses."""
+    return Call("GET", "/courses", lambda data: [_course(item) for item in data["courses"]])
+
+
+def list_assignments(course: str) -> Call[list[Assignment]]:
+    """The released quizzes of a course."""
+    path = f"/courses/{_quoted(course)}/assignments"
+    return Call("GET", path, lambda data: [_assignment(item) for item in data["assignments"]])
+
+
+def get_release(course: str, assignment: str) -> Call[Release]:
+    """The files of a quiz as released."""
+    return Call(
+        "GET", _of(course, assignment, "release"), lambda data: Release(data["sha256"], _files(data)), timeout_s=60
+    )
+
+
+def get_draft(course: str, assignment: str) -> Call[Draft]:
+    """The stored copy of the person's work; the tool answers 404 when there is none."""
+    return Call(
+        "GET", _of(course, assignment, "draft"), lambda data: Draft(data["saved_at"], _files(data)), timeout_s=60
+    )
+
+
+def put_draft(course: str, assignment: str, files: Files, saved_at: str) -> Call[str]:
+    """Store a copy of the person's work; the answer is the time that the tool now holds."""
+    body = {"files": _encoded(files), "saved_at": saved_at}
+    return Call("PUT", _of(course, assignment, "draft"), lambda data: str(data["saved_at"]), body, timeout_s=60)
+
+
+def submit(course: str, assignment: str, files: Files, via: str, request_id: str) -> Call[Receipt]:
+    """Hand work in. Sending the same `request_id` again gives the same receipt, so it may be repeated safely."""
+    body = {"files": _encoded(files), "via": via, "request_id": request_id}
+    return Call("POST", _of(course, assignment, "submissions"), _receipt, body, timeout_s=60)
+
+
+def get_feedback(course: str, assignment: str, number: int) -> Call[Files]:
+    """The marked notebooks of one attempt, as HTML files; 404 while there are none."""
+    return Call("GET", _of(course, assignment, f"submissions/{number}/feedback"), _files, timeout_s=60)
+
+
+def _of(course: str, assignment: str, what: str) -> str:
+    return f"/courses/{_quoted(course)}/assignments/{_quoted(assignment)}/{what}"
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
+
+
+def _course(data: Any) -> Course:
+    return Course(data["slug"], data["title"], data["role"])
+
+
+def _attempt(data: Any) -> Attempt:
+    return Attempt(
+        number=int(data["number"]),
+        submitted_at=data["submitted_at"],
+        receipt=data["receipt"],
+        state=data["state"],
+        state_text=data.get("state_text") or "",
+        score=data.get("score"),
+        max_score=data.get("max_score"),
+        has_feedback=bool(data.get("feedback")),
+    )
+
+
+def _assignment(data: Any) -> Assignment:
+    return Assignment(
+        name=data["name"],
+        title=data["title"],
+        due=data.get("due"),
+        max_score=data.get("max_score"),
+        attempts_allowed=data.get("attempts_allowed"),
+        release_sha256=data["release_sha256"],
+        notebooks=tuple(data["notebooks"]),
+        draft_saved_at=data.get("draft_saved_at"),
+        page_url=data.get("page_url") or "",
+        attempts=tuple(sorted((_attempt(item) for item in data["attempts"]), key=lambda one: one.number)),
+    )
+
+
+def _receipt(data: Any) -> Receipt:
+    return Receipt(
+        attempt=int(data["attempt"]),
+        receipt=data["receipt"],
+        sha256=data["sha256"],
+        submitted_at=data["submitted_at"],
+        state=data["state"],
+        page_url=data.get("page_url") or "",
+        state_text=data.get("state_text") or "",
+    )
+
+
+def _encoded(files: Files) -> Sequence[Mapping[str, str]]:
+    return [{"path": path, "content_b64": base64.b64encode(files[path]).decode("ascii")} for path in sorted(files)]
+
+
+def _files(data: Any) -> Files:
+    try:
+        return {item["path"]: base64.b64decode(item["content_b64"], validate=True) for item in data["files"]}
+    except binascii.Error as error:
+        raise ValueError("a file that is not base64") from error

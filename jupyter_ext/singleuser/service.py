@@ -1,0 +1,166 @@
+"""What the handlers do, without HTTP: fetch a quiz, hand it in, and tell how it stands."""
+
+import asyncio
+import logging
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jupyter_ext.singleuser.backup import SETTLE_S, DraftBackup
+from jupyter_ext.singleuser.catalogue import Catalogue
+from jupyter_ext.singleuser.contract import Assignment, Call, Files, Receipt, get_draft, get_release, submit
+from jupyter_ext.singleuser.fileset import add_missing_files, read_folder, snapshot_sha256, write_new_folder
+from jupyter_ext.singleuser.folders import Note, Place, find_place, first_notebook, read_note, write_note
+from jupyter_ext.singleuser.tool_client import AsyncToolClient, ToolAddress, ToolError
+
+log = logging.getLogger(__name__)
+
+_SUBMIT_PAUSES_S = (1.0, 3.0)
+
+T = TypeVar("T")
+
+
+class LearnerService:
+    """One per Jupyter server; `root` is the folder that the server shows."""
+
+    def __init__(self, root: Path, *, settle_s: float = SETTLE_S) -> None:
+        self.root = root
+        self.catalogue = Catalogue(self.send)
+        self.backup = DraftBackup(root, self.send, self._is_assignment, settle_s=settle_s)
+        self._client: AsyncToolClient | None = None
+        self._receipts: dict[Place, Receipt] = {}
+        self._fetching: dict[Place, asyncio.Lock] = {}
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call to the tool. Raises: ToolError."""
+        if self._client is None:
+            self._client = AsyncToolClient(ToolAddress.from_env())
+        return await self._client.send(call)
+
+    async def close(self) -> None:
+        """Store what waits, then close the connections."""
+        await self.backup.close()
+        if self._client is not None:
+            await self._client.close()
+
+    def note_saved_path(self, path: str) -> None:
+        """A file below the root was saved."""
+        place = find_place(path)
+        if place is not None:
+            self.backup.note_save(place)
+
+    async def open(self, place: Place) -> str:
+        """Make sure that the learner's folder is there, and give the path of its first notebook below the root.
+
+        A folder with a notebook is used as it is, without asking the tool.
+
+        Raises: ToolError, FileSetError.
+        """
+        folder = place.folder(self.root)
+        async with self._fetching.setdefault(place, asyncio.Lock()):
+            if first_notebook(folder) is None:
+                await self._fetch(place, folder)
+        name = first_notebook(folder)
+        return f"{place.course}/{place.assignment}" + (f"/{name}" if name else "")
+
+    async def submit(self, place: Place, request_id: str) -> Receipt:
+        """Hand in the folder as it is on disk; repeated with the same `request_id` until the tool has answered.
+
+        Raises: ToolError, FileSetError.
+        """
+        files = await asyncio.to_thread(read_folder, place.folder(self.root))
+        call = submit(place.course, place.assignment, files, "jupyterlab", request_id)
+        receipt = await self._send_patiently(call)
+        self._receipts[place] = receipt
+        self.catalogue.forget(place.course)
+        log.info("submission.stored course=%s assignment=%s n=%d", place.course, place.assignment, receipt.attempt)
+        return receipt
+
+    async def status(self, path: str) -> dict[str, Any]:
+        """Which quiz a path belongs to and how it stands; `assignment` is None for any other file."""
+        place = find_place(path)
+        if place is None:
+            return {"course": None, "assignment": None}
+        answer = await self.catalogue.find(place)
+        noted = read_note(place.folder(self.root), place) is not None
+        if answer.assignment is None and not (noted and answer.problem):
+            return {"course": None, "assignment": None}
+        draft = self.backup.status(place)
+        told = _told(place, answer.assignment) | {
+            "draft": asdict(draft),
+            "last_receipt": self._last_receipt(place, answer.assignment),
+            "problem": None,
+        }
+        if answer.problem is not None:
+            told["problem"] = {"code": answer.problem.code, "message": answer.problem.message}
+        if not draft.saved_at and answer.assignment is not None and answer.assignment.draft_saved_at:
+            told["draft"]["saved_at"] = answer.assignment.draft_saved_at
+        return told
+
+    async def _is_assignment(self, place: Place) -> bool:
+        answer = await self.catalogue.find(place)
+        if answer.assignment is None and answer.problem is not None:
+            raise answer.problem
+        return answer.assignment is not None
+
+    async def _fetch(self, place: Place, folder: Path) -> None:
+        release_sha256, files, stored_at = await self._get_start(place)
+        if await asyncio.to_thread(write_new_folder, folder, files):
+            note = Note(place.course, place.assignment, release_sha256, snapshot_sha256(files), stored_at)
+            write_note(folder, note)
+        else:
+            await asyncio.to_thread(add_missing_files, folder, files)
+        log.info("assignment.fetched course=%s assignment=%s files=%d", place.course, place.assignment, len(files))
+
+    async def _get_start(self, place: Place) -> tuple[str, Files, str]:
+        """What a missing folder starts from: the stored draft, or else the release."""
+        try:
+            draft = await self.send(get_draft(place.course, place.assignment))
+        except ToolError as error:
+            if error.status != 404:
+                raise
+            release = await self.send(get_release(place.course, place.assignment))
+            return release.sha256, release.files, ""
+        return "", draft.files, draft.saved_at
+
+    async def _send_patiently(self, call: Call[T]) -> T:
+        for pause_s in _SUBMIT_PAUSES_S:
+            try:
+                return await self.send(call)
+            except ToolError as error:
+                if not error.retryable:
+                    raise
+                log.warning("submission.retry code=%s", error.code)
+            await asyncio.sleep(pause_s)
+        return await self.send(call)
+
+    def _last_receipt(self, place: Place, assignment: Assignment | None) -> dict[str, Any] | None:
+        if assignment is not None and assignment.attempts:
+            last = assignment.attempts[-1]
+            return {
+                "attempt": last.number,
+                "receipt": last.receipt,
+                "submitted_at": last.submitted_at,
+                "state": last.state,
+                "state_text": last.state_text,
+            }
+        receipt = self._receipts.get(place)
+        return asdict(receipt) if receipt else None
+
+
+def _told(place: Place, assignment: Assignment | None) -> dict[str, Any]:
+    if assignment is None:
+        nothing = ("due", "max_score", "attempts_allowed", "attempts_left", "next_attempt", "attempts", "page_url")
+        told: dict[str, Any] = {"title": place.assignment} | dict.fromkeys(nothing)
+    else:
+        told = {
+            "title": assignment.title,
+            "due": assignment.due,
+            "max_score": assignment.max_score,
+            "attempts_allowed": assignment.attempts_allowed,
+            "attempts_left": assignment.attempts_left,
+            "next_attempt": assignment.next_attempt,
+            "attempts": [asdict(attempt) for attempt in assignment.attempts],
+            "page_url": assignment.page_url,
+        }
+    return {"course": place.course, "assignment": place.assignment} | told

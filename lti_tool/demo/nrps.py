@@ -1,0 +1,86 @@
+"""Names and Role Provisioning Services 2.0 (https://www.imsglobal.org/spec/lti-nrps/v2p0/)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from lti_tool.demo import claims
+from lti_tool.demo.campus import Campus, the_campus
+from lti_tool.demo.model import Activity, CampusError, Person, Tool
+from lti_tool.demo.profiles import MEMBERS_SCOPE
+from lti_tool.demo.services import answer, next_link, number, page_of, service_error
+from lti_tool.demo.token import require_scope
+
+CONTAINER_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+
+blueprint = Blueprint("nrps", __name__, url_prefix="/services/<course_id>/memberships")
+blueprint.register_error_handler(CampusError, service_error)
+
+
+@blueprint.get("")
+def list_members(course_id: str) -> Response:
+    """Serve the active people of the course, filtered by role, in pages."""
+    campus = the_campus()
+    tool = require_scope(MEMBERS_SCOPE)
+    course = campus.store.course
+    if course_id != course.id:
+        raise CampusError("There is no such course", 404, "not_found")
+    activity = _linked_activity(campus, tool)
+    people = [p for p in campus.store.list_people() if p.enrolled and _has_role(campus, p)]
+    largest = campus.profile.members_page
+    size = number("limit", largest or 0)
+    page, query = page_of(people, min(size, largest) if largest else size, "page" if largest else "from")
+    body = {
+        "id": campus.memberships_url,
+        "context": {"id": course.id, "label": course.label, "title": course.title},
+        "members": [member_json(campus, tool, person, activity) for person in page],
+    }
+    response = answer(body, CONTAINER_TYPE)
+    if query is not None:
+        if campus.profile.next_drops_role:
+            query.pop("role", None)
+        response.headers["Link"] = next_link(campus.memberships_url, query)
+    return response
+
+
+def member_json(campus: Campus, tool: Tool, person: Person, activity: Activity | None) -> dict[str, Any]:
+    """Return a member as the service shows them, with what the tool may know."""
+    member: dict[str, Any] = {
+        "status": "Active",
+        "user_id": person.sub,
+        "roles": list(campus.profile.member_roles[person.role]),
+    }
+    if tool.shares_name:
+        member |= {"name": person.name, "given_name": person.given_name, "family_name": person.family_name}
+    if tool.shares_email:
+        member["email"] = person.email
+    if activity:
+        message = {
+            claims.MESSAGE_TYPE: claims.RESOURCE_LAUNCH,
+            claims.RESOURCE_LINK: {"id": activity.resource_link_id, "title": activity.title},
+            claims.CUSTOM: claims.custom_claim(campus, tool, person, activity),
+        }
+        member["message"] = [message]
+    return member
+
+
+def _linked_activity(campus: Campus, tool: Tool) -> Activity | None:
+    link = request.args.get("rlid")
+    if link is None:
+        return None
+    for activity in campus.store.list_activities():
+        if activity.resource_link_id == link and activity.tool_id == tool.id:
+            return activity
+    raise CampusError("rlid is no resource link of this tool")
+
+
+def _has_role(campus: Campus, person: Person) -> bool:
+    wanted = request.args.get("role")
+    if not wanted:
+        return True
+    roles = campus.profile.member_roles[person.role]
+    short = {role.rpartition("#")[2] for role in roles}
+    # a platform that answers short names takes either; the other one full URIs only
+    return wanted in roles or (bool(short & set(roles)) and wanted.rpartition("#")[2] in short)

@@ -1,0 +1,126 @@
+"""The tool as the Hub sees it: a real HTTP server with the tool's contract, kept in memory."""
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+TOKEN = "service-token-of-the-tests"
+
+
+@dataclass
+class HubTool:
+    """People, tickets and reports; `serve()` answers for them."""
+
+    hub_api: str = ""
+    people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tickets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    expired: set[str] = field(default_factory=set)
+    marks_changed: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    """(Hub user name of the grader, course, body)"""
+    failures: int = 0
+    """How many more reports are answered with 503."""
+    is_down: bool = False
+    url: str = ""
+
+    def add_person(self, name: str, display_name: str, **roles: str) -> str:
+        """A person with a role in each course; `_` in a keyword stands for `-`."""
+        courses = [
+            {"slug": slug.replace("_", "-"), "title": slug.title(), "role": role} for slug, role in roles.items()
+        ]
+        self.people[name] = {"name": name, "display_name": display_name, "courses": courses}
+        return name
+
+    def ticket(self, name: str, next_path: str) -> str:
+        """A fresh ticket."""
+        ticket = f"ticket-{len(self.tickets) + 1}-of-{name}"
+        self.tickets[ticket] = (name, next_path)
+        return ticket
+
+    def serve(self) -> ThreadingHTTPServer:
+        """Start answering on a free port."""
+        tool = self
+
+        class Handler(_Handler):
+            state = tool
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return server
+
+
+class _Handler(BaseHTTPRequestHandler):
+    state: HubTool
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silent."""
+
+    def do_GET(self) -> None:
+        parts = self.path.strip("/").split("/")
+        if self.state.is_down:
+            self._answer(503, {"code": "down"})
+        elif parts[:4] != ["api", "v1", "hub", "users"] or not self._is_hub():
+            self._answer(404, {"code": "not_found"})
+        elif person := self.state.people.get(parts[4]):
+            self._answer(200, {"courses": person["courses"]})
+        else:
+            self._answer(404, {"code": "not_found"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
+        parts = self.path.strip("/").split("/")
+        if self.state.is_down:
+            self._answer(503, {"code": "down"})
+        elif parts[2:] == ["hub", "tickets", "redeem"] and self._is_hub():
+            self._redeem(body["ticket"])
+        elif parts[2] == "courses" and parts[4] == "marks-changed":
+            self._marks_changed(parts[3], body)
+        else:
+            self._answer(404, {"code": "not_found"})
+
+    def _redeem(self, ticket: str) -> None:
+        found = self.state.tickets.pop(ticket, None)
+        if found is None or ticket in self.state.expired:
+            self._answer(410, {"code": "ticket_used"})
+            return
+        name, next_path = found
+        self._answer(200, {**self.state.people[name], "next": next_path})
+
+    def _marks_changed(self, course: str, body: dict[str, Any]) -> None:
+        if self.state.failures:
+            self.state.failures -= 1
+            self._answer(503, {"code": "down"})
+            return
+        name = self._user()
+        if name is None:
+            self._answer(401, {"code": "unauthorized"})
+            return
+        self.state.marks_changed.append((name, course, body))
+        self._answer(202, {})
+
+    def _is_hub(self) -> bool:
+        return self.headers.get("Authorization") == f"Bearer {TOKEN}"
+
+    def _user(self) -> str | None:
+        """Who the token belongs to, asked at the Hub as the tool does it."""
+        request = urllib.request.Request(
+            f"{self.state.hub_api}/user", headers={"Authorization": self.headers["Authorization"]}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return str(json.load(answer)["name"])
+        except urllib.error.URLError:
+            return None
+
+    def _answer(self, status: int, document: dict[str, Any]) -> None:
+        data = json.dumps(document).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)

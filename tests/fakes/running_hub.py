@@ -1,0 +1,144 @@
+"""A real JupyterHub with its proxy on free ports, and a browser-like client for it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.fakes.hub_tool import TOKEN, HubTool
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [sock.getsockname()[1] for sock in sockets]
+    for sock in sockets:
+        sock.close()
+    return ports
+
+
+def wait_for(condition: Any, seconds: float = 60) -> Any:
+    """The first true answer of `condition()`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if answer := condition():
+            return answer
+        time.sleep(0.1)
+    raise TimeoutError(f"not true after {seconds} s")
+
+
+class RunningHub:
+    """One Hub; its log is in `data_dir/hub.log`."""
+
+    def __init__(self, data_dir: Path, tool: HubTool, **more: str) -> None:
+        proxy_port, api_port, control_port = free_ports(3)
+        self.data_dir, self.tool = data_dir, tool
+        self.url = f"http://127.0.0.1:{proxy_port}"
+        tool.hub_api = f"{self.url}/hub/api"
+        self.log_path = data_dir / "hub.log"
+        self.env = {
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith(("COURSEBRIDGE_", "JUPYTER", "PYTEST"))
+            },
+            "COURSEBRIDGE_URL": tool.url,
+            "COURSEBRIDGE_DATA_DIR": str(data_dir),
+            "COURSEBRIDGE_HUB__URL": self.url,
+            "COURSEBRIDGE_HUB__SERVICE_TOKEN": TOKEN,
+            "COURSEBRIDGE_JUPYTERHUB_API_PORT": str(api_port),
+            "COURSEBRIDGE_JUPYTERHUB_PROXY_PORT": str(control_port),
+            "COURSEBRIDGE_JUPYTERHUB_KEEP_SERVERS": "1",
+            **more,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        self.visitors: list[Visitor] = []
+
+    def start(self) -> None:
+        """Start and wait until the Hub answers through the proxy."""
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "jupyter_ext.hub"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+            )
+        wait_for(self._answers)
+
+    def _answers(self) -> bool:
+        if self.process is None or self.process.poll() is not None:
+            raise RuntimeError("the Hub ended:\n" + self.log())
+        try:
+            return httpx.get(f"{self.url}/hub/health", timeout=2).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def stop(self, sig: signal.Signals = signal.SIGTERM) -> None:
+        """Stop the Hub process and wait for it."""
+        if self.process is not None:
+            self.process.send_signal(sig)
+            self.process.wait(60)
+
+    def close(self) -> None:
+        """Stop the Hub, its servers and the visitors' connections."""
+        self.stop()
+        self.env["COURSEBRIDGE_JUPYTERHUB_KEEP_SERVERS"] = "0"
+        self.start()
+        self.stop()  # a Hub that keeps nothing also stops the servers it found
+        for visitor in self.visitors:
+            visitor.http.close()
+
+    def log(self) -> str:
+        """What the Hub said so far."""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def visit(self, name: str, next_path: str) -> "Visitor":
+        """A browser that came with a fresh ticket and followed it to its end."""
+        visitor = Visitor(self)
+        visitor.arrive(self.tool.ticket(name, next_path))
+        return visitor
+
+
+class Visitor:
+    """A browser without JavaScript that waits on the page that waits."""
+
+    def __init__(self, hub: RunningHub) -> None:
+        self.hub = hub
+        self.http = httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60)
+        self.last: httpx.Response
+        hub.visitors.append(self)
+
+    def arrive(self, ticket: str) -> httpx.Response:
+        """Follow the tool's link, and wait for a server if one has to start."""
+        return self.go(f"/hub/coursebridge/ticket?ticket={ticket}")
+
+    def go(self, path: str) -> httpx.Response:
+        """GET, then reload while the Hub says it is starting the server."""
+        self.last = self.http.get(path)
+        end = time.monotonic() + 90
+        while "/hub/spawn-pending/" in str(self.last.url) and self.last.status_code == 200 and time.monotonic() < end:
+            time.sleep(0.2)
+            self.last = self.http.get(str(self.last.url))
+        return self.last
+
+    def xsrf(self, prefix: str) -> str:
+        """The XSRF token that a page below `prefix` would send."""
+        tokens = [cookie.value for cookie in self.http.cookies.jar if cookie.name == "_xsrf" and cookie.path == prefix]
+        return tokens[-1] or ""
+
+    def send(self, method: str, prefix: str, path: str, document: Any = None) -> httpx.Response:
+        """A request as that page's script sends it."""
+        headers = {"X-XSRFToken": self.xsrf(prefix), "Referer": self.hub.url + prefix}
+        return self.http.request(method, prefix + path, json=document, headers=headers)
+
+    def cookie_header(self, prefix: str) -> str:
+        """The cookies a browser would send below `prefix`."""
+        fitting = [cookie for cookie in self.http.cookies.jar if prefix.startswith(cookie.path)]
+        return "; ".join(
+            f"{cookie.name}={cookie.value}" for cookie in sorted(fitting, key=lambda cookie: -len(cookie.path))
+        )

@@ -1,0 +1,148 @@
+"""Formgrader runs on a server of its own for each course, for its graders."""
+
+import re
+
+import pytest
+
+from tests.fakes.hub_tool import HubTool
+from tests.fakes.running_hub import RunningHub, Visitor, wait_for
+from tests.functional.hub.conftest import ADA, BOB, SLUG, TEACHER
+
+PREFIX = f"/user/{TEACHER}/grade-{SLUG}/"
+
+
+@pytest.fixture(scope="module")
+def teacher(hub: RunningHub) -> Visitor:
+    """A teacher, in formgrader."""
+    return hub.visit(TEACHER, f"/formgrader?course={SLUG}&path=gradebook/quiz-1")
+
+
+def submission(teacher: Visitor) -> str:
+    """Id of Ada's submitted notebook."""
+    rows = teacher.send("GET", PREFIX, "formgrader/api/submitted_notebooks/quiz-1/quiz-1").json()
+    return str(rows[0]["id"])
+
+
+def grade(teacher: Visitor) -> dict[str, object]:
+    """The mark of Ada's written answer."""
+    rows = teacher.send("GET", PREFIX, f"formgrader/api/grades?submission_id={submission(teacher)}").json()
+    return dict(rows[0])
+
+
+def test_visit_ends_on_the_formgrader_page(teacher: Visitor) -> None:
+    assert teacher.last.status_code == 200
+    assert teacher.last.url.path == f"{PREFIX}formgrader/gradebook/quiz-1"
+    assert teacher.go(f"{PREFIX}formgrader").url.path == f"{PREFIX}formgrader/gradebook"
+    assert teacher.last.status_code == 200
+
+
+def test_saved_mark_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None:
+    tool.marks_changed.clear()
+    tool.failures = 1  # the first try fails; the report is tried again
+    row = grade(teacher)
+    answer = teacher.send("PUT", PREFIX, f"formgrader/api/grade/{row['id']}", {"manual_score": 4, "extra_credit": 0})
+    assert answer.status_code == 200, answer.text
+    assert grade(teacher)["manual_score"] == 4
+    wait_for(lambda: tool.marks_changed, 20)
+    assert tool.marks_changed == [(TEACHER, SLUG, {"assignment": "quiz-1", "learner": ADA})]
+
+
+def test_saved_comment_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None:
+    tool.marks_changed.clear()
+    comments = teacher.send("GET", PREFIX, f"formgrader/api/comments?submission_id={submission(teacher)}").json()
+    answer = teacher.send(
+        "PUT", PREFIX, f"formgrader/api/comment/{comments[0]['id']}", {"manual_comment": "Well argued."}
+    )
+    assert answer.status_code == 200, answer.text
+    wait_for(lambda: tool.marks_changed, 20)
+
+
+def test_learners_scripts_are_not_run_in_the_graders_page(teacher: Visitor) -> None:
+    page = teacher.go(f"{PREFIX}formgrader/submissions/{submission(teacher)}/")
+    assert page.status_code == 200
+    assert "document.title=" not in page.text
+    assert "onerror" not in page.text
+    assert "An answer." in page.text
+    assert 'id="written"' in page.text  # the box for the mark is still there
+    assert "<table" in page.text  # clean output is shown as it is
+    assert "formgrade.js" in page.text
+
+
+def test_the_graders_page_loads_nothing_from_elsewhere(teacher: Visitor) -> None:
+    page = teacher.go(f"{PREFIX}formgrader/submissions/{submission(teacher)}/")
+    scripts = re.findall(r'<script[^>]* src="([^"]*)"', page.text)
+    assert any("MathJax.js" in script for script in scripts)
+    for script in scripts:
+        assert script.startswith(PREFIX), script
+        assert teacher.http.get(script).status_code == 200, script
+    assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_learners_files_are_shown_in_a_browser_sandbox(teacher: Visitor) -> None:
+    page = teacher.go(f"{PREFIX}formgrader/submissions/{submission(teacher)}/page.html")
+    assert page.status_code == 200
+    assert page.headers["Content-Security-Policy"].startswith("sandbox;")
+
+
+def test_configuration_is_not_read_from_a_submission(hub: RunningHub, teacher: Visitor) -> None:
+    folder = f"/courses/{SLUG}/autograded/{ADA}/quiz-1"
+    assert teacher.go(f"{PREFIX}formgrader?path={folder}").status_code == 200
+    assert teacher.go(f"{PREFIX}formgrader/manage_assignments").status_code == 200
+    assert not (hub.data_dir / "courses" / SLUG / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "submission/quiz-1/x/autograde",
+        "assignment/quiz-1/collect",
+        "assignment/quiz-1/release",
+        "assignment/quiz-1/assign",
+        "assignment/quiz-1/generate_feedback",
+        "assignment/quiz-1/x/release_feedback",
+    ],
+)
+def test_what_the_tool_does_is_refused(teacher: Visitor, path: str) -> None:
+    answer = teacher.send("POST", PREFIX, f"formgrader/api/{path}").json()
+    assert answer["success"] is False
+    assert "Coursebridge" in answer["error"]
+
+
+def test_students_and_assignments_are_not_made_here(teacher: Visitor) -> None:
+    assert teacher.send("PUT", PREFIX, "formgrader/api/student/eve", {}).status_code == 409
+    assert teacher.send("PUT", PREFIX, "formgrader/api/assignment/quiz-9", {}).status_code == 409
+
+
+def test_teacher_of_one_course_does_not_mark_another(hub: RunningHub, teacher: Visitor) -> None:
+    assert teacher.go("/hub/formgrader?course=other-course").status_code == 403
+    assert teacher.go(f"/hub/spawn/{TEACHER}/grade-other-course").status_code == 403
+
+
+def test_learner_does_not_reach_the_graders_server(hub: RunningHub, teacher: Visitor) -> None:
+    bob = Visitor(hub)
+    bob.arrive(hub.tool.ticket(BOB, f"/formgrader?course={SLUG}"))
+    assert bob.last.status_code == 403
+    assert bob.go(f"{PREFIX}formgrader").status_code in {403, 404}
+
+
+def test_role_taken_away_counts_at_the_next_start(hub: RunningHub, tool: HubTool) -> None:
+    dean = "u-" + "d" * 26
+    tool.add_person(dean, "Dean", notebooks_101="assistant")
+    visitor = Visitor(hub)
+    visitor.arrive(tool.ticket(dean, ""))
+    tool.add_person(dean, "Dean", notebooks_101="learner")
+    assert visitor.go(f"/hub/spawn/{dean}/grade-{SLUG}").status_code == 403
+
+
+def test_tool_that_is_down_starts_no_grading_server(hub: RunningHub, tool: HubTool) -> None:
+    dean = "u-" + "e" * 26
+    tool.add_person(dean, "Dean", notebooks_101="assistant")
+    visitor = Visitor(hub)
+    visitor.arrive(tool.ticket(dean, ""))
+    tool.is_down = True
+    try:
+        answer = visitor.go(f"/hub/spawn/{dean}/grade-{SLUG}")
+    finally:
+        tool.is_down = False
+    assert answer.status_code == 503
+    assert "Try again" in answer.text
