@@ -1,7 +1,8 @@
 """What is killed: `submit` hands in through the web application, `work` runs the job table until nothing is left.
 
 No broker: the table alone must be enough, as if the broker had been emptied at every kill. `COURSEBRIDGE_CRASH_AT`
-names the point where the process dies; `COURSEBRIDGE_TEST_GUARD_OFF` takes a safeguard away, to show that the test notices.
+names the point where the process dies; `COURSEBRIDGE_TEST_GUARD_OFF` takes a safeguard away, to show that the test
+notices.
 """
 
 import io

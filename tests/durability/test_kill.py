@@ -1,7 +1,7 @@
 """kill -9 at twelve points between submit and passback: every submission ends graded once and delivered.
 
-The web application, the job table, marking's transactions, the outbox and the HTTP calls to the LMS are real; the engine
-marks at once. The last two tests take a safeguard away and show that the same check then fails.
+The web application, the job table, marking's transactions, the outbox and the HTTP calls to the LMS are real; the
+engine marks at once. The last two tests take a safeguard away and show that the same check then fails.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A score endpoint over real HTTP: gives tokens, records scores, refuses with 409 what is not later in whole seconds."""
+"""A score endpoint over real HTTP: gives tokens, records scores, refuses with 409 what is not a whole second later."""
 
 import json
 import threading
