@@ -9,7 +9,7 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from lti_tool.app import up
 from lti_tool.app.migrate import migrate
 from lti_tool.app.process import make_process
 from lti_tool.app.supervise import Process, StartError, Supervisor, python
+from lti_tool.contract import Plugin
 from lti_tool.kernel.logging import configure_logging
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti import public as lti
+from lti_tool.lti.deep_linking import make_content_item
+from lti_tool.lti.invites import make_invite
+from lti_tool.lti.login import LAUNCH_PATH
+from lti_tool.lti.registrations import dialect_of, list_registrations
 
 COURSE = Path(__file__).parents[2] / "config" / "demo" / "course"
-PLACED = ("quiz-1", "quiz-2", "quiz-3")
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,17 @@ def run(profile: str, *, once: bool = False) -> None:
     """Start everything, print the links and run until Ctrl-C. Raises: StartError."""
     _check_packages()
     ports = Ports.from_env(os.environ)
-    environment = make_environment(profile, ports)
-    os.environ.update(environment)
+    os.environ.update(make_environment(profile, ports))
     settings = load_settings()
     configure_logging(settings.log_level)
     runtime, plugins = make_process(settings)
     migrate(runtime.db)
-    _import_course(runtime, plugins)
+    _import_course(settings)
     supervisor = Supervisor(list_processes(settings, profile, ports))
+    print("Starting the tool, two workers, JupyterHub and the demo LMS …", flush=True)
     supervisor.start()
     try:
-        register(runtime, f"http://127.0.0.1:{ports.lms}")
+        register(runtime, plugins, f"http://127.0.0.1:{ports.lms}")
     except BaseException:
         supervisor.stop()
         raise
@@ -71,8 +74,8 @@ def run(profile: str, *, once: bool = False) -> None:
     print(_links(ports), flush=True)
     if once:
         supervisor.stop()
-        return
-    supervisor.run()
+    else:
+        supervisor.run()
 
 
 def make_environment(profile: str, ports: Ports) -> dict[str, str]:
@@ -105,28 +108,48 @@ def list_processes(settings: Settings, profile: str, ports: Ports) -> list[Proce
     return [lms, *up.list_processes(settings), hub]
 
 
-def register(runtime: Runtime, campus_url: str) -> None:
-    """Register the tool with the demo LMS by a one-time link, unless it is, and place the demo course's quizzes."""
+def register(runtime: Runtime, plugins: Sequence[Plugin], campus_url: str) -> None:
+    """Register the tool with the demo LMS by a one-time link, unless it is, and place the demo course."""
     state = _call(f"{campus_url}/_test/state")
     if not state["tools"]:
         with runtime.db.transaction() as tx:
-            invite_url = lti.make_invite_url(tx, runtime)
-        opened = _call(f"{campus_url}/_test/registration-url", {"url": invite_url})["url"]
+            link = f"{runtime.settings.root_url}/lti/register/{make_invite(tx, 'Demo LMS')}"
+        opened = _call(f"{campus_url}/_test/registration-url", {"url": link})["url"]
         runtime.http.request("GET", opened)
         state = _call(f"{campus_url}/_test/state")
         if not state["tools"]:
             raise StartError("The demo LMS did not take the registration; the lines above say why.")
         _call(f"{campus_url}/_test/tools/{state['tools'][0]['id']}/accept", {})
     if not state["activities"]:
-        for activity in _list_activities(runtime):
-            _call(f"{campus_url}/_test/activities", activity)
+        for item in _list_items(runtime, plugins, state["profile"]):
+            _call(f"{campus_url}/_test/activities", item)
 
 
-def _list_activities(runtime: Runtime) -> list[dict[str, Any]]:
+def _list_items(runtime: Runtime, plugins: Sequence[Plugin], profile: str) -> list[dict[str, Any]]:
     """The course page and every quiz, as a teacher's deep linking would place them."""
+    contents = [plugin.contents for plugin in plugins if plugin.contents]
+    launch_url = runtime.settings.root_url + LAUNCH_PATH
     with runtime.db.reading() as tx:
-        choices = [choice for choice in lti.list_choices(tx) if choice.kind in ("course", "quiz")]
-    return [deep_linking_item(choice, runtime.settings.root_url) for choice in choices]
+        registration, _deployments = list_registrations(tx)[0]
+        choices = [choice for part in contents for choice in part.list_choices(tx, registration.id)]
+        dialect = dialect_of(registration)
+    placed = [choice for choice in choices if choice.kind in ("course", "quiz")]
+    return [make_content_item(choice, launch_url, dialect, with_line_item=True) for choice in placed]
+
+
+def _import_course(settings: Settings) -> None:
+    """Import the demo course, again only when its files have changed."""
+    stamp = settings.data_dir / "demo-course.sha256"
+    digest = hashlib.sha256()
+    for file in sorted(file for file in COURSE.rglob("*") if file.is_file()):
+        digest.update(file.relative_to(COURSE).as_posix().encode() + b"\0" + file.read_bytes())
+    if stamp.is_file() and stamp.read_text() == digest.hexdigest():
+        return
+    print("Importing the demo course …", flush=True)
+    done = subprocess.run(python("-m", "lti_tool.app", "course", "import", str(COURSE)), check=False)
+    if done.returncode:
+        raise StartError("The demo course could not be imported; the lines above say why.")
+    stamp.write_text(digest.hexdigest())
 
 
 def _check_packages() -> None:

@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from lti_tool.kernel import types  # noqa: F401 - columns of ours
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}
