@@ -207,6 +207,19 @@ def submission(**changes: Any) -> Context:
     return base | MARKED | changes
 
 
+def overview(**changes: Any) -> Context:
+    """All quizzes of a course, for its teachers."""
+    line = {"url": "#", "learners": 28, "submitted": 24, "to_mark": 3, "failed": 1}
+    base: Context = {
+        "trail": [("First steps with data", "#"), ("Submissions", None)],
+        "quizzes": [
+            line | {"title": "Quiz 1: Words and numbers", "due": NOW},
+            line | {"title": "Quiz 2: Tables", "due": None, "to_mark": 0, "failed": 0},
+        ],
+    }
+    return base | changes
+
+
 def course(**changes: Any) -> Context:
     """An outline half way through."""
 
@@ -421,6 +434,9 @@ PAGES: Samples = {
     ),
     "status": ("grading/_attempt_status.html", L, FRAGMENT),
     "status-done": ("grading/_attempt_status.html", L, FRAGMENT | {"attempt": attempt(3)}),
+    "overview": ("grading/overview.html", T, overview()),
+    "overview-none": ("grading/overview.html", T, overview(quizzes=[])),
+    "registered": ("lti/registered.html", None, {"platform_name": "Moodle", "number": 1, "waits": True}),
     "course": ("courses/course.html", L, course()),
     "course-new": ("courses/course.html", T, course(progress=None, next_entry=None)),
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),
