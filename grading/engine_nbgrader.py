@@ -1,21 +1,30 @@
 """The real engine: nbgrader's rules over the course folder."""
 
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from grading.engine.model import Release
 from grading.engine_port import MarkingEngine
 
+if TYPE_CHECKING:
+    from grading.engine.course import CourseRoot
+
 
 def open_course_root(settings: Settings, course_slug: str) -> MarkingEngine:
     """The engine of a course."""
-    from grading.engine.course import CourseRoot  # nbgrader takes a second to import, and only workers need it
-
-    return CourseRoot(settings.courses_dir / course_slug, settings.gradebook_url(course_slug))
+    return _course_root()(settings.courses_dir / course_slug, settings.gradebook_url(course_slug))
 
 
 def make_release(root: Path, gradebook_url: str, assignment: str) -> Release:
     """Make nbgrader's release version of an assignment. Raises: ContentError: names file and cell."""
-    from grading.engine.course import CourseRoot  # as above
+    return _course_root()(root, gradebook_url).make_release(assignment)
 
-    return CourseRoot(root, gradebook_url).make_release(assignment)
+
+@cache
+def _course_root() -> "type[CourseRoot]":
+    """Loaded when it is first needed: nbgrader takes seconds to import, and the web server never marks."""
+    found: type[CourseRoot] = import_module("grading.engine.course").CourseRoot
+    return found

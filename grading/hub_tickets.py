@@ -33,7 +33,8 @@ def work_path(course_slug: str, assignment: str) -> str:
 
 def formgrader_path(course_slug: str, path: str = "") -> str:
     """To formgrader; `path` is below its root."""
-    return "/formgrader?" + urlencode({"course": course_slug} | ({"path": path} if path else {}), quote_via=quote)
+    query = {"course": course_slug} | ({"path": path} if path else {})
+    return "/formgrader?" + urlencode(query, safe="/", quote_via=quote)
 
 
 def ticket_url(runtime: Runtime, ticket: Ticket) -> str:

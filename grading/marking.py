@@ -92,7 +92,7 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
 
 
 def _claim(tx: Tx, submission_id: int) -> Work | None:
-    """Take a submission for marking. None: there is nothing to do, or an earlier attempt comes first and will wake it."""
+    """Take a submission for marking. None: nothing to do, or an earlier attempt comes first and will wake it."""
     submission = tx.get(SubmissionRow, submission_id)
     if submission is None or submission.state not in (SubmissionState.QUEUED, SubmissionState.RUNNING):
         return None

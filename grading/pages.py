@@ -75,7 +75,8 @@ def show_attempt(
 
 def show_delivery(rows: Sequence[PassbackRow]) -> Delivery | None:
     """The state of the least lucky of the rows; None if the LMS wants no grade."""
-    shown = [_show_row(row) for row in rows]
+    wanted = [row for row in rows if row.state is not PassbackState.NOT_WANTED or not row.is_final]
+    shown = [_show_row(row) for row in wanted]
     order = ("refused", "retrying", "waiting", "sent")
     return min(shown, key=lambda each: order.index(each.state), default=None)
 
@@ -92,11 +93,12 @@ def _show_row(row: PassbackRow) -> Delivery:
 
 def state_text(row: SubmissionRow) -> str | None:
     """A sentence about the state, if there is more to say than its name."""
+    text: str | None = None
     if row.state is SubmissionState.NEEDS_MANUAL:
-        return _("The tests have run. A teacher marks the written answers; your total can still change.")
-    if row.state is SubmissionState.FAILED:
-        return row.text or str(_("This notebook could not be marked."))
-    return None
+        text = _("The tests have run. A teacher marks the written answers; your total can still change.")
+    elif row.state is SubmissionState.FAILED:
+        text = row.text or _("This notebook could not be marked.")
+    return text
 
 
 def show_questions(row: SubmissionRow) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -61,7 +61,9 @@ def pass_back_grade(send_score: SendScore, run: JobRun, message: PassBackGrade) 
     try:
         sent = send_score(runtime, order.link_id, order.user_id, order.score, after=order.after)
     except AppError as error:
-        refused = error if isinstance(error, ExternalError) else ExternalError(error.code, error.message, retryable=False)
+        refused = (
+            error if isinstance(error, ExternalError) else ExternalError(error.code, error.message, retryable=False)
+        )
         with runtime.db.transaction() as tx:
             _record_refusal(tx, order, refused)
             if not refused.retryable:

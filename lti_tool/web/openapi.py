@@ -1,8 +1,10 @@
 """The JSON API's description: OpenAPI 3.1 by spectree, with our errors (problem+json) instead of its own."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
+from flask import request
 from pydantic import BaseModel
 from spectree import Response, SecurityScheme, SpecTree
 from spectree.models import SecureType, SecuritySchemeData
@@ -51,9 +53,19 @@ class Api:
         A view returns a model, or (model, status). An invalid body is refused with 422.
         """
         models: Any = {f"HTTP_{status}": model for status, model in answers.items()} | {"HTTP_401": Problem}
-        decorate: Callable[[Callable[..., Any]], Callable[..., Any]] = self._tree.validate(
-            json=body, resp=Response(**models), security={scheme: []}, tags=[scheme]
-        )
+        validate = self._tree.validate(json=body, resp=Response(**models), security={scheme: []}, tags=[scheme])
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            checked: Callable[..., Any] = validate(view)
+
+            @wraps(checked)
+            def answered(*args: Any, **kwargs: Any) -> Any:
+                if body is not None and not request.is_json:
+                    raise Unacceptable("body_not_json", "Send the body as application/json.")
+                return checked(*args, **kwargs)
+
+            return answered
+
         return decorate
 
     def document(self) -> dict[str, Any]:
@@ -62,7 +74,7 @@ class Api:
         return spec
 
 
-def _refuse_invalid(request: Any, response: Any, error: Any, instance: Any, adapter: Any) -> None:
+def _refuse_invalid(asked: Any, response: Any, error: Any, instance: Any, adapter: Any) -> None:
     """Raises: Unacceptable: with the first thing that is wrong."""
     if error is not None:
         first = error.errors()[0]

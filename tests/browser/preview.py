@@ -1,14 +1,3 @@
-<<<<<<< HEAD
-"""A little app that shows every page with sample contexts: `python -m tests.browser.preview [port]`."""
-
-import sys
-
-from flask import Flask, render_template
-from flask_babel import Babel
-from jinja2 import StrictUndefined
-
-from tests.factories.pages import PAGES, Samples, nav, signed_in
-=======
 """A little app that shows every page with sample contexts, and the demo course's lessons below /lessons/.
 
 Run it with `python -m tests.browser.preview [port]`.
@@ -25,7 +14,6 @@ from lti_tool.kernel.permissions import Role
 from plugins.courses.markdown import render_markdown
 from tests.factories.answers import COURSE
 from tests.factories.pages import PAGES, Samples, lesson, nav, signed_in
->>>>>>> main
 
 
 def make_preview() -> Flask:
@@ -44,8 +32,6 @@ def make_preview() -> Flask:
     def show(name: str) -> str:
         return render_sample(name)
 
-<<<<<<< HEAD
-=======
     @app.get("/lessons/<name>")
     def show_lesson(name: str) -> str:
         text = (COURSE / "lessons" / f"{name}.md").read_text(encoding="utf-8")
@@ -63,7 +49,6 @@ def make_preview() -> Flask:
     def show_media(name: str) -> Response:
         return send_from_directory(COURSE / "media", name)
 
->>>>>>> main
     return app
 
 

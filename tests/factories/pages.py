@@ -31,13 +31,7 @@ def signed_in(role: Role) -> SimpleNamespace:
 def nav(role: Role, current: str) -> list[Context]:
     """The header's links."""
     labels = ["Course", "Submissions"] if role.is_staff else ["Course"]
-<<<<<<< HEAD
-    return [
-        {"label": label, "url": "#", "current": label == current} for label in labels
-    ]
-=======
     return [{"label": label, "url": "#", "current": label == current} for label in labels]
->>>>>>> main
 
 
 def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
@@ -56,13 +50,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "points": Decimal("8.5") if done else None,
         "max_points": Decimal(10),
         "feedback_url": "#" if done else None,
-<<<<<<< HEAD
-        "delivery": sent
-        if state == "graded"
-        else {"state": "waiting", "text": None, "at": None},
-=======
         "delivery": sent if state == "graded" else {"state": "waiting", "text": None, "at": None},
->>>>>>> main
     }
     return base | changes
 
@@ -99,11 +87,7 @@ def quiz(**changes: Any) -> Context:
             "text": "Your best attempt counts:",
         },
         "platform": "Moodle",
-<<<<<<< HEAD
-        "status_url": "#",
-=======
         "status_url": "/status-done",
->>>>>>> main
     }
     return base | changes
 
@@ -152,15 +136,7 @@ MARKED: Context = {
 def row(learner: str, state: str = "graded", **changes: Any) -> Context:
     """One line of the teacher's table."""
     base = attempt(1, state)
-<<<<<<< HEAD
-    return (
-        base
-        | {"learner": learner, "late": False, "url": "#", "retry_url": None}
-        | changes
-    )
-=======
     return base | {"learner": learner, "late": False, "url": "#", "retry_url": None} | changes
->>>>>>> main
 
 
 def submissions(**changes: Any) -> Context:
@@ -231,16 +207,23 @@ def submission(**changes: Any) -> Context:
     return base | MARKED | changes
 
 
+def overview(**changes: Any) -> Context:
+    """All quizzes of a course, for its teachers."""
+    line = {"url": "#", "learners": 28, "submitted": 24, "to_mark": 3, "failed": 1}
+    base: Context = {
+        "trail": [("First steps with data", "#"), ("Submissions", None)],
+        "quizzes": [
+            line | {"title": "Quiz 1: Words and numbers", "due": NOW},
+            line | {"title": "Quiz 2: Tables", "due": None, "to_mark": 0, "failed": 0},
+        ],
+    }
+    return base | changes
+
+
 def course(**changes: Any) -> Context:
     """An outline half way through."""
 
-<<<<<<< HEAD
-    def entry(
-        title: str, state: str = "todo", kind: str = "lesson", note: str | None = None
-    ) -> Context:
-=======
     def entry(title: str, state: str = "todo", kind: str = "lesson", note: str | None = None) -> Context:
->>>>>>> main
         return {
             "kind": kind,
             "title": title,
@@ -280,13 +263,7 @@ def course(**changes: Any) -> Context:
                 "summary": None,
                 "entries": [
                     entry("From number to sentence"),
-<<<<<<< HEAD
-                    entry(
-                        "Quiz 3: One honest paragraph", "locked", "quiz", "Opens 1 Dec"
-                    ),
-=======
                     entry("Quiz 3: One honest paragraph", "locked", "quiz", "Opens 1 Dec"),
->>>>>>> main
                 ],
             },
         ],
@@ -335,21 +312,13 @@ def lesson(html: str, **changes: Any) -> Context:
     return base | changes
 
 
-<<<<<<< HEAD
-PROSE = "<p>A table is a list of rows that agree on their columns.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
-=======
 PROSE = "<p>A table is a list of rows.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
->>>>>>> main
 REFUSED = {
     "state": "refused",
     "text": "Moodle says the activity is gone. Add it to the course again.",
     "at": None,
 }
-<<<<<<< HEAD
-STOPPED = "Your notebook ran longer than 60 seconds and was stopped. Look for a loop that never ends, then submit again."
-=======
 STOPPED = "Your notebook ran for 60 seconds and was stopped. Look for a loop that never ends, then submit again."
->>>>>>> main
 ERROR: Context = {
     "title": "This link is used up",
     "message": "A link into JupyterHub works once, for 60 seconds.",
@@ -378,11 +347,7 @@ FRAGMENT = {
     "counting": None,
     "quiz": quiz()["quiz"],
     "platform": "Moodle",
-<<<<<<< HEAD
-    "status_url": "#",
-=======
     "status_url": "/status-done",
->>>>>>> main
 }
 
 THIRD = quiz()["quiz"] | {"attempts_left": 2, "next_attempt": 4}
@@ -468,10 +433,10 @@ PAGES: Samples = {
         ),
     ),
     "status": ("grading/_attempt_status.html", L, FRAGMENT),
-<<<<<<< HEAD
-=======
     "status-done": ("grading/_attempt_status.html", L, FRAGMENT | {"attempt": attempt(3)}),
->>>>>>> main
+    "overview": ("grading/overview.html", T, overview()),
+    "overview-none": ("grading/overview.html", T, overview(quizzes=[])),
+    "registered": ("lti/registered.html", None, {"platform_name": "Moodle", "number": 1, "waits": True}),
     "course": ("courses/course.html", L, course()),
     "course-new": ("courses/course.html", T, course(progress=None, next_entry=None)),
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),
@@ -479,13 +444,7 @@ PAGES: Samples = {
     "pick-many": (
         "courses/pick.html",
         T,
-<<<<<<< HEAD
-        pick(
-            multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None
-        ),
-=======
         pick(multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None),
->>>>>>> main
     ),
     "empty": ("courses/empty.html", L, {"can_import": False, "import_hint": None}),
     "empty-teacher": (

@@ -1,4 +1,4 @@
-"""An engine that marks at once: the "notebook" says what came of it. Its gradebook is a file, so that processes share it.
+"""An engine that marks at once: the "notebook" says what came of it. Its gradebook is a file that processes share.
 
 A notebook is JSON: `{"points": 3}` of 4, `{"points": 2, "manual": true}` with an answer that a person marks, or
 `{"outcome": "timed_out"}`.

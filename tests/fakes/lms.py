@@ -37,9 +37,7 @@ class FakeLms:
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send_score(
-        self, runtime: Runtime, link_id: int, user_id: int, score: Score, *, after: datetime | None
-    ) -> Sent:
+    def send_score(self, runtime: Runtime, link_id: int, user_id: int, score: Score, *, after: datetime | None) -> Sent:
         with self._lock:
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
@@ -55,7 +53,9 @@ class FakeLms:
 
     def _take(self, link_id: int, user_id: int, score: Score, after: datetime | None) -> Sent:
         if score.grading_progress != "FullyGraded" and self.skips_pending:
-            return Sent(timestamp=None, skipped_reason="The LMS would erase the grade, so it waits until all is marked.")
+            return Sent(
+                timestamp=None, skipped_reason="The LMS would erase the grade, so it waits until all is marked."
+            )
         timestamp = clock.now().replace(microsecond=0)
         if after is not None and timestamp <= after:
             timestamp = after + timedelta(seconds=1)

@@ -36,15 +36,11 @@
 
   // A button that needs this script is hidden until it is here.
   const reveal = (part) => part.querySelectorAll("[data-needs-script]").forEach((el) => { el.hidden = false; });
-<<<<<<< HEAD
-  const prepare = (part) => { showTimes(part); reveal(part); };
-=======
   // What scrolls sideways can be scrolled by keyboard.
   const openScrollers = (part) => part.querySelectorAll(".prose table").forEach((el) => {
     if (el.scrollWidth > el.clientWidth) el.tabIndex = 0;
   });
   const prepare = (part) => { showTimes(part); reveal(part); openScrollers(part); };
->>>>>>> main
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");

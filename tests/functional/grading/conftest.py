@@ -70,7 +70,8 @@ def counted(runtime: Runtime) -> Iterator[list[str]]:
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
-        seen.append(statement)
+        if not statement.startswith("BEGIN"):
+            seen.append(statement)
 
     event.listen(runtime.db.engine, "before_cursor_execute", note)
     try:

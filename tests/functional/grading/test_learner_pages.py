@@ -89,9 +89,7 @@ def test_upload_without_a_file_and_too_large_say_so_on_the_page(browse: Any, lea
     assert "at most 0 MB" in large.text or "clear its outputs" in large.text
 
 
-def test_used_up_attempts_hide_the_buttons_and_refuse_the_post(
-    runtime: Runtime, browse: Any, learner: Someone
-) -> None:
+def test_used_up_attempts_hide_the_buttons_and_refuse_the_post(runtime: Runtime, browse: Any, learner: Someone) -> None:
     with runtime.db.transaction() as tx:
         publish(tx, max_attempts=1)
     submit(runtime, learner, points=1)
@@ -135,7 +133,12 @@ def test_nobody_sees_the_work_of_another(runtime: Runtime, browse: Any, learner:
         f"{QUIZ}/submissions/{submission_id}/feedback/quiz-1.html",
     ):
         assert browser.get(path).status_code == 403
-    for path in ("mark", "send-all", f"submissions/{submission_id}/mark-again", f"submissions/{submission_id}/send-again"):
+    for path in (
+        "mark",
+        "send-all",
+        f"submissions/{submission_id}/mark-again",
+        f"submissions/{submission_id}/send-again",
+    ):
         assert browser.post(f"{QUIZ}/{path}").status_code == 403
 
 

@@ -132,7 +132,12 @@ def test_equal_files_are_kept_once(runtime: Runtime) -> None:
 
 def test_newest_draft_wins_and_a_wrong_clock_blocks_nothing(runtime: Runtime, learner: Someone) -> None:
     now = clock.now()
-    saves = [(b"1", now), (b"0", now - timedelta(minutes=5)), (b"9", now + timedelta(days=9)), (b"2", now + timedelta(1))]
+    saves = [
+        (b"1", now),
+        (b"0", now - timedelta(minutes=5)),
+        (b"9", now + timedelta(days=9)),
+        (b"2", now + timedelta(1)),
+    ]
     kept = []
     with clock.frozen(now):
         for content, saved_at in saves:

@@ -11,13 +11,7 @@ from tests.browser.preview import make_preview, render_sample
 from tests.factories.pages import PAGES
 
 TEMPLATES = Path(__file__).parents[3] / "lti_tool" / "web" / "templates"
-<<<<<<< HEAD
-WHOLE_PAGES = sorted(
-    name for name, (template, _role, _context) in PAGES.items() if "/_" not in template
-)
-=======
 WHOLE_PAGES = sorted(name for name, (template, _role, _context) in PAGES.items() if "/_" not in template)
->>>>>>> main
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +22,7 @@ def preview() -> Iterator[Flask]:
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-<<<<<<< HEAD
-def test_page_renders_with_its_documented_context_only(
-    preview: Flask, name: str
-) -> None:
-=======
 def test_page_renders_with_its_documented_context_only(preview: Flask, name: str) -> None:
->>>>>>> main
     html = render_sample(name)
 
     assert "{{" not in html
@@ -43,13 +31,7 @@ def test_page_renders_with_its_documented_context_only(preview: Flask, name: str
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-<<<<<<< HEAD
-def test_page_needs_no_exception_from_the_content_security_policy(
-    preview: Flask, name: str
-) -> None:
-=======
 def test_page_needs_no_exception_from_the_content_security_policy(preview: Flask, name: str) -> None:
->>>>>>> main
     html = render_sample(name)
 
     assert not re.search(r"\sstyle=|\son[a-z]+=|<style|javascript:|hx-on", html)
@@ -57,25 +39,12 @@ def test_page_needs_no_exception_from_the_content_security_policy(preview: Flask
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))
-<<<<<<< HEAD
-def test_every_form_control_and_frame_has_a_name_and_ids_are_unique(
-    preview: Flask, name: str
-) -> None:
-=======
 def test_every_form_control_and_frame_has_a_name_and_ids_are_unique(preview: Flask, name: str) -> None:
->>>>>>> main
     html = render_sample(name)
     ids = re.findall(r'\sid="([^"]+)"', html)
 
     assert len(ids) == len(set(ids))
-<<<<<<< HEAD
-    assert all(
-        'title="' in frame and "sandbox" in frame
-        for frame in re.findall(r"<iframe[^>]*>", html)
-    )
-=======
     assert all('title="' in frame and "sandbox" in frame for frame in re.findall(r"<iframe[^>]*>", html))
->>>>>>> main
     assert all(
         described in ids
         for group in re.findall(r'aria-(?:describedby|labelledby)="([^"]+)"', html)
@@ -84,13 +53,7 @@ def test_every_form_control_and_frame_has_a_name_and_ids_are_unique(preview: Fla
 
 
 @pytest.mark.parametrize("name", [name for name in WHOLE_PAGES if name != "design"])
-<<<<<<< HEAD
-def test_page_has_one_main_heading_a_language_and_a_way_past_the_header(
-    preview: Flask, name: str
-) -> None:
-=======
 def test_page_has_one_main_heading_a_language_and_a_way_past_the_header(preview: Flask, name: str) -> None:
->>>>>>> main
     html = render_sample(name)
 
     assert html.count("<h1") == 1
@@ -100,17 +63,8 @@ def test_page_has_one_main_heading_a_language_and_a_way_past_the_header(preview:
 
 
 def test_page_says_who_is_signed_in_and_in_which_role(preview: Flask) -> None:
-<<<<<<< HEAD
-    assert '<meta name="coursebridge-user" content="Grace Hopper">' in render_sample(
-        "submissions"
-    )
-    assert '<meta name="coursebridge-role" content="teacher">' in render_sample(
-        "submissions"
-    )
-=======
     assert '<meta name="coursebridge-user" content="Grace Hopper">' in render_sample("submissions")
     assert '<meta name="coursebridge-role" content="teacher">' in render_sample("submissions")
->>>>>>> main
     assert "coursebridge-user" not in render_sample("error")
 
 
@@ -141,21 +95,7 @@ def test_names_of_people_are_escaped(preview: Flask) -> None:
 def test_every_whole_template_has_a_sample() -> None:
     partial = ("base.html", "components.html", "icons.html")
     files = {
-<<<<<<< HEAD
-        path.relative_to(TEMPLATES).as_posix()
-        for path in TEMPLATES.rglob("*.html")
-        if not path.name.startswith("_")
-    }
-
-    assert (
-        files
-        - set(partial)
-        - {template for template, _role, _context in PAGES.values()}
-        == set()
-    )
-=======
         path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html") if not path.name.startswith("_")
     }
 
     assert files - set(partial) - {template for template, _role, _context in PAGES.values()} == set()
->>>>>>> main

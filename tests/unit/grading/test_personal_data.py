@@ -1,0 +1,51 @@
+"""What is kept about a person can be handed out and removed."""
+
+import json
+
+from sqlalchemy import func, select
+
+from grading.assignments import get_assignment
+from grading.models import BlobRow, DeliveryRow, DraftRow, PassbackRow, ResultRow, SubmissionRow
+from grading.personal_data import erase_personal_data, export_personal_data
+from grading.submissions import save_draft
+from lti_tool.kernel import clock
+from lti_tool.kernel.runtime import Runtime
+from tests.factories.grading import LIMIT, NAME, SLUG, Someone, notebook, submit, work
+
+
+def test_export_is_json_and_complete(runtime: Runtime, learner: Someone) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+    with runtime.db.reading() as tx:
+        exported = json.loads(json.dumps(export_personal_data(tx, learner.user_id)))
+
+    (submission,) = exported["submissions"]
+    assert (submission["points"], submission["state"], submission["assignment"]) == ("3", "graded", NAME)
+    assert exported["results"][0]["points"] == "3"
+
+
+def test_erasing_leaves_others_their_work(runtime: Runtime, learner: Someone, other: Someone) -> None:
+    for who in (learner, other):
+        submit(runtime, who, points=3)
+    submit(runtime, learner, points=1)
+    work(runtime)
+    with runtime.db.transaction() as tx:
+        save_draft(tx, get_assignment(tx, SLUG, NAME), learner.user_id, notebook(points=0), clock.now(), LIMIT)
+        before = tx.scalar(select(func.count()).select_from(BlobRow)) or 0
+    with runtime.db.transaction() as tx:
+        erase_personal_data(tx, learner.user_id)
+
+    with runtime.db.reading() as tx:
+        for table in (SubmissionRow, ResultRow, PassbackRow):
+            assert list(tx.scalars(select(table.user_id))) == [other.user_id]
+        assert list(tx.scalars(select(DraftRow))) == []
+        assert len(tx.scalars(select(DeliveryRow)).all()) == 1
+        # gone: the notebook and feedback of 1 point, and the draft; what Grace handed in too is kept
+        assert tx.scalar(select(func.count()).select_from(BlobRow)) == before - 3
+
+
+def test_job_of_an_erased_person_ends_quietly(runtime: Runtime, learner: Someone) -> None:
+    submit(runtime, learner, points=3)
+    with runtime.db.transaction() as tx:
+        erase_personal_data(tx, learner.user_id)
+    work(runtime)
