@@ -15,11 +15,14 @@ settings = HubSettings.from_env()
 settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
 (settings.state_dir / "logs").mkdir(mode=0o700, exist_ok=True)
 
+# what the Hub starts ends when the Hub ends
+with_us = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--"] if Path("/usr/bin/setpriv").exists() else []
+
 # ---- addresses: the proxy faces the browser, everything else stays on loopback ----
 c.JupyterHub.bind_url = settings.bind_url
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings.api_port}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
-c.ConfigurableHTTPProxy.command = list(settings.proxy_command)
+c.ConfigurableHTTPProxy.command = [*with_us, *settings.proxy_command]
 c.ConfigurableHTTPProxy.pid_file = str(settings.state_dir / "proxy.pid")
 # CONFIGPROXY_AUTH_TOKEN may be given; else JupyterHub makes one at each start and hands it to the proxy it starts.
 
@@ -86,9 +89,7 @@ c.JupyterHub.services = [
     {
         "name": "idle-culler",
         "command": [
-            *(
-                ["/usr/bin/setpriv", "--pdeathsig", "TERM"] if Path("/usr/bin/setpriv").exists() else []
-            ),  # ends with the Hub
+            *with_us,  # ends with the Hub
             *(sys.executable, "-m", "jupyterhub_idle_culler"),
             *(
                 f"--timeout={settings.idle_s}",

@@ -166,7 +166,8 @@ def _links(ports: Ports, logs: Path) -> str:
     lms = f"http://127.0.0.1:{ports.lms}"
     return (
         f"\nThe demo is running.\n\n  Teacher  {lms}/login/tess\n  Learner  {lms}/login/ada\n\n"
-        f"Open each in a window of its own (a private one for the second). Logs are in {logs}. Ctrl-C stops everything.\n"
+        "Open each in a window of its own (a private one for the second). Ctrl-C stops everything.\n"
+        f"Logs are in {logs}.\n"
     )
 
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -33,7 +32,7 @@ class Process:
     env: Mapping[str, str] = field(default_factory=dict)
     """Added to our own environment."""
     ready_url: str | None = None
-    """Answers below 500 once the process is ready; None: ready at once."""
+    """Answers without an error once the process is ready; None: ready at once."""
     ports: Sequence[tuple[str, int]] = ()
     """(host, port) that it will listen on, checked before anything starts."""
 
@@ -46,7 +45,7 @@ class Supervisor:
     """Holds running processes."""
 
     def __init__(self, processes: Sequence[Process], log_dir: Path | None = None) -> None:
-        """Nothing is started yet. With `log_dir` each process writes to `<log_dir>/<name>.log` instead of our output."""
+        """Nothing is started yet. With `log_dir` each process writes to a file there instead of our output."""
         self._log_dir = log_dir
         self._specs = {process.name: process for process in processes}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -176,7 +175,5 @@ def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own loopback address
             return True
-    except urllib.error.HTTPError as error:
-        return error.code < 500
     except OSError:
         return False

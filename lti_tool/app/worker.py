@@ -64,8 +64,7 @@ class Worker:
         self.settings = settings
         self.celery = make_celery(settings)
         self._process: tuple[Runtime, list[Plugin]] | None = None
-        self.celery.task(name=RUN_JOB)(lambda job_id: self.run_job(job_id))
-        self.celery.task(name=SWEEP)(lambda: self.sweep())
+        self._register_tasks()
 
     @property
     def process(self) -> tuple[Runtime, list[Plugin]]:
@@ -78,6 +77,16 @@ class Worker:
     def forget_process(self) -> None:
         """After a fork: make own connections."""
         self._process = None
+
+    def _register_tasks(self) -> None:
+        def run_job(job_id: int) -> None:
+            self.run_job(job_id)
+
+        def sweep() -> None:
+            self.sweep()
+
+        self.celery.task(run_job, name=RUN_JOB)
+        self.celery.task(sweep, name=SWEEP)
 
     def run_job(self, job_id: int) -> None:
         """Run one job if it is still to be done."""

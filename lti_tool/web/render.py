@@ -10,7 +10,7 @@ from flask_babel import get_locale
 from jinja2 import StrictUndefined
 
 from lti_tool.web.runtime import current_plugins
-from lti_tool.web.session import find_current_session
+from lti_tool.web.session import find_current_session, window_pass
 
 STATIC = Path(__file__).parent / "static"
 
@@ -31,6 +31,7 @@ def install_rendering(app: Flask) -> None:
     """Give every template `session`, `nav` and `asset()`; an unknown variable in a template is an error."""
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["window_pass"] = window_pass
     app.context_processor(_shared)
 
 
@@ -42,13 +43,11 @@ def asset(name: str) -> str:
 
 def _shared() -> dict[str, Any]:
     session = find_current_session()
-    framed = session is not None and session.deep_linking is None
     return {
         "session": session,
         "nav": _nav(session),
         "asset": asset,
         "lang": str(get_locale() or "en"),
-        "open_url": url_for("lti.open_window") if framed else None,
     }
 
 

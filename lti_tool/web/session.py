@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Base, Tx
-from lti_tool.kernel.errors import Forbidden, Unauthenticated
+from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.types import EnumValue, UtcDateTime
 from lti_tool.web.runtime import current_runtime
@@ -29,6 +29,7 @@ from lti_tool.web.runtime import current_runtime
 BROWSER_COOKIE = "__Host-coursebridge"
 PREFIX = "/s/"
 TOKEN_KEY = "coursebridge.session_token"
+WINDOW_PASS = "window_pass"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -174,9 +175,36 @@ def find_current_session() -> SignedIn | None:
     return g.coursebridge_session  # type: ignore[no-any-return]  # flask.g is untyped
 
 
+def window_pass(url: str) -> str:
+    """What a form carries that posts to `url` (of this session) in a new window.
+
+    A top-level window has another cookie jar than the frame: there the session is bound to a cookie that is not sent. The
+    pass proves that whoever posts could read this session's page. It opens this one address, by POST only.
+    """
+    token, path = request.environ.get(TOKEN_KEY), url.removeprefix(request.script_root)
+    if token is None:
+        return ""
+    return current_runtime().signer.sign(WINDOW_PASS, {"session": digest_of(token), "path": path})
+
+
 def _read(token: str) -> SignedIn | None:
     with current_runtime().db.reading() as tx:
-        return find_session(tx, token, request.cookies.get(BROWSER_COOKIE))
+        found = find_session(tx, token, request.cookies.get(BROWSER_COOKIE))
+        if found is None and _holds_window_pass(token):
+            row = tx.get(SessionRow, digest_of(token))
+            found = read_session(row) if row is not None and row.expires_at > clock.now() else None
+    return found
+
+
+def _holds_window_pass(token: str) -> bool:
+    if request.method != "POST" or WINDOW_PASS not in request.form:
+        return False
+    runtime = current_runtime()
+    try:
+        said = runtime.signer.verify(WINDOW_PASS, request.form[WINDOW_PASS], runtime.settings.web.session_hours * 3600)
+    except AppError:
+        return False
+    return bool(said == {"session": digest_of(token), "path": request.path})
 
 
 def roles_required(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
