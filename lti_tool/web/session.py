@@ -29,6 +29,7 @@ from lti_tool.web.runtime import current_runtime
 BROWSER_COOKIE = "__Host-coursebridge"
 PREFIX = "/s/"
 TOKEN_KEY = "coursebridge.session_token"
+KEPT = timedelta(days=7)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -141,8 +142,8 @@ def end_sessions_of(tx: Tx, user_id: int) -> None:
 
 
 def forget_expired_sessions(tx: Tx) -> None:
-    """Delete sessions that are over."""
-    tx.execute(delete(SessionRow).where(SessionRow.expires_at < clock.now()))
+    """Delete sessions that were over a week ago; until then "the session is over" can be read in the LMS's frame."""
+    tx.execute(delete(SessionRow).where(SessionRow.expires_at < clock.now() - KEPT))
 
 
 def digest_of(token: str) -> str:
