@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q"]
 ON_POSTGRESQL = ["tests/unit/kernel", "tests/functional", "tests/lti_conformance", "tests/durability"]
@@ -11,7 +12,7 @@ ON_POSTGRESQL = ["tests/unit/kernel", "tests/functional", "tests/lti_conformance
 STEPS: list[tuple[str, list[str], dict[str, str]]] = [
     ("Style", [sys.executable, "-m", "ruff", "check", "."], {}),
     ("Format", [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "."], {}),
-    ("Floors", [os.path.join(os.path.dirname(sys.executable), "lint-imports"), "--no-cache"], {}),
+    ("Floors", [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"], {}),
     ("Types", [sys.executable, "-m", "mypy"], {}),
     (
         "Tests on PostgreSQL",

@@ -6,13 +6,14 @@ A warm launch fetches nothing. A key id that is not there causes one fetch, then
 
 import json
 import logging
+import time
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from sqlalchemy import or_, update
+from sqlalchemy import and_, update
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import ExternalError, Invalid
@@ -27,6 +28,8 @@ COOL_DOWN = timedelta(seconds=30)
 FRESH = timedelta(hours=1)
 """Older keys are fetched again, so that a key the platform withdrew goes here too."""
 STALE = timedelta(hours=24)
+WAIT_S, POLL_S = 5.0, 0.05
+"""How long a launch waits for a fetch that somebody else began."""
 MAX_BYTES = 200_000
 MAX_KEYS = 100
 MIN_BITS = 2048
@@ -36,63 +39,78 @@ AGAIN = "Try again in a minute."
 def find_key(runtime: Runtime, registration: Registration, cached: CachedKeys | None, kid: str) -> RSAPublicKey:
     """The platform's key of this id; `cached` is its row as read with the registration.
 
-    Raises: Invalid: there is no such key. ExternalError is not raised: it becomes Invalid with the reason.
+    Raises: Invalid: there is no such key, or the platform's keys cannot be read.
     """
-    moment = clock.now()
-    age = moment - cached.fetched_at if cached and cached.fetched_at else None
-    jwk = cached.keys.get(kid) if cached and age is not None and age < STALE else None
-    if jwk is not None and age is not None and age < FRESH:
-        return _public_key(to_json(jwk))
-    if not _may_fetch(runtime, registration, cached):
-        if jwk is not None:
-            return _public_key(to_json(jwk))
+    jwk = _cached_key(cached, kid, FRESH)
+    if jwk is None:
+        stale = _cached_key(cached, kid, STALE)
+        if _may_fetch(runtime, registration, cached):
+            jwk = _fetched_key(runtime, registration, kid, stale)
+        else:
+            jwk = stale or _awaited_key(runtime, registration, kid)
+    if jwk is None:
         raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. {AGAIN}")
-    try:
-        keys = fetch_keys(runtime, registration)
-    except ExternalError as error:
-        log.warning(
-            "jwks_failed", extra={"registration": registration.id, "code": error.code, "stale": jwk is not None}
-        )
-        if jwk is not None:
-            return _public_key(to_json(jwk))
-        text = f"The keys of {registration.name} could not be read, so the launch cannot be checked. {AGAIN}"
-        raise Invalid("keys_unavailable", text) from error
-    if kid not in keys:
-        raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. {AGAIN}")
-    return _public_key(to_json(keys[kid]))
+    return _public_key(to_json(jwk))
 
 
 def fetch_keys(runtime: Runtime, registration: Registration) -> dict[str, Any]:
-    """Fetch and keep a platform's keys, by key id. Raises: ExternalError."""
-    response = runtime.http.request(
-        "GET", registration.jwks_url, headers={"Accept": "application/json"}, max_bytes=MAX_BYTES
-    )
+    """Fetch a platform's keys, by key id. Raises: ExternalError."""
+    headers = {"Accept": "application/json"}
+    response = runtime.http.request("GET", registration.jwks_url, headers=headers, max_bytes=MAX_BYTES)
     if response.status_code != 200:
         raise ExternalError("jwks_status", f"The key URL answered {response.status_code}.", retryable=True)
-    keys = _usable_keys(response.content)
-    moment = clock.now()
+    return _usable_keys(response.content)
+
+
+def _cached_key(cached: CachedKeys | None, kid: str, life: timedelta) -> Any:
+    """The JWK if the row has it and is younger than `life`."""
+    if cached is None or cached.fetched_at is None or clock.now() - cached.fetched_at >= life:
+        return None
+    return cached.keys.get(kid)
+
+
+def _fetched_key(runtime: Runtime, registration: Registration, kid: str, stale: Any) -> Any:
+    """The JWK from the platform; the stale one if the platform cannot be read."""
+    mine = update(CachedKeys).where(CachedKeys.registration_id == registration.id)
+    try:
+        keys = fetch_keys(runtime, registration)
+    except ExternalError as error:
+        facts = {"registration": registration.id, "code": error.code, "stale": stale is not None}
+        log.warning("jwks_failed", extra=facts)
+        with runtime.db.transaction() as tx:
+            tx.execute(mine.values(is_fetching=False))
+        if stale is None:
+            text = f"The keys of {registration.name} could not be read, so the launch cannot be checked. {AGAIN}"
+            raise Invalid("keys_unavailable", text) from error
+        return stale
     with runtime.db.transaction() as tx:
-        upsert(
-            tx,
-            CachedKeys,
-            {"registration_id": registration.id},
-            {"keys": keys, "fetched_at": moment, "tried_at": moment},
-        )
-    return keys
+        tx.execute(mine.values(keys=keys, fetched_at=clock.now(), is_fetching=False))
+    return keys.get(kid)
+
+
+def _awaited_key(runtime: Runtime, registration: Registration, kid: str) -> Any:
+    """What another process or thread finds that is fetching at this moment: a class opens its activity together."""
+    for _ in range(int(WAIT_S / POLL_S)):
+        with runtime.db.reading() as tx:
+            cached = tx.get(CachedKeys, registration.id)
+        if cached is None or not cached.is_fetching or clock.now() - cached.tried_at > COOL_DOWN:
+            break
+        time.sleep(POLL_S)
+    return _cached_key(cached, kid, STALE)
 
 
 def _may_fetch(runtime: Runtime, registration: Registration, cached: CachedKeys | None) -> bool:
-    """Claim the next fetch for this process, unless somebody tried within the cool-down."""
+    """Claim the next fetch for this caller, unless somebody tried within the cool-down."""
     moment = clock.now()
     if cached is not None and cached.tried_at > moment - COOL_DOWN:
         return False
     with runtime.db.transaction() as tx:
         if cached is None:
-            mine = {"registration_id": registration.id}
-            upsert(tx, CachedKeys, mine, {}, initial={"keys": {}, "fetched_at": None, "tried_at": moment - COOL_DOWN})
-        free = or_(CachedKeys.tried_at <= moment - COOL_DOWN, CachedKeys.tried_at > moment + COOL_DOWN)
-        claim = update(CachedKeys).where(CachedKeys.registration_id == registration.id, free).values(tried_at=moment)
-        return tx.execute(claim).rowcount == 1  # type: ignore[attr-defined, no-any-return]  # an UPDATE gives a CursorResult
+            first = {"keys": {}, "tried_at": moment - COOL_DOWN, "is_fetching": False}
+            upsert(tx, CachedKeys, {"registration_id": registration.id}, {}, initial=first)
+        cool = and_(CachedKeys.registration_id == registration.id, CachedKeys.tried_at <= moment - COOL_DOWN)
+        claim = update(CachedKeys).where(cool).values(tried_at=moment, is_fetching=True)
+        return tx.execute(claim).rowcount == 1  # type: ignore[attr-defined, no-any-return]  # a CursorResult
 
 
 def _usable_keys(body: bytes) -> dict[str, Any]:

@@ -193,6 +193,8 @@ class CachedKeys(Base):
     """When `keys` came from the platform; None: never."""
     tried_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """When a fetch was last begun, whatever came of it."""
+    is_fetching: Mapped[bool] = mapped_column(default=False)
+    """Somebody is at it: others wait a moment for what they find."""
 
 
 MODELS = (

@@ -41,6 +41,7 @@ def shared_app(shared_runtime: Runtime, shared_plugins: list[Plugin]) -> Flask:
 @pytest.fixture(scope="session")
 def campuses(shared_runtime: Runtime) -> Iterator[dict[str, tuple[CampusServer, Tool]]]:
     with CampusServer("moodle") as moodle, CampusServer("canvas") as canvas:
+        canvas.rotate_keys(keep_old=False)  # test campuses begin with one and the same key
         found = {}
         for name, campus in (("moodle", moodle), ("canvas", canvas)):
             tool = campus.add_tool(BASE_URL, deployment_id="1")

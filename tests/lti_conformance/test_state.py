@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import delete
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
@@ -272,8 +273,7 @@ class TestKeys:
         finally:
             campus.clear_faults()
             with runtime.db.transaction() as tx:
-                for row in tx.query(CachedKeys):
-                    tx.delete(row)
+                tx.execute(delete(CachedKeys))
 
 
 def test_double_post_lets_exactly_one_in(
@@ -325,3 +325,29 @@ def test_first_launches_of_one_person_at_once_make_one_person(
         thread.join()
     assert answers == [303] * 4
     assert refused.count()["User"] == refused.before["User"] + 1
+
+
+def test_class_that_opens_its_activity_together_on_a_cold_cache_gets_in(
+    shared_app: Flask, launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+) -> None:
+    with runtime.db.transaction() as tx:
+        tx.execute(delete(CachedKeys))
+    before = campus.hits("jwks")
+    campus.set_fault("jwks", "slow", value=300, times=1)
+    answers = []
+    launches = []
+    for _ in range(6):
+        browser = Launcher(shared_app.test_client(), campus)
+        url = browser.login("ada", quiz)
+        launches.append((browser, dict(campus.mint_launch("ada", quiz, url).fields)))
+
+    def post(browser: Launcher, fields: dict[str, str]) -> None:
+        answers.append(browser.client.post("/lti/launch", data=fields, headers=FRAME).status_code)
+
+    threads = [threading.Thread(target=post, args=launch) for launch in launches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [303] * 6
+    assert campus.hits("jwks") == before + 1

@@ -9,14 +9,18 @@ from sqlalchemy import event, select
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
+from lti_tool.kernel import clock
 from lti_tool.kernel.jobs import JobRow
 from lti_tool.kernel.messages import Handler, Router
+from lti_tool.kernel.once import UsedOnce
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import AGS, LTI
+from lti_tool.lti.cleaning import clean
 from lti_tool.lti.messages import LinkLaunched
 from lti_tool.lti.models import User
 from lti_tool.lti.public import list_course_roles
+from lti_tool.web.session import SessionRow
 from tests.fakes.launching import FRAME, Launcher
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
@@ -112,3 +116,20 @@ def announced(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> list[LinkLau
 def _event_of(runtime: Runtime, job_id: int) -> LinkLaunched:
     with runtime.db.reading() as tx:
         return LinkLaunched(**tx.get_one(JobRow, job_id).payload)
+
+
+def test_session_that_is_over_says_so_in_the_frame_and_goes_after_a_week(
+    launcher: Launcher, quiz: Activity, runtime: Runtime, campus: CampusServer
+) -> None:
+    with clock.frozen(clock.now()):
+        path = launcher.open("ada", quiz)
+        clock.advance(9 * 3600)
+        clean(runtime)
+        answer = launcher.client.get(path)
+        assert answer.status_code == 401
+        assert campus.base_url in answer.headers["Content-Security-Policy"]
+        clock.advance(8 * 24 * 3600)
+        clean(runtime)
+    with runtime.db.reading() as tx:
+        for model in (SessionRow, UsedOnce):
+            assert tx.scalars(select(model)).all() == []

@@ -14,7 +14,10 @@ import pytest
 from lti_tool.app.supervise import Process, StartError, Supervisor, python
 from tests.servers import free_port
 
-SERVE = "import http.server; http.server.ThreadingHTTPServer(('127.0.0.1', {port}), http.server.SimpleHTTPRequestHandler).serve_forever()"
+SERVE = (
+    "from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer;"
+    "ThreadingHTTPServer(('127.0.0.1', {port}), SimpleHTTPRequestHandler).serve_forever()"
+)
 
 
 def server(port: int, name: str = "server") -> Process:

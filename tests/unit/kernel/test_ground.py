@@ -199,5 +199,5 @@ def test_logs_carry_no_way_in() -> None:
 
 
 def test_a_plugin_that_is_not_there_is_named() -> None:
-    with pytest.raises(PluginError, match="plugins.nothing"):
+    with pytest.raises(PluginError, match=r"plugins\.nothing"):
         load_plugins(["plugins.nothing"])
