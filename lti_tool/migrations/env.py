@@ -1,14 +1,15 @@
 """Run by Alembic: migrates on the connection that `lti_tool.app.migrate` opened."""
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
+from alembic.autogenerate.api import AutogenContext
 from sqlalchemy.types import TypeDecorator
 
 from lti_tool.kernel.db import Base
 
 
-def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+def render_item(kind: str, item: Any, autogen_context: AutogenContext) -> str | Literal[False]:
     """Column types of ours as what the database sees, so that a migration stays the same when our code changes."""
     if kind == "type" and isinstance(item, TypeDecorator):
         return f"sa.{item.impl_instance!r}"

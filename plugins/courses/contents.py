@@ -7,7 +7,7 @@ from lti_tool.contract import Choice
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
-from plugins.courses.models import Course, Item, ItemKind, Module
+from plugins.courses.models import Course, Item, Module
 
 
 class CourseContents:
@@ -68,7 +68,7 @@ class CourseContents:
                     kind=item.kind.value,
                     group=module.title,
                     text=item.summary,
-                    max_points=points.get((course.slug, item.assignment)) if item.kind is ItemKind.QUIZ else None,
+                    max_points=points.get((course.slug, item.assignment)) if item.assignment else None,
                 )
             )
         return choices

@@ -27,7 +27,7 @@ def show_course(slug: str) -> Response:
     with current_runtime().db.reading() as tx:
         outline = get_outline(tx, slug)
         notes = _quiz_notes(tx, session, slug)
-    modules = [
+    modules: list[dict[str, Any]] = [
         {"title": module.title, "summary": module.summary, "entries": [_entry(slug, item, notes) for item in items]}
         for module, items in outline.modules
     ]
