@@ -179,8 +179,8 @@ def find_current_session() -> SignedIn | None:
 def window_pass(url: str) -> str:
     """What a form carries that posts to `url` (of this session) in a new window.
 
-    A top-level window has another cookie jar than the frame, so the cookie that binds the session is not sent there. The
-    pass proves that whoever posts could read this session's page. It opens this one address, by POST only.
+    A top-level window has another cookie jar than the frame, so the cookie that binds the session is not sent there.
+    The pass proves that whoever posts could read this session's page. It opens this one address, by POST only.
     """
     token, path = request.environ.get(TOKEN_KEY), url.removeprefix(request.script_root)
     if token is None:

@@ -189,6 +189,7 @@ def upgrade() -> None:
     sa.Column('keys', sa.JSON(), nullable=False),
     sa.Column('fetched_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('tried_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('is_fetching', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_jwks_cache_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_lti_jwks_cache'))
     )
