@@ -181,7 +181,7 @@ def _check_addresses(runtime: Runtime, registration: Registration, claims: Claim
             raise Invalid(
                 "foreign_address",
                 "The LMS named an address that is not its own. The people who run the tool can add it to the platform "
-                "(`coursebridge platform add --service-host`).",
+                "(`coursebridge platform trust-host`).",
             )
     if (
         claims.message_type == DEEP_LINKING
