@@ -18,6 +18,7 @@ from pathlib import Path
 
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from traitlets.config import Config
 
 from benchmarks.rows import Row
 from grading.engine.course import CourseRoot
@@ -104,11 +105,15 @@ def measure(quiz: Quiz, rounds: int) -> Row:
     folder = Path(tempfile.mkdtemp())
     try:
         course, theirs = prepare(folder / "ours", quiz), prepare(folder / "theirs", quiz)
-        stock = NbGraderAPI(coursedir=CourseDirectory(root=str(theirs.path), course_id="default_course"))
+        stock = NbGraderAPI(
+            coursedir=CourseDirectory(root=str(theirs.path), course_id="default_course"),
+            config=Config({"Execute": {"extra_arguments": ["--log-level=40"]}}),  # its kernels warn at every start
+        )
         quiet()
         ours_ms: list[float] = []
         stock_ms: list[float] = []
         for turn in range(-1, rounds):  # the first turn warms up
+            print(f"{quiz.name}: round {turn + 1} of {rounds}", flush=True)
             for kind, files in enumerate(submissions(course, quiz)):
                 learner = f"u-{turn + 1}-{kind}"
                 both = [
