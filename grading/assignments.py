@@ -7,6 +7,7 @@ from sqlalchemy import select
 from grading.engine.model import Release
 from grading.filesets import snapshot_sha256, store_files
 from grading.models import AssignmentRow, CourseRow
+from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.types import as_points
@@ -57,6 +58,13 @@ def publish_assignment(
     ]
     tx.flush()
     return row.id
+
+
+def close_assignment(tx: Tx, course_slug: str, name: str) -> None:
+    """Take nothing more for a quiz that is no longer in the course; what was handed in stays. Publishing opens it."""
+    row = find_assignment(tx, course_slug, name)
+    if row is not None and row.closes_at is None:
+        row.closes_at = clock.now()
 
 
 def find_assignment(tx: Tx, course_slug: str, name: str) -> AssignmentRow | None:

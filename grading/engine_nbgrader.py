@@ -3,10 +3,12 @@
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from config.settings import Settings
 from grading.engine.model import Release
+from grading.engine.source_check import find_problems
 from grading.engine_port import MarkingEngine
 
 if TYPE_CHECKING:
@@ -21,6 +23,21 @@ def open_course_root(settings: Settings, course_slug: str) -> MarkingEngine:
 def make_release(root: Path, gradebook_url: str, assignment: str) -> Release:
     """Make nbgrader's release version of an assignment. Raises: ContentError: names file and cell."""
     return _course_root()(root, gradebook_url).make_release(assignment)
+
+
+def list_source_problems(folder: Path) -> list[str]:
+    """What keeps the source notebooks of `source/<assignment>` from being released; each names file and cell."""
+    return [str(problem) for problem in find_problems(folder)]
+
+
+def copy_gradebook_structure(gradebook_url: str, to_url: str) -> None:
+    """Copy a gradebook without its marks into a new SQLite file, to try releases on."""
+    _gradebook_module().copy_structure(gradebook_url, to_url)
+
+
+@cache
+def _gradebook_module() -> ModuleType:
+    return import_module("grading.engine.gradebook")
 
 
 @cache

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
 from grading.results import attempt_that_counts
 from grading.submissions import attempts_left, is_closed
+from lti_tool.contract import Contents
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRow, JobState
@@ -192,10 +193,22 @@ def quiz_trail(tx: Tx, session: SignedIn, row: AssignmentRow, *, here: bool) -> 
     return [(session.course_title, course_url(tx, session, row.item_ref)), (row.title, quiz_url)]
 
 
+def item_text(tx: Tx, session: SignedIn, item_ref: str) -> str | None:
+    """What the course says about the quiz, as the plugin says that the item comes from."""
+    contents = _contents_of(item_ref)
+    choice = contents.find_choice(tx, session.registration_id, item_ref) if contents else None
+    return choice.text or None if choice else None
+
+
 def course_url(tx: Tx, session: SignedIn, item_ref: str) -> str | None:
     """The page of the course that an item belongs to, as the plugin says that the item comes from."""
     plugin_name, _slash, rest = item_ref.partition("/")
-    contents = next((plugin.contents for plugin in current_plugins() if plugin.name == plugin_name), None)
+    contents = _contents_of(item_ref)
     if contents is None:
         return None
     return request.script_root + contents.path_of(tx, f"{plugin_name}/{rest.partition('/')[0]}", session.role)
+
+
+def _contents_of(item_ref: str) -> Contents | None:
+    name = item_ref.partition("/")[0]
+    return next((plugin.contents for plugin in current_plugins() if plugin.name == name), None)

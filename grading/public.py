@@ -6,13 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from grading.assignments import close_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
-from grading.assignments import publish_assignment, publish_course
 from grading.engine.model import ContentError, Release
-from grading.engine_nbgrader import make_release
-from grading.models import AssignmentRow, ResultRow
+from grading.engine_nbgrader import copy_gradebook_structure, list_source_problems, make_release
+from grading.models import AssignmentRow, ResultRow, SubmissionRow
 from lti_tool.kernel.db import Tx
 
 __all__ = [
@@ -21,10 +21,14 @@ __all__ = [
     "Release",
     "Result",
     "assignment_path",
+    "close_assignment",
+    "copy_gradebook_structure",
+    "count_submissions",
     "find_assignment",
     "find_result",
     "list_max_points",
     "list_results",
+    "list_source_problems",
     "make_release",
     "publish_assignment",
     "publish_course",
@@ -93,6 +97,17 @@ def list_max_points(tx: Tx, course_slugs: Iterable[str]) -> dict[tuple[str, str]
     columns = (AssignmentRow.course_slug, AssignmentRow.name, AssignmentRow.max_points)
     query = select(*columns).where(AssignmentRow.course_slug.in_(list(course_slugs)))
     return {(slug, name): points for slug, name, points in tx.execute(query)}
+
+
+def count_submissions(tx: Tx, course_slug: str) -> dict[str, int]:
+    """How many attempts were handed in for each quiz of a course, by assignment name; all quizzes are listed."""
+    query = (
+        select(AssignmentRow.name, func.count(SubmissionRow.id).label("attempts"))
+        .outerjoin(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
+        .where(AssignmentRow.course_slug == course_slug)
+        .group_by(AssignmentRow.name)
+    )
+    return {row.name: row.attempts for row in tx.execute(query)}
 
 
 def _result(row: ResultRow) -> Result:

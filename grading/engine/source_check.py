@@ -25,9 +25,9 @@ class _Cell:
     def __init__(self, file: str, index: int, raw: dict[str, Any]) -> None:
         self.file, self.type = file, str(raw.get("cell_type"))
         source = raw.get("source", "")
-        self.source = source if isinstance(source, str) else "".join(source)
-        meta = raw.get("metadata", {}).get("nbgrader", {})
-        self.meta: dict[str, Any] = meta if isinstance(meta, dict) else {}
+        self.source = source if isinstance(source, str) else "".join(map(str, source))
+        meta = _table(_table(raw.get("metadata")).get("nbgrader"))
+        self.meta = meta
         self.grade_id = str(self.meta.get("grade_id", ""))
         self.where = f'cell {index + 1} ("{self.grade_id}")' if self.grade_id else f"cell {index + 1}"
 
@@ -44,21 +44,31 @@ class _Cell:
 
 def check_source(folder: Path) -> None:
     """Raise ContentError for the first thing in `folder` that could not be released."""
+    problem = next(find_problems(folder), None)
+    if problem is not None:
+        raise problem
+
+
+def find_problems(folder: Path) -> Iterator[ContentError]:
+    """Everything in `folder` that could not be released; of one cell the first."""
     paths = sorted(folder.glob("*.ipynb")) if folder.is_dir() else []
     if not paths:
-        raise ContentError(f"{folder.name}/", None, "There is no notebook. Put at least one .ipynb file there.")
-    points = 0.0
+        yield ContentError(f"{folder.name}/", None, "There is no notebook. Put at least one .ipynb file there.")
+        return
+    sound, gives_points = True, False
     for path in paths:
-        name = f"{folder.name}/{path.name}"
-        if not NOTEBOOK_NAME.fullmatch(path.stem):
-            raise ContentError(name, None, "Use letters, digits, spaces, - and _ in its name.")
-        cells = list(_read_cells(path, name))
-        for cell in cells:
-            _check_cell(cell)
-        _check_unique(cells)
-        points += sum(float(c.meta["points"]) for c in cells if c.has("grade") or c.has("task"))
-    if points <= 0:
-        raise ContentError(
+        try:
+            cells = list(_read_cells(path, f"{folder.name}/{path.name}"))
+        except ContentError as error:
+            yield error
+            sound = False
+            continue
+        for problem in _find_cell_problems(cells):
+            yield problem
+            sound = False
+        gives_points = gives_points or any(cell.has("grade") or cell.has("task") for cell in cells)
+    if sound and not gives_points:
+        yield ContentError(
             f"{folder.name}/",
             None,
             'No cell gives points. Mark test cells as "Autograder tests" or answers as '
@@ -66,7 +76,19 @@ def check_source(folder: Path) -> None:
         )
 
 
+def _find_cell_problems(cells: list[_Cell]) -> Iterator[ContentError]:
+    seen: dict[str, str] = {}
+    for cell in cells:
+        try:
+            _check_cell(cell)
+            _check_unique(cell, seen)
+        except ContentError as error:
+            yield error
+
+
 def _read_cells(path: Path, name: str) -> Iterator[_Cell]:
+    if not NOTEBOOK_NAME.fullmatch(path.stem):
+        raise ContentError(name, None, "Use letters, digits, spaces, - and _ in its name.")
     try:
         notebook = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -74,15 +96,20 @@ def _read_cells(path: Path, name: str) -> Iterator[_Cell]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or notebook.get("nbformat") != 4:
         raise ContentError(name, None, "This is not a notebook of format 4. Open and save it in JupyterLab.")
-    meta = notebook.get("metadata", {})
-    kernel = meta.get("kernelspec", {})
-    language = kernel.get("language") or meta.get("language_info", {}).get("name") or "python"
-    if str(language).lower() != "python" or not PYTHON_KERNEL.match(kernel.get("name", "python3")):
+    meta = _table(notebook.get("metadata"))
+    kernel = _table(meta.get("kernelspec"))
+    language = kernel.get("language") or _table(meta.get("language_info")).get("name") or "python"
+    if str(language).lower() != "python" or not PYTHON_KERNEL.match(str(kernel.get("name", "python3"))):
         raise ContentError(name, None, "Only Python notebooks can be marked here.")
     for index, raw in enumerate(cells):
-        if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
+        is_cell = isinstance(raw, dict) and isinstance(raw.get("source", ""), str | list)
+        if not is_cell or raw.get("cell_type") not in ("code", "markdown", "raw"):
             raise ContentError(name, f"cell {index + 1}", "This is not a code or text cell.")
         yield _Cell(name, index, raw)
+
+
+def _table(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _check_cell(cell: _Cell) -> None:
@@ -160,11 +187,10 @@ def _check_region(cell: _Cell, region: str) -> bool:
     return found
 
 
-def _check_unique(cells: list[_Cell]) -> None:
-    seen: dict[str, str] = {}
-    for cell in cells:
-        if not cell.is_known():
-            continue
-        if cell.grade_id in seen:
-            raise cell.fail(f"{seen[cell.grade_id]} has the same ID. Give one of them a new ID.")
-        seen[cell.grade_id] = cell.where
+def _check_unique(cell: _Cell, seen: dict[str, str]) -> None:
+    """`seen` has the place of each ID met before in the notebook."""
+    if not cell.is_known():
+        return
+    if cell.grade_id in seen:
+        raise cell.fail(f"{seen[cell.grade_id]} has the same ID. Give one of them a new ID.")
+    seen[cell.grade_id] = cell.where

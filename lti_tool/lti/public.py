@@ -3,13 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
-from lti_tool.lti.models import Link, Membership, Placement, User, Visit
+from lti_tool.lti.models import Link, Membership, Placement, Registration, User, Visit
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 __all__ = [
@@ -18,7 +18,9 @@ __all__ = [
     "Score",
     "ScoreRefused",
     "Sent",
+    "count_links",
     "find_person_by_hub_name",
+    "find_platform_name",
     "get_person",
     "list_course_roles",
     "list_grade_targets",
@@ -112,6 +114,18 @@ def list_grade_targets(tx: Tx, user_id: int, item_ref: str) -> list[GradeTarget]
         .order_by(Link.id)
     )
     return [GradeTarget(link.id, user_id, link.registration_id, link.title) for link in tx.scalars(query)]
+
+
+def count_links(tx: Tx, item_refs: Collection[str]) -> dict[str, int]:
+    """How many activities in LMSs show each of these items; those that none shows are left out."""
+    query = select(Link.item_ref, func.count()).where(Link.item_ref.in_(item_refs)).group_by(Link.item_ref)
+    return {ref: count for ref, count in tx.execute(query) if ref}
+
+
+def find_platform_name(tx: Tx, registration_id: int) -> str | None:
+    """The name of a registered platform."""
+    row = tx.get(Registration, registration_id)
+    return row.name if row else None
 
 
 _RIGHTS = [Role.OBSERVER, Role.TEST_STUDENT, Role.LEARNER, Role.ASSISTANT, Role.TEACHER]

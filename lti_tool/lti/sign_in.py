@@ -31,6 +31,7 @@ from lti_tool.web.session import SignedIn, session_path, start_session
 
 PICK_PATH = "/lti/pick"
 EMPTY_PATH = "/lti/empty"
+GONE_PATH = "/lti/gone"
 
 
 def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> str:
@@ -103,6 +104,9 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
         record_visit(tx, known.user_id, link, role)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
     token = start_session(tx, session, launch.browser_secret)
+    if link and claims.item_ref and not found:
+        # the LMS names it again at every launch, so that choosing something else here would not last
+        return session_path(token, GONE_PATH)
     return session_path(token, _first_page(tx, found, role, picks=session.deep_linking is not None))
 
 

@@ -59,6 +59,21 @@ def show_empty() -> Response:
     )
 
 
+@BLUEPRINT.get("/lti/gone")
+def show_gone() -> Response:
+    """Where an activity ends whose item was removed, or is another platform's."""
+    session = current_session()
+    message = _("What this activity showed was removed from the course. Your work and your marks are kept.")
+    steps = [_("Tell your teacher, who can remove the activity or put something else in its place.")]
+    if session.role.is_staff:
+        message = _("This activity points to something that is not here, or not for this LMS. Handed-in work is kept.")
+        steps = [
+            _("In your LMS, remove the activity, or add it anew by choosing content from this tool."),
+            _("If it should be here, ask the people who run this tool: the course may have to be imported again."),
+        ]
+    return page("errors/error.html", status=404, title=_("No longer here"), message=message, next_steps=steps)
+
+
 def see_other(location: str) -> Response:
     """Go there with GET; nobody caches it."""
     response = Response(status=303, headers={"Location": location})

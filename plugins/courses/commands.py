@@ -15,15 +15,19 @@ def course() -> None:
 
 
 @course.command("import")
-@click.argument("path", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(path_type=Path))
 @click.option("--platform", "registration_id", type=int, help="Number of the one platform whose teachers may place it.")
+@click.option("--change-platform", is_flag=True, help="Let a course that is there already change its platform.")
 @click.pass_obj
-def import_command(runtime: Runtime, path: Path, registration_id: int | None) -> None:
+def import_command(runtime: Runtime, path: Path, registration_id: int | None, change_platform: bool) -> None:
     """Import the course folder PATH, or import it again: learners' work and marks stay."""
-    done = import_course(runtime, path, registration_id=registration_id)
-    click.echo(f"Imported “{done.title}” ({done.slug}): {done.lessons} lessons, {done.quizzes} quizzes.")
+    done = import_course(runtime, path, registration_id=registration_id, change_platform=change_platform)
+    lessons, quizzes = _count(done.lessons, "lesson", "lessons"), _count(done.quizzes, "quiz", "quizzes")
+    click.echo(f"Imported “{done.title}” ({done.slug}): {lessons}, {quizzes}.")
     for name, points in done.max_points.items():
-        click.echo(f"  {name}: {points} points")
+        click.echo(f"  {name}: {points} {'point' if points == '1' else 'points'}")
+    for note in done.notes:
+        click.echo(f"  Note: {note}")
 
 
 @course.command("list")
@@ -34,3 +38,7 @@ def list_command(runtime: Runtime) -> None:
         for row in list_courses(tx):
             where = "every platform" if row.registration_id is None else f"platform {row.registration_id}"
             click.echo(f"{row.slug}\t{row.title}\t{where}\timported {row.imported_at:%Y-%m-%d %H:%M} UTC")
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"

@@ -9,83 +9,32 @@ An nbgrader course folder without course.toml is a course too: one module with o
 """
 
 import re
-import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from grading import public as grading
+from plugins.courses.course_file import (
+    CourseFile,
+    CourseFolderError,
+    LessonItem,
+    QuizItem,
+    check_course_file,
+    read_course_file,
+)
+from plugins.courses.files import Found, find_files
+from plugins.courses.links import Place, find_link_problems
 
-from lti_tool.kernel.errors import AppError
-
+MAX_LESSON_BYTES = 500_000
 MAX_MEDIA_BYTES = 10_000_000
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,78}$")]
-AssignmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,78}$")]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-
-
-class CourseFolderError(AppError):
-    """A course folder that cannot be imported; every line of the message names a file and says what to change."""
-
-    status = 422
-
-    def __init__(self, problems: list[str]) -> None:
-        """`problems` are shown one a line."""
-        super().__init__("course_folder_invalid", "\n".join(problems), {"problems": problems})
-        self.problems = problems
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class LessonItem(_Part):
-    """A page to read."""
-
-    type: Literal["lesson"]
-    slug: Slug
-    title: Line
-    file: str
-
-
-class QuizItem(_Part):
-    """A notebook quiz."""
-
-    type: Literal["quiz"]
-    slug: Slug
-    title: Line
-    assignment: AssignmentName
-    summary: str = ""
-    attempts: int | None = Field(None, ge=1, le=100)
-    due: AwareDatetime | None = None
-
-
-Item = Annotated[LessonItem | QuizItem, Field(discriminator="type")]
-
-
-class Module(_Part):
-    """A part of a course."""
-
-    title: Line
-    summary: str = ""
-    item: list[Item] = []
-
-
-class CourseFile(_Part):
-    """What course.toml says."""
-
-    slug: Slug
-    title: Line
-    summary: str = ""
-    language: str = Field("en", pattern="^[a-z]{2,3}(-[A-Z]{2})?$")
-    authors: list[str] = []
-    licence: str = ""
-    module: list[Module] = Field(min_length=1)
+MAX_ALL_MEDIA_BYTES = 200_000_000
+MAX_QUIZ_BYTES = 20_000_000
+MAX_QUIZ_FILES = 400
+MAX_MEDIA_PATH = 300
 
 
 class CourseFolder:
-    """A course folder whose course.toml has been read and whose references hold."""
+    """A course folder whose course.toml has been read."""
 
     def __init__(self, path: Path, course: CourseFile) -> None:
         """Made by `read_course_folder`."""
@@ -98,121 +47,179 @@ class CourseFolder:
         return (item for module in self.course.module for item in module.item)
 
     @property
+    def lessons(self) -> list[LessonItem]:
+        """The lessons in reading order."""
+        return [item for item in self.items if isinstance(item, LessonItem)]
+
+    @property
     def quizzes(self) -> list[QuizItem]:
         """The quizzes in reading order."""
         return [item for item in self.items if isinstance(item, QuizItem)]
 
     def read_lesson(self, lesson: LessonItem) -> str:
         """The Markdown of a lesson."""
-        return (self.path / lesson.file).read_text(encoding="utf-8")
+        return (self.path / lesson.file).read_text(encoding="utf-8-sig")
 
-    def media(self) -> list[tuple[str, Path]]:
-        """(path below `media/`, file), sorted."""
-        root = self.path / "media"
-        files = (file for file in sorted(root.rglob("*")) if file.is_file() and not file.name.startswith("."))
-        return [(file.relative_to(root).as_posix(), file) for file in files]
+    @cached_property
+    def media(self) -> Found:
+        """The files below `media/`."""
+        return find_files(self.path, "media")
+
+    def source(self, quiz: QuizItem) -> Found:
+        """The files of a quiz."""
+        return find_files(self.path, f"source/{quiz.assignment}")
+
+    def header(self) -> Path | None:
+        """The notebook whose cells nbgrader puts above every quiz."""
+        path = self.path / "source" / "header.ipynb"
+        return path if path.is_file() else None
+
+    def place(self, lesson: LessonItem) -> Place:
+        """Where links of a lesson start from, and what they can lead to."""
+        return Place.of(lesson.file, [(item.slug, getattr(item, "file", "")) for item in self.items])
 
 
-def read_course_folder(path: Path) -> CourseFolder:
-    """Read and check a course folder. Raises: CourseFolderError with every problem found."""
+def read_course_folder(path: Path, *, max_quiz_bytes: int = MAX_QUIZ_BYTES) -> CourseFolder:
+    """Read and check a course folder, the sources of its notebooks included.
+
+    `max_quiz_bytes` is what learners can hand in. Raises: CourseFolderError with every problem found.
+    """
     if not path.is_dir():
-        raise CourseFolderError([f"{path}: there is no such folder."])
+        said = "is a file; name the folder that it lies in" if path.exists() else "there is no such folder"
+        raise CourseFolderError([f"{path}: {said}."])
     toml = path / "course.toml"
     if toml.is_file():
-        course = _parse(toml)
+        course = read_course_file(toml)
     elif (path / "source").is_dir():
         course = _from_nbgrader(path)
     else:
         raise CourseFolderError([f"{path}: holds neither course.toml nor an nbgrader folder `source/<assignment>/`."])
     folder = CourseFolder(path, course)
-    problems = _check(folder)
+    problems = _check(folder, max_quiz_bytes)
     if problems:
         raise CourseFolderError(problems)
     return folder
 
 
-def _parse(toml: Path) -> CourseFile:
-    try:
-        return CourseFile.model_validate(tomllib.loads(toml.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise CourseFolderError([f"course.toml: is not valid TOML: {error}"]) from error
-    except ValidationError as error:
-        raise CourseFolderError(
-            [f"course.toml: {_where(problem)}: {problem['msg']}" for problem in error.errors()]
-        ) from error
-
-
-def _where(problem: Any) -> str:
-    """`module 2, item 1, slug` from pydantic's location."""
-    words: list[str] = []
-    for part in problem["loc"]:
-        if isinstance(part, int) and words:
-            words[-1] += f" {part + 1}"
-        elif part not in ("lesson", "quiz"):
-            words.append(str(part))
-    return ", ".join(words) or "the file"
-
-
 def _from_nbgrader(path: Path) -> CourseFile:
-    names = sorted(entry.name for entry in (path / "source").iterdir() if entry.is_dir() and any(entry.glob("*.ipynb")))
+    folders = (entry for entry in (path / "source").iterdir() if entry.is_dir() and entry.name[:1] != ".")
+    names = sorted(entry.name for entry in folders if any(entry.glob("*.ipynb")))
     if not names:
         raise CourseFolderError([f"{path / 'source'}: has no folder with a notebook in it."])
-    title = re.sub(r"[-_]+", " ", path.resolve().name).strip() or "Course"
-    items = [{"type": "quiz", "slug": _slug(name), "title": _title(name), "assignment": name} for name in names]
-    module = {"title": "Quizzes", "item": items}
-    try:
-        return CourseFile.model_validate(
-            {"slug": _slug(path.resolve().name), "title": title.capitalize(), "module": [module]}
-        )
-    except ValidationError as error:
+    unfit = [name for name in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,78}", name)]
+    if unfit:
         raise CourseFolderError(
-            [f"{path}: {problem['msg']} ({problem['input']})" for problem in error.errors()]
-        ) from error
+            [f"source/{name}: rename the folder; letters, digits, ., _ and - only, at most 79." for name in unfit]
+        )
+    title, slug = path.resolve().name, _slug(path.resolve().name)
+    if not slug:
+        raise CourseFolderError([f"{title}: rename the folder with Latin letters or digits, or write a course.toml."])
+    slugs: dict[str, str] = {}
+    for name in names:
+        wanted = _slug(name)[:74]
+        slugs[name] = next(
+            each for each in (wanted, *(f"{wanted}-{n}" for n in range(2, 999))) if each not in slugs.values()
+        )
+    items = [{"type": "quiz", "slug": slugs[name], "title": _title(name), "assignment": name} for name in names]
+    said: Mapping[str, object] = {
+        "slug": slug,
+        "title": _title(title),
+        "module": [{"title": "Quizzes", "item": items}],
+    }
+    return check_course_file(said, str(path))
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:79]
+    return re.sub(r"[^a-z0-9]+", "-", name.lower())[:79].strip("-")
 
 
 def _title(name: str) -> str:
-    return re.sub(r"[-_]+", " ", name).strip().capitalize()
+    words = re.sub(r"[-_]+", " ", name).strip()
+    return (words[:1].upper() + words[1:])[:200] or "Course"
 
 
-def _check(folder: CourseFolder) -> list[str]:
-    problems, seen = [], set()
-    assignments: set[str] = set()
+def _check(folder: CourseFolder, max_quiz_bytes: int) -> list[str]:
+    problems, seen, assignments = [], set(), set()
     for item in folder.items:
         if item.slug in seen:
             problems.append(f"course.toml: two items have the slug {item.slug}; give each its own.")
         seen.add(item.slug)
         if isinstance(item, LessonItem):
             problems += _check_lesson(folder, item)
+        elif item.assignment in assignments:
+            problems.append(
+                f"course.toml: quiz {item.slug}: the assignment {item.assignment} is used by another quiz already; "
+                "give each quiz its own folder below source/."
+            )
         else:
-            problems += _check_quiz(folder, item, assignments)
             assignments.add(item.assignment)
-    for name, file in folder.media():
-        if file.stat().st_size > MAX_MEDIA_BYTES:
-            problems.append(f"media/{name}: is larger than {MAX_MEDIA_BYTES // 1_000_000} MB; make it smaller.")
-    return problems
+            problems += _check_quiz(folder, item, max_quiz_bytes)
+    return [*problems, *_check_header(folder), *_check_media(folder.media)]
 
 
 def _check_lesson(folder: CourseFolder, lesson: LessonItem) -> list[str]:
-    file = (folder.path / lesson.file).resolve()
-    if not file.is_relative_to(folder.path.resolve()):
-        return [f"course.toml: lesson {lesson.slug}: {lesson.file} lies outside the course folder."]
-    if not file.is_file():
-        return [f"{lesson.file}: there is no such file (lesson {lesson.slug} in course.toml)."]
+    wrong = _check_path(folder.path, lesson.file)
+    if wrong:
+        return [f"{lesson.file}: {wrong} (lesson {lesson.slug} in course.toml)."]
+    if (folder.path / lesson.file).stat().st_size > MAX_LESSON_BYTES:
+        return [f"{lesson.file}: is larger than {MAX_LESSON_BYTES // 1000} kB; split it into several lessons."]
     try:
-        folder.read_lesson(lesson)
+        text = folder.read_lesson(lesson)
     except UnicodeDecodeError:
         return [f"{lesson.file}: is not UTF-8 text; save it as UTF-8."]
-    return []
+    except OSError as error:
+        return [f"{lesson.file}: cannot be read ({error.strerror}); change its permissions."]
+    if "\0" in text:
+        return [f"{lesson.file}: holds a NUL character; save it as plain text."]
+    media = {name for name, _file in folder.media.files}
+    return [f"{lesson.file}: {problem}" for problem in find_link_problems(text, folder.place(lesson), media)]
 
 
-def _check_quiz(folder: CourseFolder, quiz: QuizItem, assignments: set[str]) -> list[str]:
-    source = folder.path / "source" / quiz.assignment
-    if quiz.assignment in assignments:
-        return [f"course.toml: quiz {quiz.slug}: the assignment {quiz.assignment} is used by another quiz already."]
-    if not any(source.glob("*.ipynb")):
-        return [f"source/{quiz.assignment}: has no notebook (quiz {quiz.slug} in course.toml)."]
-    return []
+def _check_path(root: Path, file: str) -> str | None:
+    """What is wrong with a path that course.toml names; it may not leave the folder, by links neither."""
+    try:
+        found = (root / file).resolve()
+        inside = found.is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return "cannot be followed; put the file itself there"
+    if not inside:
+        return "lies outside the course folder; put it into the folder"
+    return None if found.is_file() else "there is no such file; write it or correct the name"
+
+
+def _check_quiz(folder: CourseFolder, quiz: QuizItem, max_bytes: int) -> list[str]:
+    where, found = f"source/{quiz.assignment}", folder.source(quiz)
+    if found.problems:
+        return found.problems
+    if not any("/" not in name and name.endswith(".ipynb") for name, _file in found.files):
+        return [f"{where}: has no notebook; put at least one .ipynb file there (quiz {quiz.slug} in course.toml)."]
+    if len(found.files) > MAX_QUIZ_FILES:
+        return [f"{where}: has {len(found.files)} files; at most {MAX_QUIZ_FILES} fit a quiz. Pack them into one."]
+    if found.size > max_bytes:
+        return [
+            f"{where}: its files have {found.size / 1e6:.1f} MB together; at most {max_bytes / 1e6:.0f} MB can be "
+            f"handed in. The largest is {found.largest}: make it smaller."
+        ]
+    return [f"source/{problem}" for problem in grading.list_source_problems(folder.path / where)]
+
+
+def _check_header(folder: CourseFolder) -> list[str]:
+    if not (folder.path / "source" / "header.ipynb").is_symlink():
+        return []
+    wrong = _check_path(folder.path, "source/header.ipynb")
+    return [f"source/header.ipynb: {wrong}."] if wrong else []
+
+
+def _check_media(media: Found) -> list[str]:
+    problems = list(media.problems)
+    for name, file in media.files:
+        if file.stat().st_size > MAX_MEDIA_BYTES:
+            problems.append(f"media/{name}: is larger than {MAX_MEDIA_BYTES // 1_000_000} MB; make it smaller.")
+        if len(name) > MAX_MEDIA_PATH:
+            problems.append(f"media/{name[:40]}…: its path is longer than {MAX_MEDIA_PATH} characters; shorten it.")
+    if media.size > MAX_ALL_MEDIA_BYTES:
+        problems.append(
+            f"media: has {media.size / 1e6:.0f} MB together; at most {MAX_ALL_MEDIA_BYTES // 1_000_000} MB are taken. "
+            f"The largest is {media.largest}: link to it elsewhere instead."
+        )
+    return problems

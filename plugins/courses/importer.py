@@ -1,30 +1,29 @@
 """Imports a course folder: all of it or nothing, again and again without losing a learner's work.
 
-Every quiz is first released in a staging folder with a gradebook of its own, so that an error in the last notebook
-leaves the course that learners use as it was. Only then the sources are replaced, the releases made in the real
-gradebook (nbgrader keeps submissions and marks of cells that stay), and the rows written in one transaction.
+Everything is tried first: every quiz is released in a staging folder, on a copy of the gradebook without its marks.
+What is wrong with the last notebook, or does not fit what learners have handed in, leaves the course as it was. Only
+then the sources are replaced, the releases made in the real gradebook (nbgrader keeps submissions and marks), and the
+rows written in one transaction. An import that was killed half-way is completed by running it again.
 """
 
-import hashlib
-import mimetypes
-import os
+import fcntl
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import delete, select
-from sqlalchemy.orm import selectinload
-
 from grading import public as grading
-from lti_tool.kernel import clock
+from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
-from plugins.courses.folder import CourseFolder, CourseFolderError, LessonItem, QuizItem, read_course_folder
-from plugins.courses.models import Course, Item, ItemKind, Media, Module
-
-SHARED_FILES = ("header.ipynb",)
+from lti_tool.lti import public as lti
+from plugins.courses.changes import Shown, describe_changes, read_shown
+from plugins.courses.course_file import CourseFolderError, QuizItem
+from plugins.courses.folder import CourseFolder, read_course_folder
+from plugins.courses.service import find_course
+from plugins.courses.writing import write_course
 
 
 @dataclass(frozen=True)
@@ -37,66 +36,109 @@ class Imported:
     quizzes: int
     max_points: dict[str, str]
     """Points of each assignment."""
+    notes: list[str]
+    """What changed for people who have the course already; each a sentence or two."""
 
 
-def import_course(runtime: Runtime, path: Path, *, registration_id: int | None = None) -> Imported:
+def import_course(
+    runtime: Runtime, path: Path, *, registration_id: int | None = None, change_platform: bool = False
+) -> Imported:
     """Import a course folder. `registration_id` limits it to one platform's teachers; None: every platform.
 
-    Raises: CourseFolderError: nothing was changed; the message names each file and cell and what to do.
+    Waits while the same course is being imported. `change_platform`: give a course that is there to another platform.
+
+    Raises: CourseFolderError, Conflict, NotFound: nothing was changed; the message says what to do, one line for each
+        problem.
     """
-    folder = read_course_folder(path)
-    with _staging(runtime, folder) as staging:
-        _release_all(folder, staging, f"sqlite:///{staging / 'gradebook.db'}")
-    root = runtime.settings.courses_dir / folder.course.slug
-    _install_sources(folder, root)
-    releases = _release_all(folder, root, runtime.settings.gradebook_url(folder.course.slug))
-    with runtime.db.transaction() as tx:
-        _write_rows(tx, folder, registration_id)
-        grading.publish_course(tx, folder.course.slug, folder.course.title)
-        for quiz in folder.quizzes:
-            grading.publish_assignment(
-                tx,
-                folder.course.slug,
-                quiz.assignment,
-                title=quiz.title,
-                item_ref=f"courses/{folder.course.slug}/{quiz.slug}",
-                release=releases[quiz.assignment],
-                max_attempts=quiz.attempts,
-                due_at=quiz.due,
-            )
-    points = {name: str(release.max_score) for name, release in releases.items()}
-    lessons = sum(isinstance(item, LessonItem) for item in folder.items)
-    return Imported(folder.course.slug, folder.course.title, lessons, len(folder.quizzes), points)
+    folder = read_course_folder(path, max_quiz_bytes=runtime.settings.grading.max_submission_bytes)
+    slug, root = folder.course.slug, runtime.settings.courses_dir / folder.course.slug
+    with _alone(runtime.settings.courses_dir, slug) as staging:
+        with runtime.db.reading() as tx:
+            _check_platform(tx, slug, registration_id, change_platform=change_platform)
+        gradebook_url = runtime.settings.gradebook_url(slug)
+        _rehearse(folder, staging, gradebook_url)
+        _install_sources(folder, root)
+        reach("import.sources")
+        releases = _release_all(folder, root, gradebook_url)
+        reach("import.released")
+        with runtime.db.transaction() as tx:
+            before = read_shown(tx, slug)
+            write_course(tx, folder, registration_id)
+            _publish(tx, folder, before, releases)
+            notes = describe_changes(tx, before, read_shown(tx, slug))
+    points = {name: f"{release.max_score.normalize():f}" for name, release in releases.items()}
+    return Imported(slug, folder.course.title, len(folder.lessons), len(folder.quizzes), points, notes)
 
 
 @contextmanager
-def _staging(runtime: Runtime, folder: CourseFolder) -> Iterator[Path]:
-    staging = runtime.settings.courses_dir / f".import-{folder.course.slug}-{os.getpid()}"
-    shutil.rmtree(staging, ignore_errors=True)
+def _alone(courses: Path, slug: str) -> Iterator[Path]:
+    """Hold the course's lock among all processes of this machine, with an empty staging folder."""
+    courses.mkdir(parents=True, exist_ok=True)
+    staging = courses / f".import-{slug}"
+    with (courses / f".import-{slug}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shutil.rmtree(staging, ignore_errors=True)  # of an import that was killed
+        staging.mkdir()
+        try:
+            yield staging
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+def _check_platform(tx: Tx, slug: str, registration_id: int | None, *, change_platform: bool) -> None:
+    """A course is never taken from the platform that has it, nor given to others, by accident."""
+    if registration_id is not None and lti.find_platform_name(tx, registration_id) is None:
+        raise NotFound(
+            "platform_not_found", f"There is no platform {registration_id}. `coursebridge platform list` shows them."
+        )
+    course = find_course(tx, slug)
+    if course is None or course.registration_id == registration_id or change_platform:
+        return
+    owner = "every platform" if course.registration_id is None else f"platform {course.registration_id}"
+    option = "no --platform" if course.registration_id is None else f"--platform {course.registration_id}"
+    raise Conflict(
+        "course_of_another_platform",
+        f"There is a course {slug} already, for {owner}. To import it again use {option}; "
+        "for another course choose another slug in course.toml; to move it add --change-platform.",
+    )
+
+
+def _rehearse(folder: CourseFolder, staging: Path, gradebook_url: str) -> None:
+    """Do on copies what is to be done. Raises: CourseFolderError."""
     try:
         _install_sources(folder, staging)
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        copy_url = f"sqlite:///{staging / 'gradebook.db'}"
+        grading.copy_gradebook_structure(gradebook_url, copy_url)
+        _release_all(folder, staging, copy_url)
+    except OSError as error:
+        raise CourseFolderError([f"{error.filename}: cannot be read or written ({error.strerror})."]) from error
 
 
 def _install_sources(folder: CourseFolder, root: Path) -> None:
     """Put each quiz's source folder in place by renaming, so that none is ever half there."""
     (root / "source").mkdir(parents=True, exist_ok=True)
-    for name in SHARED_FILES:
-        if (folder.path / "source" / name).is_file():
-            shutil.copyfile(folder.path / "source" / name, root / "source" / name)
+    header, its_place = folder.header(), root / "source" / "header.ipynb"
+    if header is None:
+        its_place.unlink(missing_ok=True)
+    else:
+        shutil.copyfile(header, root / ".new-header")
+        (root / ".new-header").replace(its_place)
     for quiz in folder.quizzes:
-        target = root / "source" / quiz.assignment
-        fresh, old = root / f".new-{quiz.assignment}", root / f".old-{quiz.assignment}"
-        for leftover in (fresh, old):
-            shutil.rmtree(leftover, ignore_errors=True)
-        hidden = shutil.ignore_patterns(".*", "__pycache__")
-        shutil.copytree(folder.path / "source" / quiz.assignment, fresh, ignore=hidden)
-        if target.exists():
-            target.rename(old)
-        fresh.rename(target)
-        shutil.rmtree(old, ignore_errors=True)
+        _install_source(folder, quiz, root)
+
+
+def _install_source(folder: CourseFolder, quiz: QuizItem, root: Path) -> None:
+    target = root / "source" / quiz.assignment
+    fresh, old = root / f".new-{quiz.assignment}", root / f".old-{quiz.assignment}"
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for name, file in folder.source(quiz).files:
+        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, fresh / name)
+    if target.exists():
+        target.rename(old)
+    fresh.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _release_all(folder: CourseFolder, root: Path, gradebook_url: str) -> dict[str, grading.Release]:
@@ -105,59 +147,25 @@ def _release_all(folder: CourseFolder, root: Path, gradebook_url: str) -> dict[s
         try:
             releases[quiz.assignment] = grading.make_release(root, gradebook_url, quiz.assignment)
         except grading.ContentError as error:
-            problems.append(str(error))
+            problems.append(f"source/{error}")
     if problems:
         raise CourseFolderError(problems)
     return releases
 
 
-def _write_rows(tx: Tx, folder: CourseFolder, registration_id: int | None) -> None:
-    said = folder.course
-    loaded = (
-        select(Course).where(Course.slug == said.slug).options(selectinload(Course.modules), selectinload(Course.items))
-    )
-    course = tx.scalar(loaded) or Course(slug=said.slug, modules=[], items=[])
-    course.title, course.summary, course.language = said.title, said.summary, said.language
-    course.authors, course.licence = list(said.authors), said.licence
-    course.registration_id, course.imported_at = registration_id, clock.now()
-    tx.add(course)
-    tx.flush()
-    before = {item.slug: item for item in course.items}
-    old_modules, position = list(course.modules), 0
-    for number, said_module in enumerate(said.module):
-        module = Module(course_id=course.id, position=number, title=said_module.title, summary=said_module.summary)
-        tx.add(module)
-        tx.flush()
-        for said_item in said_module.item:
-            item = before.pop(said_item.slug, None) or Item(course_id=course.id, slug=said_item.slug)
-            _fill_item(item, said_item, folder, module.id, position)
-            tx.add(item)
-            position += 1
-    tx.flush()
-    for gone in [*before.values(), *old_modules]:
-        tx.delete(gone)
-    _write_media(tx, folder, course.id)
-    tx.flush()
-
-
-def _fill_item(item: Item, said: LessonItem | QuizItem, folder: CourseFolder, module_id: int, position: int) -> None:
-    item.module_id, item.position, item.title = module_id, position, said.title
-    if isinstance(said, LessonItem):
-        item.kind, item.summary, item.assignment, item.markdown = ItemKind.LESSON, "", None, folder.read_lesson(said)
-    else:
-        item.kind, item.summary, item.assignment, item.markdown = ItemKind.QUIZ, said.summary, said.assignment, ""
-
-
-def _write_media(tx: Tx, folder: CourseFolder, course_id: int) -> None:
-    tx.execute(delete(Media).where(Media.course_id == course_id))
-    for path, file in folder.media():
-        content = file.read_bytes()
-        tx.add(
-            Media(
-                course_id=course_id,
-                path=path,
-                content_type=mimetypes.guess_type(path)[0] or "application/octet-stream",
-                sha256=hashlib.sha256(content).hexdigest(),
-                content=content,
-            )
+def _publish(tx: Tx, folder: CourseFolder, before: Shown, releases: dict[str, grading.Release]) -> None:
+    slug = folder.course.slug
+    grading.publish_course(tx, slug, folder.course.title)
+    for quiz in folder.quizzes:
+        grading.publish_assignment(
+            tx,
+            slug,
+            quiz.assignment,
+            title=quiz.title,
+            item_ref=f"courses/{slug}/{quiz.slug}",
+            release=releases[quiz.assignment],
+            max_attempts=quiz.attempts,
+            due_at=quiz.due,
         )
+    for name in before.points.keys() - releases.keys():
+        grading.close_assignment(tx, slug, name)

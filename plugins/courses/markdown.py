@@ -1,9 +1,9 @@
-"""Lessons from Markdown to HTML that carries no script (markdown-it-py for the text, nh3 for the safety)."""
+"""Lessons from Markdown to HTML (markdown-it-py): anchors at headings, coloured code, columns that keep their side."""
 
-from functools import lru_cache
-from urllib.parse import urlsplit
+import re
+from html.parser import HTMLParser
+from itertools import pairwise
 
-import nh3
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
 from markdown_it.token import Token
@@ -12,17 +12,42 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
-_TAGS = nh3.ALLOWED_TAGS | {"figure", "figcaption", "section", "input"}
-_ATTRIBUTES = {
-    **nh3.ALLOWED_ATTRIBUTES,
-    "code": {"class"},
-    "span": {"class"},
-    "pre": {"class", "tabindex"},
-    "img": {"src", "alt", "title", "width", "height", "loading"},
-    "a": {"href", "title"},
-}
-_MEDIA = "/__media__"
+ANCHOR = "h-"
+"""Begins the id of every heading, so that none is taken for a part of the page around the lesson."""
 _FORMATTER = HtmlFormatter(nowrap=True)
+_ALIGN = re.compile(r"text-align:(right|center)")
+
+
+def to_html(text: str) -> str:
+    """HTML of a lesson as written: not safe yet. A first heading that is the title is left out."""
+    parser = MarkdownIt("commonmark", {"highlight": _highlight, "html": True}).enable(["table", "strikethrough"])
+    tokens = _without_title(parser.parse(text))
+    _mark_headings(tokens)
+    for token in tokens:
+        side = _ALIGN.search(str(token.attrs.pop("style", ""))) if token.type in ("th_open", "td_open") else None
+        if side:
+            token.attrs["align"] = side.group(1)
+    return str(parser.renderer.render(tokens, parser.options, {}))
+
+
+def list_links(html: str) -> list[tuple[str, str]]:
+    """(tag, address) of every link and image, in order."""
+    found = _Links()
+    found.feed(html)
+    found.close()
+    return found.links
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        name = {"a": "href", "img": "src"}.get(tag)
+        address = dict(attrs).get(name) if name else None
+        if address:
+            self.links.append((tag, address))
 
 
 def _highlight(code: str, language: str, attributes: str) -> str:
@@ -30,39 +55,20 @@ def _highlight(code: str, language: str, attributes: str) -> str:
         marked = highlight(code, get_lexer_by_name(language or "text"), _FORMATTER)
     except ClassNotFound:
         marked = escapeHtml(code)
-    return f'<pre class="code" tabindex="0"><code>{marked}</code></pre>'
+    return f'<pre class="code"><code>{marked}</code></pre>'
 
 
-def render_markdown(text: str, media_url: str) -> str:
-    """Safe HTML of a lesson; relative image addresses and links to `media/…` are taken from below `media_url`."""
-    return _render(text).replace(f'="{_MEDIA}/', f'="{escapeHtml(media_url)}/')
+def _without_title(tokens: list[Token]) -> list[Token]:
+    """The page shows the title itself."""
+    is_title = bool(tokens) and tokens[0].type == "heading_open" and tokens[0].tag == "h1"
+    return tokens[3:] if is_title else tokens
 
 
-@lru_cache(maxsize=512)
-def _render(text: str) -> str:
-    """The same for every session, so that it is made once."""
-    parser = MarkdownIt("commonmark", {"highlight": _highlight, "html": True}).enable(["table", "strikethrough"])
-    tokens = parser.parse(text)
-    for token in tokens:
-        for child in token.children or ():
-            _point_to_media(child)
-    html = parser.renderer.render(tokens, parser.options, {})
-    return nh3.clean(
-        html,
-        tags=_TAGS,
-        attributes=_ATTRIBUTES,
-        link_rel="noopener noreferrer",
-        url_schemes={"https", "http", "mailto"},
-    )
-
-
-def _point_to_media(token: Token) -> None:
-    name = {"image": "src", "link_open": "href"}.get(token.type)
-    if not name:
-        return
-    parts = urlsplit(str(token.attrs.get(name, "")))
-    path = parts.path.removeprefix("./").removeprefix("../")
-    if not parts.scheme and not parts.netloc and path.startswith("media/"):
-        token.attrs[name] = f"{_MEDIA}/{path.removeprefix('media/')}"
-    if token.type == "image":
-        token.attrs["loading"] = "lazy"
+def _mark_headings(tokens: list[Token]) -> None:
+    seen: dict[str, int] = {}
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            words = "".join(child.content for child in inline.children or () if child.type in ("text", "code_inline"))
+            name = re.sub(r"\s+", "-", re.sub(r"[^\w\s-]", "", words.lower()).strip())
+            seen[name] = seen.get(name, 0) + 1
+            opening.attrs["id"] = f"{ANCHOR}{name}" + (f"-{seen[name] - 1}" if seen[name] > 1 else "")

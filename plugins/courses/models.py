@@ -69,7 +69,9 @@ class Item(Base):
     slug: Mapped[str] = mapped_column(String(80))
     title: Mapped[str] = mapped_column(String(200))
     summary: Mapped[str] = mapped_column(Text)
-    markdown: Mapped[str] = mapped_column(Text, default="")
+    file: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    """Of a lesson: its file in the course folder. Links between lessons name it."""
+    markdown: Mapped[str] = mapped_column(Text, default="", deferred=True)
     """Of a lesson."""
     assignment: Mapped[str | None] = mapped_column(String(80))
     """Of a quiz: the nbgrader assignment's name."""

@@ -11,7 +11,8 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
-from plugins.courses.markdown import render_markdown
+from plugins.courses.lesson_html import render_lesson
+from plugins.courses.links import Place
 from tests.factories.answers import COURSE
 from tests.factories.pages import PAGES, Samples, lesson, nav, signed_in
 
@@ -35,11 +36,9 @@ def make_preview() -> Flask:
     @app.get("/lessons/<name>")
     def show_lesson(name: str) -> str:
         text = (COURSE / "lessons" / f"{name}.md").read_text(encoding="utf-8")
-        heading, _newline, body = text.partition("\n")
-        facts = {
-            "title": heading.removeprefix("# "),
-            "html": Markup(render_markdown(body, "/media")),
-        }
+        place = Place.of(f"lessons/{name}.md", [])
+        html = render_lesson(text, place, item_url="#", media_url="/media", words=("Table", "(new window)"))
+        facts = {"title": text.partition("\n")[0].removeprefix("# "), "html": Markup(html)}
         return render_sample(
             "lesson",
             {"lesson": ("courses/lesson.html", Role.LEARNER, lesson("", lesson=facts))},
