@@ -14,7 +14,14 @@ from grading.filesets import load_files
 from grading.hub_tickets import check_service_token, redeem_ticket
 from grading.hub_tokens import hub_name_of
 from grading.messages import SyncMarks
-from grading.submissions import Submitter, find_draft, get_attempt, save_draft, store_submission
+from grading.submissions import (
+    Submitter,
+    find_draft,
+    get_attempt,
+    make_snapshot,
+    save_draft,
+    store_submission,
+)
 from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.errors import Forbidden, Gone, NotFound
@@ -151,10 +158,10 @@ def put_draft(slug: str, name: str, json: models.DraftBody) -> Any:
     """Keep what the caller has saved; the newest save wins."""
     access = _access().in_course(slug)
     limit = current_runtime().settings.grading.max_submission_bytes
-    files = models.decode_files(json.files)
+    draft = make_snapshot(models.decode_files(json.files), limit)
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, slug, name)
-        saved_at = save_draft(tx, row, access.person.id, files, json.saved_at, limit)
+        saved_at = save_draft(tx, row, access.person.id, draft, json.saved_at)
     return models.Saved(saved_at=saved_at.isoformat())
 
 
@@ -171,11 +178,11 @@ def submit(slug: str, name: str, json: models.SubmissionBody) -> Any:
     access.require_learner()
     runtime, person = current_runtime(), access.person
     limit = runtime.settings.grading.max_submission_bytes
-    files = models.decode_files(json.files)
+    snapshot = make_snapshot(models.decode_files(json.files), limit)
     who = Submitter(person.id, person.hub_name)
     with runtime.db.transaction() as tx:
         row = get_assignment(tx, slug, name)
-        made, is_new = store_submission(tx, row, who, files, via=json.via, request_id=json.request_id, max_bytes=limit)
+        made, is_new = store_submission(tx, row, who, snapshot, via=json.via, request_id=json.request_id)
     reach("submit.committed")
     return submission_answer(made, page_url(runtime.settings, slug, name)), 201 if is_new else 200
 

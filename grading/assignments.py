@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from grading.engine.model import Release
-from grading.filesets import snapshot_sha256, store_files
+from grading.filesets import pack_files, store_files
 from grading.models import AssignmentRow, CourseRow
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
@@ -43,9 +43,10 @@ def publish_assignment(
     row.title, row.item_ref = title, item_ref
     row.max_points = as_points(release.max_score)
     row.max_attempts, row.due_at, row.closes_at = max_attempts, due_at, closes_at
+    packed = pack_files(release.files)
     with tx.no_autoflush:
-        row.release = store_files(tx, release.files)
-    row.release_sha256 = snapshot_sha256(release.files)
+        row.release = store_files(tx, packed)
+    row.release_sha256 = packed.sha256
     row.notebooks = list(release.notebooks)
     row.questions = [
         {

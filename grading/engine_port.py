@@ -23,7 +23,8 @@ class MarkingEngine(Protocol):
     ) -> Marking:
         """Run and mark a submission and put its marks into the gradebook, in place of the learner's earlier ones.
 
-        Whatever the notebook does is a `Marking`; an exception means that the machine or the installation is at fault.
+        Whatever the notebook does is a `Marking`; one without marks has left the gradebook as it was.
+        Raises: Superseded: a later attempt is there. Anything else: the machine or the installation is at fault.
         """
 
     def read_marks(self, assignment: str, learner: str) -> Marks:
@@ -39,8 +40,8 @@ class MarkingEngine(Protocol):
 OpenEngine = Callable[[Settings, str], MarkingEngine]
 """`(settings, course slug)` → the engine of that course."""
 
-MARKED = frozenset({"graded", "needs_manual"})
-"""Outcomes with marks that count. After any other one there is no score, and the learner may try again."""
+CALM = frozenset({"graded", "needs_manual"})
+"""Outcomes without anything to warn of. After any other one a text says what did not run, or why there is no score."""
 
 
 def limits_of(settings: GradingSettings) -> MarkLimits:

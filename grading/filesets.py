@@ -4,6 +4,7 @@ import hashlib
 import unicodedata
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -48,26 +49,44 @@ def accept_files(files: Files, max_bytes: int) -> dict[str, bytes]:
 
 def snapshot_sha256(files: Files) -> str:
     """The hash of a set: sha256 over the sorted lines `path NUL hexdigest LF`."""
-    lines = (f"{path}\0{hashlib.sha256(content).hexdigest()}\n" for path, content in sorted(files.items()))
+    return _set_sha256((path, hashlib.sha256(content).hexdigest()) for path, content in sorted(files.items()))
+
+
+def _set_sha256(hashes: Iterable[tuple[str, str]]) -> str:
+    lines = (f"{path}\0{digest}\n" for path, digest in hashes)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def store_files(tx: Tx, files: Files) -> Listing:
+@dataclass(frozen=True)
+class Packed:
+    """Files hashed and compressed, ready to be stored."""
+
+    listing: Listing
+    blobs: dict[str, dict[str, Any]]
+    """Rows of the blob table by hash."""
+    sha256: str
+    """Of the whole set."""
+
+
+def pack_files(files: Files) -> Packed:
+    """Hash and compress. Done before a transaction is opened: on SQLite everybody who writes waits for it."""
+    listing: Listing = []
+    blobs: dict[str, dict[str, Any]] = {}
+    for path, content in sorted(files.items()):
+        sha256 = hashlib.sha256(content).hexdigest()
+        listing.append({"path": path, "sha256": sha256, "size": len(content)})
+        if sha256 not in blobs:
+            blobs[sha256] = {"sha256": sha256, "size": len(content), "packed": zlib.compress(content, 6)}
+    return Packed(listing, blobs, _set_sha256((entry["path"], entry["sha256"]) for entry in listing))
+
+
+def store_files(tx: Tx, packed: Packed) -> Listing:
     """Keep the content and return the listing."""
-    listing: Listing = [
-        {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
-        for path, content in sorted(files.items())
-    ]
-    contents: dict[str, bytes] = {entry["sha256"]: files[entry["path"]] for entry in listing}
-    known = set(tx.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(contents))))
-    for sha256 in sorted(
-        contents.keys() - known
-    ):  # in one order everywhere: two transactions never wait for each other
-        content = contents[sha256]
-        row = {"sha256": sha256, "size": len(content), "packed": zlib.compress(content, 6)}
-        insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
-        tx.execute(insert(BlobRow).values(row).on_conflict_do_nothing())
-    return listing
+    known = set(tx.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(packed.blobs))))
+    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    for sha256 in sorted(packed.blobs.keys() - known):  # in one order: two transactions never wait for each other
+        tx.execute(insert(BlobRow).values(packed.blobs[sha256]).on_conflict_do_nothing())
+    return packed.listing
 
 
 def load_files(tx: Tx, listing: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:

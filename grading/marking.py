@@ -11,8 +11,9 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
 
-from grading.engine_port import MARKED, OpenEngine, limits_of
-from grading.filesets import load_files
+from grading.engine.model import Marking, MarkLimits, Superseded
+from grading.engine_port import MarkingEngine, OpenEngine, limits_of
+from grading.filesets import load_files, pack_files
 from grading.messages import Autograde
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import record_failure, record_marking
@@ -47,16 +48,16 @@ def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
             return
     reach("autograde.claimed")
     engine = open_engine(runtime.settings, work.course_slug)
-    marking = engine.mark(
-        work.assignment,
-        work.hub_name,
-        work.files,
-        submitted_at=work.submitted_at,
-        attempt=work.number,
-        limits=limits_of(runtime.settings.grading),
-    )
+    try:
+        marking = _mark(engine, work, limits_of(runtime.settings.grading))
+    except Superseded:
+        with runtime.db.transaction() as tx:
+            run.finish(tx)
+            _leave_to_later_attempt(tx, message.submission_id)
+        return
     reach("autograde.marked")
-    feedback = engine.render_feedback(work.assignment, work.hub_name) if marking.outcome in MARKED else {}
+    marked = marking.marks is not None
+    feedback = pack_files(engine.render_feedback(work.assignment, work.hub_name) if marked else {})
     with runtime.db.transaction() as tx:
         run.finish(tx)
         submission = tx.get(SubmissionRow, message.submission_id)
@@ -64,6 +65,24 @@ def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
             record_marking(tx, submission, marking, feedback)
         reach("autograde.recorded")
     reach("autograde.committed")
+
+
+def _mark(engine: MarkingEngine, work: Work, limits: MarkLimits) -> Marking:
+    return engine.mark(
+        work.assignment,
+        work.hub_name,
+        work.files,
+        submitted_at=work.submitted_at,
+        attempt=work.number,
+        limits=limits,
+    )
+
+
+def _leave_to_later_attempt(tx: Tx, submission_id: int) -> None:
+    submission = tx.get(SubmissionRow, submission_id)
+    if submission is not None:
+        text = "A later attempt of yours has been marked, so this one is not marked any more."
+        record_failure(tx, submission, text, "The gradebook holds a later attempt of this learner.")
 
 
 def give_up_marking(tx: Tx, message: Autograde, error: str) -> None:
@@ -87,7 +106,8 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
         message = "There is a later attempt of this learner; only the latest can be marked again."
         raise Conflict("attempt_superseded", message)
     move(submission, SubmissionState.QUEUED)
-    submission.outcome = submission.text = submission.teacher_text = None
+    if submission.marks is None:
+        submission.outcome = submission.text = submission.teacher_text = None
     submission.job_id = jobs.enqueue(tx, Autograde(submission.id))
 
 

@@ -38,14 +38,15 @@ class SubmissionState(StrEnum):
 
 _S = SubmissionState
 SUBMISSION_TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
-    _S.QUEUED: frozenset({_S.RUNNING, _S.FAILED}),
+    # queued → marked: marking again was given up, and the marks that it had stay
+    _S.QUEUED: frozenset({_S.RUNNING, _S.FAILED, _S.GRADED, _S.NEEDS_MANUAL}),
     # running → running: the worker died and another one starts over
     _S.RUNNING: frozenset({_S.RUNNING, _S.GRADED, _S.NEEDS_MANUAL, _S.FAILED}),
     # marked → queued: a teacher has it marked again; graded ↔ needs_manual: a teacher marks by hand
     _S.GRADED: frozenset({_S.GRADED, _S.NEEDS_MANUAL, _S.QUEUED}),
     _S.NEEDS_MANUAL: frozenset({_S.NEEDS_MANUAL, _S.GRADED, _S.QUEUED}),
-    # failed → marked: a teacher marks by hand what the machine could not
-    _S.FAILED: frozenset({_S.FAILED, _S.QUEUED, _S.GRADED}),
+    # failed → marked: given up by us, but its marks are in the gradebook
+    _S.FAILED: frozenset({_S.FAILED, _S.QUEUED, _S.GRADED, _S.NEEDS_MANUAL}),
 }
 
 
@@ -151,7 +152,7 @@ class SubmissionRow(Base):
     outcome: Mapped[str | None] = mapped_column(String(40))
     """How the run ended, in the engine's words."""
     text: Mapped[str | None] = mapped_column(Text)
-    """For the learner."""
+    """For the learner: why it could not be marked, or what did not run although it was."""
     teacher_text: Mapped[str | None] = mapped_column(Text)
     marks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """Questions with points and comments, and the late penalty."""

@@ -40,6 +40,8 @@ class Attempt:
     sha256: str
     state: str
     state_text: str | None
+    warning: str | None
+    """What did not run, although the attempt has a score."""
     ahead: int | None
     finished_at: datetime | None
     points: Decimal | None
@@ -61,7 +63,8 @@ def show_attempt(
         receipt=row.receipt,
         sha256=row.sha256,
         state=row.state.value,
-        state_text=state_text(row),
+        state_text=_what_next(row),
+        warning=warning_of(row),
         ahead=ahead,
         finished_at=row.marked_at,
         points=row.points if row.state.is_marked else None,
@@ -93,7 +96,17 @@ def _show_row(row: PassbackRow) -> Delivery:
 
 
 def state_text(row: SubmissionRow) -> str | None:
-    """A sentence about the state, if there is more to say than its name."""
+    """A sentence or two about the state, if there is more to say than its name."""
+    said = (warning_of(row), _what_next(row))
+    return " ".join(text for text in said if text) or None
+
+
+def warning_of(row: SubmissionRow) -> str | None:
+    """What did not run in an attempt that was marked all the same."""
+    return row.text if row.state.is_marked else None
+
+
+def _what_next(row: SubmissionRow) -> str | None:
     text: str | None = None
     if row.state is SubmissionState.NEEDS_MANUAL:
         text = _("The tests have run. A teacher marks the written answers; your total can still change.")

@@ -103,12 +103,16 @@ def send_all_again(tx: Tx, assignment_id: int, user_ids: list[int]) -> int:
         PassbackRow.assignment_id == assignment_id,
         PassbackRow.user_id.in_(user_ids),
         PassbackRow.sent_version < PassbackRow.version,
-        or_(PassbackRow.state == PassbackState.REFUSED, PassbackRow.tries > 0),
     )
-    rows = list(tx.scalars(query))
+    rows = [row for row in tx.scalars(query) if is_unsent(row)]
     for row in rows:
         send_again(tx, row)
     return len(rows)
+
+
+def is_unsent(row: PassbackRow) -> bool:
+    """Was this grade refused, or is it tried again later? (One that waits for its first try is on its way.)"""
+    return row.sent_version < row.version and (row.state is PassbackState.REFUSED or row.tries > 0)
 
 
 def send_to_launched_link(run: JobRun, message: LinkLaunched) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import select
 
 from grading.engine.model import Marking, Marks
-from grading.engine_port import MARKED
-from grading.filesets import Files, store_files
+from grading.engine_port import CALM
+from grading.filesets import Packed, store_files
 from grading.messages import Autograde, GradeRecorded, PassBackGrade
 from grading.models import AssignmentRow, PassbackRow, PassbackState, ResultRow, SubmissionRow, SubmissionState
 from grading.submissions import list_submissions, move
@@ -26,34 +26,48 @@ def attempt_that_counts(attempts: Sequence[SubmissionRow]) -> SubmissionRow | No
     return max((row for row in attempts if row.state.is_marked), key=lambda row: row.number, default=None)
 
 
-def record_marking(tx: Tx, submission: SubmissionRow, marking: Marking, feedback: Files) -> None:
+def record_marking(tx: Tx, submission: SubmissionRow, marking: Marking, feedback: Packed) -> None:
     """Write down what marking gave, make it the result if it counts, and let the learner's next attempt be marked."""
-    submission.outcome, submission.text = marking.outcome, marking.text or None
-    if marking.outcome in MARKED:
+    submission.outcome, submission.teacher_text = marking.outcome, None
+    submission.text = None if marking.outcome in CALM else marking.text
+    if marking.marks is not None:
         record_marks(tx, submission, marking.marks, feedback)
     else:
-        move(submission, SubmissionState.FAILED)
-        submission.points, submission.marks, submission.feedback = None, None, None
-        submission.marked_at = clock.now()
+        _leave_without_marks(submission)
     finish_attempt(tx, submission)
 
 
 def record_failure(tx: Tx, submission: SubmissionRow, text: str, teacher_text: str) -> None:
     """Marking was given up because of the machine, not because of the notebook."""
-    if submission.state is SubmissionState.QUEUED or submission.state is SubmissionState.RUNNING:
+    if not submission.state.is_busy:
+        return
+    submission.teacher_text = teacher_text
+    if submission.marks is None:
+        submission.outcome, submission.text = "given_up", text
+    _leave_without_marks(submission)
+    finish_attempt(tx, submission)
+
+
+def _leave_without_marks(submission: SubmissionRow) -> None:
+    """After a marking that put nothing into the gradebook: failed, or as before if it was marked before."""
+    if submission.marks is None:
         move(submission, SubmissionState.FAILED)
-        submission.outcome, submission.text, submission.teacher_text = "given_up", text, teacher_text
+        submission.points, submission.feedback = None, None
         submission.marked_at = clock.now()
-        finish_attempt(tx, submission)
+    else:
+        waits = any(question["needs_manual"] for question in submission.marks["questions"])
+        move(submission, SubmissionState.NEEDS_MANUAL if waits else SubmissionState.GRADED)
 
 
-def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: Files) -> None:
+def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: Packed) -> None:
     """Take over marks as the gradebook has them now."""
+    if submission.state is SubmissionState.FAILED:
+        submission.outcome = submission.text = submission.teacher_text = None
     move(submission, SubmissionState.NEEDS_MANUAL if marks.needs_manual else SubmissionState.GRADED)
     submission.points, submission.max_points = as_points(marks.total), as_points(marks.max_score)
     submission.marks = marks_as_json(marks)
     submission.feedback = store_files(tx, feedback)
-    submission.text, submission.marked_at = None, clock.now()
+    submission.marked_at = clock.now()
     tx.flush()
 
 

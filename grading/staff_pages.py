@@ -12,8 +12,8 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import defer
 
 from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
-from grading.pages import show_delivery
-from grading.passback import list_deliveries, list_passbacks
+from grading.pages import show_delivery, warning_of
+from grading.passback import is_unsent, list_deliveries, list_passbacks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.lti import public as lti
@@ -38,7 +38,13 @@ class Class:
     def has_problem(self, user_id: int) -> bool:
         """Is there something a teacher should look at?"""
         refused = any(row.state is PassbackState.REFUSED for row in self.deliveries.get(user_id, []))
-        return refused or self.attempts[user_id][0].state is SubmissionState.FAILED
+        newest = self.attempts[user_id][0]
+        return refused or newest.state is SubmissionState.FAILED or warning_of(newest) is not None
+
+    def has_unsent(self) -> bool:
+        """Is there a grade that was refused, or that is tried again?"""
+        rows = (row for each in self.deliveries.values() for row in each)
+        return any(is_unsent(row) for row in rows)
 
 
 def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
@@ -95,6 +101,7 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[st
         "tabs": tabs,
         "rows": [line for user_id in order for line in _lines(row, group, user_id)],
         "mark_url": url_for("grading.open_formgrader", **place),
+        "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
         "export_url": url_for("grading.export_submissions", **place),
     }
 
@@ -122,6 +129,7 @@ def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str
         "submitted_at": attempt.submitted_at,
         "late": attempt.is_late,
         "state": attempt.state.value,
+        "stopped": warning_of(attempt) is not None,
         "points": attempt.points if attempt.state.is_marked else None,
         "max_points": attempt.max_points,
         "url": url_for("grading.show_submission", **place),
@@ -132,13 +140,19 @@ def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str
 
 def get_submission(
     tx: Tx, session: SignedIn, row: AssignmentRow, submission_id: int
-) -> tuple[SubmissionRow, lti.Person]:
-    """A submission of a learner that this teacher may see, and the learner. Raises: NotFound."""
-    found = tx.get(SubmissionRow, submission_id)
+) -> tuple[SubmissionRow, lti.Person, list[SubmissionRow]]:
+    """A submission of a learner that this teacher may see, the learner, and all attempts of theirs, newest first.
+
+    Raises: NotFound.
+    """
+    owner = select(SubmissionRow.user_id).where(SubmissionRow.id == submission_id).scalar_subquery()
+    query = select(SubmissionRow).where(SubmissionRow.assignment_id == row.id, SubmissionRow.user_id == owner)
+    attempts = list(tx.scalars(query.order_by(SubmissionRow.number.desc())))
+    found = next((each for each in attempts if each.id == submission_id), None)
     learner = None if found is None else learners_of(tx, session).get(found.user_id)
-    if found is None or learner is None or found.assignment_id != row.id:
+    if found is None or learner is None:
         raise NotFound("submission_not_found", _("There is no such submission in your course."))
-    return found, learner
+    return found, learner, attempts
 
 
 def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, Any]]:
@@ -146,7 +160,8 @@ def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, 
     events = [{"at": attempt.submitted_at, "text": _("Submitted, receipt %(receipt)s", receipt=attempt.receipt)}]
     if attempt.marked_at is not None:
         text = _("Marked: %(points)s of %(max)s points", points=attempt.points, max=attempt.max_points)
-        events.append({"at": attempt.marked_at, "text": text if attempt.state.is_marked else _("Not marked")})
+        said = [text if attempt.state.is_marked else _("Not marked"), warning_of(attempt)]
+        events.append({"at": attempt.marked_at, "text": ". ".join(part for part in said if part)})
     words = {
         PassbackState.SENT: _("Sent to %(platform)s", platform=platform),
         PassbackState.PENDING: _("Not sent yet, it is tried again"),

@@ -26,7 +26,6 @@ from grading.staff_pages import (
     overview_rows,
     submissions_context,
 )
-from grading.submissions import list_submissions
 from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
@@ -83,8 +82,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
-        found, learner = get_submission(tx, session, row, submission_id)
-        all_of_theirs = list_submissions(tx, row.id, found.user_id)
+        found, learner, all_of_theirs = get_submission(tx, session, row, submission_id)
         deliveries = list_passbacks(tx, row.id, [found.user_id]).get(found.user_id, [])
         history = history_of(tx, found, session.platform_name)
     attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None)
@@ -113,7 +111,7 @@ def show_submission_notebook(slug: str, name: str, submission_id: int, path: str
     """A marked notebook of a learner."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        found, _learner = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
+        found, *_rest = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
         return marked_html(tx, found, path)
 
 
@@ -123,7 +121,7 @@ def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyRes
     """A file as it was submitted; never shown, only saved."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        found, _learner = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
+        found, *_rest = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
         listing = [entry for entry in found.files if entry["path"] == path]
         if not listing:
             raise NotFound("file_not_found", _("There is no file of that name in this submission."))
@@ -180,7 +178,7 @@ def _changing(slug: str, name: str, submission_id: int) -> Iterator[tuple[Tx, As
     session: SignedIn = open_course(slug)
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, slug, name)
-        found, _learner = get_submission(tx, session, row, submission_id)
+        found, *_rest = get_submission(tx, session, row, submission_id)
         yield tx, row, found
 
 
@@ -209,7 +207,8 @@ def _files(found: SubmissionRow, place: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, place: dict[str, Any]) -> dict[str, Any]:
     course: dict[str, Any] = {"slug": place["slug"], "name": place["name"]}
-    may_mark_again = found.state is SubmissionState.FAILED and found is newest
+    stopped = found.state is SubmissionState.FAILED or attempt.warning is not None
+    may_mark_again = stopped and found is newest
     unsent = attempt.delivery is not None and attempt.delivery.state in ("refused", "retrying")
     return {
         "mark_url": url_for("grading.open_formgrader", **course) if found is newest and found.marks else None,

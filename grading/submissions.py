@@ -1,14 +1,13 @@
 """Submissions as they come in: numbered, hashed, never overwritten, with a receipt."""
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from grading.filesets import Files, Listing, accept_files, load_files, snapshot_sha256, store_files
+from grading.filesets import Files, Listing, Packed, accept_files, load_files, pack_files, snapshot_sha256, store_files
 from grading.messages import Autograde
 from grading.models import SUBMISSION_TRANSITIONS, AssignmentRow, DraftRow, SubmissionRow, SubmissionState
 from lti_tool.kernel import clock, jobs
@@ -29,23 +28,30 @@ class Submitter:
     hub_name: str
 
 
+def make_snapshot(files: Files, max_bytes: int) -> Packed:
+    """The files that count, hashed and compressed; done before the transaction that stores them.
+
+    Raises: TooLarge, Unacceptable: with what to do.
+    """
+    return pack_files(accept_files(files, max_bytes))
+
+
 def store_submission(
-    tx: Tx, assignment: AssignmentRow, who: Submitter, files: Files, *, via: str, request_id: str, max_bytes: int
+    tx: Tx, assignment: AssignmentRow, who: Submitter, snapshot: Packed, *, via: str, request_id: str
 ) -> tuple[SubmissionRow, bool]:
     """Keep a snapshot as the learner's next attempt and put it in line for marking.
 
     The same request id again gives the same submission. Returns it, and whether it is new. It is submitted when the
     caller's transaction has committed, not before.
-    Raises: Conflict: attempts used up, or closed. TooLarge, Unacceptable: with what to do.
+    Raises: Conflict: attempts used up, or closed. Unacceptable: with what to do.
     """
     known = _find_request(tx, who.user_id, request_id)
     if known is not None:
         return known, False
     _check_via(via, request_id)
     _check_open(assignment)
-    kept = accept_files(files, max_bytes)
-    _check_notebooks(assignment, kept)
-    listing, sha256 = store_files(tx, kept), snapshot_sha256(kept)
+    _check_notebooks(assignment, snapshot)
+    listing, sha256 = store_files(tx, snapshot), snapshot.sha256
     for _ in range(RACES):
         number = _next_number(tx, assignment, who.user_id)
         try:
@@ -97,9 +103,7 @@ def get_attempt(tx: Tx, assignment_id: int, user_id: int, number: int) -> Submis
     return row
 
 
-def save_draft(
-    tx: Tx, assignment: AssignmentRow, user_id: int, files: Files, saved_at: datetime, max_bytes: int
-) -> datetime:
+def save_draft(tx: Tx, assignment: AssignmentRow, user_id: int, draft: Packed, saved_at: datetime) -> datetime:
     """Keep a learner's newest work. An older save than the one kept changes nothing. Returns the time of the one kept.
 
     A time in the future (a wrong clock) counts as now, or it would block every later save.
@@ -112,9 +116,9 @@ def save_draft(
         row = tx.scalar(query)
         if row is not None:
             if saved_at > row.saved_at:
-                row.files, row.saved_at = store_files(tx, accept_files(files, max_bytes)), saved_at
+                row.files, row.saved_at = store_files(tx, draft), saved_at
             return row.saved_at
-        listing = store_files(tx, accept_files(files, max_bytes))
+        listing = store_files(tx, draft)
         try:
             with tx.begin_nested():
                 tx.add(DraftRow(assignment_id=assignment.id, user_id=user_id, saved_at=saved_at, files=listing))
@@ -227,14 +231,14 @@ def _check_open(assignment: AssignmentRow) -> None:
         )
 
 
-def _check_notebooks(assignment: AssignmentRow, files: Mapping[str, bytes]) -> None:
+def _check_notebooks(assignment: AssignmentRow, snapshot: Packed) -> None:
     names = [f"{name}.ipynb" for name in assignment.notebooks]
-    missing = [name for name in names if name not in files]
-    if missing == names:
+    sizes = {entry["path"]: entry["size"] for entry in snapshot.listing if entry["path"] in names}
+    if not sizes:
         raise Unacceptable(
             "notebook_missing",
             f"There is no {' or '.join(names)} in what you sent. Give the notebook its old name back and submit again.",
         )
-    for name in names:
-        if name in files and not files[name].strip():
+    for name, size in sizes.items():
+        if size == 0:
             raise Unacceptable("notebook_empty", f"{name} is empty. Save the notebook, then submit again.")

@@ -1,18 +1,20 @@
 """Taking over what teachers mark by hand in formgrader: the gradebook is the truth, our result follows it.
 
 Formgrader tells us of each saved mark; a lost notice is harmless, because `reconcile` compares all totals every half
-minute.
+minute. The time of submission says which attempt it is that the gradebook holds.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from sqlalchemy import select
 
 from grading.assignments import find_assignment
 from grading.engine.model import Marks, Total
-from grading.engine_port import MarkingEngine, OpenEngine
+from grading.engine_port import OpenEngine
+from grading.filesets import Packed, pack_files
 from grading.messages import SyncMarks
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import finish_attempt, record_marks
@@ -24,32 +26,41 @@ from lti_tool.kernel.types import as_points
 
 
 @dataclass(frozen=True)
-class Held:
-    """The attempt that the gradebook holds of a learner, and which marking of it we have recorded."""
+class Recorded:
+    """An attempt as we have it."""
 
     submission_id: int
-    hub_name: str
-    version: tuple[object, ...]
-    has_failed: bool
-    total: Total
+    submitted_at: datetime
+    state: SubmissionState
+    marked_at: datetime | None
+    points: Decimal | None
+
+
+Settled = Mapping[str, Mapping[datetime, Recorded]]
+"""Attempts by hub name and time of submission."""
 
 
 def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None:
     """Handle `SyncMarks`."""
-    runtime, by_hand = run.runtime, message.hub_name is not None
+    runtime = run.runtime
     with runtime.db.reading() as tx:
         assignment = find_assignment(tx, message.course_slug, message.assignment)
-        held = list_held(tx, assignment.id, message.hub_name, by_hand=by_hand) if assignment else {}
-    if assignment is None or not held:
+        settled = list_settled(tx, assignment.id, message.hub_name) if assignment else {}
+    if assignment is None or not settled:
         return
     engine = open_engine(runtime.settings, message.course_slug)
-    wanted = [message.hub_name] if message.hub_name else differing(held, engine.list_totals(message.assignment))
-    found = [_read(engine, message.assignment, held[name]) for name in wanted if name in held]
+    totals = engine.list_totals(message.assignment)
+    found: list[tuple[str, Recorded, Marks, Packed]] = []
+    for name in [message.hub_name] if message.hub_name else differing(settled, totals):
+        before = find_held(settled, totals, name)
+        if before is not None:
+            feedback = pack_files(engine.render_feedback(message.assignment, name))
+            found.append((name, before, engine.read_marks(message.assignment, name), feedback))
     with runtime.db.transaction() as tx:
         run.finish(tx)
-        now = list_held(tx, assignment.id, by_hand=by_hand)
-        for before, marks, feedback in found:
-            if marks is not None and now.get(before.hub_name) == before:  # else: marked again meanwhile, nothing to add
+        now = list_settled(tx, assignment.id, message.hub_name)
+        for name, before, marks, feedback in found:
+            if now.get(name, {}).get(before.submitted_at) == before:  # else: marked again meanwhile, nothing to add
                 submission = tx.get_one(SubmissionRow, before.submission_id)
                 record_marks(tx, submission, marks, feedback)
                 finish_attempt(tx, submission)
@@ -58,62 +69,59 @@ def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None
 def reconcile(open_engine: OpenEngine, runtime: Runtime) -> None:
     """Compare the totals of every gradebook with ours and enqueue `SyncMarks` for those that differ."""
     with runtime.db.reading() as tx:
-        marked = select(SubmissionRow.assignment_id).where(SubmissionRow.marks.is_not(None)).distinct()
-        assignments = list(tx.scalars(select(AssignmentRow).where(AssignmentRow.id.in_(marked))))
-        held = {assignment.id: list_held(tx, assignment.id) for assignment in assignments}
+        tried = select(SubmissionRow.assignment_id).where(SubmissionRow.marked_at.is_not(None)).distinct()
+        assignments = list(tx.scalars(select(AssignmentRow).where(AssignmentRow.id.in_(tried))))
+        settled = {assignment.id: list_settled(tx, assignment.id) for assignment in assignments}
     for assignment in assignments:
         engine = open_engine(runtime.settings, assignment.course_slug)
-        names = differing(held[assignment.id], engine.list_totals(assignment.name))
+        names = differing(settled[assignment.id], engine.list_totals(assignment.name))
         if names:
             with runtime.db.transaction() as tx:
                 for name in names:
                     jobs.enqueue(tx, SyncMarks(assignment.course_slug, assignment.name, name))
 
 
-def list_held(tx: Tx, assignment_id: int, hub_name: str | None = None, *, by_hand: bool = False) -> dict[str, Held]:
-    """By hub name: the newest attempt, if it is marked. While one is in work the gradebook is about to change.
-
-    `by_hand`: one that failed too, because a teacher may have marked it all the same.
-    """
+def list_settled(tx: Tx, assignment_id: int, hub_name: str | None = None) -> Settled:
+    """The attempts of the learners none of whose attempts is in work: then the gradebook is not about to change."""
     columns = (
-        SubmissionRow.id,
         SubmissionRow.hub_name,
+        SubmissionRow.id,
+        SubmissionRow.submitted_at,
         SubmissionRow.state,
         SubmissionRow.marked_at,
         SubmissionRow.points,
-        SubmissionRow.max_points,
     )
-    query = select(*columns).where(SubmissionRow.assignment_id == assignment_id).order_by(SubmissionRow.number)
+    query = select(*columns).where(SubmissionRow.assignment_id == assignment_id)
     if hub_name is not None:
         query = query.where(SubmissionRow.hub_name == hub_name)
-    newest = {row.hub_name: row for row in tx.execute(query)}
-    return {
-        name: Held(
-            submission_id=row.id,
-            hub_name=name,
-            version=(row.state, row.marked_at),
-            has_failed=row.state is SubmissionState.FAILED,
-            total=Total(
-                score=row.points or Decimal(0), max_score=row.max_points, needs_manual=row.state == "needs_manual"
-            ),
-        )
-        for name, row in newest.items()
-        if row.state.is_marked or (by_hand and row.state == SubmissionState.FAILED)
-    }
+    found: dict[str, dict[datetime, Recorded]] = {}
+    busy: set[str] = set()
+    for name, submission_id, submitted_at, state, marked_at, points in tx.execute(query):
+        attempt = Recorded(submission_id, submitted_at, state, marked_at, points)
+        found.setdefault(name, {})[attempt.submitted_at] = attempt
+        if attempt.state.is_busy:
+            busy.add(name)
+    return {name: attempts for name, attempts in found.items() if name not in busy}
 
 
-def differing(held: Mapping[str, Held], totals: Mapping[str, Total]) -> list[str]:
-    """Hub names whose total in the gradebook is not the one recorded."""
-    return [
-        name
-        for name, mine in held.items()
-        if name in totals
-        and (as_points(totals[name].score), totals[name].needs_manual) != (mine.total.score, mine.total.needs_manual)
-    ]
+def find_held(settled: Settled, totals: Mapping[str, Total], hub_name: str) -> Recorded | None:
+    """The attempt that the gradebook holds of a learner."""
+    total = totals.get(hub_name)
+    if total is None or total.submitted_at is None:
+        return None
+    return settled.get(hub_name, {}).get(total.submitted_at)
 
 
-def _read(engine: MarkingEngine, assignment: str, held: Held) -> tuple[Held, Marks | None, Mapping[str, bytes]]:
-    marks = engine.read_marks(assignment, held.hub_name)
-    if held.has_failed and (marks.needs_manual or all(question.manual_score is None for question in marks.questions)):
-        return held, None, {}  # nobody has looked at it yet
-    return held, marks, engine.render_feedback(assignment, held.hub_name)
+def differing(settled: Settled, totals: Mapping[str, Total]) -> list[str]:
+    """Hub names whose marks in the gradebook are not the ones recorded with that attempt."""
+    found = []
+    for name in settled:
+        held = find_held(settled, totals, name)
+        if held is not None and not _says(held, totals[name]):
+            found.append(name)
+    return found
+
+
+def _says(held: Recorded, total: Total) -> bool:
+    state = SubmissionState.NEEDS_MANUAL if total.needs_manual else SubmissionState.GRADED
+    return (held.state, held.points) == (state, as_points(total.score))

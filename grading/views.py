@@ -27,6 +27,7 @@ from grading.submissions import (
     find_draft,
     get_attempt,
     list_submissions,
+    make_snapshot,
     same_click_id,
     store_submission,
     upload_as_files,
@@ -195,10 +196,11 @@ def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyRespons
     runtime, who = current_runtime(), Submitter(session.user_id, session.hub_name)
     limit = runtime.settings.grading.max_submission_bytes
     try:
+        snapshot = make_snapshot(files, limit)
         with runtime.db.transaction() as tx:
             row = get_assignment(tx, slug, name)
             request_id = request.form.get("request_id") or same_click_id(tx, row, session.user_id, files)
-            store_submission(tx, row, who, files, via="page", request_id=request_id, max_bytes=limit)
+            store_submission(tx, row, who, snapshot, via="page", request_id=request_id)
     except AppError as error:
         return quiz_page(session, slug, name, error=error.message, status=error.status)
     reach("submit.committed")

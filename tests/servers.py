@@ -1,4 +1,4 @@
-"""Database servers for the tests: from the installed binaries, on free ports, in temporary folders, stopped after."""
+"""Servers for the tests: from the installed binaries, on free ports, in temporary folders, stopped after."""
 
 import os
 import pwd
@@ -6,11 +6,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 UNPRIVILEGED = ("postgres", "nobody")
 
@@ -34,6 +37,37 @@ def running_postgresql() -> Iterator[str]:
     finally:
         _run(user, [binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"])
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_redis() -> Iterator[str]:
+    """A Redis server of our own; yields its URL. Skips the test without the binary."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("Redis is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="coursebridge-redis-"))
+    user, port = _unprivileged_user(), free_port()
+    if user:
+        shutil.chown(folder, user)
+    command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+    server = subprocess.Popen(command, user=user, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        url = f"redis://127.0.0.1:{port}/0"
+        _wait_for_redis(url)
+        yield url
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_for_redis(url: str) -> None:
+    for _ in range(100):
+        with suppress(RedisConnectionError), Redis.from_url(url) as redis:
+            if redis.ping():
+                return
+        time.sleep(0.05)
+    raise RuntimeError("redis-server does not answer")
 
 
 def free_port() -> int:

@@ -63,11 +63,12 @@ class CourseRoot:
     ) -> Marking:
         """Mark an attempt and store it; to do so again changes nothing.
 
-        The attempt that is marked last is the one that counts. Problems of the submission are
-        outcomes, not exceptions.
+        The gradebook holds one attempt, the latest that could be marked. Problems of the submission
+        are outcomes, not exceptions.
 
         Raises:
             NotReleased: the assignment has no release.
+            Superseded: a later attempt is in the gradebook; nothing was stored.
             SandboxUnavailable: bubblewrap is missing; nothing was stored.
             SandboxBroken: no kernel starts in the sandbox; nothing was stored.
         """

@@ -9,7 +9,7 @@ where stock nbgrader fails with "database is locked".
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -269,13 +269,14 @@ def list_totals(url: str, assignment: str) -> dict[str, Total]:
             penalty,
             func.sum(grade.max_score),
             func.max(case((grade.needs_manual_grade, 1), else_=0)),
+            whole.timestamp,
         )
         .select_from(whole)
         .join(api.Assignment, api.Assignment.id == whole.assignment_id)
         .join(submitted, submitted.assignment_id == whole.id)
         .join(grade, grade.notebook_id == submitted.id)
         .where(api.Assignment.name == assignment)
-        .group_by(whole.student_id, whole.id)
+        .group_by(whole.student_id, whole.id, whole.timestamp)
     )
     with reading(url) as session:
         return {
@@ -283,6 +284,7 @@ def list_totals(url: str, assignment: str) -> dict[str, Total]:
                 score=max(decimal(score) - decimal(late), Decimal(0)),
                 max_score=decimal(maximum),
                 needs_manual=bool(needs),
+                submitted_at=at.replace(tzinfo=UTC) if at else None,
             )
-            for learner, score, late, maximum, needs in session.execute(query)
+            for learner, score, late, maximum, needs, at in session.execute(query)
         }

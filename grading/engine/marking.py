@@ -5,6 +5,9 @@ notebook gives 0; a deleted test is left to a person; a mark given by hand stays
 submits again, and is flagged for another look. Where nbgrader would give up (Python ends, endless
 output, a file that is no notebook) the tests that did not run give 0, and the outcome says so.
 
+Where no notebook of the attempt could be read, nothing is stored at all: the attempt before stays
+what the gradebook holds. An earlier attempt never replaces a later one.
+
 The marks of an attempt enter the gradebook in one transaction, after the files are in place, so
 doing it again after a crash at any point ends in the same state.
 """
@@ -42,6 +45,7 @@ from grading.engine.model import (
     MarkOutcome,
     Marks,
     QuestionMark,
+    Superseded,
 )
 from grading.engine.nbgrader_parts import LimitOutput, Notebook, formats
 from grading.engine.outcome import Story, tell
@@ -87,12 +91,19 @@ def mark(
     # nbgrader puts the teacher's files in place of the learner's
     data = overlay(_beside({} if too_large else kept), _beside(source))
     marked = [_mark_notebook(plan, kept, data, limits, too_large) for plan in plans]
+    stories = [m.story for m in marked]
+    if all(m.notebook is None for m in marked):
+        outcome, text = tell(stories, None)
+        return Marking(outcome, text, None, {}, time.monotonic() - started, attempt)
     results = {f"{m.plan.name}.ipynb": _write(m.notebook) for m in marked if m.notebook}
     digest = _digest(kept, attempt)
     stamp = submitted_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC\n").encode()
     autograded = root / "autograded" / learner / assignment
     with locked(root):
-        is_repeat = _receipt(autograded) == digest
+        held = _receipt(autograded)
+        if held.get("attempt", 0) > attempt:
+            raise Superseded(f"Attempt {held['attempt']} is in the gradebook already.")
+        is_repeat = held.get("digest") == digest
         submitted = {} if too_large else kept
         replace_tree(root / "submitted" / learner / assignment, submitted | {TIMESTAMP: stamp})
         receipt = json.dumps({"attempt": attempt, "digest": digest}).encode()
@@ -103,7 +114,7 @@ def mark(
             notebooks = {m.plan.name: m.notebook for m in marked}
             save_marks(gradebook, assignment, learner, notebooks, is_repeat, config)
     marks = read_marks(root, db_url, assignment, learner)
-    outcome, text = tell([m.story for m in marked], marks)
+    outcome, text = tell(stories, marks)
     return Marking(outcome, text, marks, results, time.monotonic() - started, attempt)
 
 
@@ -158,13 +169,13 @@ def _digest(files: Mapping[str, bytes], attempt: int) -> str:
     return hashlib.sha256(f"{attempt}\n{''.join(lines)}".encode()).hexdigest()
 
 
-def _receipt(folder: Path) -> str | None:
-    """The digest of the attempt whose marked notebooks are there."""
+def _receipt(folder: Path) -> dict[str, Any]:
+    """Number and digest of the attempt whose marked notebooks are there; empty if there is none of ours."""
     try:
         found: dict[str, Any] = json.loads((folder / RECEIPT).read_bytes())
     except (FileNotFoundError, ValueError):
-        return None
-    return found.get("digest")
+        return {}
+    return found
 
 
 def read_marks(root: Path, db_url: str, assignment: str, learner: str) -> Marks:

@@ -1,6 +1,7 @@
 """What marking a notebook quiz takes and gives: plain values, light to import."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -35,6 +36,10 @@ class ContentError(ValueError):
 
 class NotReleased(LookupError):
     """The assignment is not in the gradebook: it has never been released."""
+
+
+class Superseded(RuntimeError):
+    """The gradebook holds a later attempt of the learner, which an earlier one never replaces."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,8 @@ class Total:
     score: Decimal
     max_score: Decimal
     needs_manual: bool
+    submitted_at: datetime | None
+    """When the attempt that the gradebook holds was submitted: it tells which one that is."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,8 @@ class Marking:
     outcome: MarkOutcome
     text: str
     """What happened and what to do, for the learner and the teacher alike."""
-    marks: Marks
+    marks: Marks | None
+    """None: nothing of the attempt could be marked, and the gradebook is as it was before."""
     notebooks: dict[str, bytes] = field(repr=False)
     """The marked notebooks by file name. With hidden tests: for teachers only."""
     duration_s: float

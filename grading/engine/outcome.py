@@ -1,4 +1,8 @@
-"""Say how marking went, in words for the learner and the teacher."""
+"""Say how marking went, in words for the learner and the teacher.
+
+A cell that is stopped is a result, as in nbgrader: the attempt is marked, and the text says what has no points and why.
+An attempt of which no notebook could be read is not marked; then the text must not speak of points.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +48,21 @@ WORDS: dict[MarkOutcome, str] = {
         "points. Look for an endless loop, and submit again."
     ),
 }
+NOT_MARKED: dict[MarkOutcome, str] = {
+    "not_a_notebook": (
+        "{name} could not be read as a notebook, so this attempt was not marked and has no score. {detail} "
+        "Save it again in JupyterLab and submit it again."
+    ),
+    "limit_exceeded": (
+        "The submitted files take more space than is allowed, so this attempt was not marked and has no score. "
+        "{detail} Remove large files and submit again."
+    ),
+    "missing_notebook": (
+        "{name} was not among the submitted files, so this attempt was not marked and has no score. "
+        "Put it back under this name and submit again."
+    ),
+}
+"""When no notebook of the attempt could be marked."""
 GRADED = "All tests have run."
 NEEDS_MANUAL = "All tests have run. {count} will be marked by a teacher, so the score may still rise."
 
@@ -57,17 +76,19 @@ class Story:
     detail: str = ""
 
 
-def tell(stories: Sequence[Story], marks: Marks) -> tuple[MarkOutcome, str]:
-    """The outcome of the attempt (that of its worst notebook) and a text that names each."""
+def tell(stories: Sequence[Story], marks: Marks | None) -> tuple[MarkOutcome, str]:
+    """The outcome of the attempt (that of its worst notebook) and a text that names each; no marks: nothing to mark."""
     bad = [story for worst in WORST_FIRST for story in stories if story.outcome == worst]
+    if marks is None:
+        return bad[0].outcome, _sentence(NOT_MARKED, bad[0])
     if bad:
-        return bad[0].outcome, " ".join(_sentence(story) for story in bad)
+        return bad[0].outcome, " ".join(_sentence(WORDS, story) for story in bad)
     waiting = sum(question.needs_manual for question in marks.questions)
     if not waiting:
         return "graded", GRADED
     return "needs_manual", NEEDS_MANUAL.format(count="One question" if waiting == 1 else f"{waiting} questions")
 
 
-def _sentence(story: Story) -> str:
+def _sentence(words: dict[MarkOutcome, str], story: Story) -> str:
     detail = story.detail if story.outcome in ("not_a_notebook", "limit_exceeded") else ""
-    return " ".join(WORDS[story.outcome].format(name=story.name, detail=detail).split())
+    return " ".join(words[story.outcome].format(name=story.name, detail=detail).split())

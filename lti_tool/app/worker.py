@@ -4,11 +4,15 @@ Start it with `coursebridge worker`; `coursebridge up` starts one for marking an
 """
 
 import logging
+import os
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import beat_embedded_init, setup_logging, worker_process_init
 
 from config.settings import Settings, load_settings
 from lti_tool.app.process import make_process
@@ -24,6 +28,7 @@ log = logging.getLogger(__name__)
 QUEUES = ("grade", "passback", "mail", "default")
 RUN_JOB = "coursebridge.run_job"
 SWEEP = "coursebridge.sweep"
+LOOK_FOR_PARENT_S = 0.5
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -110,9 +115,14 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
 
     def after_fork(**kwargs: Any) -> None:
         worker.forget_process()
+        end_with_parent()
+
+    def in_beat(**kwargs: Any) -> None:
+        end_with_parent()
 
     setup_logging.connect(set_up_logging, weak=False)
     worker_process_init.connect(after_fork, weak=False)
+    beat_embedded_init.connect(in_beat, weak=False)
     pool = "threads" if threads else "prefork"
     argv = [
         "worker",
@@ -128,6 +138,21 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     ]
     argv += ["-n", f"{queues.split(',')[0]}@%h", "--loglevel", settings.log_level]
     worker.celery.worker_main([*argv, "-B"] if beat else argv)
+
+
+def end_with_parent() -> None:
+    """In a child of the worker: end soon after the worker, if that is killed with -9 and cannot end its children.
+
+    (`PR_SET_PDEATHSIG` would end a child already with the thread that forked it, in the middle of a job.)
+    """
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(LOOK_FOR_PARENT_S)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
 
 
 def _folders(root: Path) -> dict[str, Any]:

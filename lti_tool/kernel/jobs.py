@@ -28,9 +28,6 @@ from lti_tool.kernel.types import EnumValue, UtcDateTime
 
 log = logging.getLogger(__name__)
 
-HINT_AGAIN = timedelta(seconds=60)
-"""A due job is hinted to the broker again after this long, in case the hint was lost."""
-
 
 class JobState(StrEnum):
     """queued → running → done; running → queued (retry, lost worker); running → dead; dead → queued (by hand)."""
@@ -137,10 +134,14 @@ def run_job(runtime: Runtime, router: Router, job_id: int) -> bool:
 
 
 def sweep(runtime: Runtime, router: Router, limit: int = 500) -> int:
-    """Hint due jobs whose hint may be lost and jobs whose worker went silent; returns how many."""
+    """Hint due jobs whose hint may be lost and jobs whose worker went silent; returns how many.
+
+    A hint counts as lost after the life of a lease, so that a lost broker delays no job longer than a lost worker.
+    """
     moment = clock.now()
+    lost = moment - timedelta(seconds=runtime.settings.jobs.lease_s)
     with runtime.db.transaction() as tx:
-        unhinted = or_(JobRow.hinted_at.is_(None), JobRow.hinted_at < moment - HINT_AGAIN)
+        unhinted = or_(JobRow.hinted_at.is_(None), JobRow.hinted_at < lost)
         due = or_(
             and_(_claimable(moment), unhinted), and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < moment)
         )

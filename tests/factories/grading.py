@@ -10,7 +10,7 @@ from flask import Flask
 
 from grading.assignments import get_assignment, publish_assignment, publish_course
 from grading.models import SubmissionRow
-from grading.submissions import Submitter, store_submission
+from grading.submissions import Submitter, make_snapshot, store_submission
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
@@ -125,10 +125,9 @@ def submit(runtime: Runtime, who: Someone, request_id: str = "", **said: Any) ->
             tx,
             get_assignment(tx, SLUG, NAME),
             who.submitter,
-            notebook(**said),
+            make_snapshot(notebook(**said), LIMIT),
             via="page",
             request_id=request_id or uuid4().hex,
-            max_bytes=LIMIT,
         )
     return row.id
 

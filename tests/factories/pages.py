@@ -45,6 +45,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "sha256": SHA,
         "state": state,
         "state_text": None,
+        "warning": None,
         "ahead": 2 if state == "queued" else None,
         "finished_at": NOW + timedelta(seconds=7) if done else None,
         "points": Decimal("8.5") if done else None,
@@ -136,7 +137,7 @@ MARKED: Context = {
 def row(learner: str, state: str = "graded", **changes: Any) -> Context:
     """One line of the teacher's table."""
     base = attempt(1, state)
-    return base | {"learner": learner, "late": False, "url": "#", "retry_url": None} | changes
+    return base | {"learner": learner, "late": False, "stopped": False, "url": "#", "retry_url": None} | changes
 
 
 def submissions(**changes: Any) -> Context:
@@ -172,6 +173,7 @@ def submissions(**changes: Any) -> Context:
             row("Radia Perlman", "running", delivery=None),
             row("Tim Berners-Lee", number=None),
         ],
+        "send_all_url": "#",
         "mark_url": "#",
         "export_url": "#",
     }
@@ -318,7 +320,12 @@ REFUSED = {
     "text": "Moodle says the activity is gone. Add it to the course again.",
     "at": None,
 }
-STOPPED = "Your notebook ran for 60 seconds and was stopped. Look for a loop that never ends, then submit again."
+STOPPED = (
+    "A cell took too long and was stopped, so the tests that depend on it have 0 points. Look for an endless loop."
+)
+UNREADABLE = (
+    "quiz-1.ipynb could not be read as a notebook, so this attempt was not marked. Save it and submit it again."
+)
 ERROR: Context = {
     "title": "This link is used up",
     "message": "A link into JupyterHub works once, for 60 seconds.",
@@ -378,11 +385,16 @@ PAGES: Samples = {
             counting=None,
         ),
     ),
+    "quiz-stopped": (
+        "grading/quiz.html",
+        L,
+        quiz(newest=attempt(2, points=Decimal(3), warning=STOPPED), counting=None),
+    ),
     "quiz-failed": (
         "grading/quiz.html",
         L,
         quiz(
-            newest=attempt(2, "failed", state_text=STOPPED, delivery=None),
+            newest=attempt(2, "failed", state_text=UNREADABLE, delivery=None),
             counting=None,
         ),
     ),
@@ -420,7 +432,7 @@ PAGES: Samples = {
             attempt=attempt(
                 2,
                 "failed",
-                state_text=STOPPED,
+                state_text=UNREADABLE,
                 delivery=REFUSED,
                 late=False,
                 via="page",

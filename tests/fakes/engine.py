@@ -1,7 +1,7 @@
 """An engine that marks at once: the "notebook" says what came of it. Its gradebook is a file that processes share.
 
-A notebook is JSON: `{"points": 3}` of 4, `{"points": 2, "manual": true}` with an answer that a person marks, or
-`{"outcome": "timed_out"}`.
+A notebook is JSON: `{"points": 3}` of 4, `{"points": 2, "manual": true}` with an answer that a person marks,
+`{"outcome": "timed_out", "points": 1}`, or `{"outcome": "not_a_notebook"}`, which cannot be marked.
 """
 
 import json
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
-from grading.engine.model import Marking, MarkLimits, Marks, Question, QuestionMark, Release, Total
+from grading.engine.model import Marking, MarkLimits, Marks, Question, QuestionMark, Release, Superseded, Total
+from grading.engine.outcome import NOT_MARKED
 
 MAX = Decimal(4)
 BY_HAND = Decimal(2)
@@ -41,12 +42,17 @@ class FakeCourse:
             log.write(f"{assignment} {learner} {attempt}\n")
         if said.get("broken"):
             raise RuntimeError("the machine is broken")
+        if said.get("outcome") in NOT_MARKED:
+            return Marking(said["outcome"], f"It ended: {said['outcome']}.", None, {}, 0.0, attempt)
         book = self._read()
+        if book.get(f"{assignment}/{learner}", {}).get("attempt", 0) > attempt:
+            raise Superseded
         book[f"{assignment}/{learner}"] = {
             "points": str(said.get("points", 0)),
             "by_hand": None,
             "manual": bool(said.get("manual")),
             "attempt": attempt,
+            "submitted_at": submitted_at.isoformat(),
         }
         self._write(book)
         marks = self.read_marks(assignment, learner)
@@ -67,9 +73,13 @@ class FakeCourse:
         )
 
     def list_totals(self, assignment: str) -> dict[str, Total]:
-        names = [key.partition("/")[2] for key in self._read() if key.startswith(f"{assignment}/")]
-        found = {name: self.read_marks(assignment, name) for name in names}
-        return {name: Total(marks.total, marks.max_score, marks.needs_manual) for name, marks in found.items()}
+        found = {}
+        for key, entry in self._read().items():
+            if key.startswith(f"{assignment}/"):
+                learner = key.partition("/")[2]
+                marks, at = self.read_marks(assignment, learner), datetime.fromisoformat(entry["submitted_at"])
+                found[learner] = Total(marks.total, marks.max_score, marks.needs_manual, at)
+        return found
 
     def render_feedback(self, assignment: str, learner: str) -> dict[str, bytes]:
         entry = self._read()[f"{assignment}/{learner}"]

@@ -15,8 +15,8 @@ import pytest
 
 from grading.engine.course import CourseRoot
 from grading.engine.execution import clean_outputs
-from grading.engine.model import Release
-from tests.functional.engine.conftest import LIMITS, RIGHT, SUBMITTED, Mark, scores
+from grading.engine.model import Release, Superseded
+from tests.functional.engine.conftest import LIMITS, RIGHT, SUBMITTED, WRONG, Mark, scores
 
 FIRST = {"add-tests": 2, "add-hidden": 1}
 REST_LOST = {"count-tests": 0, "why": 0}
@@ -203,8 +203,27 @@ def test_file_that_is_no_notebook(course: CourseRoot, release: Release, learner:
 
     assert result.outcome == "not_a_notebook"
     assert detail in result.text
-    assert result.marks.total == 0
-    assert not result.marks.needs_manual
+    assert "not marked and has no score" in result.text
+    assert "points" not in result.text
+    assert result.marks is None
+    assert learner not in course.list_totals("quiz")
+    assert not (course.path / "autograded" / learner).exists()
+
+
+def test_attempt_that_cannot_be_marked_leaves_the_one_before(mark: Mark, course: CourseRoot, learner: str) -> None:
+    before = mark(RIGHT).marks
+    course.mark("quiz", learner, {"quiz.ipynb": b"no notebook"}, submitted_at=SUBMITTED, attempt=2)
+
+    assert course.read_marks("quiz", learner) == before
+    assert b"def add(a, b)" in (course.path / "submitted" / learner / "quiz" / "quiz.ipynb").read_bytes()
+
+
+def test_earlier_attempt_never_replaces_a_later_one(mark: Mark, course: CourseRoot, learner: str) -> None:
+    later = mark(RIGHT, attempt=2).marks
+    with pytest.raises(Superseded):
+        mark(WRONG, attempt=1)
+
+    assert course.read_marks("quiz", learner) == later
 
 
 def test_missing_notebook(course: CourseRoot, release: Release, learner: str) -> None:
@@ -212,14 +231,15 @@ def test_missing_notebook(course: CourseRoot, release: Release, learner: str) ->
 
     assert result.outcome == "missing_notebook"
     assert "quiz.ipynb was not among the submitted files" in result.text
-    assert (result.marks.total, result.marks.needs_manual) == (0, False)
+    assert "not marked and has no score" in result.text
+    assert result.marks is None
 
 
 def test_submission_that_is_too_large(mark: Mark) -> None:
     result = mark(RIGHT, limits=replace(LIMITS, input_bytes=1000), extra={"big.bin": b"x" * 2000})
 
     assert result.outcome == "limit_exceeded"
-    assert result.marks.total == 0
+    assert result.marks is None
 
 
 def test_outputs_from_outside_the_schema_are_left_out() -> None:

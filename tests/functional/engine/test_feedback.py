@@ -2,15 +2,15 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from grading.engine import gradebook as gradebooks
 from grading.engine.course import CourseRoot
-from grading.engine.model import Release
 from tests.factories import notebooks as make
-from tests.functional.engine.conftest import RIGHT, SUBMITTED, WRONG, Mark, text_of
+from tests.functional.engine.conftest import QUIZ, RIGHT, SUBMITTED, WRONG, Mark, text_of
 
 SECRETS = ("-7", "negative numbers matter", "BEGIN HIDDEN", "END HIDDEN")
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
@@ -148,10 +148,19 @@ def test_ordinary_output_is_left_alone(mark: Mark, course: CourseRoot, learner: 
     assert "numbers matter to me, add(1, 2) is 3" in Page(_page(course, learner)).text
 
 
-def test_page_of_a_notebook_that_could_not_be_read(course: CourseRoot, release: Release, learner: str) -> None:
-    course.mark("quiz", learner, {"quiz.ipynb": b"oops"}, submitted_at=SUBMITTED, attempt=1)
+def test_page_of_one_notebook_of_two_that_could_not_be_read(tmp_path: Path) -> None:
+    root = tmp_path / "c"
+    (root / "source" / "pair").mkdir(parents=True)
+    for name in ("one", "two"):
+        (root / "source" / "pair" / f"{name}.ipynb").write_bytes(QUIZ)
+    course = CourseRoot(root)
+    files = dict(course.make_release("pair").files) | {"two.ipynb": b"oops"}
+    marking = course.mark("pair", "u-x", files, submitted_at=SUBMITTED, attempt=1)
 
-    page = Page(_page(course, learner)).text
+    assert marking.outcome == "not_a_notebook"
+    assert "its questions have 0 points" in marking.text
+    pages = course.render_feedback("pair", "u-x")
+    page = Page(pages["two.html"].decode()).text
     assert "0 of 10 points" in page
     assert "could not be read" in page
 

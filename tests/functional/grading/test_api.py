@@ -63,17 +63,20 @@ def test_assignments_tell_of_attempts_and_feedback(
     client: FlaskClient, token: dict[str, str], runtime: Runtime, learner: Someone
 ) -> None:
     submit(runtime, learner, points=3)
-    submit(runtime, learner, outcome="timed_out")
+    submit(runtime, learner, outcome="not_a_notebook")
+    submit(runtime, learner, outcome="timed_out", points=1)
     work(runtime)
     answer = client.get(f"{API}/courses/{SLUG}/assignments", headers=token)
 
     assert answer.json is not None
     (quiz,) = answer.json["assignments"]
     assert (quiz["name"], quiz["notebooks"], quiz["max_score"]) == (NAME, [NAME], 4.0)
-    first, second = quiz["attempts"]
+    first, second, third = quiz["attempts"]
     assert (first["state"], first["score"], first["feedback"]) == ("graded", 3.0, True)
     assert (second["state"], second["score"], second["feedback"]) == ("failed", None, False)
-    assert second["state_text"] == "It ended: timed_out."
+    assert second["state_text"] == "It ended: not_a_notebook."
+    assert (third["state"], third["score"], third["feedback"]) == ("graded", 1.0, True)
+    assert third["state_text"] == "It ended: timed_out."
     feedback = client.get(f"{QUIZ}/submissions/1/feedback", headers=token)
     assert feedback.json is not None
     assert feedback.json["files"][0]["path"] == "quiz-1.html"

@@ -9,7 +9,7 @@ import pytest
 
 from grading.assignments import get_assignment
 from grading.hub_tickets import redeem_ticket
-from grading.submissions import save_draft
+from grading.submissions import make_snapshot, save_draft
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone
 from lti_tool.kernel.permissions import Role
@@ -22,7 +22,7 @@ QUIZ = f"/grading/{SLUG}/{NAME}"
 
 def save(runtime: Runtime, who: Someone, **said: Any) -> None:
     with runtime.db.transaction() as tx:
-        save_draft(tx, get_assignment(tx, SLUG, NAME), who.user_id, notebook(**said), clock.now(), LIMIT)
+        save_draft(tx, get_assignment(tx, SLUG, NAME), who.user_id, make_snapshot(notebook(**said), LIMIT), clock.now())
 
 
 def upload(**said: Any) -> dict[str, Any]:

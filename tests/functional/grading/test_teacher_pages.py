@@ -68,13 +68,47 @@ def test_teacher_sees_only_the_learners_of_their_own_lms_course(
 
 
 def test_failed_marking_can_be_tried_again(runtime: Runtime, browse: Any, teacher: Someone, learner: Someone) -> None:
-    submission_id = submit(runtime, learner, outcome="timed_out")
+    submission_id = submit(runtime, learner, outcome="not_a_notebook")
     work(runtime)
     browser = browse(teacher)
     assert "Mark it again" in browser.get(f"{QUIZ}/submissions/{submission_id}").text
 
     assert browser.post(f"{QUIZ}/submissions/{submission_id}/mark-again").status_code == 303
     assert "Waiting" in browser.get(f"{QUIZ}/submissions/{submission_id}").text
+
+
+def test_stopped_notebook_has_a_score_and_says_what_did_not_run(
+    runtime: Runtime, browse: Any, teacher: Someone, learner: Someone
+) -> None:
+    submission_id = submit(runtime, learner, outcome="timed_out", points=1)
+    work(runtime)
+    browser = browse(teacher)
+    listed = browser.get(f"{QUIZ}/submissions?show=problems").text
+    detail = browser.get(f"{QUIZ}/submissions/{submission_id}").text
+
+    assert "Not everything ran" in listed
+    for text in ("It ended: timed_out.", "Mark it again", "Marked: 1 of 4 points", "Sent to Moodle"):
+        assert text in detail
+    assert browser.post(f"{QUIZ}/submissions/{submission_id}/mark-again").status_code == 303
+    work(runtime)
+    assert "Not everything ran" in browse(learner).get(f"{QUIZ}/attempts/1/feedback").text
+    assert "It ended: timed_out." in browse(learner).get(f"{QUIZ}/status").text
+
+
+def test_send_all_is_offered_while_something_was_refused(
+    runtime: Runtime, browse: Any, teacher: Someone, learner: Someone, lms: FakeLms
+) -> None:
+    lms.answers = [ScoreRefused("learner_left", "Enrol them again.", retryable=False)]
+    submit(runtime, learner, points=3)
+    work(runtime)
+    browser = browse(teacher)
+    page = browser.get(f"{QUIZ}/submissions").text
+    assert "Send all again" in page
+    assert f"{QUIZ}/send-all" in page
+
+    browser.post(f"{QUIZ}/send-all")
+    work(runtime)
+    assert "Send all again" not in browser.get(f"{QUIZ}/submissions").text
 
 
 def test_refused_grades_are_shown_and_sent_again(
@@ -134,7 +168,7 @@ def test_pages_take_few_queries(runtime: Runtime, browse: Any, teacher: Someone,
     for path, most in (
         (f"/grading/{SLUG}", 6),
         (f"{QUIZ}/submissions", 6),
-        (detail, 7),
+        (detail, 6),
         (f"{detail}/feedback/quiz-1.html", 6),
     ):
         with counted(runtime) as statements:

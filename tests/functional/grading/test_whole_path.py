@@ -112,6 +112,30 @@ def test_endless_loop_ends_readably_and_the_next_attempt_is_marked(
     settings.grading.cell_s, settings.grading.wall_s = 20, 60
     after = hand_in(client, token, release, ANSWERED)
 
-    assert (stuck["state"], stuck["score"]) == ("failed", None)
+    assert (stuck["state"], stuck["score"]) == ("graded", 1.5)
     assert "endless loop" in stuck["state_text"]
     assert (after["number"], after["state"]) == (2, "needs_manual")
+
+
+def test_file_that_is_no_notebook_ends_without_a_score_anywhere(
+    client: FlaskClient,
+    token: dict[str, str],
+    release: dict[str, bytes],
+    runtime: Runtime,
+    learner: Someone,
+    lms: FakeLms,
+) -> None:
+    content = base64.b64encode(b"no notebook").decode()
+    body = {"files": [{"path": f"{NAME}.ipynb", "content_b64": content}], "via": "jupyterlab"}
+    client.post(f"{API}/{NAME}/submissions", json=body | {"request_id": str(uuid4())}, headers=token)
+    work(runtime)
+    reconcile(open_course_root, runtime)
+    work(runtime)
+
+    answer = client.get(API, headers=token).json
+    assert answer is not None
+    (attempt,) = answer["assignments"][0]["attempts"]
+    assert (attempt["state"], attempt["score"], attempt["feedback"]) == ("failed", None, False)
+    assert "not marked and has no score" in attempt["state_text"]
+    assert open_course_root(runtime.settings, SLUG).list_totals(NAME) == {}
+    assert lms.posted == []

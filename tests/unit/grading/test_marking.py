@@ -1,9 +1,13 @@
 """Marking: what is recorded, in which order, and what happens when things break."""
 
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from sqlalchemy import select, update
 
+from grading.engine.model import Marking
 from grading.marking import mark_again
 from grading.messages import Autograde, SyncMarks
 from grading.models import SubmissionRow, SubmissionState
@@ -11,6 +15,7 @@ from grading.results import find_result_row
 from grading.sync import reconcile
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.errors import Conflict
+from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
 from tests.factories.grading import NAME, SLUG, Someone, get_submission, submit, work
 from tests.fakes.engine import FakeCourse, open_fake_course
@@ -22,6 +27,14 @@ def result_of(runtime: Runtime, who: Someone) -> tuple[Decimal, int] | None:
     with runtime.db.reading() as tx:
         result = find_result_row(tx, 1, who.user_id)
         return None if result is None else (result.points, tx.get_one(SubmissionRow, result.submission_id).number)
+
+
+def work_until_given_up(runtime: Runtime) -> None:
+    """Long enough for every try that marking has."""
+    with clock.frozen(clock.now()):
+        for _ in range(12):
+            work(runtime)
+            clock.advance(2000)
 
 
 def test_marked_submission_has_marks_feedback_and_counts(runtime: Runtime, learner: Someone) -> None:
@@ -46,28 +59,48 @@ def test_latest_attempt_counts_even_if_it_is_worse(runtime: Runtime, learner: So
     assert [each.given for each in lms.posted] == [4, 1]
 
 
-@pytest.mark.parametrize("outcome", ["timed_out", "out_of_memory", "not_a_notebook", "kernel_died"])
-def test_bad_outcome_is_a_readable_state_without_a_grade(
+@pytest.mark.parametrize("outcome", ["timed_out", "out_of_memory", "too_much_output", "kernel_died"])
+def test_stopped_notebook_is_marked_with_a_warning_and_its_grade_is_sent(
     runtime: Runtime, learner: Someone, lms: FakeLms, outcome: str
 ) -> None:
-    submission_id = submit(runtime, learner, outcome=outcome)
+    submission_id = submit(runtime, learner, outcome=outcome, points=1)
     work(runtime)
 
     row = get_submission(runtime, submission_id)
-    assert row.state is SubmissionState.FAILED
+    assert (row.state, row.points, row.outcome) == (SubmissionState.GRADED, Decimal(1), outcome)
     assert row.text == f"It ended: {outcome}."
-    assert result_of(runtime, learner) is None
-    assert lms.posted == []
+    assert row.feedback
+    assert result_of(runtime, learner) == (Decimal(1), 1)
+    assert [each.given for each in lms.posted] == [1]
 
 
-def test_failed_attempt_leaves_the_earlier_result(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
-    submit(runtime, learner, points=3)
-    work(runtime)
-    submit(runtime, learner, outcome="timed_out")
+def test_notebook_that_cannot_be_marked_is_a_readable_state_without_a_grade(
+    runtime: Runtime, learner: Someone, lms: FakeLms, engine: FakeCourse
+) -> None:
+    submission_id = submit(runtime, learner, outcome="not_a_notebook")
     work(runtime)
     reconcile(open_fake_course, runtime)
     work(runtime)
 
+    row = get_submission(runtime, submission_id)
+    assert (row.state, row.points, row.marks) == (SubmissionState.FAILED, None, None)
+    assert row.text == "It ended: not_a_notebook."
+    assert engine.list_totals(NAME) == {}
+    assert result_of(runtime, learner) is None
+    assert lms.posted == []
+
+
+def test_attempt_that_cannot_be_marked_leaves_the_earlier_result(
+    runtime: Runtime, learner: Someone, lms: FakeLms, engine: FakeCourse
+) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+    submit(runtime, learner, outcome="not_a_notebook")
+    work(runtime)
+    reconcile(open_fake_course, runtime)
+    work(runtime)
+
+    assert engine.attempt_held(NAME, learner.hub_name) == 1
     assert result_of(runtime, learner) == (Decimal(3), 1)
     assert len(lms.posted) == 1
 
@@ -99,7 +132,7 @@ def test_two_attempts_of_one_learner_are_never_marked_at_once(runtime: Runtime, 
 
 
 def test_older_attempt_cannot_be_marked_again_over_a_newer_one(runtime: Runtime, learner: Someone) -> None:
-    first = submit(runtime, learner, outcome="timed_out")
+    first = submit(runtime, learner, outcome="not_a_notebook")
     submit(runtime, learner, points=2)
     work(runtime)
 
@@ -121,10 +154,7 @@ def test_broken_machine_is_tried_again_and_given_up_readably(
     runtime: Runtime, learner: Someone, engine: FakeCourse
 ) -> None:
     submission_id = submit(runtime, learner, broken=True)
-    with clock.frozen(clock.now()):
-        for _ in range(12):
-            work(runtime)
-            clock.advance(2000)
+    work_until_given_up(runtime)
 
     row = get_submission(runtime, submission_id)
     assert row.state is SubmissionState.FAILED
@@ -136,16 +166,13 @@ def test_broken_machine_is_tried_again_and_given_up_readably(
 def test_next_attempt_is_marked_after_one_was_given_up(runtime: Runtime, learner: Someone) -> None:
     submit(runtime, learner, broken=True)
     second = submit(runtime, learner, points=2)
-    with clock.frozen(clock.now()):
-        for _ in range(12):
-            work(runtime)
-            clock.advance(2000)
+    work_until_given_up(runtime)
 
     assert get_submission(runtime, second).state is SubmissionState.GRADED
 
 
 def test_mark_again_after_failure(runtime: Runtime, learner: Someone) -> None:
-    submission_id = submit(runtime, learner, outcome="timed_out")
+    submission_id = submit(runtime, learner, outcome="not_a_notebook")
     work(runtime)
     with runtime.db.transaction() as tx:
         mark_again(tx, tx.get_one(SubmissionRow, submission_id))
@@ -153,6 +180,74 @@ def test_mark_again_after_failure(runtime: Runtime, learner: Someone) -> None:
     assert get_submission(runtime, submission_id).state is SubmissionState.QUEUED
     work(runtime)
     assert get_submission(runtime, submission_id).state is SubmissionState.FAILED
+
+
+def test_marks_stay_when_marking_again_is_given_up(
+    runtime: Runtime, learner: Someone, lms: FakeLms, engine: FakeCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **more: object) -> Marking:
+        raise RuntimeError("the machine is broken")
+
+    submission_id = submit(runtime, learner, outcome="timed_out", points=1)
+    work(runtime)
+    with runtime.db.transaction() as tx:
+        mark_again(tx, tx.get_one(SubmissionRow, submission_id))
+    monkeypatch.setattr(FakeCourse, "mark", broken)
+    work_until_given_up(runtime)
+
+    row = get_submission(runtime, submission_id)
+    assert (row.state, row.points, row.outcome) == (SubmissionState.GRADED, Decimal(1), "timed_out")
+    assert "the machine is broken" in (row.teacher_text or "")
+    assert result_of(runtime, learner) == (Decimal(1), 1)
+    assert len(lms.posted) == 1
+
+
+def test_attempt_given_up_after_its_marks_were_stored_gets_them_all_the_same(
+    runtime: Runtime, learner: Someone, lms: FakeLms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> dict[str, bytes]:
+        raise RuntimeError("no feedback today")
+
+    submit(runtime, learner, points=1)
+    work(runtime)
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeCourse, "render_feedback", broken)
+        second = submit(runtime, learner, points=4)
+        work_until_given_up(runtime)
+    assert get_submission(runtime, second).state is SubmissionState.FAILED
+
+    reconcile(open_fake_course, runtime)
+    work(runtime)
+
+    assert get_submission(runtime, second).state is SubmissionState.GRADED
+    assert get_submission(runtime, second).text is None
+    assert result_of(runtime, learner) == (Decimal(4), 2)
+    assert [each.given for each in lms.posted] == [1, 4]
+
+
+def test_worker_that_wakes_up_late_does_not_bring_back_an_older_attempt(
+    runtime: Runtime, learner: Someone, engine: FakeCourse, lms: FakeLms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease has lapsed meanwhile, and others have marked this attempt and the next one."""
+    mark = FakeCourse.mark
+
+    def slow(self: FakeCourse, *args: Any, **more: Any) -> Marking:
+        monkeypatch.setattr(FakeCourse, "mark", mark)
+        with runtime.db.transaction() as tx:
+            tx.execute(update(JobRow).values(lease_until=clock.now() - timedelta(seconds=1)))
+        submit(runtime, learner, points=4)
+        work(runtime)
+        return mark(self, *args, **more)
+
+    monkeypatch.setattr(FakeCourse, "mark", slow)
+    submit(runtime, learner, points=1)
+    work(runtime)
+
+    assert engine.attempt_held(NAME, learner.hub_name) == 2
+    assert result_of(runtime, learner) == (Decimal(4), 2)
+    assert [each.given for each in lms.posted] == [4]
+    with runtime.db.reading() as tx:
+        assert set(tx.scalars(select(JobRow.state))) == {JobState.DONE}
 
 
 def test_manual_mark_reaches_result_and_lms(
@@ -204,20 +299,31 @@ def test_marks_are_not_taken_over_while_a_newer_attempt_waits(
     assert get_submission(runtime, first).state is SubmissionState.NEEDS_MANUAL
 
 
-def test_teacher_may_mark_by_hand_what_the_machine_could_not(
+def test_mark_by_hand_goes_to_the_attempt_that_the_gradebook_holds(
     runtime: Runtime, learner: Someone, engine: FakeCourse, lms: FakeLms
 ) -> None:
-    submission_id = submit(runtime, learner, outcome="timed_out", points=1)
+    first = submit(runtime, learner, points=1, manual=True)
+    second = submit(runtime, learner, outcome="not_a_notebook")
     work(runtime)
-    with runtime.db.transaction() as tx:
-        jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
-    work(runtime)
-    assert get_submission(runtime, submission_id).state is SubmissionState.FAILED
-
     engine.mark_by_hand(NAME, learner.hub_name, "2")
     with runtime.db.transaction() as tx:
         jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
     work(runtime)
 
-    assert get_submission(runtime, submission_id).state is SubmissionState.GRADED
+    assert get_submission(runtime, first).state is SubmissionState.GRADED
+    assert get_submission(runtime, second).state is SubmissionState.FAILED
     assert [each.given for each in lms.posted] == [3]
+
+
+def test_mark_by_hand_on_a_stopped_notebook_keeps_the_warning(
+    runtime: Runtime, learner: Someone, engine: FakeCourse, lms: FakeLms
+) -> None:
+    submission_id = submit(runtime, learner, outcome="timed_out", points=1)
+    work(runtime)
+    engine.mark_by_hand(NAME, learner.hub_name, "2")
+    reconcile(open_fake_course, runtime)
+    work(runtime)
+
+    row = get_submission(runtime, submission_id)
+    assert (row.points, row.text) == (Decimal(3), "It ended: timed_out.")
+    assert [each.given for each in lms.posted] == [1, 3]

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from grading.assignments import get_assignment
 from grading.models import BlobRow, DeliveryRow, DraftRow, PassbackRow, ResultRow, SubmissionRow
 from grading.personal_data import erase_personal_data, export_personal_data
-from grading.submissions import save_draft
+from grading.submissions import make_snapshot, save_draft
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
 from tests.factories.grading import LIMIT, NAME, SLUG, Someone, notebook, submit, work
@@ -30,7 +30,9 @@ def test_erasing_leaves_others_their_work(runtime: Runtime, learner: Someone, ot
     submit(runtime, learner, points=1)
     work(runtime)
     with runtime.db.transaction() as tx:
-        save_draft(tx, get_assignment(tx, SLUG, NAME), learner.user_id, notebook(points=0), clock.now(), LIMIT)
+        save_draft(
+            tx, get_assignment(tx, SLUG, NAME), learner.user_id, make_snapshot(notebook(points=0), LIMIT), clock.now()
+        )
         before = tx.scalar(select(func.count()).select_from(BlobRow)) or 0
     with runtime.db.transaction() as tx:
         erase_personal_data(tx, learner.user_id)

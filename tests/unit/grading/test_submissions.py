@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 
 from grading.assignments import get_assignment, publish_assignment
-from grading.filesets import accept_files, load_files, snapshot_sha256, store_files
+from grading.filesets import accept_files, load_files, pack_files, snapshot_sha256, store_files
 from grading.models import SubmissionState
-from grading.submissions import find_draft, receipt_of, save_draft, store_submission
+from grading.submissions import find_draft, make_snapshot, receipt_of, save_draft, store_submission
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, TooLarge, Unacceptable
 from lti_tool.kernel.runtime import Runtime
@@ -20,9 +20,10 @@ from tests.fakes.engine import fake_release
 
 
 def hand_in(runtime: Runtime, who: Someone, files: dict[str, bytes], **changes: Any) -> Any:
-    facts: dict[str, Any] = {"via": "page", "request_id": uuid4().hex, "max_bytes": LIMIT} | changes
+    facts: dict[str, Any] = {"via": "page", "request_id": uuid4().hex} | changes
+    snapshot = make_snapshot(files, LIMIT)
     with runtime.db.transaction() as tx:
-        return store_submission(tx, get_assignment(tx, SLUG, NAME), who.submitter, files, **facts)
+        return store_submission(tx, get_assignment(tx, SLUG, NAME), who.submitter, snapshot, **facts)
 
 
 def test_attempts_are_numbered_and_kept_as_they_came(runtime: Runtime, learner: Someone) -> None:
@@ -96,7 +97,7 @@ def test_late_is_marked_and_closed_is_refused(runtime: Runtime, learner: Someone
     ("files", "code"),
     [
         ({"other.ipynb": b"{}"}, "notebook_missing"),
-        ({"quiz-1.ipynb": b" \n"}, "notebook_empty"),
+        ({"quiz-1.ipynb": b""}, "notebook_empty"),
         ({"quiz-1.ipynb": b"{}", "../../etc/passwd": b""}, "path_refused"),
         ({"quiz-1.ipynb": b"{}", "/etc/passwd": b""}, "path_refused"),
         ({"quiz-1.ipynb": b"{}", "a\\b": b""}, "path_refused"),
@@ -123,8 +124,8 @@ def test_hidden_files_and_checkpoints_do_not_count() -> None:
 
 def test_equal_files_are_kept_once(runtime: Runtime) -> None:
     with runtime.db.transaction() as tx:
-        first = store_files(tx, {"a": b"same", "b": b"same"})
-        second = store_files(tx, {"c": b"same"})
+        first = store_files(tx, pack_files({"a": b"same", "b": b"same"}))
+        second = store_files(tx, pack_files({"c": b"same"}))
 
         assert {entry["sha256"] for entry in first} == {entry["sha256"] for entry in second}
         assert load_files(tx, first) == {"a": b"same", "b": b"same"}
@@ -143,7 +144,8 @@ def test_newest_draft_wins_and_a_wrong_clock_blocks_nothing(runtime: Runtime, le
         for content, saved_at in saves:
             clock.advance(1)
             with runtime.db.transaction() as tx:
-                save_draft(tx, get_assignment(tx, SLUG, NAME), learner.user_id, {"a": content}, saved_at, LIMIT)
+                draft_files = make_snapshot({"a": content}, LIMIT)
+                save_draft(tx, get_assignment(tx, SLUG, NAME), learner.user_id, draft_files, saved_at)
                 draft = find_draft(tx, get_assignment(tx, SLUG, NAME).id, learner.user_id)
                 assert draft is not None
                 kept.append(load_files(tx, draft.files)["a"])

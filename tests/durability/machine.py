@@ -1,0 +1,136 @@
+"""The machine that the workers run on: starts them as `coursebridge up` does, kills them, and looks for what is left.
+
+Processes that lose their parent become children of the test (`PR_SET_CHILD_SUBREAPER`), so none escapes the count.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from redis import Redis
+
+from config.settings import Settings
+from grading.engine.execution import RUNNER
+from lti_tool.app.up import list_processes
+from lti_tool.kernel.crashpoints import VARIABLE
+from tests.durability.process import GUARD_OFF
+
+ROOT = Path(__file__).parents[2]
+PR_SET_CHILD_SUBREAPER = 36
+GONE_WITHIN_S = 10.0
+DIES_WITHIN_S = 60.0
+
+
+class Machine:
+    """Two workers, marking and everything else."""
+
+    def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
+        """Nothing runs yet."""
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        self.settings = settings
+        self.environment = {**os.environ, **environment}
+        self.log = settings.data_dir / "workers.log"
+        self._commands = [part.argv for part in list_processes(settings) if part.name != "web"]
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._not_ours = set(descendants())
+
+    def start(self, *, crash_at: str = "", guard_off: str = "") -> None:
+        """Start both."""
+        environment = self.environment | {VARIABLE: crash_at, GUARD_OFF: guard_off}
+        with self.log.open("ab") as log:
+            for argv in self._commands:
+                assert argv[1:3] == ["-m", "lti_tool.app"], "the commands of `coursebridge up`"
+                command = [sys.executable, "-m", "tests.durability.process", *argv[3:]]
+                self._running.append(
+                    subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stdout=log, stderr=log)
+                )
+
+    def wait_for_death(self) -> None:
+        """Until one of them has killed itself."""
+        deadline = time.monotonic() + DIES_WITHIN_S
+        while time.monotonic() < deadline:
+            if any(process.poll() is not None for process in self._running):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"No worker has reached the point. {self.said()}")
+
+    def kill(self) -> list[str]:
+        """`kill -9` of both, and the broker emptied; returns the command lines of what did not end with them."""
+        for process in self._running:
+            process.kill()
+        for process in self._running:
+            process.wait()
+        self._running.clear()
+        left = self._wait_until_gone()
+        self.empty_broker()
+        return left
+
+    def empty_broker(self) -> None:
+        """Every message is lost."""
+        if self.settings.jobs.broker_url:
+            with Redis.from_url(self.settings.jobs.broker_url) as redis:
+                redis.flushall()
+        shutil.rmtree(self.settings.data_dir / "broker", ignore_errors=True)
+
+    def clear(self) -> None:
+        """After the test: nothing keeps running, whatever has happened."""
+        self.kill()
+        for pid in self._left():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._wait_until_gone()
+
+    def wait_for_kernel(self) -> None:
+        """Until a notebook's kernel runs in a sandbox: the runner has forked it."""
+        deadline = time.monotonic() + DIES_WITHIN_S
+        while time.monotonic() < deadline:
+            runners = [pid for pid in self._left() if f"-I {RUNNER}" in command_line(pid)]
+            if len(runners) >= 2:
+                time.sleep(1)
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"No notebook runs. {self.said()}")
+
+    def said(self) -> str:
+        """The end of what the workers have written."""
+        return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+    def _left(self) -> list[int]:
+        return [pid for pid in descendants() if pid not in self._not_ours]
+
+    def _wait_until_gone(self) -> list[str]:
+        deadline = time.monotonic() + GONE_WITHIN_S
+        while (left := self._left()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return [command_line(pid) for pid in left]
+
+
+def descendants() -> list[int]:
+    """Living processes below this one."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                children.setdefault(int(parent), []).append(int(folder.name))
+    found, waiting = [], list(children.get(os.getpid(), ()))
+    while waiting:
+        pid = waiting.pop()
+        found.append(pid)
+        waiting += children.get(pid, ())
+    return found
+
+
+def command_line(pid: int) -> str:
+    """What a process was started as."""
+    try:
+        return Path("/proc", str(pid), "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:300]
+    except OSError:
+        return ""
