@@ -44,7 +44,7 @@ class WebSettings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8400, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=1, description="Server processes.")
-    threads: int = Field(8, ge=1, description="Threads per server process.")
+    threads: int = Field(4, ge=1, description="Threads per server process: two for each core are plenty.")
     session_hours: int = Field(8, ge=1, le=72, description="Life of a session after a launch, in hours.")
     trusted_proxies: int = Field(0, ge=0, description="Reverse proxies in front whose X-Forwarded-* headers count.")
     max_request_bytes: int = Field(32_000_000, ge=1_000_000, description="Largest request body accepted, in bytes.")
@@ -188,7 +188,7 @@ def load_settings(**overrides: object) -> Settings:
     Raises: pydantic.ValidationError: with one line per setting that is wrong.
     """
     settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates what it is given
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the keys and everybody's work
     if not settings.secret_key.get_secret_value():
         settings.secret_key = SecretStr(_secret_file(settings.data_dir / "secret.key"))
     if not settings.hub.service_token.get_secret_value():

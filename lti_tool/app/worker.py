@@ -4,11 +4,13 @@ Start it with `coursebridge worker`; `coursebridge up` starts one for marking an
 """
 
 import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.exceptions import SecurityWarning
+from celery.signals import setup_logging, worker_process_init, worker_ready
 
 from config.settings import Settings, load_settings
 from lti_tool.app.process import make_process
@@ -28,10 +30,11 @@ SWEEP = "coursebridge.sweep"
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application for a broker: the configured one, or folders in the data directory."""
-    app = Celery("coursebridge", broker=settings.jobs.broker_url or "filesystem://")
+    app = Celery("coursebridge", broker=settings.jobs.broker_url or "filesystem://localhost//")
     app.conf.update(
         broker_transport_options={} if settings.jobs.broker_url else _folders(settings.data_dir / "broker"),
         broker_connection_retry_on_startup=True,
+        accept_content=["json"],
         task_ignore_result=True,
         task_default_queue="default",
         worker_prefetch_multiplier=1,
@@ -111,21 +114,16 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     def after_fork(**kwargs: Any) -> None:
         worker.forget_process()
 
+    def say_ready(**kwargs: Any) -> None:
+        log.info("worker_ready", extra={"queues": queues, "concurrency": concurrency})
+
     setup_logging.connect(set_up_logging, weak=False)
     worker_process_init.connect(after_fork, weak=False)
-    pool = "threads" if threads else "prefork"
-    argv = [
-        "worker",
-        "-Q",
-        queues,
-        "-c",
-        str(concurrency),
-        "-P",
-        pool,
-        "--without-gossip",
-        "--without-mingle",
-        "--without-heartbeat",
-    ]
+    worker_ready.connect(say_ready, weak=False)
+    # Celery warns root of pickled messages. Ours are JSON, and submissions run in a sandbox whoever we are.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    argv = ["--quiet", "worker", "-Q", queues, "-c", str(concurrency), "-P", "threads" if threads else "prefork"]
+    argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     argv += ["-n", f"{queues.split(',')[0]}@%h", "--loglevel", settings.log_level]
     worker.celery.worker_main([*argv, "-B"] if beat else argv)
 
