@@ -4,6 +4,7 @@ Start it with `coursebridge worker`; `coursebridge up` starts one for marking an
 """
 
 import logging
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 QUEUES = ("grade", "passback", "mail", "default")
 RUN_JOB = "coursebridge.run_job"
 SWEEP = "coursebridge.sweep"
+PAUSE_S = 2.0
+"""A broker that did not answer is left alone this long, so that not every commit waits for it."""
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -34,6 +37,7 @@ def make_celery(settings: Settings) -> Celery:
     app.conf.update(
         broker_transport_options={} if settings.jobs.broker_url else _folders(settings.data_dir / "broker"),
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
         accept_content=["json"],
         task_ignore_result=True,
         task_default_queue="default",
@@ -47,14 +51,24 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
-def publish_with(app: Celery, router: Router) -> None:
-    """Hint committed jobs to the broker at once. A broker that is down costs only time: `sweep` hints again."""
+def publish_with(settings: Settings, router: Router) -> None:
+    """Hint committed jobs to the broker at once. One that is down costs a moment and no job: `sweep` hints again."""
+    app = make_celery(settings)
+    if settings.jobs.broker_url:
+        app.conf.broker_transport_options = {"max_retries": 0}
+    if settings.jobs.broker_url.startswith("redis"):
+        app.conf.broker_transport_options |= {"socket_connect_timeout": 1, "socket_timeout": 5}
+    quiet_until = 0.0
 
     def publish(job_id: int, queue: str) -> None:
+        nonlocal quiet_until
+        if time.monotonic() < quiet_until:
+            return
         try:
             app.send_task(RUN_JOB, (job_id,), queue=queue, retry=False)
-        except Exception:
-            log.warning("broker_unreachable", extra={"job": job_id}, exc_info=True)
+        except Exception as error:
+            quiet_until = time.monotonic() + PAUSE_S
+            log.warning("broker_unreachable", extra={"job": job_id, "why": f"{type(error).__name__}: {error}"})
 
     router.publish = publish
 
@@ -74,7 +88,7 @@ class Worker:
         """Runtime and plugins of this process."""
         if self._process is None:
             self._process = make_process(self.settings)
-            publish_with(self.celery, self._process[0].db.router)
+            publish_with(self.settings, self._process[0].db.router)
         return self._process
 
     def forget_process(self) -> None:
