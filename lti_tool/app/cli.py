@@ -158,13 +158,15 @@ def config_show() -> None:
 @config_group.command("check")
 def config_check() -> None:
     """Say what is wrong with the settings, one line each."""
-    unknown = unknown_variables(os.environ)
-    for name in unknown:
-        click.echo(explain_unknown(name), err=True)
+    wrong = [explain_unknown(name) for name in unknown_variables(os.environ)]
+    try:
+        load_settings()
+    except ValidationError as error:
+        wrong += explain_invalid(error)
+    if wrong:
+        _fail("\n".join(dict.fromkeys(wrong)))
     with _open_runtime().db.reading() as tx:
         tx.connection()
-    if unknown:
-        sys.exit(1)
     click.echo("The settings are in order.")
 
 
