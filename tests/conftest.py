@@ -29,6 +29,16 @@ from tests.servers import running_postgresql
 DATABASE = os.environ.get("COURSEBRIDGE_TEST_DATABASE", "sqlite")
 BASE_URL = "https://localhost"
 LOCAL = ("127.0.0.1", "::1", "localhost")
+ONE_DATABASE = ("browser", "functional/demo", "functional/engine", "functional/hub", "functional/singleuser")
+"""Folders whose tests do not depend on the tool's database: they run once, on SQLite."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs once."""
+    folders = [Path(__file__).parent / folder for folder in ONE_DATABASE]
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in folders):
+            item.add_marker(pytest.mark.one_database)
 
 
 @pytest.fixture(autouse=True)
