@@ -7,19 +7,29 @@ whole tool on one machine with SQLite and local files.
 
 import os
 import secrets
+import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings import SettingsError as SourceError
 
 PREFIX = "COURSEBRIDGE_"
+OTHERS = (f"{PREFIX}URL", f"{PREFIX}JUPYTERHUB_", f"{PREFIX}DEMO_")
+"""Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md)."""
 DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.courses"]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text is one line that says which and why."""
 
 
 class Section(BaseModel):
@@ -28,10 +38,23 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _check_database_url(url: str) -> str:
+    for plain in ("postgres://", "postgresql://"):
+        if url.startswith(plain):
+            return "postgresql+psycopg://" + url.removeprefix(plain)
+    if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("It begins with `sqlite:///` or `postgresql+psycopg://`")
+    return url
+
+
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
+"""SQLAlchemy URL; `postgresql://` means our driver, psycopg."""
+
+
 class DatabaseSettings(Section):
     """Where rows live."""
 
-    url: str = Field(
+    url: DatabaseUrl = Field(
         "", description="SQLAlchemy URL. Empty: SQLite in the data directory. PostgreSQL: `postgresql+psycopg://…`."
     )
     pool_size: int = Field(10, ge=1, description="Connections kept open per process (PostgreSQL).")
@@ -44,7 +67,7 @@ class WebSettings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8400, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(1, ge=1, description="Server processes.")
-    threads: int = Field(8, ge=1, description="Threads per server process.")
+    threads: int = Field(4, ge=1, description="Threads per server process: two for each core are plenty.")
     session_hours: int = Field(8, ge=1, le=72, description="Life of a session after a launch, in hours.")
     trusted_proxies: int = Field(0, ge=0, description="Reverse proxies in front whose X-Forwarded-* headers count.")
     max_request_bytes: int = Field(32_000_000, ge=1_000_000, description="Largest request body accepted, in bytes.")
@@ -100,7 +123,7 @@ class LtiSettings(Section):
 class GradingSettings(Section):
     """Marking and the limits that a submission runs under."""
 
-    gradebook_url: str = Field(
+    gradebook_url: DatabaseUrl = Field(
         "",
         description="URL of a course's gradebook, `{course}` stands for its slug. Empty: SQLite in the course folder.",
     )
@@ -185,33 +208,64 @@ class Settings(BaseSettings):
 def load_settings(**overrides: object) -> Settings:
     """Read the settings and make the data directory and the secrets that are not given.
 
-    Raises: pydantic.ValidationError: with one line per setting that is wrong.
+    Raises: pydantic.ValidationError: one problem per setting that is wrong. SettingsError: a source cannot be read, or
+    the data directory cannot be used.
     """
-    settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates what it is given
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings = read_settings(**overrides)
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds the keys and everybody's work
+        _make_secrets(settings)
+    except OSError as error:
+        raise SettingsError(f"{PREFIX}DATA_DIR: {settings.data_dir} cannot be used: {error.strerror}.") from error
+    return settings
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Read the settings and make nothing. Raises: pydantic.ValidationError; SettingsError: a source cannot be read."""
+    named = os.environ.get(f"{PREFIX}CONFIG")
+    if named and not Path(named).is_file():
+        raise SettingsError(f"{PREFIX}CONFIG: there is no file {named}.")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates what it is given
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{PREFIX}CONFIG: {named} is not TOML: {error}.") from error
+    except SourceError as error:
+        name = str(error).partition('field "')[2].partition('"')[0].upper()
+        raise SettingsError(f"{PREFIX}{name}: its value is JSON, as in docs/reference/settings.md.") from error
+
+
+def _make_secrets(settings: Settings) -> None:
     if not settings.secret_key.get_secret_value():
         settings.secret_key = SecretStr(_secret_file(settings.data_dir / "secret.key"))
     if not settings.hub.service_token.get_secret_value():
         settings.hub.service_token = SecretStr(_secret_file(settings.data_dir / "hub.token"))
-    return settings
+
+
+def list_variables() -> list[str]:
+    """Names of the environment variables that settings are read from."""
+    names = [f"{PREFIX}CONFIG"]
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
+            names += [f"{PREFIX}{name}__{inner}".upper() for inner in field.annotation.model_fields]
+        else:
+            names.append(f"{PREFIX}{name}".upper())
+    return names
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
-    """Names of `COURSEBRIDGE_*` variables that no setting reads, most likely typing errors."""
-    known = {PREFIX + "CONFIG"} | {PREFIX + name.upper() for name in Settings.model_fields}
-    for name, field in Settings.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            known |= {f"{PREFIX}{name}__{inner}".upper() for inner in field.annotation.model_fields}
-    return sorted(name for name in environ if name.startswith(PREFIX) and name.upper() not in known)
+    """Names of `COURSEBRIDGE_*` variables that nothing reads, most likely typing errors."""
+    known = set(list_variables()) | {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    ours = [name for name in environ if name.startswith(PREFIX) and not name.startswith(OTHERS)]
+    return sorted(name for name in ours if name.upper() not in known)
 
 
 def _secret_file(path: Path) -> str:
     """The secret kept in a file, made on first use; two processes that start together agree on one."""
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    secret = secrets.token_urlsafe(48)
-    with os.fdopen(fd, "w") as file:
-        file.write(secret)
-    return secret
+    if not path.exists():
+        made = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            path.hardlink_to(made)
+        made.unlink()
+    return path.read_text().strip()

@@ -9,7 +9,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FIRST_UID = 60800
@@ -34,6 +34,7 @@ def take_slot(folder: Path = FOLDER) -> Iterator[int]:
 
 def _lock_any(folder: Path) -> tuple[int, int]:
     while True:
+        uids = _uids_at_work()  # a sandbox that was killed may need a moment to die after its slot is free
         for number in range(SLOTS):
             fd = os.open(folder / f"slot-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
@@ -41,5 +42,16 @@ def _lock_any(folder: Path) -> tuple[int, int]:
             except BlockingIOError:
                 os.close(fd)
                 continue
-            return fd, number
+            if FIRST_UID + number not in uids:
+                return fd, number
+            os.close(fd)
         time.sleep(0.05)
+
+
+def _uids_at_work() -> set[int]:
+    """Accounts that have a process now."""
+    found = set()
+    for process in os.scandir("/proc"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.add(process.stat().st_uid)
+    return found

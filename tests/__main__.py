@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q"]
-ON_POSTGRESQL = ["tests/unit/kernel", "tests/functional", "tests/lti_conformance", "tests/durability"]
+ON_POSTGRESQL = ["tests/unit", "tests/functional", "tests/lti_conformance", "tests/durability"]
 
 STEPS: list[tuple[str, list[str], dict[str, str]]] = [
     ("Style", [sys.executable, "-m", "ruff", "check", "."], {}),

@@ -29,6 +29,18 @@ from tests.servers import running_postgresql
 DATABASE = os.environ.get("COURSEBRIDGE_TEST_DATABASE", "sqlite")
 BASE_URL = "https://localhost"
 LOCAL = ("127.0.0.1", "::1", "localhost")
+ONE_DATABASE = ("browser", "functional/demo", "functional/engine", "functional/hub", "functional/singleuser")
+"""Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs once."""
+    tests = Path(__file__).parent
+    for item in items:
+        is_unit = item.path.is_relative_to(tests / "unit")
+        is_plain = is_unit and "database_url" not in getattr(item, "fixturenames", ())
+        if is_plain or any(item.path.is_relative_to(tests / folder) for folder in ONE_DATABASE):
+            item.add_marker(pytest.mark.one_database)
 
 
 @pytest.fixture(autouse=True)

@@ -3,27 +3,29 @@
 import json
 import os
 import sys
-from typing import Any
 
 import click
 from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
-from config.settings import Settings, load_settings, unknown_variables
+from config.settings import SettingsError, load_settings, read_settings, unknown_variables
 from lti_tool.app import demo, up
+from lti_tool.app.explain import explain_invalid, explain_unknown, mask_passwords, show_settings
 from lti_tool.app.migrate import migrate, write_migration
 from lti_tool.app.process import make_process
 from lti_tool.app.reference import write_reference
 from lti_tool.app.supervise import StartError
-from lti_tool.app.worker import QUEUES, run_worker
-from lti_tool.contract import PluginError
+from lti_tool.app.worker import QUEUES, publish_with, run_worker
+from lti_tool.contract import Plugin, PluginError
 from lti_tool.kernel import jobs
 from lti_tool.kernel.errors import AppError
+from lti_tool.kernel.runtime import Runtime
+
+_PLUGIN_COMMANDS = "coursebridge.plugin_commands"
 
 
 class CommandLine(click.Group):
     """Our own commands at once; those of plugins only when they are asked for, since loading plugins takes a second."""
-
-    _plugin_commands: dict[str, click.Command] | None = None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands."""
@@ -34,10 +36,11 @@ class CommandLine(click.Group):
         return super().get_command(ctx, cmd_name) or self._from_plugins(ctx).get(cmd_name)
 
     def _from_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
-        if self._plugin_commands is None:
-            ctx.obj, plugins = make_process(load_settings())
-            self._plugin_commands = {command.name or "": command for plugin in plugins for command in plugin.commands}
-        return self._plugin_commands
+        if _PLUGIN_COMMANDS not in ctx.meta:
+            ctx.obj, plugins = _open_process(ctx)
+            ctx.meta[_PLUGIN_COMMANDS] = {command.name or "": command for p in plugins for command in p.commands}
+        found: dict[str, click.Command] = ctx.meta[_PLUGIN_COMMANDS]
+        return found
 
 
 @click.group(cls=CommandLine)
@@ -56,8 +59,11 @@ def main() -> None:
     except click.Abort:
         sys.exit(130)
     except ValidationError as error:
-        _fail("\n".join(_explain(error)))
-    except (AppError, StartError, PluginError) as error:
+        _fail("\n".join(explain_invalid(error)))
+    except DBAPIError as error:
+        text = mask_passwords(str(error.orig)).splitlines()[0]
+        _fail(f"The database does not answer, or is not at this release (`coursebridge migrate`): {text}")
+    except (AppError, StartError, PluginError, SettingsError) as error:
         _fail(str(error))
 
 
@@ -92,8 +98,7 @@ def worker_command(queues: str, concurrency: int, beat: bool, threads: bool) -> 
 @cli.command("migrate")
 def migrate_command() -> None:
     """Bring the database to the schema of this release."""
-    runtime, _plugins = make_process(load_settings())
-    migrate(runtime.db)
+    migrate(_open_runtime().db)
     click.echo("The database is up to date.")
 
 
@@ -121,8 +126,7 @@ def jobs_group() -> None:
 @click.option("--limit", default=50, show_default=True, help="At most this many, newest first.")
 def jobs_list(state: str | None, limit: int) -> None:
     """List jobs, the newest first."""
-    runtime, _plugins = make_process(load_settings())
-    with runtime.db.reading() as tx:
+    with _open_runtime().db.reading() as tx:
         for row in jobs.list_jobs(tx, jobs.JobState(state) if state else None, limit):
             click.echo(
                 f"{row.id}\t{row.state}\t{row.handler}\tattempt {row.attempts}\t{row.created_at:%Y-%m-%d %H:%M:%S} UTC"
@@ -135,8 +139,7 @@ def jobs_list(state: str | None, limit: int) -> None:
 @click.argument("job_id", type=int)
 def jobs_retry(job_id: int) -> None:
     """Run the dead job JOB_ID again."""
-    runtime, _plugins = make_process(load_settings())
-    with runtime.db.transaction() as tx:
+    with _open_runtime().db.transaction() as tx:
         jobs.retry(tx, job_id)
     click.echo(f"Job {job_id} is queued again.")
 
@@ -149,31 +152,35 @@ def config_group() -> None:
 @config_group.command("show")
 def config_show() -> None:
     """Print the settings in force; secrets are masked."""
-    click.echo(json.dumps(Settings().model_dump(mode="json"), indent=2))
+    click.echo(json.dumps(show_settings(read_settings()), indent=2))
 
 
 @config_group.command("check")
 def config_check() -> None:
     """Say what is wrong with the settings, one line each."""
-    unknown = unknown_variables(os.environ)
-    for name in unknown:
-        click.echo(f"{name}: no setting has this name.", err=True)
-    runtime, _plugins = make_process(load_settings())
+    wrong = [explain_unknown(name) for name in unknown_variables(os.environ)]
     try:
-        with runtime.db.reading() as tx:
-            tx.connection()
-    except Exception as error:
-        raise click.ClickException(f"database.url: the database cannot be reached: {error}") from error
-    if unknown:
-        sys.exit(1)
+        load_settings()
+    except ValidationError as error:
+        wrong += explain_invalid(error)
+    if wrong:
+        _fail("\n".join(dict.fromkeys(wrong)))
+    with _open_runtime().db.reading() as tx:
+        tx.connection()
     click.echo("The settings are in order.")
 
 
-def _explain(error: ValidationError) -> list[str]:
-    def name(location: tuple[Any, ...]) -> str:
-        return "COURSEBRIDGE_" + "__".join(str(part) for part in location).upper()
+def _open_runtime() -> Runtime:
+    """The runtime of this command, closed when it ends."""
+    return _open_process(click.get_current_context())[0]
 
-    return [f"{name(problem['loc'])}: {problem['msg']} (got {problem['input']!r})" for problem in error.errors()]
+
+def _open_process(ctx: click.Context) -> tuple[Runtime, list[Plugin]]:
+    settings = load_settings()
+    runtime, plugins = make_process(settings)
+    publish_with(settings, runtime.db.router)
+    ctx.call_on_close(runtime.db.close)
+    return runtime, plugins
 
 
 def _fail(text: str) -> None:

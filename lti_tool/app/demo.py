@@ -1,7 +1,8 @@
 """`coursebridge demo`: tool, workers, JupyterHub and a demo LMS on loopback, with a course to try.
 
 The tool answers on `localhost`, LMS and Hub on `127.0.0.1`: to a browser the LMS is another site, as in real life, and
-the tool's cookies never reach a notebook server. Everything lives in `<data dir>/demo-<profile>`.
+the tool's cookies never reach a notebook server. Everything lives in `<data dir>/demo-<profile>`; on other ports than
+the usual the folder is named by them too, because LMS and tool remember each other's addresses.
 """
 
 import hashlib
@@ -43,15 +44,14 @@ class Ports:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Ports":
         """Read the environment. Raises: StartError."""
-        try:
-            return cls(
-                **{
-                    name: int(environ.get(f"COURSEBRIDGE_DEMO_{name.upper()}_PORT", default))
-                    for name, default in (("tool", cls.tool), ("lms", cls.lms), ("hub", cls.hub))
-                }
-            )
-        except ValueError as error:
-            raise StartError(f"COURSEBRIDGE_DEMO_*_PORT is not a port number: {error}") from error
+        found = {}
+        for name, default in (("tool", cls.tool), ("lms", cls.lms), ("hub", cls.hub)):
+            variable = f"COURSEBRIDGE_DEMO_{name.upper()}_PORT"
+            text = environ.get(variable, str(default))
+            if not text.isdecimal() or not 0 < int(text) < 2**16 - 2:
+                raise StartError(f"{variable} is {text!r}, which is not a port number from 1 to 65533.")
+            found[name] = int(text)
+        return cls(**found)
 
 
 def run(profile: str, *, once: bool = False) -> None:
@@ -61,10 +61,11 @@ def run(profile: str, *, once: bool = False) -> None:
     os.environ.update(make_environment(profile, ports))
     settings = load_settings()
     configure_logging(settings.log_level)
+    supervisor = Supervisor(list_processes(settings, profile, ports), settings.data_dir / "logs")
+    supervisor.check()
     runtime, plugins = make_process(settings)
     migrate(runtime.db)
     _import_course(settings)
-    supervisor = Supervisor(list_processes(settings, profile, ports), settings.data_dir / "logs")
     print("Starting the tool, two workers, JupyterHub and the demo LMS …", flush=True)
     supervisor.start()
     try:
@@ -78,11 +79,13 @@ def run(profile: str, *, once: bool = False) -> None:
         supervisor.stop()
     else:
         supervisor.run()
+    print("Everything has stopped.", flush=True)
 
 
 def make_environment(profile: str, ports: Ports) -> dict[str, str]:
     """The settings of the demo; what the caller has set already stands."""
-    data_dir = Path(os.environ.get("COURSEBRIDGE_DATA_DIR", "var")) / f"demo-{profile}"
+    moved = "" if ports == Ports() else f"-{ports.tool}-{ports.lms}-{ports.hub}"
+    data_dir = Path(os.environ.get("COURSEBRIDGE_DATA_DIR", "var")) / f"demo-{profile}{moved}"
     chosen = {
         "COURSEBRIDGE_DATA_DIR": str(data_dir.absolute()),
         "COURSEBRIDGE_BASE_URL": f"http://localhost:{ports.tool}",
@@ -99,15 +102,22 @@ def list_processes(settings: Settings, profile: str, ports: Ports) -> list[Proce
     """The tool's processes, the Hub with its proxy, and the LMS."""
     campus = python("-m", "lti_tool.demo", "--profile", profile, "--port", str(ports.lms))
     campus += ["--database", str(settings.data_dir / "campus.sqlite3"), "--test-api"]
-    lms = Process("demo LMS", campus, ready_url=f"http://127.0.0.1:{ports.lms}/", ports=[("127.0.0.1", ports.lms)])
+    lms = Process(
+        "demo LMS",
+        campus,
+        ready_url=f"http://127.0.0.1:{ports.lms}/",
+        ports=[("127.0.0.1", ports.lms)],
+        port_setting="COURSEBRIDGE_DEMO_LMS_PORT",
+    )
     hub = Process(
         "JupyterHub",
         python("-m", "jupyter_ext.hub"),
         env={"COURSEBRIDGE_URL": settings.root_url},
         ready_url=f"{settings.hub.url}/hub/health",
         ports=[("127.0.0.1", ports.hub + offset) for offset in range(3)],
+        port_setting="COURSEBRIDGE_DEMO_HUB_PORT (it takes this one and the next two)",
     )
-    return [lms, *up.list_processes(settings), hub]
+    return [lms, *up.list_processes(settings, "COURSEBRIDGE_DEMO_TOOL_PORT"), hub]
 
 
 def register(runtime: Runtime, plugins: Sequence[Plugin], campus_url: str) -> None:

@@ -7,7 +7,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.settings import Settings, load_settings
 from lti_tool.app.process import make_process
-from lti_tool.app.worker import make_celery, publish_with
+from lti_tool.app.worker import publish_with
 from lti_tool.contract import Plugin
 from lti_tool.kernel.logging import configure_logging
 from lti_tool.kernel.runtime import Runtime
@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     configure_logging(settings.log_level)
     runtime, plugins = make_process(settings)
-    publish_with(make_celery(settings), runtime.db.router)
+    publish_with(settings, runtime.db.router)
     return build_app(runtime, plugins)
 
 

@@ -1,5 +1,6 @@
 """Brings a database to the schema of this release (Alembic, one linear history)."""
 
+import logging
 import tempfile
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from config.settings import Settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel.db import Base, Database
 
+log = logging.getLogger(__name__)
+
 FOLDER = Path(__file__).parent.parent / "migrations"
 
 
@@ -21,7 +24,11 @@ def migrate(db: Database, revision: str = "head") -> None:
     with db.engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7205759)")
+        before = MigrationContext.configure(connection).get_current_revision()
         command.upgrade(make_config(connection), revision)
+        after = MigrationContext.configure(connection).get_current_revision()
+    if before != after:
+        log.info("database_migrated", extra={"from": before, "to": after})
 
 
 def find_drift(db: Database) -> list[object]:

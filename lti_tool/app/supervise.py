@@ -1,5 +1,6 @@
 """Runs a set of processes as one: starts them, waits until they are ready, restarts what dies, stops them all."""
 
+import errno
 import logging
 import os
 import shutil
@@ -35,6 +36,8 @@ class Process:
     """Answers without an error once the process is ready; None: ready at once."""
     ports: Sequence[tuple[str, int]] = ()
     """(host, port) that it will listen on, checked before anything starts."""
+    port_setting: str = ""
+    """The environment variable that moves those ports."""
 
 
 class StartError(Exception):
@@ -53,10 +56,14 @@ class Supervisor:
         self._quick_deaths: dict[str, int] = {}
         self._stopping = threading.Event()
 
-    def start(self, ready_s: float = 60.0) -> None:
-        """Start all and wait until each is ready. Raises: StartError (everything is stopped again)."""
+    def check(self) -> None:
+        """Raises StartError when a port that will be needed is taken."""
         for process in self._specs.values():
             check_ports(process)
+
+    def start(self, ready_s: float = 60.0) -> None:
+        """Start all and wait until each is ready. Raises: StartError (everything is stopped again)."""
+        self.check()
         try:
             for process in self._specs.values():
                 self._spawn(process)
@@ -147,15 +154,18 @@ class Supervisor:
 
 def check_ports(process: Process) -> None:
     """Raises StartError when a port is taken."""
+    choose = f"choose another with {process.port_setting}" if process.port_setting else "choose another"
     for host, port in process.ports:
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:
-                raise StartError(
-                    f"Port {port} on {host}, which {process.name} needs, is in use. Stop what uses it or set another."
-                ) from error
+                if error.errno != errno.EADDRINUSE:
+                    why = f"cannot be opened ({error.strerror}). C{choose[1:]}."
+                else:
+                    why = f"is in use. Stop what uses it or {choose}."
+                raise StartError(f"Port {port} on {host}, which {process.name} needs, {why}") from error
 
 
 def python(*arguments: str) -> list[str]:

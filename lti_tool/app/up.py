@@ -7,7 +7,7 @@ from lti_tool.app.supervise import Process, Supervisor, python
 from lti_tool.kernel.logging import configure_logging
 
 
-def list_processes(settings: Settings) -> list[Process]:
+def list_processes(settings: Settings, port_setting: str = "COURSEBRIDGE_WEB__PORT") -> list[Process]:
     """The web server (granian), a worker for marking, and one for everything else that sweeps too."""
     web = settings.web
     serve = python(
@@ -15,9 +15,10 @@ def list_processes(settings: Settings) -> list[Process]:
     )
     serve += ["--host", web.host, "--port", str(web.port), "--workers", str(web.workers)]
     serve += ["--blocking-threads", str(web.threads), "--log-level", "warning"]
+    host = f"[{web.host}]" if ":" in web.host else web.host
     work = python("-m", "lti_tool.app", "worker", "--queues")
     return [
-        Process("web", serve, ready_url=f"http://{web.host}:{web.port}/readyz", ports=[(web.host, web.port)]),
+        Process("web", serve, {}, f"http://{host}:{web.port}/readyz", [(web.host, web.port)], port_setting),
         Process("marking", [*work, "grade", "--concurrency", str(settings.jobs.concurrency), "--no-beat"]),
         Process("worker", [*work, "passback,mail,default", "--concurrency", "4", "--threads"]),
     ]
@@ -26,10 +27,11 @@ def list_processes(settings: Settings) -> list[Process]:
 def run(settings: Settings) -> None:
     """Migrate, start, and run until Ctrl-C. Raises: StartError."""
     configure_logging(settings.log_level)
+    supervisor = Supervisor(list_processes(settings))
+    supervisor.check()
     runtime, _plugins = make_process(settings)
     migrate(runtime.db)
     runtime.db.close()
-    supervisor = Supervisor(list_processes(settings))
     supervisor.start()
     print(f"Coursebridge is up at {settings.root_url} (Ctrl-C stops it).", flush=True)
     supervisor.run()

@@ -8,11 +8,13 @@ import os
 import signal
 import threading
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_embedded_init, setup_logging, worker_process_init
+from celery.exceptions import SecurityWarning
+from celery.signals import beat_embedded_init, setup_logging, worker_process_init, worker_ready
 
 from config.settings import Settings, load_settings
 from lti_tool.app.process import make_process
@@ -29,14 +31,18 @@ QUEUES = ("grade", "passback", "mail", "default")
 RUN_JOB = "coursebridge.run_job"
 SWEEP = "coursebridge.sweep"
 LOOK_FOR_PARENT_S = 0.5
+PAUSE_S = 2.0
+"""A broker that did not answer is left alone this long, so that not every commit waits for it."""
 
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application for a broker: the configured one, or folders in the data directory."""
-    app = Celery("coursebridge", broker=settings.jobs.broker_url or "filesystem://")
+    app = Celery("coursebridge", broker=settings.jobs.broker_url or "filesystem://localhost//")
     app.conf.update(
         broker_transport_options={} if settings.jobs.broker_url else _folders(settings.data_dir / "broker"),
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        accept_content=["json"],
         task_ignore_result=True,
         task_default_queue="default",
         worker_prefetch_multiplier=1,
@@ -49,14 +55,24 @@ def make_celery(settings: Settings) -> Celery:
     return app
 
 
-def publish_with(app: Celery, router: Router) -> None:
-    """Hint committed jobs to the broker at once. A broker that is down costs only time: `sweep` hints again."""
+def publish_with(settings: Settings, router: Router) -> None:
+    """Hint committed jobs to the broker at once. One that is down costs a moment and no job: `sweep` hints again."""
+    app = make_celery(settings)
+    if settings.jobs.broker_url:
+        app.conf.broker_transport_options = {"max_retries": 0}
+    if settings.jobs.broker_url.startswith("redis"):
+        app.conf.broker_transport_options |= {"socket_connect_timeout": 1, "socket_timeout": 5}
+    quiet_until = 0.0
 
     def publish(job_id: int, queue: str) -> None:
+        nonlocal quiet_until
+        if time.monotonic() < quiet_until:
+            return
         try:
             app.send_task(RUN_JOB, (job_id,), queue=queue, retry=False)
-        except Exception:
-            log.warning("broker_unreachable", extra={"job": job_id}, exc_info=True)
+        except Exception as error:
+            quiet_until = time.monotonic() + PAUSE_S
+            log.warning("broker_unreachable", extra={"job": job_id, "why": f"{type(error).__name__}: {error}"})
 
     router.publish = publish
 
@@ -76,7 +92,7 @@ class Worker:
         """Runtime and plugins of this process."""
         if self._process is None:
             self._process = make_process(self.settings)
-            publish_with(self.celery, self._process[0].db.router)
+            publish_with(self.settings, self._process[0].db.router)
         return self._process
 
     def forget_process(self) -> None:
@@ -120,22 +136,17 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     def in_beat(**kwargs: Any) -> None:
         end_with_parent()
 
+    def say_ready(**kwargs: Any) -> None:
+        log.info("worker_ready", extra={"queues": queues, "concurrency": concurrency})
+
     setup_logging.connect(set_up_logging, weak=False)
     worker_process_init.connect(after_fork, weak=False)
     beat_embedded_init.connect(in_beat, weak=False)
-    pool = "threads" if threads else "prefork"
-    argv = [
-        "worker",
-        "-Q",
-        queues,
-        "-c",
-        str(concurrency),
-        "-P",
-        pool,
-        "--without-gossip",
-        "--without-mingle",
-        "--without-heartbeat",
-    ]
+    worker_ready.connect(say_ready, weak=False)
+    # Celery warns root of pickled messages. Ours are JSON, and submissions run in a sandbox whoever we are.
+    warnings.filterwarnings("ignore", category=SecurityWarning)
+    argv = ["--quiet", "worker", "-Q", queues, "-c", str(concurrency), "-P", "threads" if threads else "prefork"]
+    argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     argv += ["-n", f"{queues.split(',')[0]}@%h", "--loglevel", settings.log_level]
     worker.celery.worker_main([*argv, "-B"] if beat else argv)
 

@@ -31,5 +31,5 @@ def configure_logging(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "celery.app.trace", "kombu"):
+    for noisy in ("httpx", "httpcore", "celery", "kombu", "alembic"):  # they tell of every step
         logging.getLogger(noisy).setLevel("WARNING")

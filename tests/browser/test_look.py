@@ -11,8 +11,6 @@ from werkzeug.serving import make_server
 from tests.browser.preview import make_preview
 from tests.factories.pages import PAGES
 
-pytestmark = pytest.mark.one_database
-
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",

@@ -2,12 +2,8 @@
 
 from typing import Any
 
-import pytest
-
 from tests.fakes.tool_api import FakeTool
 from tests.functional.singleuser.conftest import Jupyter, notebook
-
-pytestmark = pytest.mark.one_database
 
 
 def listed(jupyter: Jupyter, course: str) -> list[Any]:

@@ -3,12 +3,8 @@
 import signal
 from pathlib import Path
 
-import pytest
-
 from tests.fakes.tool_api import FakeTool, Quiz, decode
 from tests.functional.singleuser.conftest import Jupyter, make_home, notebook, start_jupyter, wait_until
-
-pytestmark = pytest.mark.one_database
 
 
 def start_quiz(jupyter: Jupyter, tool: FakeTool, course: str) -> Quiz:

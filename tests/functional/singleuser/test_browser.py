@@ -10,8 +10,6 @@ from jupyter_ext import labextension_build
 from tests.fakes.tool_api import FakeTool, decode
 from tests.functional.singleuser.conftest import JUPYTER_TOKEN, Jupyter, notebook, wait_until
 
-pytestmark = pytest.mark.one_database
-
 CHROMIUM = "/usr/bin/chromium"
 _ARGUMENTS = [
     "--no-sandbox",

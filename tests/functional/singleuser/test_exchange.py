@@ -18,8 +18,6 @@ from jupyter_ext.singleuser.exchange import configure
 from tests.fakes.tool_api import TOKEN, FakeTool, encode
 from tests.functional.singleuser.conftest import learner_environment, make_home, notebook
 
-pytestmark = pytest.mark.one_database
-
 
 @pytest.fixture
 def home(tool: FakeTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -13,8 +13,6 @@ from jupyter_ext.singleuser.fileset import (
 )
 from jupyter_ext.singleuser.folders import BadName, Place, find_place
 
-pytestmark = pytest.mark.one_database
-
 
 def test_hidden_files_caches_checkpoints_feedback_and_links_are_not_part_of_the_work(tmp_path: Path) -> None:
     kept = {"q.ipynb": b"1", "data/t.csv": b"2", "data/feedback/notes.txt": b"3"}

@@ -6,8 +6,6 @@ import pytest
 from tests.fakes.tool_api import FakeTool, encode
 from tests.functional.singleuser.conftest import Jupyter, notebook
 
-pytestmark = pytest.mark.one_database
-
 
 def open_quiz(jupyter: Jupyter, course: str, assignment: str) -> httpx.Response:
     return jupyter.get("coursebridge/open", params={"course": course, "assignment": assignment})

@@ -9,8 +9,6 @@ import pytest
 from tests.fakes.tool_api import FakeTool, Quiz
 from tests.functional.singleuser.conftest import Jupyter, notebook
 
-pytestmark = pytest.mark.one_database
-
 
 def start_quiz(jupyter: Jupyter, tool: FakeTool, course: str, **more: Any) -> Quiz:
     quiz = tool.add_quiz(course, "quiz", {"q.ipynb": notebook()}, **more)
