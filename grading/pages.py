@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from flask import request, url_for
+from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
@@ -16,7 +16,6 @@ from grading.submissions import attempts_left, is_closed
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRow, JobState
-from lti_tool.web.runtime import current_plugins
 from lti_tool.web.session import SignedIn
 
 
@@ -184,18 +183,3 @@ def own_feedback_url(row: AssignmentRow, attempt: SubmissionRow) -> str | None:
     if attempt.marks is None:
         return None
     return url_for("grading.show_feedback", slug=row.course_slug, name=row.name, number=attempt.number)
-
-
-def quiz_trail(tx: Tx, session: SignedIn, row: AssignmentRow, *, here: bool) -> list[tuple[str, str | None]]:
-    """Where the page stands: course, quiz."""
-    quiz_url = None if here else url_for("grading.show_quiz", slug=row.course_slug, name=row.name)
-    return [(session.course_title, course_url(tx, session, row.item_ref)), (row.title, quiz_url)]
-
-
-def course_url(tx: Tx, session: SignedIn, item_ref: str) -> str | None:
-    """The page of the course that an item belongs to, as the plugin says that the item comes from."""
-    plugin_name, _slash, rest = item_ref.partition("/")
-    contents = next((plugin.contents for plugin in current_plugins() if plugin.name == plugin_name), None)
-    if contents is None:
-        return None
-    return request.script_root + contents.path_of(tx, f"{plugin_name}/{rest.partition('/')[0]}", session.role)

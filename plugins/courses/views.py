@@ -75,7 +75,6 @@ def _lesson_page(slug: str, outline: Outline, item: Item) -> Response:
     text = _without_first_heading(item.markdown)
     return page(
         "courses/lesson.html",
-        trail=[(outline.course.title, url_for("courses.show_course", slug=slug)), (item.title, None)],
         lesson={"title": item.title, "html": Markup(render_markdown(text, media_url))},  # noqa: S704 - sanitised by nh3
         place=_("Lesson %(number)s of %(count)s", number=lessons.index(item) + 1, count=len(lessons)),
         previous=_neighbour(slug, items[place - 1] if place else None),
