@@ -6,14 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from flask import request, url_for
+from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
 from grading.results import attempt_that_counts
 from grading.submissions import attempts_left, is_closed
-from lti_tool.contract import Contents
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRow, JobState
@@ -200,28 +199,9 @@ def own_feedback_url(row: AssignmentRow, attempt: SubmissionRow) -> str | None:
     return url_for("grading.show_feedback", slug=row.course_slug, name=row.name, number=attempt.number)
 
 
-def quiz_trail(tx: Tx, session: SignedIn, row: AssignmentRow, *, here: bool) -> list[tuple[str, str | None]]:
-    """Where the page stands: course, quiz."""
-    quiz_url = None if here else url_for("grading.show_quiz", slug=row.course_slug, name=row.name)
-    return [(session.course_title, course_url(tx, session, row.item_ref)), (row.title, quiz_url)]
-
-
 def item_text(tx: Tx, session: SignedIn, item_ref: str) -> str | None:
     """What the course says about the quiz, as the plugin says that the item comes from."""
-    contents = _contents_of(item_ref)
+    name = item_ref.partition("/")[0]
+    contents = next((plugin.contents for plugin in current_plugins() if plugin.name == name), None)
     choice = contents.find_choice(tx, session.registration_id, item_ref) if contents else None
     return choice.text or None if choice else None
-
-
-def course_url(tx: Tx, session: SignedIn, item_ref: str) -> str | None:
-    """The page of the course that an item belongs to, as the plugin says that the item comes from."""
-    plugin_name, _slash, rest = item_ref.partition("/")
-    contents = _contents_of(item_ref)
-    if contents is None:
-        return None
-    return request.script_root + contents.path_of(tx, f"{plugin_name}/{rest.partition('/')[0]}", session.role)
-
-
-def _contents_of(item_ref: str) -> Contents | None:
-    name = item_ref.partition("/")[0]
-    return next((plugin.contents for plugin in current_plugins() if plugin.name == name), None)

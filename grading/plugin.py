@@ -43,7 +43,7 @@ def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
         ),
         handlers=make_handlers(open_engine, send_score),
         blueprints=(blueprint, api.blueprint),
-        nav=(NavItem("Submissions", "grading.list_course", frozenset({Role.TEACHER, Role.ASSISTANT})),),
+        nav=(NavItem("Submissions", "grading.list_course", frozenset({Role.TEACHER, Role.ASSISTANT}), order=1),),
         recurring=make_recurring(open_engine),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,

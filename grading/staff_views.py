@@ -14,7 +14,7 @@ from grading.filesets import load_files
 from grading.hub_tickets import Ticket, formgrader_path, ticket_url
 from grading.marking import mark_again
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
-from grading.pages import Attempt, course_url, show_attempt, show_questions
+from grading.pages import Attempt, show_attempt, show_questions
 from grading.passback import list_passbacks, send_again, send_all_again
 from grading.staff_pages import (
     TABS,
@@ -45,8 +45,7 @@ def list_course(slug: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         rows = list_assignments(tx, slug)
         lines = overview_rows(tx, session, rows) if rows else []
-        home = course_url(tx, session, rows[0].item_ref) if rows else None
-    return page("grading/overview.html", trail=[(session.course_title, home), (_("Submissions"), None)], quizzes=lines)
+    return page("grading/overview.html", quizzes=lines)
 
 
 @blueprint.get("/<slug>/<name>/submissions")
@@ -58,8 +57,7 @@ def list_quiz(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
         context = submissions_context(row, load_class(tx, session, row), shown if shown in TABS else "all")
-    trail = [(_("Submissions"), url_for("grading.list_course", slug=slug)), (row.title, None)]
-    return page("grading/submissions.html", trail=trail, platform=session.platform_name, **context)
+    return page("grading/submissions.html", platform=session.platform_name, **context)
 
 
 @blueprint.get("/<slug>/<name>/submissions.csv")
@@ -90,7 +88,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     place: dict[str, Any] = {"slug": slug, "name": name, "submission_id": submission_id}
     return page(
         "grading/submission.html",
-        trail=[(row.title, url_for("grading.list_quiz", slug=slug, name=name)), (learner.display_name, None)],
+        trail=[(row.title, url_for("grading.list_quiz", slug=slug, name=name))],
         quiz={"title": row.title},
         learner={"name": learner.display_name},
         platform=session.platform_name,

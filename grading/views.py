@@ -1,5 +1,6 @@
 """The learner's pages: the quiz, handing in, the state of the newest attempt, feedback."""
 
+import hashlib
 from typing import Any
 
 from flask import Response, redirect, request, url_for
@@ -10,16 +11,8 @@ from grading.assignments import get_assignment
 from grading.blueprint import blueprint
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, ticket_url, work_path
-from grading.models import AssignmentRow, SubmissionRow
-from grading.pages import (
-    item_text,
-    own_feedback_url,
-    quiz_context,
-    quiz_trail,
-    show_attempt,
-    show_questions,
-    status_context,
-)
+from grading.models import AssignmentRow, PassbackRow, SubmissionRow
+from grading.pages import item_text, own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
 from grading.submissions import (
     Submitter,
@@ -104,7 +97,7 @@ def show_feedback(slug: str, name: str, number: int) -> Response:
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         row, attempt = _own_marked_attempt(tx, session, name, number)
-        trail = [*quiz_trail(tx, session, row, here=False), (_("Feedback"), None)]
+    trail = [(row.title, url_for("grading.show_quiz", slug=slug, name=name))]
     questions, total = show_questions(attempt)
     frame: dict[str, Any] = {"slug": slug, "name": name, "number": number}
     return page(
@@ -134,7 +127,7 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         attempts = list_submissions(tx, row.id, session.user_id)
         deliveries = list_passbacks(tx, row.id, [session.user_id]).get(session.user_id, []) if attempts else []
         draft = find_draft(tx, row.id, session.user_id)
-        context = quiz_context(session, row, attempts) | {"trail": quiz_trail(tx, session, row, here=True)}
+        context = quiz_context(session, row, attempts)
         context["quiz"]["summary"] = item_text(tx, session, row.item_ref)
         newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
     place: dict[str, Any] = {"slug": slug, "name": name}
@@ -144,6 +137,8 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         status=status,
         draft=draft,
         error=error,
+        here_url=url_for("grading.show_quiz", **(place | request.args.to_dict())) if request.method == "GET" else None,
+        version=_version(draft, attempts, deliveries),
         hub_url=url_for("grading.open_in_hub", **place),
         submit_url=url_for("grading.submit_draft", **place),
         upload_url=url_for("grading.submit_upload", **place),
@@ -152,6 +147,13 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         **context,
         **newest,
     )
+
+
+def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[PassbackRow]) -> str:
+    """A text that is another one when the page has news."""
+    told = [draft and draft.saved_at, *((row.number, row.state, row.points) for row in attempts)]
+    told += [(row.state, row.version, row.changed_at) for row in deliveries]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def refuse_observers(session: SignedIn) -> None:

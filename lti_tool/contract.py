@@ -26,6 +26,8 @@ class NavItem:
     label: str
     endpoint: str
     roles: frozenset[Role] = frozenset(Role)
+    order: int = 0
+    """Lower comes first; plugins of the same number come in the order of the setting `plugins`."""
 
 
 @dataclass(frozen=True)

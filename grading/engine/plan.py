@@ -1,6 +1,7 @@
 """What the gradebook and the release say about an assignment: the trusted side of marking."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -114,6 +115,9 @@ def release_titles(release: Path) -> dict[tuple[str, str], tuple[int, str]]:
     return found
 
 
+_POINTS = re.compile(r"\s*[(\[]\d+(?:[.,]\d+)?\s*(?:points?|pts?\.?|marks?)[)\]]$", re.IGNORECASE)
+
+
 @lru_cache(maxsize=256)
 def _titles(path: Path, _changed: int) -> tuple[tuple[str, str | None], ...]:
     """Grade ids in order, each with the nearest heading above it; cached per file version."""
@@ -129,11 +133,11 @@ def _titles(path: Path, _changed: int) -> tuple[tuple[str, str | None], ...]:
 
 
 def _last_heading(markdown: str) -> str | None:
-    """The last heading of a cell, fenced code left out."""
+    """The last heading of a cell, fenced code left out, and without "(2 points)", which the page says by itself."""
     found, in_fence = None, False
     for line in markdown.splitlines():
         if line.lstrip().startswith(("```", "~~~")):
             in_fence = not in_fence
         elif not in_fence and line.startswith("#"):
-            found = line.strip("# \t").strip("*_` ") or found
+            found = _POINTS.sub("", line.strip("# \t").strip("*_` ")) or found
     return found

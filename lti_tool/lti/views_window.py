@@ -15,12 +15,17 @@ from lti_tool.web.session import TOKEN_KEY, find_current_session, session_path, 
 
 @BLUEPRINT.app_context_processor
 def _open_url() -> dict[str, Any]:
-    """`open_url` of base.html, with the pass of this page."""
-    session, token = find_current_session(), request.environ.get(TOKEN_KEY)
-    if session is None or session.deep_linking is not None or token is None or request.method != "GET":
-        return {"open_url": None}
-    window_pass = write_pass(current_runtime(), token, request.full_path.rstrip("?"))
-    return {"open_url": url_for("lti.open_window", window=window_pass)}
+    """`open_url` of base.html opens this page in a window, `window_of(url)` another page of this session."""
+    session = find_current_session()
+    if session is None or session.deep_linking is not None or request.method != "GET":
+        return {"open_url": None, "window_of": window_of}
+    return {"open_url": window_of(request.script_root + request.full_path.rstrip("?")), "window_of": window_of}
+
+
+def window_of(url: str) -> str:
+    """Where to post to, so that `url` of this session opens in a window, where the frame's cookie does not come."""
+    path = url.removeprefix(request.script_root)
+    return url_for("lti.open_window", window=write_pass(current_runtime(), request.environ[TOKEN_KEY], path))
 
 
 @BLUEPRINT.post("/lti/window")

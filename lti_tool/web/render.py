@@ -61,7 +61,7 @@ def _nav(session: Any) -> list[dict[str, Any]]:
             "url": url_for(item.endpoint, slug=session.course_slug),
             "current": request.endpoint == item.endpoint,
         }
-        for item in items
+        for item in sorted(items, key=lambda item: item.order)
     ]
 
 

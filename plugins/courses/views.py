@@ -76,7 +76,6 @@ def _lesson_page(slug: str, outline: Outline, item: Item, text: str) -> Response
     )
     return page(
         "courses/lesson.html",
-        trail=[(outline.course.title, url_for("courses.show_course", slug=slug)), (item.title, None)],
         lesson={"title": item.title, "html": Markup(html)},  # noqa: S704 - sanitised by nh3
         place=place if len(lessons) > 1 else None,
         previous=_neighbour(slug, items[number - 1] if number else None),

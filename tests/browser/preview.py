@@ -59,6 +59,7 @@ def render_sample(name: str, samples: Samples = PAGES) -> str:
         "nav": nav(role, "Course") if role and "pick" not in name else [],
         "asset": lambda path: f"/static/{path}?v=0",
         "open_url": "#" if role else None,
+        "window_of": lambda url: url,
     }
     return render_template(template, **shared | context)
 

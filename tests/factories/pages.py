@@ -74,6 +74,8 @@ def quiz(**changes: Any) -> Context:
             "max_points": Decimal(10),
         },
         "draft": {"saved_at": NOW},
+        "here_url": "/quiz",
+        "version": "1",
         "can_submit": True,
         "why_not": None,
         "error": None,

@@ -94,6 +94,29 @@
   document.addEventListener("htmx:responseError", () => offline(true));
   document.addEventListener("htmx:afterOnLoad", () => offline(false));
 
+  // Back from another window (JupyterLab, say): a page that wants to asks for itself again, unless somebody is typing.
+  let looked = Date.now();
+  const comeBack = () => {
+    const busy = document.querySelector("main details[open], main form[data-sent]");
+    if (document.hidden || busy || Date.now() - looked < 2000) return;
+    looked = Date.now();
+    document.body.dispatchEvent(new Event("coursebridge:return"));
+  };
+  let focused = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const version = event.detail.target.dataset.version;
+    if (version && event.detail.serverResponse.includes(`data-version="${version}"`)) event.detail.shouldSwap = false;
+    focused = document.activeElement?.closest("form")?.getAttribute("action");
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (focused && document.activeElement === document.body) {
+      document.querySelector(`form[action="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
+    }
+  });
+  document.addEventListener("visibilitychange", comeBack);
+  window.addEventListener("focus", comeBack);
+  root.addEventListener("pointerenter", comeBack);
+
   const start = () => {
     prepare(document);
     said = news(document) || "";

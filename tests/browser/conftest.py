@@ -1,0 +1,66 @@
+"""A running demo and people with browsers, for the journeys."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Playwright, expect, sync_playwright
+
+from jupyter_ext import labextension_build
+from tests.browser.demo import Demo, running_demo
+from tests.browser.visitor import PATIENCE_MS, Cookies, Visitor, open_browser
+
+pytest.register_assert_rewrite("tests.browser.journeys", "tests.browser.walk")
+
+Visit = Callable[..., Visitor]
+WIDE, PHONE = (960, 780), (320, 640)
+"""Windows in which the campus gives the tool a frame of 885 and of 320 pixels."""
+
+
+@pytest.fixture(scope="module")
+def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as running:
+        yield running
+    expect.set_options(timeout=5000)
+
+
+@pytest.fixture(scope="module")
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo in the profile that the test module names."""
+    assert labextension_build.main() == 0
+    with running_demo(request.module.PROFILE, tmp_path_factory.mktemp("demo")) as running:
+        yield running
+
+
+@pytest.fixture
+def visit(demo: Demo, playwright: Playwright, tmp_path: Path) -> Iterator[Visit]:
+    """Makes visitors: `visit("ada", WIDE)` has a browser of their own and is signed in at the campus."""
+    with ExitStack() as stack:
+
+        def make(username: str, size: tuple[int, int] = WIDE, cookies: Cookies = Cookies.ONLY_PARTITIONED) -> Visitor:
+            folder = tmp_path / f"{username}-browser"
+            context = stack.enter_context(open_browser(playwright, folder, demo.tool, demo.lms, cookies, size))
+            visitor = Visitor(demo, username, context.pages[0], f"{username}-{size[0]}")
+            visitor.sign_in()
+            return visitor
+
+        yield make
+
+
+@pytest.fixture(autouse=True)
+def logs_of_a_failed_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Print what the demo's processes said when a journey fails."""
+    yield
+    report = getattr(request.node, "report_of_call", None)
+    if report is not None and report.failed and "demo" in request.fixturenames:
+        print(request.getfixturevalue("demo").read_logs())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    report = yield
+    if report.when == "call":
+        item.report_of_call = report
+    return report

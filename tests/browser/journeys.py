@@ -1,0 +1,200 @@
+"""The path of a grade, from the teacher's choice to the gradebook, walked by people with real browsers.
+
+`test_moodle.py` and `test_canvas.py` walk it, each against a demo of its own profile. With COURSEBRIDGE_SCREENSHOTS=DIR
+every step leaves its picture in that folder.
+"""
+
+import re
+from collections.abc import Mapping
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PHONE, WIDE, Visit
+from tests.browser.demo import Demo
+from tests.browser.visitor import Cookies, Visitor
+from tests.browser.walk import (
+    give_points,
+    hidden_tests,
+    open_notebook,
+    select_content,
+    submit_in_lab,
+    type_answer,
+    wait_until,
+    write_answer,
+)
+from tests.factories.answers import read_answer
+
+QUIZ, LESSON, WRITTEN = "Quiz 1: Words and numbers", "One question, many values", "Quiz 3: Which bus?"
+PARTLY = 4
+
+
+class Journeys:
+    """Every test is one journey of people who do not meet those of the others."""
+
+    roles: Mapping[str, tuple[str, str]]
+    """For assistant, observer, test student and administrator: the role that this LMS tells, and words on their page."""
+
+    @pytest.mark.parametrize(("learner_name", "size"), [("ada", WIDE), ("ben", PHONE)], ids=["885", "320"])
+    def test_from_the_picker_to_the_gradebook(
+        self, demo: Demo, visit: Visit, learner_name: str, size: tuple[int, int]
+    ) -> None:
+        teacher = visit("tess", size)
+        select_content(teacher, QUIZ)
+        select_content(teacher, LESSON)
+        teacher.keep("course")
+        line_items = demo.ask_lms("state")["line_items"]
+        assert [(item["label"], item["score_maximum"]) for item in line_items][-1] == (QUIZ, 10)
+
+        learner = visit(learner_name, size)
+        learner.open_activity(LESSON)
+        learner.keep("lesson")
+        learner.open_activity(QUIZ)
+        learner.keep("quiz")
+        assert learner.meta("role") == "learner"
+        assert learner.meta("user") in {"Ada Lopez", "Ben Okafor"}
+        expect(learner.tool.locator("html")).to_have_js_property("clientWidth", 885 if size is WIDE else 320)
+
+        lab = open_notebook(learner)
+        type_answer(lab, read_answer("quiz-1", "partly"))
+        learner.keep("lab", lab)
+        learner.come_back()
+        expect(learner.tool.get_by_text(re.compile("Saved in Jupyter"))).to_be_visible()
+        learner.keep("draft")
+        receipt = submit_in_lab(learner, lab, 1)
+
+        learner.come_back()
+        expect(learner.tool.get_by_role("heading", name="Attempt 1")).to_be_visible()
+        learner.keep("just submitted")
+        expect(learner.tool.locator("#attempt-status")).to_contain_text(receipt)
+        self.see_sent(learner, 1, f"{PARTLY} of 10")
+        learner.keep("sent")
+        assert demo.grade(learner_name, QUIZ) == PARTLY
+
+        self.read_feedback(learner)
+        write_answer(lab, read_answer("quiz-1", "right"))
+        lab.close()
+        self.submit_on_the_page(learner, 2)
+        self.see_sent(learner, 2, "10 of 10")
+        learner.keep("second attempt")
+        assert demo.grade(learner_name, QUIZ) == 10
+        learner.page.goto(f"{demo.lms}/grades")
+        learner.keep("grades")
+        teacher.open_activity(QUIZ)
+        teacher.keep("submissions")
+        expect(teacher.tool.get_by_role("row", name=re.compile("Ada|Ben")).first).to_contain_text("10 of 10")
+
+    def test_a_mark_given_in_formgrader_reaches_the_gradebook(self, demo: Demo, visit: Visit) -> None:
+        learner = visit("chi")
+        learner.open_activity(WRITTEN)
+        lab = open_notebook(learner)
+        learner.keep("lab", lab)
+        write_answer(lab, read_answer("quiz-3", "right"))
+        lab.close()
+        self.submit_on_the_page(learner, 1)
+        expect(learner.tool.get_by_text("A teacher marks the rest")).to_be_visible()
+        learner.keep("waits for a teacher")
+
+        teacher = visit("tess")
+        teacher.open_activity(WRITTEN)
+        teacher.keep("submissions to mark")
+        expect(teacher.tool.get_by_role("row", name=re.compile("Chi"))).to_contain_text("4 of 10")
+        with teacher.page.expect_popup() as opened:
+            teacher.tool.get_by_role("button", name="Mark in JupyterHub").click()
+        formgrader = opened.value
+        expect(formgrader.locator("#formgrader_table")).to_be_visible()
+        teacher.keep("formgrader", formgrader)
+        give_points(formgrader, "5")
+        teacher.keep("formgrader submission", formgrader)
+
+        wait_until(lambda: demo.grade("chi", WRITTEN) == 9, "the mark by hand is in the gradebook")
+        learner.open_activity(WRITTEN)
+        self.see_sent(learner, 1, "9 of 10")
+        teacher.open_activity(WRITTEN)
+        teacher.tool.get_by_role("link", name=re.compile("Chi")).click()
+        expect(teacher.tool.get_by_role("heading", name="What happened")).to_be_visible()
+        teacher.keep("submission")
+
+    def test_a_file_that_is_no_notebook_ends_in_words_for_learner_and_teacher(self, demo: Demo, visit: Visit) -> None:
+        learner = visit("ben")
+        learner.open_activity(WRITTEN)
+        learner.tool.get_by_text("Upload a notebook file instead").click()
+        learner.tool.get_by_label(re.compile("Notebook file")).set_input_files(
+            {"name": "quiz-3.ipynb", "mimeType": "application/json", "buffer": b"I took line 4."}
+        )
+        learner.tool.get_by_role("button", name="Upload as attempt 1").click()
+        expect(learner.tool.locator("#attempt-status")).to_contain_text("Not marked")
+        learner.keep("not a notebook")
+
+        teacher = visit("tess")
+        teacher.open_activity(WRITTEN)
+        expect(teacher.tool.get_by_role("row", name=re.compile("Ben"))).to_contain_text("Not marked")
+        teacher.tool.get_by_role("link", name=re.compile("Ben")).click()
+        expect(teacher.tool.get_by_role("button", name="Mark it again")).to_be_visible()
+        teacher.keep("not a notebook")
+        assert demo.grade("ben", WRITTEN) is None
+
+    def test_a_frame_that_keeps_no_cookie_works_and_opens_a_window(self, demo: Demo, visit: Visit) -> None:
+        learner = visit("chi", PHONE, Cookies.NONE)
+        learner.open_activity(QUIZ)
+        assert [cookie["name"] for cookie in learner.page.context.cookies(demo.tool)] == []
+        learner.keep("no cookies")
+        lab = open_notebook(learner)
+        write_answer(lab, read_answer("quiz-1", "right"))
+        lab.close()
+        self.submit_on_the_page(learner, 1)
+        self.see_sent(learner, 1, "10 of 10")
+
+        with learner.page.expect_popup() as opened:
+            learner.tool.get_by_role("button", name="Open in a new window").click()
+        window = opened.value
+        expect(window.get_by_role("heading", name=QUIZ)).to_be_visible()
+        expect(window.locator("meta[name=coursebridge-user]")).to_have_attribute("content", "Chi Nguyễn")
+        window.get_by_role("link", name="See feedback").click()
+        expect(window.get_by_role("heading", name="Feedback on attempt 1")).to_be_visible()
+        learner.keep("window", window)
+
+    @pytest.mark.parametrize("username", ["amir", "olga", "test", "root"])
+    def test_each_role_sees_its_own_page(self, visit: Visit, username: str) -> None:
+        role, sees = self.roles[username]
+        visitor = visit(username)
+        visitor.open_activity(QUIZ)
+        visitor.keep("quiz")
+        expect(visitor.tool.locator("main")).to_contain_text(sees)
+        assert visitor.meta("role") == role
+
+    @staticmethod
+    def submit_on_the_page(learner: Visitor, attempt: int) -> None:
+        """With the button of the quiz page, once the draft is in the course."""
+        button = learner.tool.get_by_role("button", name=f"Submit attempt {attempt}")
+        learner.come_back()
+        button.click()
+        expect(learner.tool.get_by_role("heading", name=f"Attempt {attempt}", exact=True)).to_be_visible()
+
+    @staticmethod
+    def see_sent(learner: Visitor, attempt: int, score: str) -> None:
+        """The page tells by itself that the attempt is marked and the grade in the LMS."""
+        status = learner.tool.locator("#attempt-status")
+        expect(status.get_by_role("heading")).to_have_text(f"Attempt {attempt}")
+        expect(status.locator(".steps li.done", has_text="In Campus")).to_be_visible()
+        expect(status).to_contain_text(score)
+
+    @staticmethod
+    def read_feedback(learner: Visitor) -> None:
+        """Score per question, and the marked notebook in a frame that can do nothing."""
+        learner.tool.get_by_role("link", name="See feedback").click()
+        rows = learner.tool.locator("table tbody tr")
+        expect(rows).to_have_count(4)
+        assert [score.split()[0] for score in rows.locator("td:last-child").all_inner_texts()] == ["2", "0", "0", "2"]
+        learner.keep("feedback")
+        paper = learner.tool.locator("iframe.paper")
+        assert paper.get_attribute("sandbox") == ""
+        marked = learner.tool.frame_locator("iframe.paper").locator("body")
+        expect(marked).to_contain_text("def is_palindrome")
+        text = marked.inner_text()
+        assert [line for line in hidden_tests("quiz-1") if line in text] == []
+        with learner.page.expect_popup() as opened:
+            learner.tool.get_by_role("main").get_by_text("Open in a new window").click()
+        expect(opened.value.locator("body")).to_contain_text("def is_palindrome")
+        opened.value.close()
+        learner.tool.get_by_role("link", name=QUIZ).click()

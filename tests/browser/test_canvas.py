@@ -1,0 +1,19 @@
+"""The journeys against the demo LMS in its canvas profile."""
+
+import pytest
+
+from tests.browser.journeys import Journeys
+
+PROFILE = "canvas"
+pytestmark = pytest.mark.one_database
+
+
+class TestCanvas(Journeys):
+    """Canvas tells all roles apart. See `journeys.py` for the rest."""
+
+    roles = {
+        "amir": ("assistant", "Mark in JupyterHub"),
+        "olga": ("observer", "You are here as an observer"),
+        "test": ("test_student", "Open in JupyterHub"),
+        "root": ("admin", "Mark in JupyterHub"),
+    }

@@ -1,0 +1,118 @@
+"""People with a browser of their own: real Chromium, told by its own settings what to do with third-party cookies."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect
+
+from tests.browser.demo import Demo
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PATIENCE_MS = 30_000
+SCREENSHOTS = os.environ.get("COURSEBRIDGE_SCREENSHOTS")
+"""A folder to keep a picture of every step in, light and dark. Nothing is kept without."""
+
+
+class Cookies(IntEnum):
+    """What the browser does with the cookies of a site in another site's frame."""
+
+    ALL = 0
+    ONLY_PARTITIONED = 1
+    NONE = 2
+
+
+@contextmanager
+def open_browser(
+    playwright: Playwright, folder: Path, tool: str, lms: str, cookies: Cookies, size: tuple[int, int]
+) -> Iterator[BrowserContext]:
+    """A Chromium of one person. The settings are those that a person sets under "Third-party cookies" and, for NONE, as
+    a rule for one site inside another: partitioned cookies are blocked with the rest."""
+    rules = {f"{tool},{lms}": {"setting": 2}} if cookies is Cookies.NONE else {}
+    profile = {"cookie_controls_mode": min(cookies, 1), "content_settings": {"exceptions": {"cookies": rules}}}
+    (folder / "Default").mkdir(parents=True)
+    (folder / "Default" / "Preferences").write_text(json.dumps({"profile": profile}))
+    context = playwright.chromium.launch_persistent_context(
+        folder,
+        executable_path=shutil.which("chromium"),
+        args=QUIET,
+        viewport={"width": size[0], "height": size[1]},
+        locale="en-GB",
+        timezone_id="Europe/Berlin",
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+@dataclass
+class Visitor:
+    """Somebody at the campus, with one window on it."""
+
+    demo: Demo
+    username: str
+    page: Page
+    name: str
+    """Name of the pictures."""
+    number: int = 0
+
+    @property
+    def tool(self) -> FrameLocator:
+        """The tool's frame on the campus page."""
+        return self.page.frame_locator("iframe[name=tool]")
+
+    def sign_in(self, path: str = "/course") -> None:
+        """At the campus, without a password."""
+        self.page.goto(f"{self.demo.lms}/login/{self.username}?next={path}")
+
+    def open_activity(self, title: str) -> None:
+        """The newest activity of that title, from the course page."""
+        self.page.bring_to_front()
+        self.page.goto(f"{self.demo.lms}/course")
+        self.page.get_by_role("link", name=title, exact=True).last.click()
+        expect(self.tool.locator("main h1")).to_be_visible()
+
+    def come_back(self) -> None:
+        """To the campus from another window; the tool's page looks for news by itself."""
+        self.page.bring_to_front()
+        self.tool.locator("main h1").hover()
+
+    def meta(self, name: str) -> str | None:
+        """What the frame's page says of who is signed in."""
+        return self.tool.locator(f"meta[name=coursebridge-{name}]").get_attribute("content")
+
+    def keep(self, step: str, page: Page | None = None) -> None:
+        """Keep a picture of a step, light and dark, if pictures are wanted."""
+        if not SCREENSHOTS:
+            return
+        self.number += 1
+        shown = page or self.page
+        shown.bring_to_front()
+        size = shown.viewport_size or {"width": 0, "height": 0}
+        height = shown.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
+        shown.set_viewport_size(size | {"height": height})
+        slug = re.sub(r"[^a-z0-9]+", "-", step.lower())
+        for scheme in ("light", "dark"):
+            shown.emulate_media(color_scheme=scheme)
+            shown.wait_for_timeout(400)  # frames of other sites are painted by processes of their own
+            shown.screenshot(
+                path=Path(SCREENSHOTS, f"{self.demo.profile}-{self.name}-{self.number:02}-{slug}-{scheme}.png")
+            )
+        shown.emulate_media(color_scheme="light")
+        shown.set_viewport_size(size)
