@@ -26,6 +26,8 @@ class NavItem:
     label: str
     endpoint: str
     roles: frozenset[Role] = frozenset(Role)
+    place: int = 50
+    """Links with a lower one come first; the course itself has 10."""
 
 
 @dataclass(frozen=True)

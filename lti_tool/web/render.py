@@ -55,6 +55,7 @@ def _nav(session: Any) -> list[dict[str, Any]]:
     if session is None or not session.course_slug or session.deep_linking:
         return []
     items = [item for plugin in current_plugins() for item in plugin.nav if session.role in item.roles]
+    items.sort(key=lambda item: item.place)
     return [
         {
             "label": item.label,

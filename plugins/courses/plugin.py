@@ -14,7 +14,7 @@ PLUGIN = Plugin(
     requires=("lti", "grading"),
     models=(models.Course, models.Module, models.Item, models.Media),
     blueprints=(blueprint,),
-    nav=(NavItem(label=_l("Course"), endpoint="courses.show_course"),),
+    nav=(NavItem(label=_l("Course"), endpoint="courses.show_course", place=10),),
     commands=(course,),
     contents=CourseContents(),
 )
