@@ -1,0 +1,147 @@
+"""What teachers of a platform can place, and where a launch of it ends, from a campus."""
+
+import pytest
+
+from lti_tool.contract import Plugin, load_plugins
+from lti_tool.demo.model import Activity
+from lti_tool.demo.testing import CampusServer
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from plugins.courses.contents import CourseContents
+from tests.factories.course_folders import TOML, changed
+from tests.factories.grading import make_place
+from tests.fakes.fixtures import campus, launcher, registration_id, served, tool
+from tests.fakes.launching import Launcher
+from tests.functional.courses.conftest import SLUG, Import
+
+__all__ = ["campus", "launcher", "registration_id", "served", "tool"]
+REFS = [f"courses/{SLUG}", *(f"courses/{SLUG}/{item}" for item in ("sowing", "watering", "first-quiz", "second-quiz"))]
+
+
+@pytest.fixture
+def plugins() -> list[Plugin]:
+    return load_plugins(["lti_tool.lti", "grading", "plugins.courses"])
+
+
+@pytest.fixture
+def other_id(runtime: Runtime) -> int:
+    """Another platform's number."""
+    with runtime.db.transaction() as tx:
+        return make_place(tx, "elsewhere").registration_id
+
+
+def add_activity(campus: CampusServer, ref: str) -> Activity:
+    return campus.add_activity("Activity", custom={"coursebridge_item": ref}, points=4)
+
+
+def test_choices_are_the_course_and_its_items_in_reading_order(
+    runtime: Runtime, run_import: Import, registration_id: int
+) -> None:
+    run_import()
+    with runtime.db.reading() as tx:
+        choices = CourseContents().list_choices(tx, registration_id)
+        found = [CourseContents().find_choice(tx, registration_id, ref) for ref in REFS]
+
+    assert [choice.ref for choice in choices] == REFS
+    assert choices == found
+    assert [(choice.kind, choice.group, choice.max_points) for choice in choices] == [
+        ("course", "", None),
+        ("lesson", "Seeds", None),
+        ("lesson", "Seeds", None),
+        ("quiz", "Seeds", 4),
+        ("quiz", "Wood", 6),
+    ]
+
+
+def test_a_course_of_one_platform_can_be_placed_there_only(
+    runtime: Runtime, run_import: Import, registration_id: int, other_id: int
+) -> None:
+    run_import(registration_id=registration_id)
+    contents = CourseContents()
+
+    with runtime.db.reading() as tx:
+        assert [choice.ref for choice in contents.list_choices(tx, registration_id)] == REFS
+        assert contents.list_choices(tx, other_id) == []
+        assert all(contents.find_choice(tx, registration_id, ref) for ref in REFS)
+        assert [contents.find_choice(tx, other_id, ref) for ref in REFS] == [None] * 5
+
+
+@pytest.mark.parametrize(
+    "ref", ["", "courses", "courses/", "courses//x", "courses/none", "courses/trees/none", "other/trees"]
+)
+def test_what_is_not_there_is_no_choice(runtime: Runtime, run_import: Import, registration_id: int, ref: str) -> None:
+    run_import()
+    with runtime.db.reading() as tx:
+        assert CourseContents().find_choice(tx, registration_id, ref) is None
+
+
+def test_paths_lead_to_the_pages(runtime: Runtime, run_import: Import) -> None:
+    run_import()
+    with runtime.db.reading() as tx:
+        paths = [CourseContents().path_of(tx, ref, Role.LEARNER) for ref in REFS]
+
+    assert paths == [
+        "/courses/trees/",
+        "/courses/trees/sowing",
+        "/courses/trees/watering",
+        "/grading/trees/quiz-1",
+        "/grading/trees/quiz-2",
+    ]
+
+
+def test_a_launch_ends_on_the_page_of_the_item(launcher: Launcher, campus: CampusServer, run_import: Import) -> None:
+    run_import()
+    for ref, title in zip(REFS, ("Trees", "Sowing", "Watering", "First quiz", "Second quiz"), strict=True):
+        page = launcher.client.get(launcher.open("ada", add_activity(campus, ref)))
+        assert (page.status_code, f"<h1>{title}</h1>" in page.text) == (200, True)
+
+
+@pytest.mark.parametrize("username", ["ada", "tess"])
+@pytest.mark.parametrize("ref", REFS[:4:3])
+def test_a_launch_of_another_platforms_course_is_refused(
+    launcher: Launcher, campus: CampusServer, run_import: Import, other_id: int, username: str, ref: str
+) -> None:
+    run_import(registration_id=other_id)
+
+    path = launcher.open(username, add_activity(campus, ref))
+    page = launcher.client.get(path)
+
+    assert (page.status_code, "Trees" in page.text) == (404, False)
+    token = path.split("/")[2]
+    for forbidden in (
+        "/courses/trees/",
+        "/courses/trees/sowing",
+        "/courses/trees/media/seed.png",
+        "/grading/trees/quiz-1",
+    ):
+        assert launcher.client.get(f"/s/{token}{forbidden}").status_code == 403
+
+
+def test_a_launch_of_a_removed_quiz_says_so_kindly(
+    launcher: Launcher, campus: CampusServer, run_import: Import
+) -> None:
+    run_import()
+    activity = add_activity(campus, REFS[4])
+    launcher.open("ada", activity)
+    run_import({"course.toml": TOML[: TOML.index('[[module]]\ntitle = "Wood"')]})
+
+    learner = launcher.client.get(launcher.open("ada", activity))
+    teacher = launcher.client.get(launcher.open("tess", activity))
+
+    assert (learner.status_code, teacher.status_code) == (404, 404)
+    assert "Your work and your marks are kept." in learner.text
+    assert "add it anew by choosing content from this tool" in teacher.text
+
+
+def test_a_launch_of_an_old_slug_says_so_kindly_and_counts_as_an_activity(
+    launcher: Launcher, campus: CampusServer, run_import: Import
+) -> None:
+    run_import()
+    activity = add_activity(campus, REFS[4])
+    launcher.open("ada", activity)
+
+    done = run_import(changed('slug = "second-quiz"', 'slug = "wood"'))
+
+    assert "1 activity in an LMS still shows the old slug" in done.notes[0]
+    assert launcher.client.get(launcher.open("ada", activity)).status_code == 404
+    assert launcher.open("ada", add_activity(campus, f"courses/{SLUG}/wood")).endswith("/grading/trees/quiz-2")
