@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 export PYTHON
-.PHONY: help demo test test-sqlite test-postgresql lint types bench lock migration reference clean
+.PHONY: help demo test lint bench lock migration new-plugin reference clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,6 +32,9 @@ lock: ## Resolve the versions of requirements.lock anew
 
 migration: ## Write a migration from the models: make migration name=add_x
 	$(BIN)/python -m lti_tool.app migration "$(name)"
+
+new-plugin: ## Write the skeleton of a plugin: make new-plugin name=badges
+	$(BIN)/python -m lti_tool.app new-plugin "$(name)"
 
 reference: ## Write docs/reference anew from the code
 	COLUMNS=80 $(BIN)/python -m lti_tool.app reference

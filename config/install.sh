@@ -22,9 +22,9 @@ progress() {
     local line count=0
     while IFS= read -r line; do
         case $line in
-            Collecting\ *)
+            Collecting\ * | Processing\ *)
                 count=$((count + 1))
-                line=${line#Collecting }
+                line=${line#* } line=${line##*/}
                 if [ -t 1 ]; then printf '\r\033[K    %3d  %.60s' "$count" "${line%% (*}"
                 elif [ $((count % 25)) = 0 ]; then printf '    %3d packages\n' "$count"; fi ;;
             Installing\ collected*)

@@ -14,6 +14,7 @@ from lti_tool.app.explain import explain_invalid, explain_unknown, mask_password
 from lti_tool.app.migrate import migrate, write_migration
 from lti_tool.app.process import make_process
 from lti_tool.app.reference import write_reference
+from lti_tool.app.skeleton import write_plugin
 from lti_tool.app.supervise import StartError
 from lti_tool.app.worker import QUEUES, publish_with, run_worker
 from lti_tool.contract import Plugin, PluginError
@@ -114,6 +115,17 @@ def reference_command() -> None:
     """Write docs/reference anew (for developers)."""
     _runtime, plugins = make_process(load_settings())
     write_reference(cli, plugins)
+
+
+@cli.command("new-plugin", hidden=True)
+@click.argument("name")
+def new_plugin_command(name: str) -> None:
+    """Write the skeleton of a plugin (for developers)."""
+    for path in write_plugin(name):
+        click.echo(f"Wrote {path}")
+    click.echo(
+        f"Next: add plugins.{name} to DEFAULT_PLUGINS in config/settings.py, then `make migration name=add_{name}`."
+    )
 
 
 @cli.group("jobs")
