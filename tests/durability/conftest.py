@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from config.settings import Settings, load_settings
-from lti_tool.app.worker import make_celery, publish_with
+from lti_tool.app.worker import publish_with
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Tool
 from lti_tool.demo.testing import CampusServer
@@ -92,5 +92,5 @@ def scene(
     tmp_path: Path,
 ) -> Scene:
     """Everything in place."""
-    publish_with(make_celery(runtime.settings), runtime.db.router)
+    publish_with(runtime.settings, runtime.db.router)
     return Scene(runtime, app, campus, machine, write_course(tmp_path / "course"))
