@@ -17,6 +17,7 @@ from celery.exceptions import SecurityWarning
 from celery.signals import beat_embedded_init, setup_logging, worker_process_init, worker_ready
 
 from config.settings import Settings, load_settings
+from lti_tool.app import folder_broker
 from lti_tool.app.process import make_process
 from lti_tool.contract import Plugin
 from lti_tool.kernel import jobs
@@ -37,7 +38,7 @@ PAUSE_S = 2.0
 
 def make_celery(settings: Settings) -> Celery:
     """The Celery application for a broker: the configured one, or folders in the data directory."""
-    app = Celery("coursebridge", broker=settings.jobs.broker_url or "filesystem://localhost//")
+    app = Celery("coursebridge", broker=settings.jobs.broker_url or folder_broker.URL)
     app.conf.update(
         broker_transport_options={} if settings.jobs.broker_url else _folders(settings.data_dir / "broker"),
         broker_connection_retry_on_startup=True,

@@ -24,7 +24,7 @@ from tests.durability.process import GUARD_OFF
 
 ROOT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
-GONE_WITHIN_S = 10.0
+GONE_WITHIN_S = 5.0
 DIES_WITHIN_S = 60.0
 
 
@@ -81,11 +81,10 @@ class Machine:
 
     def clear(self) -> None:
         """After the test: nothing keeps running, whatever has happened."""
-        self.kill()
         for pid in self._left():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._wait_until_gone()
+        self.kill()
 
     def wait_for_kernel(self) -> None:
         """Until a notebook's kernel runs in a sandbox: the runner has forked it."""
@@ -106,26 +105,30 @@ class Machine:
         return [pid for pid in descendants() if pid not in self._not_ours]
 
     def _wait_until_gone(self) -> list[str]:
-        deadline = time.monotonic() + GONE_WITHIN_S
-        while (left := self._left()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return [command_line(pid) for pid in left]
+        deadline, seen_empty = time.monotonic() + GONE_WITHIN_S, 0
+        while seen_empty < 5 and time.monotonic() < deadline:
+            # more than once: a process that changes its parent while we read is not seen
+            seen_empty = 0 if self._left() else seen_empty + 1
+            time.sleep(0.02)
+        return [command_line(pid) for pid in self._left()]
 
 
 def descendants() -> list[int]:
     """Living processes below this one."""
     children: dict[int, list[int]] = {}
+    dead = set()
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                children.setdefault(int(parent), []).append(int(folder.name))
+            children.setdefault(int(parent), []).append(int(folder.name))
+            if state == "Z":
+                dead.add(int(folder.name))
     found, waiting = [], list(children.get(os.getpid(), ()))
     while waiting:
         pid = waiting.pop()
         found.append(pid)
         waiting += children.get(pid, ())
-    return found
+    return [pid for pid in found if pid not in dead]
 
 
 def command_line(pid: int) -> str:
