@@ -23,7 +23,7 @@ from grading.models import (
 from grading.results import find_result_row, tell_lms
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import AppError, Conflict, ExternalError
 from lti_tool.kernel.jobs import JobRun
 from lti_tool.lti import public as lti
@@ -147,8 +147,7 @@ def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:
     """Become the one sender of a row. None: nothing to send, or another one is at it and will look again when done."""
     mine = or_(PassbackRow.sending_job.is_(None), PassbackRow.sending_job == job_id)
     wanted = (PassbackRow.id == passback_id, PassbackRow.sent_version < PassbackRow.version)
-    claimed = tx.execute(update(PassbackRow).where(*wanted, mine).values(sending_job=job_id))
-    if claimed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+    if affect(tx, update(PassbackRow).where(*wanted, mine).values(sending_job=job_id)) != 1:
         return None
     row = tx.get_one(PassbackRow, passback_id, populate_existing=True)
     submission = tx.get_one(SubmissionRow, row.submission_id)

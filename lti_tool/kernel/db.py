@@ -6,9 +6,9 @@ SQLite (WAL, `BEGIN IMMEDIATE` for writers) and PostgreSQL run the same code.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, CursorResult, Delete, Engine, MetaData, Update, create_engine, event, make_url
 from sqlalchemy.orm import DeclarativeBase, Session
 
 Tx = Session
@@ -71,6 +71,12 @@ class Database:
 def after_commit(tx: Tx, call: Callable[[], None]) -> None:
     """Call once the transaction has committed, not if it rolls back. Losing the call to a crash must be harmless."""
     tx.info[AFTER_COMMIT].append(call)
+
+
+def affect(tx: Tx, statement: Delete | Update) -> int:
+    """Run an UPDATE or DELETE; returns how many rows it touched. Objects loaded before are left as they are."""
+    done = cast("CursorResult[Any]", tx.execute(statement.execution_options(synchronize_session=False)))
+    return done.rowcount
 
 
 def _make_engine(url: str, pool_size: int, busy_timeout_s: float) -> Engine:

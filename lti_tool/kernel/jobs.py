@@ -20,7 +20,7 @@ from sqlalchemy import JSON, ColumnElement, Index, String, Text, UniqueConstrain
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Base, Tx, after_commit
+from lti_tool.kernel.db import Base, Tx, affect, after_commit
 from lti_tool.kernel.errors import Conflict, ExternalError, NotFound
 from lti_tool.kernel.messages import Event, Handler, Job, Message, Router, new_message_id, restore, router_of
 from lti_tool.kernel.runtime import Runtime
@@ -216,13 +216,8 @@ def _claim(runtime: Runtime, job_id: int) -> tuple[JobRow, str] | None:
     lease, moment = uuid.uuid4().hex, clock.now()
     until = moment + timedelta(seconds=runtime.settings.jobs.lease_s)
     with runtime.db.transaction() as tx:
-        claimed = tx.execute(
-            update(JobRow)
-            .where(JobRow.id == job_id, _claimable(moment))
-            .values(state=JobState.RUNNING, lease=lease, lease_until=until, attempts=JobRow.attempts + 1)
-            .execution_options(synchronize_session=False)
-        )
-        if claimed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+        values = {"state": JobState.RUNNING, "lease": lease, "lease_until": until, "attempts": JobRow.attempts + 1}
+        if affect(tx, update(JobRow).where(JobRow.id == job_id, _claimable(moment)).values(values)) != 1:
             return None
         row = tx.get_one(JobRow, job_id)
         tx.expunge(row)
@@ -255,8 +250,7 @@ def _close(
     values: dict[str, Any] = {"state": state, "lease": None, "lease_until": None, "error": error}
     values |= {"finished_at": clock.now()} if due_at is None else {"due_at": due_at, "hinted_at": None}
     mine = and_(JobRow.id == job_id, JobRow.lease == lease)
-    closed = tx.execute(update(JobRow).where(mine).values(values).execution_options(synchronize_session=False))
-    if closed.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+    if affect(tx, update(JobRow).where(mine).values(values)) != 1:
         raise LeaseLost(job_id)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Base, Tx
+from lti_tool.kernel.db import Base, Tx, affect
 from lti_tool.kernel.types import UtcDateTime
 
 
@@ -39,4 +39,4 @@ def use_once(tx: Tx, kind: str, value: str, expires_at: datetime) -> bool:
 
 def forget_expired(tx: Tx) -> int:
     """Delete what has expired; returns how many."""
-    return tx.execute(delete(UsedOnce).where(UsedOnce.expires_at < clock.now())).rowcount  # type: ignore[attr-defined, no-any-return]  # a DELETE gives a CursorResult
+    return affect(tx, delete(UsedOnce).where(UsedOnce.expires_at < clock.now()))

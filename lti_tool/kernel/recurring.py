@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Base
+from lti_tool.kernel.db import Base, affect
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.types import UtcDateTime
 
@@ -53,6 +53,6 @@ def _claim(runtime: Runtime, name: str, every_s: float) -> bool:
                 tx.execute(insert(RecurringRow).values(name=name, began_at=moment))
                 return True
             mine = (RecurringRow.name == name, RecurringRow.began_at == began_at)
-            return tx.execute(update(RecurringRow).where(*mine).values(began_at=moment)).rowcount == 1  # type: ignore[attr-defined, no-any-return]  # an UPDATE gives a CursorResult
+            return affect(tx, update(RecurringRow).where(*mine).values(began_at=moment)) == 1
     except IntegrityError:
         return False

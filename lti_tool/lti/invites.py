@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import delete, or_, update
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import Gone, NotFound
 from lti_tool.lti.models import ID_LENGTH, Invite
 from lti_tool.web.session import digest_of
@@ -32,8 +32,7 @@ def use_invite(tx: Tx, token: str) -> Invite:
     unused = update(Invite).where(
         Invite.digest == row.digest, Invite.used_at.is_(None), Invite.expires_at > clock.now()
     )
-    done = tx.execute(unused.values(used_at=clock.now()).execution_options(synchronize_session=False))
-    if done.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE gives a CursorResult
+    if affect(tx, unused.values(used_at=clock.now())) != 1:
         raise Gone(
             "invite_used",
             "This registration link was used or is too old. Ask the people who run the tool for a new one.",

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from sqlalchemy import and_, update
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.db import affect
 from lti_tool.kernel.errors import ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.types import to_json
@@ -110,7 +111,7 @@ def _may_fetch(runtime: Runtime, registration: Registration, cached: CachedKeys 
             upsert(tx, CachedKeys, {"registration_id": registration.id}, {}, initial=first)
         cool = and_(CachedKeys.registration_id == registration.id, CachedKeys.tried_at <= moment - COOL_DOWN)
         claim = update(CachedKeys).where(cool).values(tried_at=moment, is_fetching=True)
-        return tx.execute(claim).rowcount == 1  # type: ignore[attr-defined, no-any-return]  # a CursorResult
+        return affect(tx, claim) == 1
 
 
 def _usable_keys(body: bytes) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Journeys:
     """Every test is one journey of people who do not meet those of the others."""
 
     roles: Mapping[str, tuple[str, str]]
-    """For assistant, observer, test student and administrator: the role that this LMS tells, and words on their page."""
+    """For assistant, observer, test student and administrator: the role that this LMS tells, and words on the page."""
 
     @pytest.mark.parametrize(("learner_name", "size"), [("ada", WIDE), ("ben", PHONE)], ids=["885", "320"])
     def test_from_the_picker_to_the_gradebook(
