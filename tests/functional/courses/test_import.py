@@ -23,7 +23,7 @@ from grading import public as grading
 from grading.assignments import find_assignment, get_assignment
 from grading.engine_nbgrader import open_course_root
 from grading.models import AssignmentRow, DraftRow, ResultRow, SubmissionRow, SubmissionState
-from grading.submissions import Submitter, is_closed, save_draft, store_submission
+from grading.submissions import Submitter, is_closed, make_snapshot, save_draft, store_submission
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.permissions import Role
@@ -32,7 +32,7 @@ from plugins.courses.course_file import CourseFolderError
 from plugins.courses.models import Course, Item, Media, Module
 from tests.factories import notebooks as make
 from tests.factories.course_folders import TOML, changed, quiz_notebook
-from tests.factories.grading import Place, Someone, work
+from tests.factories.grading import LIMIT, Place, Someone, work
 from tests.functional.courses.conftest import SLUG, Import
 
 SHIPPED = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide" / "source"
@@ -72,9 +72,8 @@ def hand_in(runtime: Runtime, who: Someone, source: str, assignment: str = "quiz
         row = get_assignment(tx, SLUG, assignment)
         release = (runtime.settings.courses_dir / SLUG / "release" / assignment / f"{assignment}.ipynb").read_bytes()
         files = {f"{assignment}.ipynb": json.dumps(make.fill(release, {"sum": source})).encode()}
-        stored, _new = store_submission(
-            tx, row, Submitter(who.user_id, who.hub_name), files, via="page", request_id=uuid4().hex, max_bytes=10**6
-        )
+        whose, snapshot = Submitter(who.user_id, who.hub_name), make_snapshot(files, LIMIT)
+        stored, _new = store_submission(tx, row, whose, snapshot, via="page", request_id=uuid4().hex)
     return stored.id
 
 
@@ -180,7 +179,8 @@ def test_import_again_keeps_submissions_marks_and_drafts(
     ada = someone()
     first = marked(runtime, hand_in(runtime, ada, "total = 2"))
     with runtime.db.transaction() as tx:
-        save_draft(tx, get_assignment(tx, SLUG, "quiz-1"), ada.user_id, {"quiz-1.ipynb": b"{}"}, clock.now(), 10**6)
+        snapshot = make_snapshot({"quiz-1.ipynb": b"{}"}, LIMIT)
+        save_draft(tx, get_assignment(tx, SLUG, "quiz-1"), ada.user_id, snapshot, clock.now())
     kept = ("grading_submission", "grading_draft", "grading_result")
     before = state_of(runtime)["rows"]
 
@@ -390,9 +390,8 @@ def test_quickstart_course_of_nbgrader_is_imported_and_a_right_answer_marked(
     with runtime.db.transaction() as tx:
         row = get_assignment(tx, "quickstart", "ps1")
         solved = {path.name: path.read_bytes() for path in (course / "source" / "ps1").iterdir()}
-        stored, _new = store_submission(
-            tx, row, Submitter(ada.user_id, ada.hub_name), solved, via="page", request_id=uuid4().hex, max_bytes=10**7
-        )
+        whose, snapshot = Submitter(ada.user_id, ada.hub_name), make_snapshot(solved, LIMIT)
+        stored, _new = store_submission(tx, row, whose, snapshot, via="page", request_id=uuid4().hex)
     submission = marked(runtime, stored.id)
     assert (submission.state, submission.max_points) == (SubmissionState.NEEDS_MANUAL, Decimal(13))
     assert submission.points is not None and submission.points > 0

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from grading.assignments import get_assignment
 from grading.models import ResultRow
-from grading.submissions import Submitter, store_submission
+from grading.submissions import Submitter, make_snapshot, store_submission
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
@@ -81,7 +81,7 @@ def give_result(
         files = {f"{assignment}.ipynb": notebook()["quiz-1.ipynb"]}
         who_hands_in = Submitter(who.user_id, who.hub_name)
         submission, _new = store_submission(
-            tx, row, who_hands_in, files, via="page", request_id=f"request-{who.user_id}-{assignment}", max_bytes=LIMIT
+            tx, row, who_hands_in, make_snapshot(files, LIMIT), via="page", request_id=f"{who.hub_name}-{assignment}"
         )
         result = ResultRow(
             assignment_id=row.id,
