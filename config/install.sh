@@ -29,7 +29,7 @@ progress() {
                 elif [ $((count % 25)) = 0 ]; then printf '    %3d packages\n' "$count"; fi ;;
             Installing\ collected*)
                 if [ -t 1 ]; then printf '\r\033[K'; fi
-                printf '    %3d packages are here, installing them\n' "$count" ;;
+                if [ "$count" -gt 0 ]; then printf '    %3d packages are here, installing them\n' "$count"; fi ;;
         esac
     done
 }

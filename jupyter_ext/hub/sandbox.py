@@ -69,6 +69,7 @@ def arguments(confinement: Confinement, *, info_fd: int, etc: dict[str, int]) ->
         *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", "coursebridge"),
         *("--new-session", "--info-fd", str(info_fd)),
         *_identity(confinement),
+        *_temporary(),  # first: what is shown may lie in it
         *_parents(confinement),
         *_system(etc),
         *_shown(confinement),
@@ -138,8 +139,13 @@ def _system(etc: dict[str, int]) -> list[str]:
         words += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for name, fd in etc.items():
         words += ["--perms", "0444", "--ro-bind-data", str(fd), f"/etc/{name}"]
+    return words
+
+
+def _temporary() -> list[str]:
     size = ["--size", str(TMP_BYTES)] if "--size BYTES" in _bwrap_help() else []
-    return [*words, "--perms", "1777", *size, "--tmpfs", "/tmp", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"]
+    var = ["--perms", "0755", "--dir", "/var", "--symlink", "/tmp", "/var/tmp"]
+    return ["--perms", "1777", *size, "--tmpfs", "/tmp", *var]
 
 
 def _shown(confinement: Confinement) -> list[str]:

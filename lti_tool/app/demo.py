@@ -116,6 +116,7 @@ def list_processes(settings: Settings, profile: str, ports: Ports) -> list[Proce
         ready_url=f"{settings.hub.url}/hub/health",
         ports=[("127.0.0.1", ports.hub + offset) for offset in range(3)],
         port_setting="COURSEBRIDGE_DEMO_HUB_PORT (it takes this one and the next two)",
+        stop_s=60,  # it stops everybody's server first
     )
     return [lms, *up.list_processes(settings, "COURSEBRIDGE_DEMO_TOOL_PORT"), hub]
 

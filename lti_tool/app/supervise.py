@@ -12,14 +12,13 @@ import threading
 import time
 import urllib.request
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 log = logging.getLogger(__name__)
 
-STOP_S = 15.0
 QUICK_DEATH_S = 10.0
 MAX_QUICK_DEATHS = 5
 
@@ -38,6 +37,8 @@ class Process:
     """(host, port) that it will listen on, checked before anything starts."""
     port_setting: str = ""
     """The environment variable that moves those ports."""
+    stop_s: float = 15.0
+    """How long it may take to stop, in seconds; then it is killed."""
 
 
 class StartError(Exception):
@@ -64,6 +65,8 @@ class Supervisor:
     def start(self, ready_s: float = 60.0) -> None:
         """Start all and wait until each is ready. Raises: StartError (everything is stopped again)."""
         self.check()
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in `coursebridge up &`: children would inherit it
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             for process in self._specs.values():
                 self._spawn(process)
@@ -86,18 +89,22 @@ class Supervisor:
             self.stop()
 
     def stop(self) -> None:
-        """Ask all to stop, newest first, and kill what has not stopped after 15 s."""
-        running = list(reversed(self._running.values()))
-        for process in running:
+        """Ask all to stop, newest first, kill what takes too long, and whatever any of them has left behind."""
+        family = list_descendants()
+        running = list(reversed(self._running.items()))
+        for _name, process in running:
             process.terminate()
-        deadline = time.monotonic() + STOP_S
-        for process in running:
+        began = time.monotonic()
+        for name, process in running:
             try:
-                process.wait(max(0.1, deadline - time.monotonic()))
+                process.wait(max(0.1, began + self._specs[name].stop_s - time.monotonic()))
             except subprocess.TimeoutExpired:
-                log.warning("process_killed", extra={"pid": process.pid})
+                log.warning("process_killed", extra={"part": name})
             _kill_group(process)
             process.wait()
+        for pid in family & list_processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid.number, signal.SIGKILL)
         self._running.clear()
 
     def _spawn(self, process: Process) -> None:
@@ -166,6 +173,41 @@ def check_ports(process: Process) -> None:
                 else:
                     why = f"is in use. Stop what uses it or {choose}."
                 raise StartError(f"Port {port} on {host}, which {process.name} needs, {why}") from error
+
+
+@dataclass(frozen=True)
+class Pid:
+    """A process of this machine, told apart from a later one of the same number."""
+
+    number: int
+    started: str
+
+
+def list_processes() -> set[Pid]:
+    """All processes that run now."""
+    return set(_parents())
+
+
+def list_descendants() -> set[Pid]:
+    """Processes that this one has started, and theirs."""
+    parents = _parents()
+    found: set[Pid] = set()
+    numbers = {os.getpid()}
+    while new := {pid for pid, parent in parents.items() if parent in numbers} - found:
+        found |= new
+        numbers = {pid.number for pid in new}
+    return found
+
+
+def _parents() -> dict[Pid, int]:
+    """The number of each process's parent (Linux; elsewhere nothing is known)."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+            if fields[0] != "Z":
+                found[Pid(int(path.parent.name), fields[19])] = int(fields[1])
+    return found
 
 
 def python(*arguments: str) -> list[str]:

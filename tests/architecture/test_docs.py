@@ -120,5 +120,11 @@ def test_what_npm_installs_runs_on_debians_node(lock: str) -> None:
     assert too_new == {}
 
 
+def test_npm_of_debian_can_read_the_package() -> None:
+    package = json.loads((ROOT / "jupyter_ext/labextension/package.json").read_text())
+    aliases = [value for value in package.get("overrides", {}).values() if str(value).startswith("npm:")]
+    assert aliases == [], "npm 9.2 ends with `Invalid comparator`: put the alias into devDependencies"
+
+
 def test_the_lock_file_names_no_registry() -> None:
     assert re.findall(r"https?://|^--", (ROOT / "requirements.lock").read_text(), re.M) == []

@@ -7,11 +7,12 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from lti_tool.app.supervise import Process, StartError, Supervisor, python
+from lti_tool.app.supervise import Process, StartError, Supervisor, check_ports, python
 from tests.servers import free_port
 
 SERVE = (
@@ -103,3 +104,49 @@ def test_children_end_when_the_supervisor_is_killed() -> None:
     running.wait()
     running.stdout.close()
     wait_for(lambda: not is_listening(port))
+
+
+def test_what_a_process_leaves_behind_in_a_session_of_its_own_is_stopped_too() -> None:
+    port, other = free_port(), free_port()
+    leave = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SERVE.format(port=other)!r}]"
+    careless = Process(
+        "careless",
+        python("-c", f"{leave}, start_new_session=True); {SERVE.format(port=port)}"),
+        ready_url=f"http://127.0.0.1:{other}/",
+    )
+    supervisor = Supervisor([careless])
+    supervisor.start()
+    supervisor.stop()
+    wait_for(lambda: not is_listening(other))
+
+
+def test_one_that_does_not_stop_is_killed_when_its_time_is_over() -> None:
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+    port = free_port()
+    supervisor = Supervisor([replace(server(port), argv=python("-c", deaf + SERVE.format(port=port)), stop_s=0.2)])
+    supervisor.start()
+    supervisor.stop()
+    assert not is_listening(port)
+
+
+def test_children_hear_an_interrupt_though_we_were_started_in_the_background(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    code = f"import signal; open({str(heard)!r}, 'w').write(str(signal.getsignal(signal.SIGINT) is signal.SIG_IGN))"
+    running = run_supervisor(f"""
+        import signal
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        from lti_tool.app.supervise import Process, Supervisor, python
+        supervisor = Supervisor([Process("child", python("-c", {code!r}))])
+        supervisor.start()
+        supervisor._running["child"].wait()
+    """)
+    assert running.wait(30) == 0
+    assert running.stdout is not None
+    running.stdout.close()
+    assert heard.read_text() == "False"
+
+
+def test_a_port_that_may_not_be_opened_names_the_setting() -> None:
+    process = replace(server(1), ports=[("203.0.113.1", 9)], port_setting="COURSEBRIDGE_WEB__PORT")
+    with pytest.raises(StartError, match=r"cannot be opened .*Choose another with COURSEBRIDGE_WEB__PORT"):
+        check_ports(process)

@@ -37,6 +37,11 @@ def test_processes_ipc_and_the_hosts_kernel_files_are_kept_apart(tmp_path: Path)
     assert "--share-net" not in said
 
 
+def test_a_project_below_tmp_is_shown_to_other_accounts_too() -> None:
+    said = words(Confinement(Path("/srv/homes/u-a"), "/home/learner", read_only=(Path("/tmp/project/jupyter_ext"),)))
+    assert said.index("--tmpfs /tmp ") < said.index("--perms 0755 --dir /tmp/project ")
+
+
 def test_hidden_folders_inside_shown_ones_are_covered(tmp_path: Path) -> None:
     hidden = tmp_path / "shown" / "secret"
     hidden.mkdir(parents=True)
