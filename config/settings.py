@@ -6,9 +6,11 @@ whole tool on one machine with SQLite and local files.
 """
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import (
@@ -19,6 +21,7 @@ from pydantic_settings import (
 )
 
 PREFIX = "COURSEBRIDGE_"
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@/]+(?=@)|([?&](?:ssl)?password=)[^&]+")
 DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.courses"]
 
 
@@ -182,13 +185,18 @@ class Settings(BaseSettings):
         return f"sqlite:///{self.courses_dir / course_slug / 'gradebook.db'}"
 
 
+def show_settings(settings: Settings) -> dict[str, Any]:
+    """The settings for people to read, with every secret masked, also the passwords inside URLs."""
+    return {key: _masked(value) for key, value in settings.model_dump(mode="json").items()}
+
+
 def load_settings(**overrides: object) -> Settings:
     """Read the settings and make the data directory and the secrets that are not given.
 
     Raises: pydantic.ValidationError: with one line per setting that is wrong.
     """
     settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates what it is given
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.secret_key.get_secret_value():
         settings.secret_key = SecretStr(_secret_file(settings.data_dir / "secret.key"))
     if not settings.hub.service_token.get_secret_value():
@@ -203,6 +211,12 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
         if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
             known |= {f"{PREFIX}{name}__{inner}".upper() for inner in field.annotation.model_fields}
     return sorted(name for name in environ if name.startswith(PREFIX) and name.upper() not in known)
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _masked(inner) for key, inner in value.items()}
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}**********", value) if isinstance(value, str) else value
 
 
 def _secret_file(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from pydantic import ValidationError
 
-from config.settings import Settings, load_settings, unknown_variables
+from config.settings import Settings, load_settings, show_settings, unknown_variables
 from lti_tool.app import demo, up
 from lti_tool.app.migrate import migrate, write_migration
 from lti_tool.app.process import make_process
@@ -149,7 +149,7 @@ def config_group() -> None:
 @config_group.command("show")
 def config_show() -> None:
     """Print the settings in force; secrets are masked."""
-    click.echo(json.dumps(Settings().model_dump(mode="json"), indent=2))
+    click.echo(json.dumps(show_settings(Settings()), indent=2))
 
 
 @config_group.command("check")
