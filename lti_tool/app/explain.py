@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from config.settings import PREFIX, Settings, list_variables
 
-_PASSWORD = re.compile(r"(?<=://)([^/@\s]*):[^/@\s]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/@\s]*):[^/@\s]*@|([?&](?:ssl)?password=)[^&\s'\"]+")
 
 
 def show_settings(settings: Settings) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def show_settings(settings: Settings) -> dict[str, Any]:
 
 def mask_passwords(text: str) -> str:
     """A text with the passwords in its URLs replaced by `***`."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    return _PASSWORD.sub(lambda found: f"{found[2]}***" if found[2] else f"{found[1]}:***@", text)
 
 
 def explain_invalid(error: ValidationError) -> Iterator[str]:
