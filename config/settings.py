@@ -23,8 +23,8 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 PREFIX = "COURSEBRIDGE_"
-OTHERS = (f"{PREFIX}URL", f"{PREFIX}JUPYTERHUB_", f"{PREFIX}DEMO_")
-"""Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md)."""
+OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_", "CRASH_AT"))
+"""Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
 DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.courses"]
 
 

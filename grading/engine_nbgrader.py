@@ -1,5 +1,6 @@
 """The real engine: nbgrader's rules over the course folder."""
 
+from datetime import datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -20,9 +21,15 @@ def open_course_root(settings: Settings, course_slug: str) -> MarkingEngine:
     return _course_root()(settings.courses_dir / course_slug, settings.gradebook_url(course_slug))
 
 
-def make_release(root: Path, gradebook_url: str, assignment: str) -> Release:
-    """Make nbgrader's release version of an assignment. Raises: ContentError: names file and cell."""
-    return _course_root()(root, gradebook_url).make_release(assignment)
+def make_release(root: Path, gradebook_url: str, assignment: str, *, due_at: datetime | None = None) -> Release:
+    """Make nbgrader's release version of an assignment, and tell the gradebook when it is due: formgrader shows it.
+
+    Raises: ContentError: names file and cell.
+    """
+    course = _course_root()(root, gradebook_url)
+    release = course.make_release(assignment)
+    course.set_due_date(assignment, due_at)
+    return release
 
 
 def list_source_problems(folder: Path) -> list[str]:

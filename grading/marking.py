@@ -16,7 +16,7 @@ from grading.engine_port import MarkingEngine, OpenEngine, limits_of
 from grading.filesets import load_files, pack_files
 from grading.messages import Autograde
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
-from grading.results import record_failure, record_marking
+from grading.results import GIVEN_UP, record_failure, record_marking
 from grading.submissions import list_submissions, move
 from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
@@ -101,8 +101,7 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
 
     Raises: Conflict: it is in line already, or a later attempt has been marked since.
     """
-    later = list_submissions(tx, submission.assignment_id, submission.user_id)
-    if any(row.number > submission.number and row.state is not SubmissionState.FAILED for row in later):
+    if _is_superseded(tx, submission):
         message = "There is a later attempt of this learner; only the latest can be marked again."
         raise Conflict("attempt_superseded", message)
     move(submission, SubmissionState.QUEUED)
@@ -111,10 +110,21 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
     submission.job_id = jobs.enqueue(tx, Autograde(submission.id))
 
 
+def _is_superseded(tx: Tx, submission: SubmissionRow) -> bool:
+    """Is there a later attempt that has marks or will have them?"""
+    all_of_theirs = list_submissions(tx, submission.assignment_id, submission.user_id)
+    return any(row.number > submission.number and row.state is not SubmissionState.FAILED for row in all_of_theirs)
+
+
 def _claim(tx: Tx, submission_id: int) -> Work | None:
     """Take a submission for marking. None: nothing to do, or an earlier attempt comes first and will wake it."""
     submission = tx.get(SubmissionRow, submission_id)
-    if submission is None or submission.state not in (SubmissionState.QUEUED, SubmissionState.RUNNING):
+    if submission is None:
+        return None
+    given_up = submission.state is SubmissionState.FAILED and submission.outcome == GIVEN_UP
+    if given_up and not _is_superseded(tx, submission):  # an operator runs its dead job again
+        move(submission, SubmissionState.QUEUED)
+    if not submission.state.is_busy:
         return None
     assignment = tx.get_one(AssignmentRow, submission.assignment_id)
     if submission.state is SubmissionState.QUEUED:

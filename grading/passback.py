@@ -150,6 +150,8 @@ def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:
     if affect(tx, update(PassbackRow).where(*wanted, mine).values(sending_job=job_id)) != 1:
         return None
     row = tx.get_one(PassbackRow, passback_id, populate_existing=True)
+    if row.state is not PassbackState.PENDING:  # an operator runs its dead job again
+        _move(row, PassbackState.PENDING)
     submission = tx.get_one(SubmissionRow, row.submission_id)
     # The LMS is told of a new submission at most once: some count it as an attempt. Whoever died while sending
     # has told it perhaps, so it is written down before the sending.

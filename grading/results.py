@@ -20,6 +20,9 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.types import as_points
 from lti_tool.lti import public as lti
 
+GIVEN_UP = "given_up"
+"""Outcome of an attempt that could not be marked because of the machine."""
+
 
 def attempt_that_counts(attempts: Sequence[SubmissionRow]) -> SubmissionRow | None:
     """The attempt whose total is the learner's result: the latest that could be marked."""
@@ -43,7 +46,7 @@ def record_failure(tx: Tx, submission: SubmissionRow, text: str, teacher_text: s
         return
     submission.teacher_text = teacher_text
     if submission.marks is None:
-        submission.outcome, submission.text = "given_up", text
+        submission.outcome, submission.text = GIVEN_UP, text
     _leave_without_marks(submission)
     finish_attempt(tx, submission)
 

@@ -106,6 +106,10 @@ class Store:
         """Add somebody."""
         self._write("INSERT INTO person VALUES (?, ?, ?, ?)", person.id, person.username, person.sub, _doc(person))
 
+    def delete_person(self, person_id: int) -> None:
+        """Somebody leaves the course."""
+        self._write("DELETE FROM person WHERE id = ?", person_id)
+
     def list_people(self) -> list[Person]:
         """Return everyone in the order they were added."""
         return [_person(doc) for (doc,) in self._rows("SELECT doc FROM person ORDER BY id")]

@@ -126,6 +126,12 @@ class CampusServer:
         self.campus.store.add_person(person)
         return person
 
+    def remove_person(self, username: str) -> Person:
+        """Let somebody leave the course; returns who it was, for `campus.store.add_person`."""
+        person = self.person(username)
+        self.campus.store.delete_person(person.id)
+        return person
+
     def add_tool(
         self, base_url: str, *, client_id: str = "coursebridge", deployment_id: str = "", **fields: Any
     ) -> Tool:

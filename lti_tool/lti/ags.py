@@ -62,6 +62,9 @@ def send_score(runtime: Runtime, link_id: int, user_id: int, score: Score, *, af
         response = service.request("POST", url, content=body, content_type=SCORE_TYPE)
     if not response.is_success:
         raise refusal(target.registration.name, response)
+    if response.content.lstrip().startswith(b"<"):
+        text = f"{target.registration.name}: a web page came instead of an answer. The score is sent again by itself."
+        raise ScoreRefused("lms_answer", text, retryable=True)
     return Sent(timestamp)
 
 

@@ -78,17 +78,17 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
 
 
 def list_course_roles(tx: Tx, user_id: int) -> list[tuple[str, Role]]:
-    """(course slug, role) of a person, from their launches; of several roles in a course the one of most rights."""
+    """Every (course slug, role) of a person, from their launches.
+
+    Several LMS courses may use one course of ours: somebody can teach it in one and learn it in another.
+    """
     query = (
         select(Placement.course_slug, Membership.role)
         .join(Membership, Membership.context_id == Placement.context_id)
         .where(Membership.user_id == user_id)
+        .distinct()
     )
-    best: dict[str, Role] = {}
-    for slug, role in tx.execute(query):
-        if slug not in best or _RIGHTS.index(role) > _RIGHTS.index(best[slug]):
-            best[slug] = role
-    return sorted(best.items())
+    return sorted((slug, role) for slug, role in tx.execute(query))
 
 
 def list_learners(tx: Tx, course_slug: str, context_id: int | None = None) -> list[Person]:
@@ -127,9 +127,6 @@ def find_platform_name(tx: Tx, registration_id: int) -> str | None:
     """The name of a registered platform."""
     row = tx.get(Registration, registration_id)
     return row.name if row else None
-
-
-_RIGHTS = [Role.OBSERVER, Role.TEST_STUDENT, Role.LEARNER, Role.ASSISTANT, Role.TEACHER]
 
 
 def _person(row: User) -> Person:

@@ -115,7 +115,8 @@ def _parse(registration: Registration, response: httpx.Response) -> tuple[str, f
     if response.status_code in (200, 201) and isinstance(token, str) and token:
         known = isinstance(life, (int, float)) and not isinstance(life, bool) and life > 0
         return token, float(life) if known else DEFAULT_LIFE_S
-    busy = response.status_code in (408, 425, 429) or response.status_code >= 500
+    # a success without a token is somebody else's page: maintenance, a proxy
+    busy = response.is_success or response.status_code in (408, 425, 429) or response.status_code >= 500
     code = str(body.get("error", ""))[:80]
     advice = {
         "invalid_scope": "it does not grant what is asked for. Allow grades (and names) for this tool in its settings.",

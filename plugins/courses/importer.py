@@ -145,7 +145,7 @@ def _release_all(folder: CourseFolder, root: Path, gradebook_url: str) -> dict[s
     releases, problems = {}, []
     for quiz in folder.quizzes:
         try:
-            releases[quiz.assignment] = grading.make_release(root, gradebook_url, quiz.assignment)
+            releases[quiz.assignment] = grading.make_release(root, gradebook_url, quiz.assignment, due_at=quiz.due)
         except grading.ContentError as error:
             problems.append(f"source/{error}")
     if problems:

@@ -79,6 +79,16 @@ def make_place(tx: Tx, name: str = "moodle") -> Place:
     return Place(registration.id, context.id, make_link(tx, place, "activity-1"))
 
 
+def make_context(tx: Tx, place: Place) -> int:
+    """One more LMS course of the same platform that uses the course; its id."""
+    deployment_id = tx.get_one(Context, place.context_id).deployment_row_id
+    context = Context(registration_id=place.registration_id, deployment_row_id=deployment_id, context_id=uuid4().hex)
+    tx.add(context)
+    tx.flush()
+    tx.add(Placement(context_id=context.id, course_slug=SLUG))
+    return context.id
+
+
 def make_link(tx: Tx, place: Place, resource_link_id: str) -> int:
     """One more activity in the same LMS course."""
     deployment_id = tx.get_one(Context, place.context_id).deployment_row_id

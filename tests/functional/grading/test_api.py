@@ -11,8 +11,10 @@ from flask.testing import FlaskClient
 from grading.hub_tickets import Ticket, ticket_url, work_path
 from grading.submissions import list_submissions
 from lti_tool.kernel import clock
+from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from tests.factories.grading import NAME, SLUG, Someone, get_submission, notebook, submit, work
+from lti_tool.lti.models import Membership
+from tests.factories.grading import NAME, SLUG, Someone, get_submission, make_context, notebook, submit, work
 from tests.fakes.engine import FakeCourse
 from tests.fakes.hub import FakeHub
 from tests.fakes.lms import FakeLms
@@ -230,3 +232,18 @@ def test_description_names_every_call(client: FlaskClient) -> None:
     body = document["paths"][f"{base}/submissions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"].split("/")[-1] in document["components"]["schemas"]
     assert document["components"]["securitySchemes"]["user"]["scheme"] == "bearer"
+
+
+def test_teacher_of_one_class_may_hand_in_as_learner_of_another(
+    client: FlaskClient, runtime: Runtime, hub: FakeHub, teacher: Someone
+) -> None:
+    """Two LMS courses use one course; whoever teaches in one of them learns in the other."""
+    with runtime.db.transaction() as tx:
+        elsewhere = make_context(tx, teacher.place)
+        tx.add(Membership(user_id=teacher.user_id, context_id=elsewhere, role=Role.LEARNER))
+    own = {"Authorization": f"Bearer {hub.token_of(teacher.hub_name)}"}
+
+    assert client.post(f"{QUIZ}/submissions", json=handing_in(points=3), headers=own).status_code == 201
+    courses = client.get(f"{API}/courses", headers=own).json
+    assert courses is not None
+    assert [course["role"] for course in courses["courses"]] == ["teacher"]

@@ -163,6 +163,25 @@ def test_broken_machine_is_tried_again_and_given_up_readably(
     assert len(engine.marked()) == 8
 
 
+def test_dead_job_that_is_run_again_marks_the_submission(
+    runtime: Runtime, learner: Someone, lms: FakeLms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **more: object) -> Marking:
+        raise RuntimeError("the machine is broken")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FakeCourse, "mark", broken)
+        submission_id = submit(runtime, learner, points=3)
+        work_until_given_up(runtime)
+    with runtime.db.transaction() as tx:
+        (dead,) = jobs.list_jobs(tx, JobState.DEAD)
+        jobs.retry(tx, dead.id)
+    work(runtime)
+
+    assert get_submission(runtime, submission_id).state is SubmissionState.GRADED
+    assert [each.given for each in lms.posted] == [3]
+
+
 def test_next_attempt_is_marked_after_one_was_given_up(runtime: Runtime, learner: Someone) -> None:
     submit(runtime, learner, broken=True)
     second = submit(runtime, learner, points=2)

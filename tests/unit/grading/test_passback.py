@@ -111,6 +111,15 @@ def test_never_given_up_quietly(runtime: Runtime, learner: Someone, lms: FakeLms
     assert row.text == "Moodle: the LMS is busy."
     assert row.sending_job is None
 
+    lms.answers.clear()
+    with runtime.db.transaction() as tx:
+        (dead,) = jobs.list_jobs(tx, jobs.JobState.DEAD)
+        jobs.retry(tx, dead.id)
+    work(runtime)
+    (row,) = outbox(runtime)
+    assert (row.state, row.sent_version) == (PassbackState.SENT, row.version)
+    assert len(lms.posted) == 1
+
 
 def test_grade_that_changes_while_one_is_on_its_way_is_sent_after_it(
     runtime: Runtime, learner: Someone, lms: FakeLms
