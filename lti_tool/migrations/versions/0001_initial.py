@@ -226,6 +226,7 @@ def upgrade() -> None:
     sa.Column('slug', sa.String(length=80), nullable=False),
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('summary', sa.Text(), nullable=False),
+    sa.Column('file', sa.String(length=200), server_default='', nullable=False),
     sa.Column('markdown', sa.Text(), nullable=False),
     sa.Column('assignment', sa.String(length=80), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_item_course_id'), ondelete='CASCADE'),
