@@ -51,7 +51,8 @@ def find_command(words: list[str]) -> click.Command | None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_to_files(page: Path) -> None:
-    links = re.findall(r"\]\(([^)\s]+)\)", re.sub(r"^```.*?^```", "", page.read_text(), flags=re.M | re.S))
+    words = re.sub(r"^```.*?^```|`[^`\n]+`", "", page.read_text(), flags=re.M | re.S)
+    links = re.findall(r"\]\(([^)\s]+)\)", words)
     ours = [link.split("#")[0] for link in links if not re.match(r"[a-z]+:|#", link)]
     assert [link for link in ours if not (page.parent / link).exists()] == []
 
