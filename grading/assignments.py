@@ -33,6 +33,7 @@ def publish_assignment(
     release: Release,
     max_attempts: int | None,
     due_at: datetime | None,
+    summary: str = "",
     closes_at: datetime | None = None,
 ) -> int:
     """Publish a quiz, or its next version: submissions stay. Returns its id. The course must be published."""
@@ -40,7 +41,7 @@ def publish_assignment(
     if row is None:
         row = AssignmentRow(course_slug=course_slug, name=name)
         tx.add(row)
-    row.title, row.item_ref = title, item_ref
+    row.title, row.summary, row.item_ref = title, summary, item_ref
     row.max_points = as_points(release.max_score)
     row.max_attempts, row.due_at, row.closes_at = max_attempts, due_at, closes_at
     packed = pack_files(release.files)

@@ -90,6 +90,7 @@ class AssignmentRow(Base):
     """nbgrader's name of the assignment, also its folder."""
     item_ref: Mapped[str] = mapped_column(String(300), index=True)
     title: Mapped[str] = mapped_column(String(300))
+    summary: Mapped[str] = mapped_column(Text, default="")
     max_points: Mapped[Decimal] = mapped_column(Points)
     max_attempts: Mapped[int | None]
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

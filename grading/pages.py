@@ -16,7 +16,6 @@ from grading.submissions import attempts_left, is_closed
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRow, JobState
-from lti_tool.web.runtime import current_plugins
 from lti_tool.web.session import SignedIn
 
 
@@ -162,7 +161,7 @@ def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[Submi
         )
     quiz = {
         "title": row.title,
-        "summary": None,
+        "summary": row.summary or None,
         "due": row.due_at,
         "closed": closed,
         "attempts_allowed": row.max_attempts,
@@ -197,11 +196,3 @@ def own_feedback_url(row: AssignmentRow, attempt: SubmissionRow) -> str | None:
     if attempt.marks is None:
         return None
     return url_for("grading.show_feedback", slug=row.course_slug, name=row.name, number=attempt.number)
-
-
-def item_text(tx: Tx, session: SignedIn, item_ref: str) -> str | None:
-    """What the course says about the quiz, as the plugin says that the item comes from."""
-    name = item_ref.partition("/")[0]
-    contents = next((plugin.contents for plugin in current_plugins() if plugin.name == name), None)
-    choice = contents.find_choice(tx, session.registration_id, item_ref) if contents else None
-    return choice.text or None if choice else None

@@ -12,7 +12,7 @@ from grading.blueprint import blueprint
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, ticket_url, work_path
 from grading.models import AssignmentRow, PassbackRow, SubmissionRow
-from grading.pages import item_text, own_feedback_url, quiz_context, show_attempt, show_questions, status_context
+from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
 from grading.submissions import (
     Submitter,
@@ -128,7 +128,6 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         deliveries = list_passbacks(tx, row.id, [session.user_id]).get(session.user_id, []) if attempts else []
         draft = find_draft(tx, row.id, session.user_id)
         context = quiz_context(session, row, attempts)
-        context["quiz"]["summary"] = item_text(tx, session, row.item_ref)
         newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
     place: dict[str, Any] = {"slug": slug, "name": name}
     shown = [show_attempt(past, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]]

@@ -166,6 +166,7 @@ def _publish(tx: Tx, folder: CourseFolder, before: Shown, releases: dict[str, gr
             release=releases[quiz.assignment],
             max_attempts=quiz.attempts,
             due_at=quiz.due,
+            summary=quiz.summary,
         )
     for name in before.points.keys() - releases.keys():
         grading.close_assignment(tx, slug, name)

@@ -159,6 +159,7 @@ def upgrade() -> None:
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('item_ref', sa.String(length=300), nullable=False),
     sa.Column('title', sa.String(length=300), nullable=False),
+    sa.Column('summary', sa.Text(), nullable=False),
     sa.Column('max_points', sa.BigInteger(), nullable=False),
     sa.Column('max_attempts', sa.Integer(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),

@@ -319,5 +319,4 @@ def test_pages_take_few_queries(runtime: Runtime, browse: Browse, someone: Calla
 
     with counted(runtime) as statements:
         assert browser.get(path).status_code == 200
-    limit = 8 if path.startswith("/grading") else 6
-    assert len(statements) <= limit, statements
+    assert len(statements) <= 6, statements
