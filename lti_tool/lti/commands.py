@@ -51,6 +51,8 @@ def list_platforms(runtime: Runtime) -> None:
     with runtime.db.reading() as tx:
         for row, deployments in registrations.list_registrations(tx):
             click.echo(f"{row.id}\t{row.name}\t{row.state.value}\t{row.dialect}\t{row.issuer}\t{row.client_id}")
+            audience = f" (as {row.token_audience})" if row.token_audience else ""
+            click.echo(f"\tsigns in at {row.auth_url}, tokens at {row.token_url}{audience}, keys at {row.jwks_url}")
             for deployment in deployments:
                 click.echo(f"\tdeployment {deployment.deployment_id}\t{deployment.state.value}")
 
@@ -69,7 +71,7 @@ def approve(runtime: Runtime, number: int) -> None:
 @click.argument("number", type=int)
 @click.pass_obj
 def disable(runtime: Runtime, number: int) -> None:
-    """Stop launches from platform NUMBER; nothing is deleted."""
+    """Stop launches from platform NUMBER and sign its people out; no work is deleted."""
     with runtime.db.transaction() as tx:
         row = registrations.disable(tx, number)
     click.echo(f"{row.name} can no longer launch. `coursebridge platform approve {row.id}` lets it again.")

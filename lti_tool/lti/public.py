@@ -3,13 +3,13 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
-from lti_tool.lti.models import Link, Membership, Placement, Registration, User, Visit
+from lti_tool.lti.models import Approval, Link, Membership, Placement, Registration, User, Visit
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 __all__ = [
@@ -56,8 +56,9 @@ class GradeTarget:
 
 
 def find_person_by_hub_name(tx: Tx, hub_name: str) -> Person | None:
-    """By the opaque name in JupyterHub and the gradebook."""
-    row = tx.scalar(select(User).where(User.hub_name == hub_name))
+    """By the opaque name in JupyterHub and the gradebook. Nobody while their platform is switched off."""
+    active = (Registration.id == User.registration_id, Registration.state == Approval.ACTIVE)
+    row = tx.scalar(select(User).join(Registration, and_(*active)).where(User.hub_name == hub_name))
     return _person(row) if row else None
 
 

@@ -1,5 +1,6 @@
 """Registrations and deployments: which platforms may launch."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
 from lti_tool.lti.models import ID_LENGTH, Approval, Deployment, Registration
+from lti_tool.web.session import end_sessions_of_platform
+
+_HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,14 @@ class PlatformFacts:
 def add_registration(
     tx: Tx, facts: PlatformFacts, *, state: Approval = Approval.ACTIVE, allow_http: bool = False
 ) -> Registration:
-    """Register a platform. Raises: Invalid: a value is wrong. Conflict: issuer and client id are taken."""
+    """Register a platform. Raises: Invalid: a value is wrong. Conflict: its client id is taken there already."""
     _check_facts(facts, allow_http)
     if find_registration(tx, facts.issuer, facts.client_id) is not None:
         raise Conflict(
             "registration_exists",
             f"A platform with issuer {facts.issuer} and client id {facts.client_id} is registered already.",
         )
+    _require_own_identity(tx, facts)
     row = Registration(
         name=facts.name[:ID_LENGTH],
         issuer=facts.issuer,
@@ -130,9 +135,10 @@ def approve(tx: Tx, registration_id: int) -> Registration:
 
 
 def disable(tx: Tx, registration_id: int) -> Registration:
-    """Stop launches from a platform; nothing is deleted. Raises: NotFound."""
+    """Stop launches from a platform and sign its people out; no work is deleted. Raises: NotFound."""
     row = get_registration(tx, registration_id)
     row.state = Approval.DISABLED
+    end_sessions_of_platform(tx, registration_id)
     return row
 
 
@@ -169,7 +175,7 @@ def origin_of(url: str) -> str:
         return ""
     default = {"http": 80, "https": 443}[parts.scheme]
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if not host.isascii() or any(character in host for character in " ;,'\"*<>\\"):
+    if not _HOST.fullmatch(host):
         return ""
     return f"{parts.scheme}://{host}" + (f":{port}" if port and port != default else "")
 
@@ -194,6 +200,28 @@ def first_platform_origin(row: Registration, urls: Iterable[str | None], *, allo
     """The origin of the first address that is the platform's, else that of its login page."""
     own = next((url for url in urls if is_platform_url(row, url, allow_http=allow_http)), row.auth_url)
     return origin_of(own or "")
+
+
+def _require_own_identity(tx: Tx, facts: PlatformFacts) -> None:
+    """Refuse a platform that would have us sign tokens which another platform takes for our own to it.
+
+    One key of ours signs for all. A hostile platform could name the client id that we have at another, and that one's
+    token service or audience, and so get at its access tokens (RFC 9700, 4.4; CVE-2025-27371).
+    """
+    mine = _token_parties(facts)
+    for row in tx.scalars(select(Registration).where(Registration.client_id == facts.client_id)):
+        if mine & _token_parties(row):
+            raise Conflict(
+                "client_taken",
+                f"Client id {facts.client_id} is that of {row.name} (platform {row.id}) with the same token service. "
+                "Check the addresses of both.",
+            )
+
+
+def _token_parties(platform: PlatformFacts | Registration) -> set[str]:
+    """Who would take a client assertion that is made for this platform: hosts, and an audience that is no URL."""
+    named = (platform.issuer, platform.token_url, platform.token_audience or "")
+    return {origin_of(name).partition("://")[2] or name for name in named if name}
 
 
 def _check_facts(facts: PlatformFacts, allow_http: bool) -> None:

@@ -76,6 +76,8 @@ class SignedIn:
     locale: str
     deep_linking: dict[str, Any] | None = None
     """Set while a teacher picks content: the deep linking settings of the launch."""
+    ends_at: datetime | None = None
+    """When the session is over; a session made from this one ends then too. None: of a launch just now."""
 
 
 _FACTS = (
@@ -106,7 +108,7 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
             role=signed_in.role,
             facts={name: getattr(signed_in, name) for name in _FACTS},
             created_at=moment,
-            expires_at=moment + life,
+            expires_at=signed_in.ends_at or moment + life,
         )
     )
     return token
@@ -133,6 +135,7 @@ def read_session(row: SessionRow) -> SignedIn:
         link_id=row.link_id,
         course_slug=row.course_slug,
         role=row.role,
+        ends_at=row.expires_at,
         **row.facts,
     )
 
@@ -140,6 +143,11 @@ def read_session(row: SessionRow) -> SignedIn:
 def end_sessions_of(tx: Tx, user_id: int) -> None:
     """Sign a person out everywhere."""
     tx.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
+def end_sessions_of_platform(tx: Tx, registration_id: int) -> None:
+    """Sign everybody of a platform out."""
+    tx.execute(delete(SessionRow).where(SessionRow.registration_id == registration_id))
 
 
 def forget_expired_sessions(tx: Tx) -> None:
