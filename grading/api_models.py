@@ -8,6 +8,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from lti_tool.kernel.errors import Unacceptable
 
+PRINTABLE = r"^[^\x00-\x1f]*$"
+"""Names: no database takes a NUL in a text."""
+
 
 class Body(BaseModel):
     """Something that a caller sends; unknown names are an error."""
@@ -46,8 +49,8 @@ class SubmissionBody(Body):
 class MarksChangedBody(Body):
     """Formgrader has saved a mark."""
 
-    assignment: str = Field(max_length=200)
-    learner: str | None = Field(None, max_length=40, description="Hub name; null: anybody's.")
+    assignment: str = Field(max_length=200, pattern=PRINTABLE)
+    learner: str | None = Field(None, max_length=40, pattern=PRINTABLE, description="Hub name; null: anybody's.")
 
 
 class Course(BaseModel):

@@ -23,6 +23,8 @@ Listing = list[dict[str, Any]]
 
 MAX_FILES = 500
 MAX_PATH = 240
+BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that turn the direction of what follows: a name would show as another."""
 
 
 def accept_files(files: Files, max_bytes: int) -> dict[str, bytes]:
@@ -103,7 +105,7 @@ def _is_hidden(path: str) -> bool:
 
 def _accept_path(path: str) -> str:
     path = unicodedata.normalize("NFC", path)
-    odd = any(unicodedata.category(char) in ("Cc", "Cs") for char in path) or "\\" in path
+    odd = any(unicodedata.category(char) in ("Cc", "Cs") or char in BIDI for char in path) or "\\" in path
     parts = path.split("/")
     if (
         odd

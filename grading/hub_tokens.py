@@ -49,7 +49,10 @@ def _ask(runtime: Runtime, token: str) -> str:
         raise ExternalError(
             "hub_failed", f"JupyterHub answered {answer.status_code}. Try again in a minute.", retryable=True
         )
-    facts = answer.json()
+    try:
+        facts = answer.json()
+    except ValueError as error:
+        raise ExternalError("hub_failed", "JupyterHub gave no readable answer. Try again.", retryable=True) from error
     if not isinstance(facts, dict) or facts.get("kind", "user") != "user" or not isinstance(facts.get("name"), str):
         raise Unauthenticated("hub_token_refused", "This token does not belong to a person.")
     return str(facts["name"])

@@ -1,6 +1,7 @@
 """Submissions as they come in: numbered, hashed, never overwritten, with a receipt."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound, Unacceptable
 
 VIAS = ("jupyterlab", "assignment_list", "page")
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 RACES = 50
 """How often a number is tried again that somebody else took at the same moment."""
 
@@ -45,10 +47,10 @@ def store_submission(
     caller's transaction has committed, not before.
     Raises: Conflict: attempts used up, or closed. Unacceptable: with what to do.
     """
+    _check_via(via, request_id)
     known = _find_request(tx, who.user_id, request_id)
     if known is not None:
         return known, False
-    _check_via(via, request_id)
     _check_open(assignment)
     _check_notebooks(assignment, snapshot)
     listing, sha256 = store_files(tx, snapshot), snapshot.sha256
@@ -219,7 +221,7 @@ def _next_number(tx: Tx, assignment: AssignmentRow, user_id: int) -> int:
 def _check_via(via: str, request_id: str) -> None:
     if via not in VIAS:
         raise Unacceptable("via_unknown", f"`via` is one of {', '.join(VIAS)}.")
-    if not 8 <= len(request_id) <= 64:
+    if not REQUEST_ID.fullmatch(request_id):
         raise Unacceptable("request_id_invalid", "`request_id` is a UUID.")
 
 

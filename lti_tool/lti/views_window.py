@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from lti_tool.kernel.errors import Unauthenticated
+from lti_tool.kernel.errors import Forbidden, Unauthenticated
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.browser import keep_browser_secret, new_browser_secret, read_browser_secret
 from lti_tool.lti.views import see_other
@@ -41,6 +41,11 @@ def open_window() -> Response:
 @BLUEPRINT.get("/w/<code>")
 def enter_window(code: str) -> Response:
     """In the new window: spend the code, keep a first-party cookie, and show the page in a session bound to it."""
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        # somebody else's link, which would have this browser work in the session of whoever made it
+        raise Forbidden(
+            "foreign_link", "This link opens from the course only. Open the activity again from your course."
+        )
     runtime = current_runtime()
     known = read_browser_secret()
     secret = known or new_browser_secret()

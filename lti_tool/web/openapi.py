@@ -60,8 +60,8 @@ class Api:
 
             @wraps(checked)
             def answered(*args: Any, **kwargs: Any) -> Any:
-                if body is not None and not request.is_json:
-                    raise Unacceptable("body_not_json", "Send the body as application/json.")
+                if body is not None:
+                    _require_json()
                 return checked(*args, **kwargs)
 
             return answered
@@ -72,6 +72,16 @@ class Api:
         """The OpenAPI document of the app that serves this request."""
         spec: dict[str, Any] = self._tree.spec
         return spec
+
+
+def _require_json() -> None:
+    """Raises: Unacceptable: the body is no JSON that can be read. What is read is kept with the request."""
+    if not request.is_json:
+        raise Unacceptable("body_not_json", "Send the body as application/json.")
+    try:
+        request.get_json()
+    except RecursionError as error:
+        raise Unacceptable("body_invalid", "The JSON body is nested too deeply.") from error
 
 
 def _refuse_invalid(asked: Any, response: Any, error: Any, instance: Any, adapter: Any) -> None:

@@ -2,7 +2,7 @@
 
 from flask import Flask, Response, request
 
-from lti_tool.kernel.errors import Forbidden
+from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import TOKEN_KEY, find_current_session
 
@@ -12,10 +12,20 @@ POLICY = (
 )
 
 
+HSTS = "max-age=31536000"
+
+
 def install_security(app: Flask) -> None:
-    """Add the headers and the check to an app."""
+    """Add the headers and the checks to an app."""
+    app.before_request(_refuse_odd_addresses)
     app.before_request(_refuse_foreign_posts)
     app.after_request(_add_headers)
+
+
+def _refuse_odd_addresses() -> None:
+    """A NUL is in no address of ours, and PostgreSQL takes it in no text."""
+    if "\0" in request.path:
+        raise NotFound("http_404", "There is no page at this address. Go back to your course and open it again.")
 
 
 def _refuse_foreign_posts() -> None:
@@ -41,6 +51,9 @@ def _add_headers(response: Response) -> Response:
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-    if request.endpoint == "static":
+    if current_runtime().settings.base_url.scheme == "https":
+        response.headers.setdefault("Strict-Transport-Security", HSTS)
+    if request.endpoint == "static" and response.status_code in (200, 304):
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    response.headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
     return response

@@ -65,7 +65,7 @@ class CourseContents:
 def split_ref(ref: str) -> tuple[str, str] | None:
     """(course slug, item slug or "") of a reference of ours, else None."""
     parts = ref.split("/")
-    if parts[0] != "courses" or len(parts) not in (2, 3) or not all(parts):
+    if parts[0] != "courses" or len(parts) not in (2, 3) or not all(parts) or not ref.isprintable():
         return None
     return parts[1], parts[2] if len(parts) == 3 else ""
 
