@@ -202,7 +202,7 @@ class Settings(BaseSettings):
         """SQLAlchemy URL of the gradebook of one course."""
         if self.grading.gradebook_url:
             return self.grading.gradebook_url.replace("{course}", course_slug)
-        return f"sqlite:///{self.courses_dir / course_slug / 'gradebook.db'}"
+        return f"sqlite:///{self.courses_dir / course_slug / 'gradebook' / 'gradebook.db'}"
 
 
 def load_settings(**overrides: object) -> Settings:

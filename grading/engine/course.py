@@ -22,14 +22,14 @@ class CourseRoot:
 
     path: Path
     db_url: str = ""
-    """The gradebook; by default SQLite, `gradebook.db` in the folder."""
+    """The gradebook; by default SQLite, `gradebook/gradebook.db` in the folder."""
     course_id: str = "default_course"
     late_penalty: Literal["none", "zero"] = "none"
     """nbgrader's rule for late submissions: no penalty, or no points."""
 
     def gradebook_url(self) -> str:
         """The URL of the gradebook."""
-        return self.db_url or f"sqlite:///{self.path.resolve()}/gradebook.db"
+        return self.db_url or f"sqlite:///{self.path.resolve()}/gradebook/gradebook.db"
 
     def make_release(self, assignment: str) -> Release:
         """Make the learners' version of `source/<assignment>`; marks and submissions stay.

@@ -67,7 +67,16 @@ def _engine(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _leave_begin_to_us)
         event.listen(engine, "begin", _begin)
+        event.listen(engine, "do_connect", lambda *_: _require_plain_files(Path(engine.url.database or "")))
     return engine
+
+
+def _require_plain_files(database: Path) -> None:
+    """Make the folder, and refuse links in it: graders write there, and a link could lead to the tool's own files."""
+    database.parent.mkdir(parents=True, exist_ok=True)
+    for path in (database.parent, *database.parent.glob(f"{database.name}*")):
+        if path.is_symlink():
+            raise PermissionError(f"{path} is a link; a gradebook is a plain file.")
 
 
 def _leave_begin_to_us(connection: Any, _record: object) -> None:

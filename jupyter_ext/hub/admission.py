@@ -34,7 +34,7 @@ def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
             environment["COURSEBRIDGE_COURSE"] = course.slug
             environment["COURSEBRIDGE_COURSE_ROOT"] = root
             environment["COURSEBRIDGE_GRADEBOOK_URL"] = (
-                settings.gradebook_url.replace("{course}", course.slug) or f"sqlite:///{root}/gradebook.db"
+                settings.gradebook_url.replace("{course}", course.slug) or f"sqlite:///{root}/gradebook/gradebook.db"
             )
             spawner.grade_course = course.slug
         spawner.environment = environment

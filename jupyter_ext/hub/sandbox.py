@@ -43,8 +43,10 @@ class Confinement:
     home: Path | None
     """The person's home outside; None: an empty one that ends with the server."""
     home_inside: str
-    writable: tuple[tuple[Path, str], ...] = ()
+    readable: tuple[tuple[Path, str], ...] = ()
     """Further folders: (outside, inside)."""
+    writable: tuple[tuple[Path, str], ...] = ()
+    """The same for folders that may be written to; they may lie in readable ones."""
     read_only: tuple[Path, ...] = ()
     """Files and folders shown at their own place."""
     hidden: tuple[Path, ...] = ()
@@ -91,7 +93,7 @@ def inner_command(confinement: Confinement, command: Sequence[str]) -> list[str]
 
 def _parents(confinement: Confinement) -> list[str]:
     """Folders above what is shown: bwrap would make them for their owner alone."""
-    inside = ["/etc/ssl/certs", confinement.home_inside, *(target for _, target in confinement.writable)]
+    inside = ["/etc/ssl/certs", confinement.home_inside, *(target for _, target in confinement.readable)]
     inside += [str(path) for path in (*interpreter_paths(), *confinement.read_only)]
     above = {parent for path in inside for parent in Path(path).parents if parent != Path("/")}
     return [word for path in sorted(above) for word in ("--perms", "0755", "--dir", str(path))]
@@ -159,6 +161,8 @@ def _shown(confinement: Confinement) -> list[str]:
 def _own(confinement: Confinement) -> list[str]:
     home = confinement.home_inside
     words = ["--bind", str(confinement.home), home] if confinement.home else ["--perms", "0700", "--tmpfs", home]
+    for outside, inside in confinement.readable:
+        words += ["--ro-bind", str(outside), inside]
     for outside, inside in confinement.writable:
         words += ["--bind", str(outside), inside]
     return words

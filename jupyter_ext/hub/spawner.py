@@ -29,6 +29,8 @@ from jupyter_ext.hub.sandbox import (
 )
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
+GRADEBOOK = "gradebook"
+"""Folder of an SQLite gradebook in the course root."""
 STOP_S = 10
 """How long a server may take to end by itself."""
 
@@ -94,12 +96,15 @@ class BubblewrapSpawner(LocalProcessSpawner):
                     reason="no-course-root",
                     status_code=HTTPStatus.CONFLICT,
                 )
-            # the course's files belong to the tool's account, so this server stays that account, in a user namespace
-            course = ((root, f"{COURSES_MOUNT}/{self.grade_course}"),)
-            return Confinement(None, self.home_inside, course, read_only, hidden, None, limits)
+            # The course's files belong to the tool's account, so this server stays that account, in a user namespace.
+            # It writes to the gradebook alone: the tool trusts what it finds in the rest, and where links lead there.
+            inside, gradebook = f"{COURSES_MOUNT}/{self.grade_course}", root / GRADEBOOK
+            writable = ((gradebook, f"{inside}/{GRADEBOOK}"),) if gradebook.is_dir() else ()
+            course = ((root, inside),)
+            return Confinement(None, self.home_inside, course, writable, read_only, hidden, None, limits)
         account = account_for(self.user.name)
         home = make_home(Path(self.homes), self.user.name, account)
-        return Confinement(home, self.home_inside, (), read_only, hidden, account, limits)
+        return Confinement(home, self.home_inside, (), (), read_only, hidden, account, limits)
 
     # ---- start, look, stop ----
 

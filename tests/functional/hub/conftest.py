@@ -77,12 +77,14 @@ def make_course(root: Path) -> None:
     nbformat.write(notebook, folder / "quiz-1.ipynb")
     (folder / "page.html").write_text(EVIL)
     (folder / "nbgrader_config.py").write_text(f"import pathlib\npathlib.Path('/courses/{SLUG}/owned').touch()\n")
+    (root / "gradebook").mkdir()
+    (root / "source" / "quiz-1").mkdir(parents=True)
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{before}"  # nbgrader looks for alembic there
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            Gradebook(f"sqlite:///{root / 'gradebook.db'}", SLUG) as gradebook,
+            Gradebook(f"sqlite:///{root / 'gradebook' / 'gradebook.db'}", SLUG) as gradebook,
         ):
             gradebook.add_assignment("quiz-1")
             gradebook.add_notebook("quiz-1", "quiz-1")

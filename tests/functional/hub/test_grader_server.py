@@ -113,6 +113,15 @@ def test_students_and_assignments_are_not_made_here(teacher: Visitor) -> None:
     assert teacher.send("PUT", PREFIX, "formgrader/api/assignment/quiz-9", {}).status_code == 409
 
 
+@pytest.mark.parametrize("place", ["", "source", "source/quiz-1", f"autograded/{ADA}/quiz-1"])
+def test_grader_changes_nothing_of_the_course_but_its_gradebook(hub: RunningHub, teacher: Visitor, place: str) -> None:
+    """A link in place of a folder would have the tool, outside, read or write where the grader cannot."""
+    target = "/".join(part for part in (SLUG, place, "planted.txt") if part)
+    body = {"type": "file", "format": "text", "content": "x"}
+    assert teacher.send("PUT", PREFIX, f"api/contents/{target}", body).status_code >= 400
+    assert not (hub.data_dir / "courses" / target).exists()
+
+
 def test_teacher_of_one_course_does_not_mark_another(hub: RunningHub, teacher: Visitor) -> None:
     assert teacher.go("/hub/formgrader?course=other-course").status_code == 403
     assert teacher.go(f"/hub/spawn/{TEACHER}/grade-other-course").status_code == 403
