@@ -82,5 +82,6 @@ def test_idle_culler_runs_with_narrow_rights(hub: RunningHub) -> None:
 
 
 def test_state_is_for_the_hub_alone(hub: RunningHub) -> None:
+    hub.visit(BOB, "")
     for path in (hub.data_dir / "hub", hub.data_dir / "homes", hub.data_dir / "homes" / BOB):
         assert Path(path).stat().st_mode & 0o077 == 0
