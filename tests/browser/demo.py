@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -57,9 +58,10 @@ def running_demo(profile: str, folder: Path) -> Iterator[Demo]:
         "COURSEBRIDGE_DEMO_HUB_PORT": str(hub),
     }
     said = folder / "said.log"
+    with_us = ["setpriv", "--pdeathsig", "INT", "--"] if shutil.which("setpriv") else []  # a killed test ends it too
     with said.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "lti_tool.app", "demo", "--profile", profile],
+            [*with_us, sys.executable, "-m", "lti_tool.app", "demo", "--profile", profile],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -1,5 +1,7 @@
 """The journeys against the demo LMS in its canvas profile."""
 
+from typing import ClassVar
+
 import pytest
 
 from tests.browser.journeys import Journeys
@@ -11,7 +13,7 @@ pytestmark = pytest.mark.one_database
 class TestCanvas(Journeys):
     """Canvas tells all roles apart. See `journeys.py` for the rest."""
 
-    roles = {
+    roles: ClassVar = {
         "amir": ("assistant", "Mark in JupyterHub"),
         "olga": ("observer", "You are here as an observer"),
         "test": ("test_student", "Open in JupyterHub"),

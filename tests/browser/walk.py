@@ -62,7 +62,7 @@ def type_answer(lab: Page, answer: Answer) -> None:
 
 def write_answer(lab: Page, answer: Answer) -> None:
     """Write an answer into the notebook on the server, as another program of the learner would."""
-    url = re.sub(r"/lab(/workspaces/[^/]+)?/tree/", "/api/contents/", lab.url)
+    url = re.sub(r"/(lab|doc)(/workspaces/[^/]+)?/tree/", "/api/contents/", lab.url)
     notebook = fill_in(json.dumps(lab.evaluate(READ_AND_WRITE, [url, None])), answer)
     assert lab.evaluate(READ_AND_WRITE, [url, json.loads(notebook)]) == 200
 
@@ -82,8 +82,8 @@ def submit_in_lab(learner: Visitor, lab: Page, attempt: int) -> str:
 
 def give_points(formgrader: Page, points: str) -> None:
     """In formgrader, from the list of submissions into the newest one, to the first mark that is missing."""
-    formgrader.locator("#formgrader_table tbody a").first.click()
-    box = formgrader.locator(".score.needs_manual_grade, input.score").last
+    formgrader.get_by_role("link", name="Submission #1").click()
+    box = formgrader.locator("input.score").last
     box.fill(points)
     with formgrader.expect_response(lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"):
         box.press("Tab")

@@ -1,6 +1,7 @@
 /** Coursebridge in JupyterLab: hand in a quiz from its notebook, and see that the work is safe. */
 
 import {
+  ILabShell,
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
@@ -12,16 +13,20 @@ import { Submitter } from './submit';
 
 const SUBMIT = 'coursebridge:submit';
 
+/** Narrower than this there is room for the notebook alone, in CSS pixels. */
+const NARROW_PX = 640;
+
 const plugin: JupyterFrontEndPlugin<void> = {
   id: '@coursebridge/jupyterlab:plugin',
   description: 'Hand in a notebook quiz and see that it is saved to the course.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ICommandPalette],
+  optional: [ICommandPalette, ILabShell],
   activate: (
     app: JupyterFrontEnd,
     notebooks: INotebookTracker,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    shell: ILabShell | null
   ): void => {
     const { serverSettings } = app.serviceManager;
     const submitter = new Submitter(serverSettings, notebooks);
@@ -56,6 +61,14 @@ const plugin: JupyterFrontEndPlugin<void> = {
       }
     });
     palette?.addItem({ command: SUBMIT, category: 'Course' });
+
+    void app.restored.then(() => {
+      if (shell && window.innerWidth < NARROW_PX) {
+        shell.mode = 'single-document';
+        shell.collapseLeft();
+        shell.collapseRight();
+      }
+    });
   }
 };
 

@@ -94,13 +94,20 @@
   document.addEventListener("htmx:responseError", () => offline(true));
   document.addEventListener("htmx:afterOnLoad", () => offline(false));
 
-  // Back from another window (JupyterLab, say): a page that wants to asks for itself again, unless somebody is typing.
-  let looked = Date.now();
-  const comeBack = () => {
+  // Back from another window (JupyterLab, say): a page that wants to asks for itself again, unless somebody is at
+  // something. What was saved a moment ago is still on its way to the course, so it looks twice more.
+  let cameBack = Date.now(), soon = 0;
+  const look = () => {
     const busy = document.querySelector("main details[open], main form[data-sent]");
-    if (document.hidden || busy || Date.now() - looked < 2000) return;
-    looked = Date.now();
-    document.body.dispatchEvent(new Event("coursebridge:return"));
+    if (!document.hidden && !busy) document.body.dispatchEvent(new Event("coursebridge:return"));
+  };
+  const comeBack = () => {
+    clearTimeout(soon);
+    const wait = cameBack + 2000 - Date.now();
+    if (wait > 0) soon = setTimeout(comeBack, wait);
+    if (document.hidden || wait > 0) return;
+    cameBack = Date.now();
+    [0, 3000, 8000].forEach((ms) => setTimeout(look, ms));
   };
   let focused = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
