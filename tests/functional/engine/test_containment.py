@@ -178,6 +178,63 @@ def test_forged_result_file_is_not_followed_and_not_believed(mark: Mark, forge: 
     assert b"root:" not in result.notebooks["quiz.ipynb"]
 
 
+FORGED = """
+    import json, os, time
+    good = {"outputs": [], "execution_count": 1, "end": "ok"}
+    forged = json.dumps({"end": "ok", "cells": [good] * 6})
+"""
+
+
+def test_forged_result_is_not_believed_although_it_looks_right(mark: Mark) -> None:
+    """The runner is killed and what it would have written is there: every cell without an error."""
+    forge = (
+        FORGED
+        + """
+    open('../result.json', 'w').write(forged)
+    os.kill(os.getppid(), 9)
+    """
+    )
+    result = mark(_count(forge))
+
+    assert result.outcome == "kernel_died"
+    assert set(scores(result).values()) == {0}
+
+
+def test_process_left_behind_cannot_change_the_result(mark: Mark) -> None:
+    forge = (
+        FORGED
+        + """
+    if os.fork() == 0:
+        os.setsid()
+        while True:
+            try:
+                with open('../result.json', 'r+') as file:
+                    file.truncate(), file.write(forged)
+            except OSError:
+                pass
+    """
+    )
+    result = mark(WRONG | {"count": textwrap.dedent(forge) + "\ndef count(s):\n    return 0"})
+
+    assert scores(result) == {"add-tests": 0, "add-hidden": 0, "count-tests": 1.5, "why": 0}
+
+
+def test_runner_is_out_of_reach_of_the_notebook(mark: Mark) -> None:
+    probe = """
+        import os
+        for name in ("mem", "fd/1", "environ"):
+            try:
+                open(f"/proc/{os.getppid()}/{name}", "rb").close()
+                print("OPENED", name)
+            except OSError:
+                print("REFUSED", name)
+    """
+    printed = _printed(mark(_count(probe)))
+
+    assert "OPENED" not in printed
+    assert "REFUSED mem" in printed
+
+
 def test_obstacle_in_place_of_the_result_is_cleared_away(mark: Mark) -> None:
     result = mark(_count("import os\nos.mkfifo('../result.json')"))
 
