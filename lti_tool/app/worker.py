@@ -125,17 +125,17 @@ class Worker:
 def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> None:
     """Run a worker until it is told to stop. `queues` is a comma-separated list."""
     settings = load_settings()
-    worker = Worker(settings)
+    worker, first = Worker(settings), os.getpid()
 
     def set_up_logging(**kwargs: Any) -> None:
         configure_logging(settings.log_level)
 
     def after_fork(**kwargs: Any) -> None:
         worker.forget_process()
-        end_with_parent()
+        end_with_parent(first)
 
     def in_beat(**kwargs: Any) -> None:
-        end_with_parent()
+        end_with_parent(first)
 
     def say_ready(**kwargs: Any) -> None:
         log.info("worker_ready", extra={"queues": queues, "concurrency": concurrency})
@@ -152,12 +152,11 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     worker.celery.worker_main([*argv, "-B"] if beat else argv)
 
 
-def end_with_parent() -> None:
-    """In a child of the worker: end soon after the worker, if that is killed with -9 and cannot end its children.
+def end_with_parent(parent: int) -> None:
+    """In a child of the worker with this process id: end soon after it, when it is killed with -9 and cannot say so.
 
     (`PR_SET_PDEATHSIG` would end a child already with the thread that forked it, in the middle of a job.)
     """
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

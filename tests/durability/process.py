@@ -42,7 +42,7 @@ def take_guard_off(name: str) -> None:
     if name == "outbox":  # the outbox is written after the grade, not with it; the process dies in between
         results.tell_lms = _die_before_outbox
     if name == "parent_watch":  # children of the worker do not look for it
-        worker.end_with_parent = lambda: None
+        worker.end_with_parent = lambda parent: None
     if name == "sandbox":  # a sandbox does not end with the process that started it
         layout = sandbox.layout_arguments
         sandbox.layout_arguments = lambda *given: _without(layout(*given), "--die-with-parent")
