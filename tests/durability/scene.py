@@ -33,7 +33,7 @@ from tests.fakes.launching import Launcher
 
 SLUG, NAME = "notebooks-101", "quiz-1"
 POINTS = 4
-LONGEST_S = 120
+LONGEST_S = 240
 SUBMISSION = "https://canvas.instructure.com/lti/submission"
 COURSE = f"""
 slug = "{SLUG}"
