@@ -56,8 +56,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     command -v apt-get >/dev/null || stop "These programs are missing, install them first: ${missing[*]}"
     [ "$(id -u)" = 0 ] || stop "These packages are missing, run this first: sudo apt-get install -y ${missing[*]}"
     say "Debian packages: ${missing[*]}"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
+    export DEBIAN_FRONTEND=noninteractive
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } ||
         stop "apt-get could not install: ${missing[*]}"
 fi
 

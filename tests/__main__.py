@@ -28,6 +28,7 @@ def main() -> int:
     if len(sys.argv) > 1:
         return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], check=False).returncode
     began = time.monotonic()
+    passed = []
     for name, command, environment in STEPS:
         print(f"\n==> {name}", flush=True)
         since = time.monotonic()
@@ -35,7 +36,8 @@ def main() -> int:
         print(f"==> {name}: {'ok' if code == 0 else 'FAILED'} after {time.monotonic() - since:.0f} s", flush=True)
         if code:
             return code
-    print(f"\nAll checks passed in {time.monotonic() - began:.0f} s.")
+        passed.append(f"{name} {time.monotonic() - since:.0f} s")
+    print(f"\nAll checks passed in {time.monotonic() - began:.0f} s: {', '.join(passed)}.")
     return 0
 
 
