@@ -189,6 +189,7 @@ class Journeys:
         learner.keep("feedback")
         paper = learner.tool.locator("iframe.paper")
         assert paper.get_attribute("sandbox") == ""
+        paper.scroll_into_view_if_needed()  # it loads when it is looked at
         marked = learner.tool.frame_locator("iframe.paper").locator("body")
         expect(marked).to_contain_text("def is_palindrome")
         text = marked.inner_text()
