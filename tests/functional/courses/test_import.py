@@ -56,7 +56,7 @@ def state_of(runtime: Runtime) -> dict[str, Any]:
 
 
 def gradebook_rows(runtime: Runtime) -> dict[str, list[Any]]:
-    if not (runtime.settings.courses_dir / SLUG / "gradebook.db").exists():
+    if not (runtime.settings.courses_dir / SLUG / "gradebook" / "gradebook.db").exists():
         return {}
     engine = create_engine(runtime.settings.gradebook_url(SLUG))
     with engine.connect() as connection:
