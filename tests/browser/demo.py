@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -85,14 +86,14 @@ def _wait_until_running(process: subprocess.Popen[bytes], said: Path) -> None:
 
 
 def free_ports() -> tuple[int, int, int]:
-    """Ports for tool, LMS and Hub, the two after the Hub's free as well."""
+    """Ports for tool, LMS and Hub, the two after the Hub's free as well.
+
+    They are below those that the system gives away by itself, so no notebook server is started on one of them.
+    """
     while True:
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-            for probe in (one, two, three):
-                probe.bind(("127.0.0.1", 0))
-            tool, lms, hub = (probe.getsockname()[1] for probe in (one, two, three))
-            if hub + 2 < 65536 and {hub + 1, hub + 2}.isdisjoint({tool, lms}) and _free(hub + 1) and _free(hub + 2):
-                return tool, lms, hub
+        first = random.randrange(20_000, 32_000)
+        if all(_free(port) for port in range(first, first + 5)):
+            return first, first + 1, first + 2
 
 
 def _free(port: int) -> bool:

@@ -81,9 +81,9 @@ def submit_in_lab(learner: Visitor, lab: Page, attempt: int) -> str:
 
 
 def give_points(formgrader: Page, points: str) -> None:
-    """In formgrader, from the list of submissions into the newest one, to the first mark that is missing."""
+    """In formgrader, from the list of submissions into the first one, to the mark that is missing there."""
     formgrader.get_by_role("link", name="Submission #1").click()
-    box = formgrader.locator("input.score").last
+    box = formgrader.locator("input.score.needs_manual_grade")
     box.fill(points)
     with formgrader.expect_response(lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"):
         box.press("Tab")
