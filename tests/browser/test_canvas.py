@@ -11,11 +11,11 @@ pytestmark = pytest.mark.one_database
 
 
 class TestCanvas(Journeys):
-    """Canvas tells all roles apart. See `journeys.py` for the rest."""
+    """Canvas tells the roles of a course apart. See `journeys.py` for the rest."""
 
     roles: ClassVar = {
         "amir": ("assistant", "Mark in JupyterHub"),
         "olga": ("observer", "You are here as an observer"),
         "test": ("test_student", "Open in JupyterHub"),
-        "root": ("admin", "Mark in JupyterHub"),
+        "root": ("observer", "You are here as an observer"),  # no role in the course
     }
