@@ -90,7 +90,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask all to stop, newest first, kill what takes too long, and whatever any of them has left behind."""
-        family = list_descendants()
+        family = list_descendants({process.pid for process in self._running.values()})
         running = list(reversed(self._running.items()))
         for _name, process in running:
             process.terminate()
@@ -188,11 +188,10 @@ def list_processes() -> set[Pid]:
     return set(_parents())
 
 
-def list_descendants() -> set[Pid]:
-    """Processes that this one has started, and theirs."""
+def list_descendants(numbers: set[int]) -> set[Pid]:
+    """Processes that these have started, and theirs."""
     parents = _parents()
     found: set[Pid] = set()
-    numbers = {os.getpid()}
     while new := {pid for pid, parent in parents.items() if parent in numbers} - found:
         found |= new
         numbers = {pid.number for pid in new}
