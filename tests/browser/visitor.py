@@ -24,8 +24,8 @@ QUIET = [
 ]
 PATIENCE_MS = 30_000
 SCREENSHOTS = os.environ.get("COURSEBRIDGE_SCREENSHOTS")
-"""A folder to keep a picture of every step in, light and dark: COURSEBRIDGE_SCREENSHOTS=shots make test ARGS=tests/browser.
-Nothing is kept without."""
+"""A folder to keep a picture of every step in, light and dark; nothing is kept without:
+`COURSEBRIDGE_SCREENSHOTS=shots make test ARGS=tests/browser`."""
 
 
 class Cookies(IntEnum):
