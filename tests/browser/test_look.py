@@ -108,6 +108,32 @@ def test_lost_connection_is_said_and_taken_back(site: str, browser: Browser) -> 
     expect(page.locator("#attempt-status").get_by_text("Marked")).to_be_visible()
 
 
+def come_back(page: Page) -> None:
+    page.wait_for_timeout(2000)  # the page does not ask twice within two seconds
+    page.evaluate("window.dispatchEvent(new Event('focus'))")
+
+
+def test_quiz_page_shows_what_happened_in_another_window(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/quiz", MOODLE)
+    button = page.get_by_role("button", name="Open in JupyterHub")
+    button.focus()
+    page.route("**/quiz", lambda route: route.fulfill(body=route.fetch().text().replace('version="1"', 'version="2"')))
+    come_back(page)
+
+    expect(page.locator("#quiz")).to_have_attribute("data-version", "2")
+    expect(button).to_be_focused()
+
+
+def test_quiz_page_without_news_stays_as_it_is(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/quiz", MOODLE)
+    page.evaluate("document.querySelector('#quiz').dataset.mine = 'kept'")
+    with page.expect_response("**/quiz"):
+        come_back(page)
+    page.wait_for_timeout(300)
+
+    expect(page.locator("#quiz")).to_have_attribute("data-mine", "kept")
+
+
 def test_a_second_click_sends_nothing(site: str, browser: Browser) -> None:
     page = open_page(browser, f"{site}/quiz", MOODLE)
     page.evaluate(COUNT_SENT)

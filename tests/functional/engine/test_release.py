@@ -35,6 +35,11 @@ def test_release_has_neither_solutions_nor_hidden_tests(release: Release) -> Non
     ]
 
 
+def test_title_of_a_question_leaves_its_points_to_the_page(tmp_path: Path) -> None:
+    body = make.notebook(make.text("## 1. Count the vowels (2 points)"), make.tests("t", 2, "assert True"))
+    assert [q.title for q in _course(tmp_path, quiz=body).make_release("quiz").questions] == ["1. Count the vowels"]
+
+
 def test_quickstart_course_of_nbgrader_is_released_and_marked(tmp_path: Path) -> None:
     shipped = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide" / "source"
     shutil.copytree(shipped, tmp_path / "source")

@@ -1,11 +1,13 @@
 """The learner's pages, through HTTP."""
 
 import io
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask import Flask
 
 from grading.assignments import get_assignment
 from grading.hub_tickets import redeem_ticket
@@ -14,6 +16,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from tests.conftest import BASE_URL
 from tests.factories.grading import LIMIT, NAME, SLUG, Place, Someone, make_person, notebook, publish, submit, work
 from tests.functional.grading.conftest import counted
 
@@ -111,6 +114,21 @@ def test_marked_notebook_can_run_nothing(runtime: Runtime, browse: Any, learner:
     assert "script-src" not in policy
     assert "allow-" not in policy
     assert framed.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_marked_notebook_opens_in_a_window_that_has_no_cookie_of_the_frame(
+    runtime: Runtime, app: Flask, browse: Any, learner: Someone
+) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+    page = browse(learner).get(f"{QUIZ}/attempts/1/feedback").text
+    form = re.search(r'<main.*?action="([^"]*/lti/window\?[^"]*)" target="_blank"', page, re.DOTALL)
+    assert form
+    window = app.test_client()
+    code = window.post(form[1].replace("&amp;", "&"), base_url=BASE_URL).headers["Location"]
+    opened = window.get(window.get(code, base_url=BASE_URL).headers["Location"], base_url=BASE_URL)
+    assert opened.status_code == 200
+    assert "sandbox" in opened.headers["Content-Security-Policy"]
 
 
 def test_nobody_sees_the_work_of_another(runtime: Runtime, browse: Any, learner: Someone, other: Someone) -> None:

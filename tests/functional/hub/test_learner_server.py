@@ -111,6 +111,11 @@ def test_learner_gets_jupyterlab_without_the_teachers_parts(ada: Visitor) -> Non
     assert "nbgrader" in version["message"]
 
 
+def test_work_is_saved_every_half_minute(ada: Visitor) -> None:
+    settings = ada.send("GET", PREFIX, "lab/api/settings/@jupyterlab/docmanager-extension:plugin").json()
+    assert settings["schema"]["properties"]["autosaveInterval"]["default"] == 30
+
+
 def test_another_learner_gets_nothing_of_it(hub: RunningHub, ada: Visitor) -> None:
     bob = Visitor(hub)
     bob.arrive(hub.tool.ticket(BOB, ""))
