@@ -79,7 +79,7 @@ def quiz(**changes: Any) -> Context:
         "can_submit": True,
         "why_not": None,
         "error": None,
-        "hub_url": "#",
+        "hub_url": "#open",
         "submit_url": "#",
         "upload_url": "#",
         "newest": attempt(),
