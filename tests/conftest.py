@@ -6,6 +6,7 @@ A test package that needs other plugins overrides the fixture `plugins`; nothing
 import os
 import shutil
 import socket
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.orm import Session
 
 from config.settings import Settings, load_settings
 from lti_tool.app.factory import build_app
@@ -41,6 +43,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_plain = is_unit and "database_url" not in getattr(item, "fixturenames", ())
         if is_plain or any(item.path.is_relative_to(tests / folder) for folder in ONE_DATABASE):
             item.add_marker(pytest.mark.one_database)
+
+
+def pytest_collection_finish() -> None:
+    """Keep JupyterHub's models to themselves: imported, they listen to every SQLAlchemy session of the process.
+
+    The tool never imports them; the Hub runs in a process of its own. Only the tests of both share one.
+    """
+    if orm := sys.modules.get("jupyterhub.orm"):
+        event.remove(Session, "persistent_to_deleted", orm._notify_deleted_relationships)
 
 
 @pytest.fixture(autouse=True)
