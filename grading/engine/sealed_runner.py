@@ -40,7 +40,24 @@ CONNECTION: Any = {
 }
 START_TIMEOUT_S = 60
 END_TIMEOUT_S = 5
+UNSENT_CHARACTERS = 1 << 20
 PR_SET_DUMPABLE = 4
+
+
+class HeldBackStream(OutStream):
+    """Lets a cell that prints without end wait, so that its output is counted before it fills memory."""
+
+    flush_interval = 0.05
+    unsent = 0
+
+    def write(self, string: str) -> int:
+        """Write, and wait whenever much has been written."""
+        count: int = super().write(string) or 0
+        self.unsent += len(string)
+        if self.unsent > UNSENT_CHARACTERS:
+            self.unsent = 0
+            self.flush()  # type: ignore[no-untyped-call]  # ipykernel has no type here
+        return count
 
 
 def become_kernel(parent: int) -> NoReturn:
@@ -50,13 +67,12 @@ def become_kernel(parent: int) -> NoReturn:
     nothing = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)
-    # a flood of output is noticed before it fills the memory
-    OutStream.flush_interval = 0.05
     sys.argv = ["ipykernel_launcher.py", "-f", f"{HERE}/.kernel/connection.json"]
     arguments = [
         *sys.argv[1:],
         f"--IPKernelApp.parent_handle={parent}",
         "--HistoryManager.hist_file=:memory:",
+        f"--IPKernelApp.outstream_class={__name__}.HeldBackStream",
     ]
     try:
         IPKernelApp.launch_instance(argv=arguments)

@@ -227,7 +227,7 @@ def _stock_scores(root: Path, learner: str) -> dict[str, tuple[float | None, boo
     from nbgrader.apps.api import NbGraderAPI
     from nbgrader.coursedir import CourseDirectory
 
-    course = CourseDirectory(root=str(root), course_id="default_course")
+    course = CourseDirectory(root=str(root), course_id="default_course", db_url=CourseRoot(root).gradebook_url())
     stock = NbGraderAPI(coursedir=course)
     assert stock.autograde("quiz", learner)["success"]
     rows = gradebooks.list_grades(course.db_url, "quiz", learner)
