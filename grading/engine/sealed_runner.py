@@ -40,24 +40,22 @@ CONNECTION: Any = {
 }
 START_TIMEOUT_S = 60
 END_TIMEOUT_S = 5
-UNSENT_CHARACTERS = 1 << 20
+GRACE_S = 0.05
+BETWEEN_CELLS = -1
+MOST_UNSENT: int = REQUEST["output_bytes"]
 PR_SET_DUMPABLE = 4
 
 
-class HeldBackStream(OutStream):
-    """Lets a cell that prints without end wait, so that its output is counted before it fills memory."""
+class BoundedStream(OutStream):
+    """A flood of output is noticed, and dropped where it starts, before it fills the memory."""
 
     flush_interval = 0.05
-    unsent = 0
 
     def write(self, string: str) -> int:
-        """Write, and wait whenever much has been written."""
-        count: int = super().write(string) or 0
-        self.unsent += len(string)
-        if self.unsent > UNSENT_CHARACTERS:
-            self.unsent = 0
-            self.flush()  # type: ignore[no-untyped-call]  # ipykernel has no type here
-        return count
+        """Write, unless more than a whole notebook may print waits to be sent: then the cell is interrupted anyway."""
+        if sum(buffer.tell() for buffer in list(self._buffers.values())) > MOST_UNSENT:
+            return len(string)
+        return super().write(string) or 0
 
 
 def become_kernel(parent: int) -> NoReturn:
@@ -72,7 +70,7 @@ def become_kernel(parent: int) -> NoReturn:
         *sys.argv[1:],
         f"--IPKernelApp.parent_handle={parent}",
         "--HistoryManager.hist_file=:memory:",
-        f"--IPKernelApp.outstream_class={__name__}.HeldBackStream",
+        f"--IPKernelApp.outstream_class={__name__}.BoundedStream",
     ]
     try:
         IPKernelApp.launch_instance(argv=arguments)
@@ -170,7 +168,7 @@ class Runner(NotebookClient):
 
     def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
         """Count what the cell prints; past the limit, drop it and interrupt the cell."""
-        if msg["msg_type"] in ("stream", "display_data", "execute_result", "error"):
+        if msg["msg_type"] in ("stream", "display_data", "execute_result"):
             room = self.output_left
             self.output_left -= message_size(msg["content"])
             if self.output_left < 0:
@@ -179,11 +177,16 @@ class Runner(NotebookClient):
                     super().process_message(msg, cell, cell_index)
                 if self.ends.get(cell_index) != "output":
                     self.ends[cell_index] = "output"
-                    self.interrupt()
+                    asyncio.get_running_loop().call_later(GRACE_S, self.interrupt_if_at, cell_index)
                 if self.output_left < -4 * REQUEST["output_bytes"]:
                     os.killpg(self.kernel, signal.SIGKILL)
                 return None
         return super().process_message(msg, cell, cell_index)
+
+    def interrupt_if_at(self, index: int) -> None:
+        """Interrupt a cell, unless it has ended: a kernel interrupted while it replies never replies."""
+        if self.now_at == index:
+            self.interrupt()
 
 
 def record_error(**kwargs: Any) -> None:
@@ -241,6 +244,7 @@ async def run_cells(runner: Runner) -> str:
         end = None
         try:
             await runner.async_execute_cell(cell, index, store_history=True)
+            runner.now_at = BETWEEN_CELLS
         except DeadKernelError:
             end = "output" if runner.ends.get(index) == "output" else "died"
         except (CellTimeoutError, CellControlSignal):
