@@ -1,9 +1,12 @@
 """What this plugin offers."""
 
 from lti_tool.contract import Plugin
-from plugins.files import models
+from plugins.files import models, tus, views
+from plugins.files.blueprint import blueprint
 from plugins.files.handlers import HANDLERS, RECURRING
-from plugins.files.views import blueprint
+
+PAGES = (tus, views)
+"""Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(
     name="files",
