@@ -367,7 +367,7 @@ BOX = {
     "action": "#",
     "page_url": "#",
     "chunk_bytes": 8_388_608,
-    "max_bytes": 5_368_709_120,
+    "max_bytes": 5_000_000_000,
     "max_form_bytes": 25_000_000,
     "replaces": None,
 }

@@ -14,6 +14,7 @@ from plugins.files import public
 from plugins.files.links import STEP_S
 from tests.functional.files.conftest import SLUG, picture
 
+pytestmark = pytest.mark.one_database
 Work = Callable[[], None]
 TEXT = b"0123456789" * 100_000
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
