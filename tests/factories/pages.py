@@ -398,7 +398,7 @@ def files_page(**changes: Any) -> Context:
         "size": 1_834_211_000,
         "position": 788_710_000,
         "percent": 43,
-        "changed_ms": 0,
+        "fingerprint": "1700000000000 1834211000 Week 1.mp4",
         "replaces": None,
         "expires_at": NOW + timedelta(hours=40),
         "url": "#",
