@@ -93,7 +93,7 @@ def test_names_of_people_are_escaped(preview: Flask) -> None:
 
 
 def test_every_whole_template_has_a_sample() -> None:
-    partial = ("base.html", "components.html", "icons.html")
+    partial = ("base.html", "components.html", "icons.html", "files/upload.html")
     files = {
         path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html") if not path.name.startswith("_")
     }
