@@ -99,6 +99,6 @@
     part.querySelectorAll("#toasts [data-toast]").forEach(settle);
     part.querySelectorAll("[data-no-script]").forEach((el) => { el.hidden = true; });
     part.querySelectorAll("[data-grows]").forEach(grow);
-    part.querySelector("[data-focus]")?.focus();
+    part.querySelector("[data-focus]")?.focus({ preventScroll: true });
   });
 })();
