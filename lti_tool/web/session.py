@@ -76,6 +76,8 @@ class SignedIn:
     locale: str
     deep_linking: dict[str, Any] | None = None
     """Set while a teacher picks content: the deep linking settings of the launch."""
+    brand: str = ""
+    """The platform's brand colour, six hexadecimal digits; empty: it sent none (web/brand.py)."""
     ends_at: datetime | None = None
     """When the session is over; a session made from this one ends then too. None: of a launch just now."""
 
@@ -89,6 +91,7 @@ _FACTS = (
     "return_url",
     "locale",
     "deep_linking",
+    "brand",
 )
 
 

@@ -551,9 +551,9 @@ PAGES: Samples = {
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
     "return": ("lti/return_to_lms.html", None, RETURN),
-    "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
     "files": ("files/files.html", T, files_page()),
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),
     "file": ("files/file.html", T, file_page()),
     "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED_FILE, pixels=None)),
+    "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
 }
