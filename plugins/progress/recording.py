@@ -15,7 +15,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from plugins.progress.courses import Course, read_courses
-from plugins.progress.merging import NAMES, Change, Facts, Learner, conclude, merge
+from plugins.progress.merging import (
+    NAMES,
+    WATCHED_PERCENT,
+    Change,
+    Facts,
+    Learner,
+    conclude,
+    merge,
+    watched_percent,
+)
 from plugins.progress.models import ItemRow, ItemState, LearnerRow, TimeRow
 from plugins.progress.outline import course_of
 from plugins.progress.ranges import SLOT_S, fill_slots
@@ -39,11 +48,12 @@ def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
         return set()
     learners = _lock_learners(tx, changes)
     found = _read_items(tx, {_key(change) for change in changes})
-    before = {key: (facts.state, facts.percent, facts.score) for key, facts in found.items()}
-    courses = _read_courses_for(tx, changes, found)
-    unknown = _merge(changes, found, courses)
+    before = {key: (facts.state, facts.score) for key, facts in found.items()}
+    asked = _merge(changes, found)
+    courses = read_courses(tx, {(placement_id, course_of(ref)) for placement_id, _user, ref in asked}) if asked else {}
+    unknown = _conclude(asked, found, courses)
     _spend_time(tx, [change for change in changes if _key(change) not in unknown], found, learners)
-    moved = {key for key, facts in found.items() if (facts.state, facts.percent, facts.score) != before.get(key)}
+    moved = {key for key, facts in found.items() if (facts.state, facts.score) != before.get(key)}
     announce_items(tx, [found[key] for key in sorted(moved)])
     write_items(tx, found.values())
     settle(tx, {learners[Learner(*key[:2])] for key in moved}, courses)
@@ -122,32 +132,42 @@ def _read_items(tx: Tx, keys: set[Key]) -> dict[Key, Facts]:
     return {(row.placement_id, row.user_id, row.ref): Facts(**row._mapping) for row in rows}
 
 
-def _read_courses_for(tx: Tx, changes: Sequence[Change], found: dict[Key, Facts]) -> dict[int, Course]:
-    """The courses that are needed: where an item is new to its learner, or may be done by what has come in."""
-    needed = [change for change in changes if _may_move(change, found.get(_key(change)))]
-    return read_courses(tx, {change.who.placement_id: course_of(change.ref) for change in needed}.items())
+def _merge(changes: Sequence[Change], found: dict[Key, Facts]) -> set[Key]:
+    """Join the changes in; returns the keys of items that the course has to judge: new ones, and what may be done now.
 
-
-def _may_move(change: Change, facts: Facts | None) -> bool:
-    if facts is None or change.mark is not None or change.score is not None:
-        return True
-    return facts.state is not ItemState.DONE and (bool(change.watched) or (change.seen and facts.seen_at is None))
-
-
-def _merge(changes: Sequence[Change], found: dict[Key, Facts], courses: dict[int, Course]) -> set[Key]:
-    unknown: set[Key] = set()
+    Most saves are somebody reading or watching on: for them the outline need not be read.
+    """
+    asked: set[Key] = set()
     for change in changes:
         key = _key(change)
-        course = courses.get(change.who.placement_id)
-        item = course.find_item(change.ref) if course else None
-        if key not in found:
-            if item is None:
-                unknown.add(key)
-                continue
-            found[key] = Facts(*key, kind=item.kind, last_at=change.at)
-        merge(found[key], change)
-        if item is not None and course is not None:
+        facts = found.get(key)
+        if facts is None:
+            facts = found[key] = Facts(*key, kind="", last_at=change.at)
+            asked.add(key)
+        is_first = change.seen and facts.seen_at is None
+        merge(facts, change)
+        if change.mark is not None or change.score is not None:
+            asked.add(key)
+        elif facts.state is not ItemState.DONE and (is_first or change.watched):
+            reached = watched_percent(facts)
+            if facts.kind == "video":
+                facts.percent = max(facts.percent, min(reached, WATCHED_PERCENT - 1))
+            if is_first or reached >= WATCHED_PERCENT:
+                asked.add(key)
+    return asked
+
+
+def _conclude(asked: set[Key], found: dict[Key, Facts], courses: dict[int, Course]) -> set[Key]:
+    """Judge items by their course; returns the keys of those that are new and not in it, which are forgotten again."""
+    unknown: set[Key] = set()
+    for key in asked:
+        course = courses.get(key[0])
+        item = course.find_item(key[2]) if course else None
+        if course is not None and item is not None:
             conclude(found[key], item, course.rule)
+        elif not found[key].kind:
+            unknown.add(key)
+            del found[key]
     return unknown
 
 
