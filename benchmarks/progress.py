@@ -43,6 +43,8 @@ ITEMS = 50
 SECONDS = 20
 WARM_S = 3
 LINES = 64
+THREADS = 16
+"""Of each server process: most of them wait for the same commit."""
 SENDERS = 2000
 """Learners who are at it."""
 """Connections that saves are sent over."""
@@ -128,7 +130,8 @@ def _report(size: Size, taken: list[Taken]) -> Row:
     rows = size.courses * size.learners * ITEMS
     includes = (
         f"p95 from due to confirmed over HTTP, session read and commit to disk included, {size.writes_s} saves/s open "
-        f"loop, {rows:,} rows, {size.workers} server processes; sender and database on the same machine"
+        f"loop, {rows:,} rows, {size.workers} server processes of {THREADS} threads; sender and database on the same "
+        "machine"
     )
     return Row(size.name, round(p95, 1), 10.0, "the target", round(10.0 / p95, 2), "ms", len(all_ms), includes)
 
@@ -277,7 +280,7 @@ def _serving(settings: Settings, workers: int) -> Iterator[int]:
     }
     serve = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "lti_tool.app.factory:create_app"]
     serve += ["--no-access-log", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
-    server = subprocess.Popen([*serve, "--blocking-threads", "4", "--log-level", "warning"], env=env)
+    server = subprocess.Popen([*serve, "--blocking-threads", str(THREADS), "--log-level", "warning"], env=env)
     try:
         _wait_ready(port)
         yield port

@@ -5,7 +5,7 @@ meet nor wait for each other in a circle. What became true is stated in the same
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
@@ -81,12 +81,14 @@ def _insert(dialect: str, table: Table) -> Any:
 
 
 @cache
-def _upsert_learners(dialect: str) -> Insert:
+def _upsert_learners(dialect: str, *, is_presence: bool) -> Insert:
     statement = _insert(dialect, LEARNERS)
     newer = statement.excluded.last_at >= LEARNERS.c.last_at
-    changes = {
-        name: case((newer, statement.excluded[name]), else_=LEARNERS.c[name]) for name in ("last_ref", "last_at")
-    }
+    changes: dict[str, Any] = {"last_ref": LEARNERS.c.last_ref}
+    if is_presence:
+        changes = {
+            name: case((newer, statement.excluded[name]), else_=LEARNERS.c[name]) for name in ("last_ref", "last_at")
+        }
     key = [LEARNERS.c.placement_id, LEARNERS.c.user_id]
     return cast(Insert, statement.on_conflict_do_update(index_elements=key, set_=changes).returning(*LEARNERS.c))
 
@@ -106,24 +108,37 @@ def _upsert_times(dialect: str) -> Insert:
 
 
 def _lock_learners(tx: Tx, changes: Sequence[Change]) -> dict[Learner, Standing]:
-    """The rows of the learners, made where they are missing, locked, with the newest moment and item written."""
+    """The rows of the learners, made where they are missing and locked, with the newest moment and item written.
+
+    A score is news about a learner, but nothing that they are at.
+    """
     newest: dict[Learner, Change] = {}
     for change in changes:
-        if change.who not in newest or (change.at, change.ref) > (newest[change.who].at, newest[change.who].ref):
+        if change.who not in newest or _recency(change) > _recency(newest[change.who]):
             newest[change.who] = change
-    rows = [
-        {
-            "placement_id": who.placement_id,
-            "user_id": who.user_id,
-            "course_slug": course_of(change.ref),
-            "started_at": change.at,
-            "last_at": change.at,
-            "last_ref": change.ref,
-        }
-        for who, change in sorted(newest.items(), key=lambda pair: (pair[0].placement_id, pair[0].user_id))
-    ]
-    found = tx.execute(_upsert_learners(_dialect(tx)), rows)
-    return {Learner(row.placement_id, row.user_id): Standing.of(row) for row in found}
+    ordered = sorted(newest.items(), key=lambda pair: (pair[0].placement_id, pair[0].user_id))
+    found: dict[Learner, Standing] = {}
+    for is_presence in (True, False):
+        rows = [_learner_row(change) for _who, change in ordered if (change.score is None) is is_presence]
+        if rows:
+            for row in tx.execute(_upsert_learners(_dialect(tx), is_presence=is_presence), rows):
+                found[Learner(row.placement_id, row.user_id)] = Standing.of(row)
+    return found
+
+
+def _recency(change: Change) -> tuple[bool, datetime, str]:
+    return change.score is None, change.at, change.ref
+
+
+def _learner_row(change: Change) -> dict[str, Any]:
+    return {
+        "placement_id": change.who.placement_id,
+        "user_id": change.who.user_id,
+        "course_slug": course_of(change.ref),
+        "started_at": change.at,
+        "last_at": change.at,
+        "last_ref": change.ref,
+    }
 
 
 def _read_items(tx: Tx, keys: set[Key]) -> dict[Key, Facts]:
