@@ -28,7 +28,8 @@ from config.settings_files import FilesSettings
 PREFIX = "COURSEBRIDGE_"
 OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_", "CRASH_AT"))
 """Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
-DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.files", "plugins.courses"]
+SECRET_LENGTH = 32
+DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.files", "plugins.progress", "plugins.courses"]
 
 
 class SettingsError(Exception):
@@ -42,6 +43,15 @@ def _check_database_url(url: str) -> str:
     if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("It begins with `sqlite:///` or `postgresql+psycopg://`")
     return url
+
+
+def _check_secret_key(key: SecretStr) -> SecretStr:
+    if 0 < len(key.get_secret_value()) < SECRET_LENGTH:
+        raise ValueError(
+            f"It has fewer than {SECRET_LENGTH} characters, so it could be guessed. Leave it empty to have one made, "
+            "or take the output of `openssl rand -base64 48`"
+        )
+    return key
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
@@ -80,6 +90,9 @@ class JobSettings(Section):
     concurrency: int = Field(2, ge=1, description="Worker processes started by `coursebridge up`.")
     lease_s: int = Field(
         60, ge=2, description="A running job whose worker is silent this long is given to another, in seconds."
+    )
+    keep_done_days: int = Field(
+        30, ge=1, description="Days after which a finished job is deleted. One that was given up stays until it is run."
     )
     sweep_s: float = Field(2.0, gt=0, description="Seconds between two sweeps for due jobs and lost workers.")
 
@@ -121,10 +134,6 @@ class LtiSettings(Section):
 class GradingSettings(Section):
     """Marking and the limits that a submission runs under."""
 
-    gradebook_url: DatabaseUrl = Field(
-        "",
-        description="URL of a course's gradebook, `{course}` stands for its slug. Empty: SQLite in the course folder.",
-    )
     max_submission_bytes: int = Field(20_000_000, ge=100_000, description="Largest submission, in bytes.")
     wall_s: int = Field(120, ge=5, description="Longest time one submission may take, in seconds.")
     cell_s: int = Field(30, ge=1, description="Longest time one cell may take, in seconds.")
@@ -151,8 +160,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("var"), description="Folder for the embedded database, course folders, keys and queues."
     )
-    secret_key: SecretStr = Field(
-        SecretStr(""), description="Key that signs and encrypts. Empty: made on first start in the data directory."
+    secret_key: Annotated[SecretStr, AfterValidator(_check_secret_key)] = Field(
+        SecretStr(""),
+        description="Key that signs and encrypts, 32 characters or more. Empty: made on first start in the data "
+        "directory.",
     )
     plugins: list[str] = Field(DEFAULT_PLUGINS, description="Plugins in order, by dotted name.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least important level logged.")
@@ -197,11 +208,21 @@ class Settings(BaseSettings):
         """Folder that holds one nbgrader course root per course."""
         return self.data_dir / "courses"
 
-    def gradebook_url(self, course_slug: str) -> str:
-        """SQLAlchemy URL of the gradebook of one course."""
-        if self.grading.gradebook_url:
-            return self.grading.gradebook_url.replace("{course}", course_slug)
-        return f"sqlite:///{self.courses_dir / course_slug / 'gradebook' / 'gradebook.db'}"
+    def course_dir(self, course_slug: str) -> Path:
+        """Folder of what all placements of a course share: `source/` and `release/`."""
+        return self.courses_dir / course_slug
+
+    def structure_url(self, course_slug: str) -> str:
+        """SQLAlchemy URL of the gradebook without learners that a course is released into."""
+        return f"sqlite:///{self.course_dir(course_slug) / 'structure.db'}"
+
+    def placement_dir(self, course_slug: str, placement_id: int) -> Path:
+        """Folder of what one placement of a course has for itself: gradebook, submissions, feedback."""
+        return self.course_dir(course_slug) / "placements" / str(placement_id)
+
+    def gradebook_url(self, course_slug: str, placement_id: int) -> str:
+        """SQLAlchemy URL of the gradebook of one placement of a course."""
+        return f"sqlite:///{self.placement_dir(course_slug, placement_id) / 'gradebook' / 'gradebook.db'}"
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -1,7 +1,7 @@
 """People, courses and submissions for tests."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -9,17 +9,21 @@ from uuid import uuid4
 from flask import Flask
 
 from grading.assignments import get_assignment, publish_assignment, publish_course
+from grading.gradebooks import record_prepared
 from grading.models import SubmissionRow
 from grading.submissions import Submitter, make_snapshot, store_submission
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti import public as lti
 from lti_tool.lti.models import Context, Deployment, Link, Membership, Placement, Registration, User, Visit
 from lti_tool.web.session import SignedIn, session_path, start_session
 from tests.fakes.engine import fake_release
 
 SLUG, NAME = "notebooks-101", "quiz-1"
+KEY = f"{SLUG}-1"
+"""Of the placement that is made first."""
 ITEM_REF = f"courses/{SLUG}/quiz-1"
 LIMIT = 1_000_000
 
@@ -31,6 +35,7 @@ class Place:
     registration_id: int
     context_id: int
     link_id: int
+    placement_id: int
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,13 @@ class Someone:
     place: Place
 
     @property
+    def key(self) -> str:
+        """Of the placement that they are in."""
+        return f"{SLUG}-{self.place.placement_id}"
+
+    @property
     def submitter(self) -> Submitter:
-        return Submitter(self.user_id, self.hub_name)
+        return Submitter(self.place.placement_id, self.user_id, self.hub_name)
 
 
 def publish(tx: Tx, **changes: Any) -> int:
@@ -54,7 +64,7 @@ def publish(tx: Tx, **changes: Any) -> int:
     return publish_assignment(tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=fake_release(), **facts)
 
 
-def make_place(tx: Tx, name: str = "moodle") -> Place:
+def make_place(tx: Tx, name: str = "moodle", slug: str = SLUG) -> Place:
     """A platform with a course and an activity in it."""
     registration = Registration(
         name=name,
@@ -74,19 +84,34 @@ def make_place(tx: Tx, name: str = "moodle") -> Place:
     context = Context(registration_id=registration.id, deployment_row_id=deployment.id, context_id="c1")
     tx.add(context)
     tx.flush()
-    tx.add(Placement(context_id=context.id, course_slug=SLUG))
-    place = Place(registration.id, context.id, 0)
-    return Place(registration.id, context.id, make_link(tx, place, "activity-1"))
+    return _placed(tx, registration.id, context.id, slug)
 
 
-def make_context(tx: Tx, place: Place) -> int:
-    """One more LMS course of the same platform that uses the course; its id."""
+def make_context(tx: Tx, place: Place, slug: str = SLUG, title: str = "") -> Place:
+    """One more LMS course of the same platform that uses the course, with an activity in it."""
     deployment_id = tx.get_one(Context, place.context_id).deployment_row_id
     context = Context(registration_id=place.registration_id, deployment_row_id=deployment_id, context_id=uuid4().hex)
+    context.title = title
     tx.add(context)
     tx.flush()
-    tx.add(Placement(context_id=context.id, course_slug=SLUG))
-    return context.id
+    return _placed(tx, place.registration_id, context.id, slug)
+
+
+def _placed(tx: Tx, registration_id: int, context_id: int, slug: str) -> Place:
+    placement = Placement(context_id=context_id, course_slug=slug)
+    tx.add(placement)
+    tx.flush()
+    record_prepared(tx, [placement.id], "")
+    place = Place(registration_id, context_id, 0, placement.id)
+    return replace(place, link_id=make_link(tx, place, f"activity-{context_id}"))
+
+
+def placement_at(runtime: Runtime, place: Place) -> lti.Placement:
+    """The placement of a place."""
+    with runtime.db.reading() as tx:
+        found = lti.find_placement(tx, place.placement_id)
+    assert found is not None
+    return found
 
 
 def make_link(tx: Tx, place: Place, resource_link_id: str) -> int:
@@ -177,6 +202,7 @@ def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
         frame_origin="",
         return_url="",
         locale="en",
+        placement_id=who.place.placement_id,
     )
     with app.test_request_context(), runtime.db.transaction() as tx:
         token = start_session(tx, signed_in, None)

@@ -25,7 +25,7 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Membership, User
 from lti_tool.lti.public import send_score
-from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, publish, submit, work
+from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, placement_at, publish, submit, work
 from tests.fakes.contents import stub_contents_plugin
 from tests.fakes.engine import FakeCourse, open_fake_course
 from tests.fakes.fixtures import campus, registration_id, served, tool
@@ -102,14 +102,14 @@ def way(runtime: Runtime, client: FlaskClient, campus: CampusServer, tool: Tool,
     launcher.launch("ada", activity)
     with runtime.db.reading() as tx:
         user, member = tx.execute(select(User, Membership).join(Membership, Membership.user_id == User.id)).one()
-        who = Someone(user.id, user.hub_name, Role.LEARNER, Place(registration_id, member.context_id, 1))
+        who = Someone(user.id, user.hub_name, Role.LEARNER, Place(registration_id, member.context_id, 1, 1))
     with clock.frozen(clock.now()):
         yield Way(runtime, campus, activity, launcher, who)
 
 
 @pytest.fixture
-def engine(runtime: Runtime) -> FakeCourse:
-    return open_fake_course(runtime.settings, SLUG)
+def engine(runtime: Runtime, way: Way) -> FakeCourse:
+    return open_fake_course(runtime.settings, placement_at(runtime, way.who.place))
 
 
 FAULTS = [
@@ -229,7 +229,7 @@ def test_waiting_for_a_teacher_erases_no_grade(way: Way, engine: FakeCourse) -> 
 
     engine.mark_by_hand(NAME, way.who.hub_name, "2")
     with way.runtime.db.transaction() as tx:
-        jobs.enqueue(tx, SyncMarks(SLUG, NAME, way.who.hub_name))
+        jobs.enqueue(tx, SyncMarks(way.who.place.placement_id, NAME, way.who.hub_name))
     way.later(120)
     assert way.final() == 6
 

@@ -1,0 +1,224 @@
+"""Takes changes into the tables: any number, of any learners, in one transaction and a handful of statements.
+
+The row of the learner is the lock: it is made or touched first, in the order of the keys, so that two writers neither
+meet nor wait for each other in a circle. What became true is stated in the same transaction.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, cast
+
+from sqlalchemy import Insert, Table, case, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
+from plugins.progress.courses import Course, read_courses
+from plugins.progress.merging import (
+    NAMES,
+    WATCHED_PERCENT,
+    Change,
+    Facts,
+    Learner,
+    conclude,
+    merge,
+    watched_percent,
+)
+from plugins.progress.models import ItemRow, ItemState, LearnerRow, TimeRow
+from plugins.progress.outline import course_of
+from plugins.progress.ranges import SLOT_S, fill_slots
+from plugins.progress.settling import Standing, announce_items, settle, write_learners
+
+LATEST_SAVE = timedelta(days=30)
+"""Time spent longer ago than this is not counted any more: what it is compared with is gone by then."""
+LONGEST_S = 12 * 3600.0
+"""Time that one save can bring, in seconds."""
+
+Key = tuple[int, int, str]
+ITEMS, LEARNERS, TIMES = (cast(Table, model.__table__) for model in (ItemRow, LearnerRow, TimeRow))
+
+
+def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
+    """Take changes in; returns the keys (placement, user, ref) of items that are not in the course: nothing is kept.
+
+    Merging is idempotent, commutative and associative: order and repetition do not matter.
+    """
+    if not changes:
+        return set()
+    learners = _lock_learners(tx, changes)
+    found = _read_items(tx, {_key(change) for change in changes})
+    before = {key: (facts.state, facts.score) for key, facts in found.items()}
+    asked = _merge(changes, found)
+    courses = read_courses(tx, {(placement_id, course_of(ref)) for placement_id, _user, ref in asked}) if asked else {}
+    unknown = _conclude(asked, found, courses)
+    _spend_time(tx, [change for change in changes if _key(change) not in unknown], found, learners)
+    moved = {key for key, facts in found.items() if (facts.state, facts.score) != before.get(key)}
+    announce_items(tx, [found[key] for key in sorted(moved)])
+    write_items(tx, found.values())
+    settle(tx, {learners[Learner(*key[:2])] for key in moved}, courses)
+    write_learners(tx, learners.values())
+    return unknown
+
+
+def write_items(tx: Tx, items: Iterable[Facts]) -> None:
+    """Make the table say what the facts say."""
+    rows = [facts.values() for facts in sorted(items, key=lambda facts: (facts.placement_id, facts.user_id, facts.ref))]
+    if rows:
+        tx.execute(_upsert_items(_dialect(tx)), rows)
+
+
+def _key(change: Change) -> Key:
+    return change.who.placement_id, change.who.user_id, change.ref
+
+
+def _dialect(tx: Tx) -> str:
+    return tx.get_bind().dialect.name
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def _upsert_learners(dialect: str, *, is_presence: bool) -> Insert:
+    statement = _insert(dialect, LEARNERS)
+    newer = statement.excluded.last_at >= LEARNERS.c.last_at
+    changes: dict[str, Any] = {"last_ref": LEARNERS.c.last_ref}
+    if is_presence:
+        changes = {
+            name: case((newer, statement.excluded[name]), else_=LEARNERS.c[name]) for name in ("last_ref", "last_at")
+        }
+    key = [LEARNERS.c.placement_id, LEARNERS.c.user_id]
+    return cast(Insert, statement.on_conflict_do_update(index_elements=key, set_=changes).returning(*LEARNERS.c))
+
+
+@cache
+def _upsert_items(dialect: str) -> Insert:
+    statement = _insert(dialect, ITEMS)
+    changes = {name: statement.excluded[name] for name in NAMES if name not in ("placement_id", "user_id", "ref")}
+    return cast(Insert, statement.on_conflict_do_update(index_elements=list(ITEMS.primary_key), set_=changes))
+
+
+@cache
+def _upsert_times(dialect: str) -> Insert:
+    statement = _insert(dialect, TIMES)
+    changes = {"mask": statement.excluded.mask}
+    return cast(Insert, statement.on_conflict_do_update(index_elements=list(TIMES.primary_key), set_=changes))
+
+
+def _lock_learners(tx: Tx, changes: Sequence[Change]) -> dict[Learner, Standing]:
+    """The rows of the learners, made where they are missing and locked, with the newest moment and item written.
+
+    A score is news about a learner, but nothing that they are at.
+    """
+    newest: dict[Learner, Change] = {}
+    for change in changes:
+        if change.who not in newest or _recency(change) > _recency(newest[change.who]):
+            newest[change.who] = change
+    ordered = sorted(newest.items(), key=lambda pair: (pair[0].placement_id, pair[0].user_id))
+    found: dict[Learner, Standing] = {}
+    for is_presence in (True, False):
+        rows = [_learner_row(change) for _who, change in ordered if (change.score is None) is is_presence]
+        if rows:
+            for row in tx.execute(_upsert_learners(_dialect(tx), is_presence=is_presence), rows):
+                found[Learner(row.placement_id, row.user_id)] = Standing.of(row)
+    return found
+
+
+def _recency(change: Change) -> tuple[bool, datetime, str]:
+    return change.score is None, change.at, change.ref
+
+
+def _learner_row(change: Change) -> dict[str, Any]:
+    return {
+        "placement_id": change.who.placement_id,
+        "user_id": change.who.user_id,
+        "course_slug": course_of(change.ref),
+        "started_at": change.at,
+        "last_at": change.at,
+        "last_ref": change.ref,
+    }
+
+
+def _read_items(tx: Tx, keys: set[Key]) -> dict[Key, Facts]:
+    key = tuple_(ITEMS.c.placement_id, ITEMS.c.user_id, ITEMS.c.ref)
+    rows = tx.execute(select(*(ITEMS.c[name] for name in NAMES)).where(key.in_(sorted(keys))))
+    return {(row.placement_id, row.user_id, row.ref): Facts(**row._mapping) for row in rows}
+
+
+def _merge(changes: Sequence[Change], found: dict[Key, Facts]) -> set[Key]:
+    """Join the changes in; returns the keys of items that the course has to judge: new ones, and what may be done now.
+
+    Most saves are somebody reading or watching on: for them the outline need not be read.
+    """
+    asked: set[Key] = set()
+    for change in changes:
+        key = _key(change)
+        facts = found.get(key)
+        if facts is None:
+            facts = found[key] = Facts(*key, kind="", last_at=change.at)
+            asked.add(key)
+        is_first = change.seen and facts.seen_at is None
+        merge(facts, change)
+        if change.mark is not None or change.score is not None:
+            asked.add(key)
+        elif facts.state is not ItemState.DONE and (is_first or change.watched):
+            reached = watched_percent(facts)
+            if facts.kind == "video":
+                facts.percent = max(facts.percent, min(reached, WATCHED_PERCENT - 1))
+            if is_first or reached >= WATCHED_PERCENT:
+                asked.add(key)
+    return asked
+
+
+def _conclude(asked: set[Key], found: dict[Key, Facts], courses: dict[int, Course]) -> set[Key]:
+    """Judge items by their course; returns the keys of those that are new and not in it, which are forgotten again."""
+    unknown: set[Key] = set()
+    for key in asked:
+        course = courses.get(key[0])
+        item = course.find_item(key[2]) if course else None
+        if course is not None and item is not None:
+            conclude(found[key], item, course.rule)
+        elif not found[key].kind:
+            unknown.add(key)
+            del found[key]
+    return unknown
+
+
+def _spend_time(tx: Tx, changes: Sequence[Change], found: dict[Key, Facts], learners: dict[Learner, Standing]) -> None:
+    """Count time spent: each slot once for its item, and once for its learner, however many pages claimed it."""
+    wanted: dict[tuple[int, int, int], dict[str, int]] = {}
+    now = clock.now()
+    earliest_s, latest_s = (now - LATEST_SAVE).timestamp(), now.timestamp()
+    for change in changes:
+        for block, mask in fill_slots(change.spans, earliest_s, latest_s, LONGEST_S).items():
+            masks = wanted.setdefault((change.who.placement_id, change.who.user_id, block), {})
+            masks[change.ref] = masks.get(change.ref, 0) | mask
+    if not wanted:
+        return
+    written: list[dict[str, Any]] = []
+    known = _read_masks(tx, list(wanted))
+    for (placement_id, user_id, block), masks in sorted(wanted.items()):
+        before = known.get((placement_id, user_id, block), {})
+        all_of_them = 0
+        for mask in before.values():
+            all_of_them |= mask
+        for ref, mask in sorted(masks.items()):
+            new = mask & ~before.get(ref, 0)
+            if new:
+                found[placement_id, user_id, ref].seconds += new.bit_count() * SLOT_S
+                learners[Learner(placement_id, user_id)].seconds += (new & ~all_of_them).bit_count() * SLOT_S
+                all_of_them |= new
+                key = {"placement_id": placement_id, "user_id": user_id, "block": block, "ref": ref}
+                written.append(key | {"mask": before.get(ref, 0) | new})
+    if written:
+        tx.execute(_upsert_times(_dialect(tx)), written)
+
+
+def _read_masks(tx: Tx, blocks: list[tuple[int, int, int]]) -> dict[tuple[int, int, int], dict[str, int]]:
+    key = tuple_(TIMES.c.placement_id, TIMES.c.user_id, TIMES.c.block)
+    known: dict[tuple[int, int, int], dict[str, int]] = {}
+    for row in tx.execute(select(TIMES).where(key.in_(sorted(blocks)))):
+        known.setdefault((row.placement_id, row.user_id, row.block), {})[row.ref] = row.mask
+    return known
