@@ -33,8 +33,9 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.session import SessionRow, digest_of
 from plugins.progress.merging import Learner
-from plugins.progress.models import ItemRow, ItemState, LearnerRow, OutlineRow
+from plugins.progress.models import ItemRow, ItemState, LearnerRow, OutlineRow, TimeRow
 from plugins.progress.outline import ItemDef, ModuleDef, OutlineDef, dump_outline
+from plugins.progress.ranges import BLOCK_S
 from plugins.progress.saves import learner_key
 from tests.servers import free_port, running_postgresql
 
@@ -98,6 +99,7 @@ def _measure(size: Size, url: str, rounds: int) -> Row:
         count = size.courses * size.learners * ITEMS
         print(f"{size.name}: {count:,} rows made in {time.monotonic() - began:.0f} s", flush=True)
         senders = _make_sessions(runtime, size)
+        _analyze(runtime.db)
         with _serving(settings, size.workers) as port:
             taken = [asyncio.run(_load(port, size, senders, number)) for number in range(rounds)]
         lost = _count_lost(runtime.db, [save for one in taken for save in one.sent])
@@ -162,8 +164,15 @@ def _seed(db: Database, size: Size) -> None:
         cursor = connection.connection.cursor()
         _copy(cursor, LearnerRow, (_learner(*who) for who in _everybody(size)))
         _copy(cursor, ItemRow, (_begun(*who, number) for who in _everybody(size) for number in range(ITEMS)))
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
+        times = (_spent(*who, back) for who in _everybody(size) for back in range(5, 0, -1))
+        _copy(cursor, TimeRow, times)
+
+
+def _analyze(db: Database) -> None:
+    """What autovacuum does in time: plans are made for the rows that are there."""
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
 
 
 def _copy(cursor: Any, model: type[Base], rows: Iterator[dict[str, Any]]) -> None:
@@ -209,6 +218,12 @@ def _learner(course: int, user_id: int) -> dict[str, Any]:
         "last_at": AT,
         "last_ref": _ref(course, 0),
     }
+
+
+def _spent(course: int, user_id: int, back: int) -> dict[str, Any]:
+    """Five minutes, some hours ago."""
+    block = int(AT.timestamp()) // BLOCK_S - 60 * back
+    return {"placement_id": course, "user_id": user_id, "block": block, "ref": _ref(course, 0), "mask": 1}
 
 
 def _begun(course: int, user_id: int, number: int) -> dict[str, Any]:
