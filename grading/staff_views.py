@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from grading.assignments import get_assignment, list_assignments
 from grading.blueprint import blueprint
 from grading.filesets import load_files
-from grading.hub_tickets import Ticket, formgrader_path, ticket_url
+from grading.hub_tickets import Ticket, formgrader_path
+from grading.hub_views import go_to_hub
 from grading.marking import mark_again
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.pages import Attempt, show_attempt, show_questions
@@ -168,7 +169,7 @@ def open_formgrader(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
     path = f"gradebook/{row.name}/{row.notebooks[0]}" if len(row.notebooks) == 1 else f"gradebook/{row.name}"
-    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, formgrader_path(slug, path))), 303)
+    return go_to_hub(Ticket(session.hub_name, formgrader_path(slug, path)))
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from grading.assignments import get_assignment
 from grading.blueprint import blueprint
 from grading.filesets import Files, load_files
-from grading.hub_tickets import Ticket, ticket_url, work_path
+from grading.hub_tickets import Ticket, work_path
+from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, PassbackRow, SubmissionRow
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
@@ -88,7 +89,7 @@ def open_in_hub(slug: str, name: str) -> AnyResponse:
     refuse_observers(session)
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
-    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, work_path(slug, row.name))), 303)
+    return go_to_hub(Ticket(session.hub_name, work_path(slug, row.name)))
 
 
 @blueprint.get("/<slug>/<name>/attempts/<int:number>/feedback")

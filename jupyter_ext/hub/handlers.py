@@ -1,5 +1,6 @@
 """The Hub's own addresses: the way in with a ticket, and the two places a person can go."""
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -8,6 +9,7 @@ from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
 
+from jupyter_ext.hub.arrivals import LIFE_S, Arrival
 from jupyter_ext.hub.places import (
     formgrader_path,
     grade_server_name,
@@ -19,6 +21,7 @@ from jupyter_ext.hub.places import (
 from jupyter_ext.hub.tool import ToolUnavailable, Unknown, Visit
 
 MAX_TICKET = 512
+KEY = re.compile(r"[A-Za-z0-9_-]{12}")
 
 TICKET_USED = (
     "Every link into JupyterHub works once and for a minute. Go back to your course and open it again from there."
@@ -27,14 +30,30 @@ TOOL_DOWN = (
     "Coursebridge, which knows who you are, does not answer. Wait a minute, then open this again from your course."
 )
 NOT_A_GRADER = "Marking this course is for its teachers and assistants. If you are one, open it again from your course."
+NOT_OUR_PAGE = "This answer did not come from the page that asked. Go back to your course and open it again from there."
 NO_SUCH_PLACE = "This link names no course or assignment. Go back to your course and open it again from there."
 
 
-class TicketHandler(BaseHandler):
-    """GET /hub/coursebridge/ticket?ticket=T: redeem the ticket, log in, go on.
+class _DoorHandler(BaseHandler):
+    """What the handlers of the way in share: nothing of it is cached, and no other page learns its address."""
 
-    The ticket is in the address because the tool can only send a browser here. It is used up by this request, and it
-    must not travel further: not to a log (the request's address is cut), a referrer, or a cache.
+    def set_default_headers(self) -> None:
+        """Headers of every answer here, also of refusals."""
+        super().set_default_headers()
+        self.set_header("Referrer-Policy", "same-origin")  # `no-referrer` would have forms say `Origin: null`
+        self.set_header("Cache-Control", "no-store")
+
+    def check_xsrf_cookie(self) -> None:
+        """Nothing: nobody is signed in yet, so JupyterHub's token would say little. Each `post` looks at `Origin`."""
+
+
+class TicketHandler(_DoorHandler):
+    """POST /hub/coursebridge/ticket with the field `ticket`, or GET with it in the address: redeem it, go on.
+
+    A ticket signs in whoever brings it. That the person asked for it in this browser is proved by the browser itself,
+    which writes the tool's origin into a form's post from the tool's page. The login cookie does not come with a post
+    from another site, so signing in is a step of its own: `ArrivalHandler`. A ticket must not travel further: not to a
+    log (the request's address is cut), a referrer, or a cache.
     """
 
     def prepare(self) -> Any:
@@ -44,29 +63,26 @@ class TicketHandler(BaseHandler):
         self.request.query = ""
         return super().prepare()
 
-    def set_default_headers(self) -> None:
-        """Headers of every answer here, also of refusals."""
-        super().set_default_headers()
-        self.set_header("Referrer-Policy", "no-referrer")
-        self.set_header("Cache-Control", "no-store")
-
     async def get(self) -> None:
-        """Redeem and redirect. 400 no ticket, 410 used or expired, 503 the tool is down."""
+        """Redeem and go on, to be asked. 400 no ticket, 410 used or expired, 503 the tool is down."""
         if "prefetch" in self.request.headers.get("Sec-Purpose", ""):
             raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, "A link that works once is not fetched in advance.")
+        await self._arrive(is_proved=False)
+
+    async def post(self) -> None:
+        """Redeem and go on. Errors as for GET."""
+        await self._arrive(is_proved=self.request.headers.get("Origin") == self.authenticator.tool_origin)
+
+    async def _arrive(self, *, is_proved: bool) -> None:
         if not self._ticket or len(self._ticket) > MAX_TICKET:
             self.set_status(HTTPStatus.BAD_REQUEST)
             self.finish(await self.render_template("login.html"))
             return
         visit = await self._redeem()
-        before = self.current_user
-        if before is not None and before.name != visit.name:
-            # another person's login in the same browser: end it whole, with its session and the tokens of that session
-            self.clear_login_cookie()
-            self.set_session_cookie()
-        if await self.login_user({"visit": visit}) is None:
-            raise web.HTTPError(HTTPStatus.FORBIDDEN, "This account may not use JupyterHub. Ask whoever runs it.")
-        self.redirect(url_path_join(self.hub.base_url, hub_path(visit.next_path) or "home"))
+        key, secret = self.authenticator.arrivals.add(visit, is_proved=is_proved)
+        self._set_cookie(arrival_cookie(self, key), secret, encrypted=False, path=self.hub.base_url, max_age=LIFE_S)
+        there = url_path_join(self.hub.base_url, "coursebridge/arrive")
+        self.redirect(url_concat(there, {"visit": key}), status=HTTPStatus.SEE_OTHER)
 
     async def _redeem(self) -> Visit:
         try:
@@ -77,6 +93,54 @@ class TicketHandler(BaseHandler):
             self.log.error("Ticket not redeemed: %s", error)
             raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, TOOL_DOWN) from error
         return visit
+
+
+class ArrivalHandler(_DoorHandler):
+    """GET, POST /hub/coursebridge/arrive?visit=K: sign in whose ticket this browser brought, or ask first."""
+
+    async def get(self) -> None:
+        """On to the notebook; a page that asks where there is no proof or another person is signed in. 410: over."""
+        key, arrival = self._arrival()
+        before = self.current_user.name if self.current_user else None
+        if before == arrival.visit.name or (arrival.is_proved and before is None):
+            await self._sign_in(key, arrival)
+            return
+        html = await self.render_template("arrive.html", visit=arrival.visit, is_somebody_else=before is not None)
+        self.finish(html)
+
+    async def post(self) -> None:
+        """The person has said yes. 403: the answer was not given on our page."""
+        if self.request.headers.get("Origin") != self.authenticator.hub_origin:
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, NOT_OUR_PAGE)
+        await self._sign_in(*self._arrival())
+
+    def _arrival(self) -> tuple[str, Arrival]:
+        key = self.get_query_argument("visit", "")
+        secret = self.get_cookie(arrival_cookie(self, key), "") if KEY.fullmatch(key) else ""
+        arrival = self.authenticator.arrivals.find(key, secret or "")
+        if arrival is None:
+            raise web.HTTPError(HTTPStatus.GONE, TICKET_USED)
+        return key, arrival
+
+    async def _sign_in(self, key: str, arrival: Arrival) -> None:
+        visit, before = arrival.visit, self.current_user
+        self.authenticator.arrivals.end(key)
+        self.clear_cookie(arrival_cookie(self, key), path=self.hub.base_url)
+        if before is not None and before.name != visit.name:
+            # another person's login in the same browser: end it whole, with its session and the tokens of that session
+            self.clear_login_cookie()
+            self.set_session_cookie()
+        if await self.login_user({"visit": visit}) is None:
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, "This account may not use JupyterHub. Ask whoever runs it.")
+        self.redirect(
+            url_path_join(self.hub.base_url, hub_path(visit.next_path) or "home"), status=HTTPStatus.SEE_OTHER
+        )
+
+
+def arrival_cookie(handler: BaseHandler, key: str) -> str:
+    """Name of the cookie for one arrival: two windows that open at once do not mix."""
+    prefix = "__Host-" if handler.settings.get("cookie_host_prefix_enabled") else ""
+    return f"{prefix}coursebridge-arrival-{key}"
 
 
 class LoginPageHandler(BaseHandler):
