@@ -34,7 +34,7 @@ class HubTool:
         courses = [
             {"slug": slug.replace("_", "-"), "title": slug.title(), "role": role} for slug, role in roles.items()
         ]
-        self.people[name] = {"name": name, "display_name": display_name, "courses": courses}
+        self.people[name] = {"name": name, "display_name": display_name, "platform": "Moodle demo", "courses": courses}
         return name
 
     def ticket(self, name: str, next_path: str) -> str:
