@@ -35,7 +35,7 @@ c.JupyterHub.db_url = f"sqlite:///{settings.state_dir / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(settings.state_dir / "cookie_secret")
 c.JupyterHub.cookie_max_age_days = 1
 c.JupyterHub.tornado_settings = {
-    "cookie_options": {"samesite": "Lax", "secure": settings.public_url.startswith("https:")}
+    "cookie_options": {"samesite": "Lax", "secure": settings.is_secure}
 }
 c.JupyterHub.cleanup_servers = not settings.keep_servers
 

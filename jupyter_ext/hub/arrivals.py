@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jupyter_ext.hub.tool import Visit
 
 LIFE_S = 300.0
+JUST_NOW_S = 60.0
 MOST = 10_000
 
 
@@ -27,6 +28,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._found: dict[str, Arrival] = {}
+        self._noted: dict[str, float] = {}
 
     def add(self, visit: Visit, *, is_proved: bool) -> tuple[str, str]:
         """Remember a visit; its key and the secret for the browser."""
@@ -48,3 +50,16 @@ class Arrivals:
     def end(self, key: str) -> None:
         """Forget a visit: each signs in once."""
         self._found.pop(key, None)
+
+    def note(self, name: str) -> None:
+        """Somebody has just been signed in, to go on to a server."""
+        now = time.monotonic()
+        self._noted = {other: until for other, until in self._noted.items() if until > now} | {name: now + JUST_NOW_S}
+
+    def is_noted(self, name: str) -> bool:
+        """Whether that was within the last minute, and they are not there yet."""
+        return self._noted.get(name, 0.0) > time.monotonic()
+
+    def forget(self, name: str) -> None:
+        """They are there, or on the page that waits for it."""
+        self._noted.pop(name, None)

@@ -6,7 +6,14 @@ from jupyterhub.auth import Authenticator
 from traitlets import Unicode
 
 from jupyter_ext.hub.arrivals import Arrivals
-from jupyter_ext.hub.handlers import ArrivalHandler, FormgraderHandler, LoginPageHandler, OpenHandler, TicketHandler
+from jupyter_ext.hub.handlers import (
+    ArrivalHandler,
+    CarefulSpawnHandler,
+    FormgraderHandler,
+    LoginPageHandler,
+    OpenHandler,
+    TicketHandler,
+)
 from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown, Visit
 
 
@@ -63,6 +70,9 @@ class CoursebridgeAuthenticator(Authenticator):
             ("/coursebridge/arrive", ArrivalHandler),
             ("/open", OpenHandler),
             ("/formgrader", FormgraderHandler),
+            ("/spawn", CarefulSpawnHandler),
+            ("/spawn/([^/]+)", CarefulSpawnHandler),
+            ("/spawn/([^/]+)/([^/]+)", CarefulSpawnHandler),
         ]
 
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from jupyterhub.handlers import BaseHandler
+from jupyterhub.handlers.pages import SpawnHandler
 from jupyterhub.utils import url_path_join
 from tornado import web
 from tornado.httputil import url_concat
@@ -187,12 +188,44 @@ class FormgraderHandler(BaseHandler):
         await _go(self, grade_server_name(slug), formgrader_path(self.get_argument("path", "")))
 
 
+class CarefulSpawnHandler(SpawnHandler):
+    """GET /hub/spawn/U/S: starts a server, but not because a page of another site says so.
+
+    JupyterHub starts a server at a mere visit, which any page can make a browser do, a learner's server's too. A visit
+    from elsewhere gets the page with the button, unless the person has just come from the tool.
+    """
+
+    @web.authenticated
+    async def get(self, user_name: str | None = None, server_name: str = "") -> None:
+        """Start it, or show the page that offers to."""
+        user = self.current_user
+        spawner = user.spawners.get(server_name)
+        is_theirs = user_name in {None, user.name} and spawner is not None and not spawner.active
+        if is_theirs and _is_sent_from_elsewhere(self):
+            html = await self.render_template(
+                "not_running.html", user=user, server_name=server_name, spawn_url=self.request.uri, failed=False
+            )
+            self.finish(html)
+            return
+        self.authenticator.arrivals.forget(user.name)
+        await super().get(user_name, server_name)
+
+
+def _is_sent_from_elsewhere(handler: BaseHandler) -> bool:
+    """Whether a page of another site made the browser come here, and no ticket did (`Sec-Fetch-Site`, W3C)."""
+    site = handler.request.headers.get("Sec-Fetch-Site", "none")
+    return site in {"cross-site", "same-site"} and not handler.authenticator.arrivals.is_noted(
+        handler.current_user.name
+    )
+
+
 async def _go(handler: BaseHandler, server_name: str, path: str) -> None:
     """To a path in one of the person's servers; the Hub's spawn pages start it first where it is not running."""
     user = handler.current_user
     there = url_path_join(user.server_url(server_name), path)
     spawner = user.spawners.get(server_name)
     if spawner is not None and spawner.ready and await spawner.poll_and_notify() is None:
+        handler.authenticator.arrivals.forget(user.name)
         handler.redirect(there)
         return
     spawn = url_path_join(handler.hub.base_url, "spawn", user.escaped_name, server_name)

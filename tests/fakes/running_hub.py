@@ -48,6 +48,7 @@ class RunningHub:
         self.here = f"http://127.0.0.1:{proxy_port}"
         self.url = f"http://hub.localhost:{proxy_port}" if subdomains else self.here
         self.api = tool.hub_api = f"{self.here}/hub/api"
+        tool.hub_url = self.url
         self.log_path = data_dir / "hub.log"
         self.env = {
             **{
