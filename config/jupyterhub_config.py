@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from jupyter_ext.hub.admission import admission
+from jupyter_ext.hub.line import Line, in_line
 from jupyter_ext.hub.settings import ROOT, HubSettings, origin_of
 
 c = get_config()  # JupyterHub defines it while it reads this file
@@ -34,9 +35,7 @@ if settings.subdomains:
 c.JupyterHub.db_url = f"sqlite:///{settings.state_dir / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(settings.state_dir / "cookie_secret")
 c.JupyterHub.cookie_max_age_days = 1
-c.JupyterHub.tornado_settings = {
-    "cookie_options": {"samesite": "Lax", "secure": settings.is_secure}
-}
+c.JupyterHub.tornado_settings = {"cookie_options": {"samesite": "Lax", "secure": settings.is_secure}}
 c.JupyterHub.cleanup_servers = not settings.keep_servers
 
 # ---- people: the tool decided who may come before it gave a ticket, so everyone with a ticket may ----
@@ -57,7 +56,7 @@ c.JupyterHub.spawner_class = (
 # KubeSpawner, DockerSpawner: set COURSEBRIDGE_JUPYTERHUB_SPAWNER to the class, make an image with `pip install
 # coursebridge[hub]`, and mount the homes at /home/learner and, for a grader's server, the course at /courses/<slug>
 # (`spawner.grade_course` is its slug). docs/hub.md shows both. The two lines below count for every spawner class.
-c.Spawner.pre_spawn_hook = admission(settings)
+c.Spawner.pre_spawn_hook = in_line(Line(settings.concurrent_spawns), admission(settings))
 c.Spawner.cmd = [sys.executable, "-m", "jupyter_ext.server"]
 c.Spawner.env_keep = ["LANG", "LC_ALL", "TZ"]
 c.Spawner.default_url = "/lab"
@@ -75,7 +74,7 @@ c.BubblewrapSpawner.hidden_paths = [
 c.BubblewrapSpawner.process_limit = settings.processes
 c.BubblewrapSpawner.cpu_seconds = settings.cpu_s
 c.BubblewrapSpawner.file_bytes = settings.file_mb * 2**20
-c.JupyterHub.concurrent_spawn_limit = settings.concurrent_spawns
+c.JupyterHub.concurrent_spawn_limit = 0  # it would turn people away; they wait in our line instead
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = settings.grade_servers
 

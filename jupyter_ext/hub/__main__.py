@@ -33,15 +33,21 @@ def check(environ: Mapping[str, str] = os.environ) -> list[str]:
 def notes(environ: Mapping[str, str] = os.environ) -> list[str]:
     """What the Hub starts with all the same, but whoever runs it should know."""
     settings = HubSettings.from_env(environ)
+    found = []
     if not settings.subdomains:
-        return [
+        found.append(
             "Every person's server shares the address of the Hub, so a page on one learner's server can act in the Hub "
             "for whoever opens it: start and stop their servers, and read and change their files. Give the Hub a name "
             "with wildcard DNS and set COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS=1 (docs/hub.md, Host names)."
-        ]
-    if not settings.is_secure:
-        return ["COURSEBRIDGE_HUB__URL is not https, so a learner's server can set cookies that the Hub reads."]
-    return []
+        )
+    elif not settings.is_secure:
+        found.append("COURSEBRIDGE_HUB__URL is not https, so a learner's server can set cookies that the Hub reads.")
+    if not settings.is_gradebook_narrow:
+        found.append(
+            "Graders' servers get the tool's own account for the gradebook, password and all. Make one that can do less "
+            "and name it in COURSEBRIDGE_JUPYTERHUB_GRADEBOOK_URL (docs/hub.md, The gradebook's password)."
+        )
+    return found
 
 
 def main() -> int:

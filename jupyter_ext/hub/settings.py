@@ -50,7 +50,10 @@ class HubSettings:
     spawner: str = "bubblewrap"
     """`bubblewrap`, or the dotted name of another spawner class."""
     gradebook_url: str = ""
-    """SQLAlchemy URL of a course's gradebook, `{course}` stands for its slug; empty: SQLite in the course folder."""
+    """SQLAlchemy URL of a course's gradebook as graders' servers get it, `{course}` stands for its slug; empty: SQLite in
+    the course folder. Whoever marks can read it, password and all."""
+    is_gradebook_narrow: bool = True
+    """Whether that is an account of its own (or no account), rather than the tool's."""
     memory_mb: int = 2048
     """Most memory of one process of a server, 0 for no limit."""
     processes: int = 512
@@ -65,8 +68,8 @@ class HubSettings:
     """How often the tool is asked what people may still do: servers they may not have any more are stopped."""
     max_age_s: int = 0
     """A server this old is stopped even when it is in use, 0 for never."""
-    concurrent_spawns: int = 10
-    """Servers that may be starting at the same time."""
+    concurrent_spawns: int = max(4, 2 * (os.cpu_count() or 1))
+    """Servers that may be starting at the same time, 0 for no limit; the others wait in a line."""
     grade_servers: int = 20
     """Courses whose formgrader one person may have open."""
     keep_servers: bool = False
@@ -80,6 +83,7 @@ class HubSettings:
         bind_url = environ.get(ONLY_HUB + "BIND_URL") or _on_loopback(public_url)
         port = urlsplit(bind_url).port or 8402
         tool_url = environ.get("COURSEBRIDGE_URL") or environ.get("COURSEBRIDGE_BASE_URL") or "http://localhost:8400"
+        narrow = environ.get(ONLY_HUB + "GRADEBOOK_URL", "")
         return cls(
             tool_url=tool_url.rstrip("/"),
             tool_origin=origin_of(environ.get("COURSEBRIDGE_BASE_URL") or tool_url),
@@ -92,7 +96,8 @@ class HubSettings:
             proxy_port=_number(environ, "PROXY_PORT", port + 2),
             proxy_command=_proxy_command(environ),
             spawner=environ.get(ONLY_HUB + "SPAWNER") or cls.spawner,
-            gradebook_url=environ.get("COURSEBRIDGE_GRADING__GRADEBOOK_URL", ""),
+            gradebook_url=narrow or environ.get("COURSEBRIDGE_GRADING__GRADEBOOK_URL", ""),
+            is_gradebook_narrow=bool(narrow) or not environ.get("COURSEBRIDGE_GRADING__GRADEBOOK_URL"),
             memory_mb=_number(environ, "MEMORY_MB", cls.memory_mb),
             processes=_number(environ, "PROCESSES", cls.processes),
             cpu_s=_number(environ, "CPU_S", cls.cpu_s),

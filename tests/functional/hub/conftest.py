@@ -5,6 +5,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -27,6 +28,13 @@ EVIL = (
 @pytest.fixture(scope="package")
 def tool() -> Iterator[HubTool]:
     """The tool, with two learners and a teacher."""
+    with running_tool() as tool:
+        yield tool
+
+
+@contextmanager
+def running_tool() -> Iterator[HubTool]:
+    """A tool for one Hub: each tool knows one."""
     tool = HubTool()
     tool.add_person(ADA, "Ada L.", notebooks_101="learner")
     tool.add_person(BOB, "Bob B.", notebooks_101="learner")

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import RunningHub, wait_for
-from tests.functional.hub.conftest import BOB, SLUG, make_course
+from tests.functional.hub.conftest import BOB, SLUG, make_course, running_tool
 
 EVE = "u-" + "e2" * 13
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -97,15 +96,15 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def shared_hub(tool: HubTool, tmp_path_factory: pytest.TempPathFactory, hub: RunningHub) -> Iterator[RunningHub]:
-    """A Hub whose servers all share its address. While it runs, the tool knows its API in place of the other's."""
+def shared_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+    """A Hub whose servers all share its address."""
     data_dir = tmp_path_factory.mktemp("shared")
     make_course(data_dir / "courses" / SLUG)
-    shared = RunningHub(data_dir, tool, subdomains=False)
-    shared.start()
-    yield shared
-    shared.close()
-    tool.hub_api, tool.hub_url = hub.api, hub.url
+    with running_tool() as tool:
+        shared = RunningHub(data_dir, tool, subdomains=False)
+        shared.start()
+        yield shared
+        shared.close()
 
 
 def evil_page(hub: RunningHub) -> str:

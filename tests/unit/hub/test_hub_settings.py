@@ -84,3 +84,14 @@ def test_check_says_what_one_address_for_all_gives_up(tmp_path: Path) -> None:
     assert notes({**shared, "COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS": "1"}) == []
     plain = {**shared, "COURSEBRIDGE_HUB__URL": "http://hub.example.org", "COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS": "1"}
     assert any("https" in line for line in notes(plain))
+
+
+def test_graders_get_an_account_of_their_own_for_the_gradebook(tmp_path: Path) -> None:
+    tools = {"COURSEBRIDGE_GRADING__GRADEBOOK_URL": "postgresql://tool:secret@db/{course}"}
+    here = {"COURSEBRIDGE_HUB__URL": "http://hub.localhost:8402"}
+    narrow = {"COURSEBRIDGE_JUPYTERHUB_GRADEBOOK_URL": "postgresql://marker:other@db/{course}"}
+    assert HubSettings.from_env(environment(tmp_path, **tools)).gradebook_url == "postgresql://tool:secret@db/{course}"
+    assert any("JUPYTERHUB_GRADEBOOK_URL" in line for line in notes(environment(tmp_path, **here, **tools)))
+    settings = HubSettings.from_env(environment(tmp_path, **tools, **narrow))
+    assert settings.gradebook_url == "postgresql://marker:other@db/{course}"
+    assert notes(environment(tmp_path, **here, **tools, **narrow)) == []
