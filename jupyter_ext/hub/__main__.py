@@ -44,8 +44,8 @@ def notes(environ: Mapping[str, str] = os.environ) -> list[str]:
         found.append("COURSEBRIDGE_HUB__URL is not https, so a learner's server can set cookies that the Hub reads.")
     if not settings.is_gradebook_narrow:
         found.append(
-            "Graders' servers get the tool's own account for the gradebook, password and all. Make one that can do less "
-            "and name it in COURSEBRIDGE_JUPYTERHUB_GRADEBOOK_URL (docs/hub.md, The gradebook's password)."
+            "Graders' servers get the tool's own account for the gradebook, password and all. Make one that can do "
+            "less and name it in COURSEBRIDGE_JUPYTERHUB_GRADEBOOK_URL (docs/hub.md, The gradebook's password)."
         )
     return found
 

@@ -50,8 +50,10 @@ class HubSettings:
     spawner: str = "bubblewrap"
     """`bubblewrap`, or the dotted name of another spawner class."""
     gradebook_url: str = ""
-    """SQLAlchemy URL of a course's gradebook as graders' servers get it, `{course}` stands for its slug; empty: SQLite in
-    the course folder. Whoever marks can read it, password and all."""
+    """SQLAlchemy URL of a course's gradebook as graders' servers get it, `{course}` stands for its slug.
+
+    Empty: SQLite in the course folder. Whoever marks can read it, password and all.
+    """
     is_gradebook_narrow: bool = True
     """Whether that is an account of its own (or no account), rather than the tool's."""
     memory_mb: int = 2048
