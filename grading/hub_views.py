@@ -20,7 +20,8 @@ def go_to_hub(ticket: Ticket) -> AnyResponse:
     runtime = current_runtime()
     if not is_own_origin(request.headers.get("Origin")):
         return redirect(ticket_url(runtime, ticket), 303)
-    response = page("grading/to_hub.html", door=hub_door(runtime), ticket=make_ticket(runtime, ticket))
+    door = hub_door(runtime)
+    response = page("grading/to_hub.html", door=door, ticket=make_ticket(runtime, ticket), automatic=True)
     # `same-origin`, which all other pages have, would make the browser write `Origin: null`; the path stays unsaid
     response.headers["Referrer-Policy"] = "strict-origin"
     return response

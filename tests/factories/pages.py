@@ -477,5 +477,6 @@ PAGES: Samples = {
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
     "return": ("lti/return_to_lms.html", None, RETURN),
+    "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
     "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
 }

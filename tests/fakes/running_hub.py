@@ -15,6 +15,7 @@ import httpx
 from tests.fakes.hub_tool import TOKEN, HubTool
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 240
 
 
 def free_ports(count: int) -> list[int]:
@@ -187,9 +188,9 @@ class Visitor:
     def wait(self, answer: httpx.Response) -> httpx.Response:
         """Reload while the Hub says it is starting the server."""
         self.last = answer
-        end = time.monotonic() + 90
+        end = time.monotonic() + PATIENCE_S
         while "/hub/spawn-pending/" in str(self.last.url) and self.last.status_code == 200 and time.monotonic() < end:
-            time.sleep(0.2)
+            time.sleep(0.5)
             self.last = self.http.get(str(self.last.url))
         return self.last
 

@@ -203,6 +203,21 @@ def test_post_that_no_page_of_ours_sent_gives_a_link_that_the_hub_asks_about(
     assert away.headers["Location"].startswith(runtime.settings.hub.url + "/hub/coursebridge/ticket?ticket=")
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_learners_server_cannot_post_in_somebodys_session(browse: Any, learner: Someone, site: str) -> None:
+    """Its host name may be of the same site as the tool's."""
+    assert browse(learner).post(f"{QUIZ}/open", headers={"Sec-Fetch-Site": site}).status_code == 403
+
+
+def test_forms_may_end_on_the_host_name_of_ones_server(runtime: Runtime, browse: Any, learner: Someone) -> None:
+    runtime.settings.hub.url = "https://hub.example.org"
+    policy = browse(learner).get(QUIZ).headers["Content-Security-Policy"]
+    forms = next(part.split() for part in policy.split(";") if part.strip().startswith("form-action"))
+    assert {"https://hub.example.org", "https://*.hub.example.org"} <= set(forms)
+    runtime.settings.hub.url = "http://127.0.0.1:8402"
+    assert "*" not in browse(learner).get(QUIZ).headers["Content-Security-Policy"]
+
+
 def test_ticket_lives_a_minute_at_most(runtime: Runtime, browse: Any, learner: Someone) -> None:
     with clock.frozen(clock.now()):
         away = browse(learner).post(f"{QUIZ}/open")

@@ -19,7 +19,7 @@ from tests.functional.hub.conftest import SLUG, make_course, running_tool
 FEW = 5
 LAUNCHES = int(os.environ.get("COURSEBRIDGE_TEST_LAUNCHES", FEW))
 WITHIN_S = 10.0
-IDLE_S = 5
+IDLE_S = 10
 PATIENCE_MS = 60_000
 QUIZ = f"/open?course={SLUG}&assignment=quiz-1"
 GRADER = "u-" + "g" * 26
@@ -37,9 +37,9 @@ def busy_hub(tool: HubTool, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A Hub that starts few servers at a time and soon stops them."""
     data_dir = tmp_path_factory.mktemp("busy")
     make_course(data_dir / "courses" / SLUG)
-    times = {"IDLE_S": str(IDLE_S), "ROLE_CHECK_S": "1"}
+    times = {"ROLE_CHECK_S": "1"}
     if LAUNCHES == FEW:
-        times["CONCURRENT_SPAWNS"] = "2"  # so that some wait
+        times |= {"IDLE_S": str(IDLE_S), "CONCURRENT_SPAWNS": "2"}  # so that some wait
     busy = RunningHub(data_dir, tool, **{f"COURSEBRIDGE_JUPYTERHUB_{name}": value for name, value in times.items()})
     busy.start()
     yield busy
