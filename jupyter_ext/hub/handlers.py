@@ -1,6 +1,8 @@
 """The Hub's own addresses: the way in with a ticket, and the two places a person can go."""
 
+import asyncio
 import re
+import time
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +24,7 @@ from jupyter_ext.hub.places import (
 from jupyter_ext.hub.tool import ToolUnavailable, Unknown, Visit
 
 MAX_TICKET = 512
+STOPPING_S = 20.0
 KEY = re.compile(r"[A-Za-z0-9_-]{12}")
 
 TICKET_USED = (
@@ -199,9 +202,10 @@ class CarefulSpawnHandler(SpawnHandler):
     async def get(self, user_name: str | None = None, server_name: str = "") -> None:
         """Start it, or show the page that offers to."""
         user = self.current_user
-        spawner = user.spawners.get(server_name)
-        is_theirs = user_name in {None, user.name} and spawner is not None and not spawner.active
-        if is_theirs and _is_sent_from_elsewhere(self):
+        is_theirs = user_name in {None, user.name}
+        spawner = user.spawners.get(server_name) if is_theirs else None
+        await _until_stopped(spawner)
+        if is_theirs and not (spawner and spawner.active) and _is_sent_from_elsewhere(self):
             html = await self.render_template(
                 "not_running.html", user=user, server_name=server_name, spawn_url=self.request.uri, failed=False
             )
@@ -209,6 +213,13 @@ class CarefulSpawnHandler(SpawnHandler):
             return
         self.authenticator.arrivals.forget(user.name)
         await super().get(user_name, server_name)
+
+
+async def _until_stopped(spawner: Any) -> None:
+    """Wait while a server is being stopped (the culler may have just begun): then it can be started again."""
+    end = time.monotonic() + STOPPING_S
+    while spawner is not None and spawner.pending == "stop" and time.monotonic() < end:  # noqa: ASYNC110 - as in line.py
+        await asyncio.sleep(0.2)
 
 
 def _is_sent_from_elsewhere(handler: BaseHandler) -> bool:

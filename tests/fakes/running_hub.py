@@ -189,10 +189,14 @@ class Visitor:
         """Reload while the Hub says it is starting the server."""
         self.last = answer
         end = time.monotonic() + PATIENCE_S
-        while "/hub/spawn-pending/" in str(self.last.url) and self.last.status_code == 200 and time.monotonic() < end:
+        while self._is_waiting() and time.monotonic() < end:
             time.sleep(0.5)
             self.last = self.http.get(str(self.last.url))
         return self.last
+
+    def _is_waiting(self) -> bool:
+        page = self.last
+        return "/hub/spawn-pending/" in str(page.url) and page.status_code == 200 and "is not running" not in page.text
 
     def xsrf(self, prefix: str) -> str:
         """The XSRF token that a page below `prefix` would send."""

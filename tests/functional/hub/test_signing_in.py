@@ -132,6 +132,21 @@ def test_the_answer_counts_from_the_page_that_asked_alone(hub: RunningHub, tool:
     assert "frame-ancestors 'none'" in asked.headers["Content-Security-Policy"]
 
 
+@pytest.mark.parametrize("site", ["same-site", "cross-site"])
+@pytest.mark.parametrize("server", ["", f"/grade-{SLUG}"])
+def test_a_visit_that_another_site_made_ends_at_a_button(
+    hub: RunningHub, tool: HubTool, site: str, server: str
+) -> None:
+    name = tool.add_person("u-" + "n5" * 13, "Never Started", notebooks_101="teacher")
+    visitor = Visitor(hub)
+    visitor.arrive(tool.ticket(name, ""))
+    address = f"{hub.url}/hub/spawn/{name}{server}"
+    asked = visitor.http.get(address, headers={"Sec-Fetch-Site": site})
+    assert "is not running" in asked.text
+    assert "Start it" in asked.text
+    assert "Start notebooks" in visitor.http.get("/hub/home").text
+
+
 def test_two_windows_that_open_at_once_do_not_mix(hub: RunningHub, tool: HubTool) -> None:
     visitor = Visitor(hub)
     visitor.http.follow_redirects = False
