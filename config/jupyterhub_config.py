@@ -105,7 +105,7 @@ c.JupyterHub.services = [
             *(
                 f"--timeout={settings.idle_s}",
                 f"--max-age={settings.max_age_s}",
-                f"--cull-every={max(1, min(60, settings.idle_s))}",
+                f"--cull-every={max(1, min(60, settings.idle_s // 4))}",
             ),
             "--remove-named-servers=true",
         ],

@@ -136,9 +136,10 @@ class ArrivalHandler(_DoorHandler):
             self.set_session_cookie()
         if await self.login_user({"visit": visit}) is None:
             raise web.HTTPError(HTTPStatus.FORBIDDEN, "This account may not use JupyterHub. Ask whoever runs it.")
-        self.redirect(
-            url_path_join(self.hub.base_url, hub_path(visit.next_path) or "home"), status=HTTPStatus.SEE_OTHER
-        )
+        place = hub_path(visit.next_path)
+        if place:
+            self.authenticator.arrivals.note(visit.name)
+        self.redirect(url_path_join(self.hub.base_url, place or "home"), status=HTTPStatus.SEE_OTHER)
 
 
 def arrival_cookie(handler: BaseHandler, key: str) -> str:

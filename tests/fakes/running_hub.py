@@ -172,7 +172,8 @@ class Visitor:
     def post_ticket(self, ticket: str, origin: str) -> httpx.Response:
         """What the browser sends for a form on a page of that origin. A login cookie stays behind: it is `Lax`."""
         door = f"{self.hub.url}/hub/coursebridge/ticket"
-        request = self.http.build_request("POST", door, data={"ticket": ticket}, headers={"Origin": origin})
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}  # which redirects keep, as in a browser
+        request = self.http.build_request("POST", door, data={"ticket": ticket}, headers=headers)
         request.headers.pop("Cookie", None)
         return self.http.send(request)
 

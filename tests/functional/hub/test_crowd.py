@@ -19,7 +19,7 @@ from tests.functional.hub.conftest import SLUG, make_course, running_tool
 FEW = 5
 LAUNCHES = int(os.environ.get("COURSEBRIDGE_TEST_LAUNCHES", FEW))
 WITHIN_S = 10.0
-IDLE_S = 10
+IDLE_S = 20
 PATIENCE_MS = 60_000
 QUIZ = f"/open?course={SLUG}&assignment=quiz-1"
 GRADER = "u-" + "g" * 26
@@ -72,7 +72,8 @@ def test_a_class_that_clicks_at_once_all_reach_their_notebook(busy_hub: RunningH
     assert "throttling" not in busy_hub.log()
 
 
-def test_servers_that_nobody_uses_are_stopped(busy_hub: RunningHub) -> None:
+def test_servers_that_nobody_uses_are_stopped(busy_hub: RunningHub, tool: HubTool) -> None:
+    tool.add_person(person(0), "Learner 0", notebooks_101="learner")
     visitor = busy_hub.visit(person(0), QUIZ)
     assert visitor.last.status_code == 200
     home = "/hub/home"
@@ -100,6 +101,7 @@ def test_server_of_a_grader_who_lost_the_role_is_stopped(busy_hub: RunningHub, t
 
 
 def test_server_of_somebody_the_tool_forgot_is_stopped(busy_hub: RunningHub, tool: HubTool) -> None:
+    tool.add_person(person(1), "Learner 1", notebooks_101="learner")
     busy_hub.visit(person(1), QUIZ)
     del tool.people[person(1)]
     wait_for(lambda: f"the server of {person(1)} is stopped" in busy_hub.log(), 30)
