@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 from jupyter_ext.hub.admission import admission
-from jupyter_ext.hub.settings import ROOT, HubSettings
+from jupyter_ext.hub.line import Line, in_line
+from jupyter_ext.hub.settings import ROOT, HubSettings, origin_of
 
 c = get_config()  # JupyterHub defines it while it reads this file
 settings = HubSettings.from_env()
@@ -24,25 +25,29 @@ c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings.api_port}"
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{settings.proxy_port}"
 c.ConfigurableHTTPProxy.command = [*with_us, *settings.proxy_command]
 c.ConfigurableHTTPProxy.pid_file = str(settings.state_dir / "proxy.pid")
+if settings.subdomains:
+    # every person's servers on a host name of their own: no page of theirs is a page of the Hub (docs/adr/0008)
+    c.JupyterHub.subdomain_host = settings.public_url
+    c.JupyterHub.cookie_host_prefix_enabled = settings.is_secure  # or a server could set the Hub's cookies
 # CONFIGPROXY_AUTH_TOKEN may be given; else JupyterHub makes one at each start and hands it to the proxy it starts.
 
 # ---- state: in the data directory, where no server reaches it ----
 c.JupyterHub.db_url = f"sqlite:///{settings.state_dir / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(settings.state_dir / "cookie_secret")
 c.JupyterHub.cookie_max_age_days = 1
-c.JupyterHub.tornado_settings = {
-    "cookie_options": {"samesite": "Lax", "secure": settings.public_url.startswith("https:")}
-}
+c.JupyterHub.tornado_settings = {"cookie_options": {"samesite": "Lax", "secure": settings.is_secure}}
 c.JupyterHub.cleanup_servers = not settings.keep_servers
 
 # ---- people: the tool decided who may come before it gave a ticket, so everyone with a ticket may ----
 c.JupyterHub.authenticator_class = "jupyter_ext.hub.authenticator.CoursebridgeAuthenticator"
 c.CoursebridgeAuthenticator.tool_url = settings.tool_url
 c.CoursebridgeAuthenticator.service_token = settings.service_token
+c.CoursebridgeAuthenticator.tool_origin = settings.tool_origin
+c.CoursebridgeAuthenticator.hub_origin = origin_of(settings.public_url)
 c.CoursebridgeAuthenticator.allow_all = True
 c.CoursebridgeAuthenticator.admin_users = set()
 c.CoursebridgeAuthenticator.manage_groups = True
-c.CoursebridgeAuthenticator.auth_refresh_age = 300
+c.CoursebridgeAuthenticator.auth_refresh_age = settings.role_check_s
 
 # ---- servers ----
 c.JupyterHub.spawner_class = (
@@ -50,8 +55,8 @@ c.JupyterHub.spawner_class = (
 )
 # KubeSpawner, DockerSpawner: set COURSEBRIDGE_JUPYTERHUB_SPAWNER to the class, make an image with `pip install
 # coursebridge[hub]`, and mount the homes at /home/learner and, for a grader's server, what `places.course_mounts` says
-# for its course (`spawner.grade_course` is the key). docs/hub.md shows both. The two lines below count for every class.
-c.Spawner.pre_spawn_hook = admission(settings)
+# for its course (`spawner.grade_course` is the key). docs/hub.md shows both. The two lines below count for all.
+c.Spawner.pre_spawn_hook = in_line(Line(settings.concurrent_spawns), admission(settings))
 c.Spawner.cmd = [sys.executable, "-m", "jupyter_ext.server"]
 c.Spawner.env_keep = ["LANG", "LC_ALL", "TZ"]
 c.Spawner.default_url = "/lab"
@@ -69,11 +74,12 @@ c.BubblewrapSpawner.hidden_paths = [
 c.BubblewrapSpawner.process_limit = settings.processes
 c.BubblewrapSpawner.cpu_seconds = settings.cpu_s
 c.BubblewrapSpawner.file_bytes = settings.file_mb * 2**20
-c.JupyterHub.concurrent_spawn_limit = settings.concurrent_spawns
+c.JupyterHub.concurrent_spawn_limit = 0  # it would turn people away; they wait in our line instead
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.named_server_limit_per_user = settings.grade_servers
 
-# ---- rights: people use and stop their own servers, the culler stops idle ones, nobody is an administrator ----
+# ---- rights: people use and stop their own servers; one service stops those that nobody uses, one those that are not
+# theirs any more; nobody is an administrator ----
 c.JupyterHub.load_roles = [
     {
         "name": "user",
@@ -83,6 +89,11 @@ c.JupyterHub.load_roles = [
         "name": "idle-culler",
         "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
         "services": ["idle-culler"],
+    },
+    {
+        "name": "role-watch",
+        "scopes": ["list:users", "read:servers", "delete:servers"],
+        "services": ["role-watch"],
     },
 ]
 c.JupyterHub.services = [
@@ -94,11 +105,21 @@ c.JupyterHub.services = [
             *(
                 f"--timeout={settings.idle_s}",
                 f"--max-age={settings.max_age_s}",
-                f"--cull-every={max(1, min(60, settings.idle_s))}",
+                f"--cull-every={max(1, min(60, settings.idle_s // 4))}",
             ),
             "--remove-named-servers=true",
         ],
-    }
+    },
+    {
+        "name": "role-watch",
+        "command": [*with_us, sys.executable, "-m", "jupyter_ext.hub.role_watch"],
+        "environment": {
+            "COURSEBRIDGE_URL": settings.tool_url,
+            "COURSEBRIDGE_HUB__SERVICE_TOKEN": settings.service_token,
+            "COURSEBRIDGE_JUPYTERHUB_ROLE_CHECK_S": str(settings.role_check_s),
+        },
+        "cwd": str(ROOT),
+    },
 ]
 
 # ---- pages ----

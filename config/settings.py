@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import (
@@ -104,7 +105,9 @@ class HubSettings(Section):
         "http://127.0.0.1:8402", description="Address of JupyterHub as a browser reaches it, without `/hub`."
     )
     api_url: str = Field(
-        "", description="Address of the Hub's REST API as the tool reaches it. Empty: `{url}/hub/api`."
+        "",
+        description="Address of the Hub's REST API as the tool reaches it. Empty: `{url}/hub/api`, by way of 127.0.0.1 "
+        "where the name ends in `.localhost`.",
     )
     service_token: SecretStr = Field(
         SecretStr(""), description="Secret shared by Hub and tool. Empty: made on first start in the data directory."
@@ -195,7 +198,7 @@ class Settings(BaseSettings):
         if not self.database.url:
             self.database.url = f"sqlite:///{self.data_dir / 'coursebridge.sqlite3'}"
         if not self.hub.api_url:
-            self.hub.api_url = self.hub.url.rstrip("/") + "/hub/api"
+            self.hub.api_url = _reachable(self.hub.url).rstrip("/") + "/hub/api"
         return self
 
     @property
@@ -277,6 +280,14 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = set(list_variables()) | {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     ours = [name for name in environ if name.startswith(PREFIX) and not name.startswith(OTHERS)]
     return sorted(name for name in ours if name.upper() not in known)
+
+
+def _reachable(url: str) -> str:
+    """The address for ourselves: names below `localhost` are known to browsers, but not to every C library."""
+    parts = urlsplit(url)
+    if not (parts.hostname or "").endswith(".localhost"):
+        return url
+    return parts._replace(netloc=f"127.0.0.1:{parts.port or (443 if parts.scheme == 'https' else 80)}").geturl()
 
 
 def _secret_file(path: Path) -> str:

@@ -19,6 +19,7 @@ from grading.submissions import get_attempt, make_snapshot, store_submission
 from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.errors import Forbidden, Gone, NotFound
+from lti_tool.lti import public as lti
 from lti_tool.web.openapi import Api, Problem
 from lti_tool.web.runtime import current_runtime
 
@@ -81,8 +82,11 @@ def redeem(json: models.TicketBody) -> Any:
         except Forbidden as error:
             raise Gone("ticket_gone", error.message) from error
         courses = course_models(tx, access)
+        platform = lti.find_platform_name(tx, access.person.registration_id) or ""
     name, display_name = access.person.hub_name, access.person.display_name
-    return models.Redeemed(name=name, display_name=display_name, courses=courses, next=ticket.next_path)
+    return models.Redeemed(
+        name=name, display_name=display_name, platform=platform, courses=courses, next=ticket.next_path
+    )
 
 
 @blueprint.get("/hub/users/<name>/courses")

@@ -73,6 +73,7 @@ class Redeemed(Courses):
 
     name: str
     display_name: str
+    platform: str = Field(description="Name of the LMS that the person comes from.")
     next: str
 
 

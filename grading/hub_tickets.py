@@ -37,11 +37,20 @@ def formgrader_path(key: str, path: str = "") -> str:
     return "/formgrader?" + urlencode(query, safe="/", quote_via=quote)
 
 
-def ticket_url(runtime: Runtime, ticket: Ticket) -> str:
-    """Where to send the browser. Nothing is stored until the ticket is used."""
+def make_ticket(runtime: Runtime, ticket: Ticket) -> str:
+    """The ticket as text. Nothing is stored until it is used."""
     payload = {"name": ticket.hub_name, "next": ticket.next_path, "id": secrets.token_hex(8)}
-    token = runtime.signer.sign(PURPOSE, payload)
-    return f"{runtime.settings.hub.url.rstrip('/')}/hub/coursebridge/ticket?" + urlencode({"ticket": token})
+    return runtime.signer.sign(PURPOSE, payload)
+
+
+def hub_door(runtime: Runtime) -> str:
+    """Where a browser hands its ticket in: by POST in the field `ticket`."""
+    return runtime.settings.hub.url.rstrip("/") + "/hub/coursebridge/ticket"
+
+
+def ticket_url(runtime: Runtime, ticket: Ticket) -> str:
+    """A link with a ticket, for a browser that cannot prove it comes from our page: the Hub asks who it is first."""
+    return f"{hub_door(runtime)}?" + urlencode({"ticket": make_ticket(runtime, ticket)})
 
 
 def redeem_ticket(tx: Tx, runtime: Runtime, token: str) -> Ticket:

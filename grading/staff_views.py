@@ -13,7 +13,8 @@ from grading.assignments import get_assignment, list_assignments
 from grading.blueprint import blueprint
 from grading.filesets import load_files
 from grading.gradebooks import require_gradebook
-from grading.hub_tickets import Ticket, formgrader_path, ticket_url
+from grading.hub_tickets import Ticket, formgrader_path
+from grading.hub_views import go_to_hub
 from grading.marking import mark_again
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.pages import Attempt, show_attempt, show_questions
@@ -171,7 +172,7 @@ def open_formgrader(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         row, key = get_assignment(tx, slug, name), get_placement(tx, session).key
     path = f"gradebook/{row.name}/{row.notebooks[0]}" if len(row.notebooks) == 1 else f"gradebook/{row.name}"
-    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, formgrader_path(key, path))), 303)
+    return go_to_hub(Ticket(session.hub_name, formgrader_path(key, path)))
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from grading.assignments import get_assignment
 from grading.blueprint import blueprint
 from grading.drafts import draft_files, find_draft
 from grading.filesets import Files, load_files
-from grading.hub_tickets import Ticket, ticket_url, work_path
+from grading.hub_tickets import Ticket, work_path
+from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, PassbackRow, SubmissionRow
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
@@ -90,7 +91,7 @@ def open_in_hub(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
         next_path = work_path(get_placement(tx, session).key, row.name)
-    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, next_path)), 303)
+    return go_to_hub(Ticket(session.hub_name, next_path))
 
 
 @blueprint.get("/<slug>/<name>/attempts/<int:number>/feedback")

@@ -5,7 +5,15 @@ from typing import Any
 from jupyterhub.auth import Authenticator
 from traitlets import Unicode
 
-from jupyter_ext.hub.handlers import FormgraderHandler, LoginPageHandler, OpenHandler, TicketHandler
+from jupyter_ext.hub.arrivals import Arrivals
+from jupyter_ext.hub.handlers import (
+    ArrivalHandler,
+    CarefulSpawnHandler,
+    FormgraderHandler,
+    LoginPageHandler,
+    OpenHandler,
+    TicketHandler,
+)
 from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown, Visit
 
 
@@ -18,6 +26,13 @@ class CoursebridgeAuthenticator(Authenticator):
 
     tool_url = Unicode(help="Address of the tool.").tag(config=True)
     service_token = Unicode(help="Secret shared by Hub and tool.").tag(config=True)
+
+    tool_origin = Unicode(help="Origin of the tool's pages: where tickets are posted from.").tag(config=True)
+    hub_origin = Unicode(help="Origin of the Hub's pages.").tag(config=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.arrivals = Arrivals()
 
     @property
     def tool(self) -> Tool:
@@ -52,8 +67,12 @@ class CoursebridgeAuthenticator(Authenticator):
         return [
             ("/login", LoginPageHandler),
             ("/coursebridge/ticket", TicketHandler),
+            ("/coursebridge/arrive", ArrivalHandler),
             ("/open", OpenHandler),
             ("/formgrader", FormgraderHandler),
+            ("/spawn", CarefulSpawnHandler),
+            ("/spawn/([^/]+)", CarefulSpawnHandler),
+            ("/spawn/([^/]+)/([^/]+)", CarefulSpawnHandler),
         ]
 
 

@@ -35,6 +35,10 @@ class HubSettings:
     """The tool's data directory; the Hub keeps `hub/` and `homes/` in it and mounts parts of `courses/` for graders."""
     public_url: str = "http://127.0.0.1:8402"
     """Address of the Hub as browsers reach it, without `/hub`."""
+    subdomains: bool = False
+    """Every person's servers answer on a host name of their own below the Hub's (docs/adr/0008)."""
+    tool_origin: str = "http://localhost:8400"
+    """Scheme, host and port of the tool as browsers reach it: where a ticket is posted from."""
     bind_url: str = "http://127.0.0.1:8402"
     """Where the proxy listens."""
     api_port: int = 8403
@@ -55,10 +59,12 @@ class HubSettings:
     """Largest file a server may write."""
     idle_s: int = 1800
     """A server nobody used for this long is stopped."""
+    role_check_s: int = 60
+    """How often the tool is asked what people may still do: servers they may not have any more are stopped."""
     max_age_s: int = 0
     """A server this old is stopped even when it is in use, 0 for never."""
-    concurrent_spawns: int = 10
-    """Servers that may be starting at the same time."""
+    concurrent_spawns: int = max(4, 2 * (os.cpu_count() or 1))
+    """Servers that may be starting at the same time, 0 for no limit; the others wait in a line."""
     grade_servers: int = 20
     """Courses whose formgrader one person may have open."""
     keep_servers: bool = False
@@ -69,15 +75,16 @@ class HubSettings:
         """Read the environment. Raises: HubSettingsError."""
         data_dir = Path(environ.get("COURSEBRIDGE_DATA_DIR") or "var").absolute()
         public_url = (environ.get("COURSEBRIDGE_HUB__URL") or cls.public_url).rstrip("/")
-        bind_url = environ.get(ONLY_HUB + "BIND_URL") or public_url
+        bind_url = environ.get(ONLY_HUB + "BIND_URL") or _on_loopback(public_url)
         port = urlsplit(bind_url).port or 8402
+        tool_url = environ.get("COURSEBRIDGE_URL") or environ.get("COURSEBRIDGE_BASE_URL") or "http://localhost:8400"
         return cls(
-            tool_url=(
-                environ.get("COURSEBRIDGE_URL") or environ.get("COURSEBRIDGE_BASE_URL") or "http://localhost:8400"
-            ).rstrip("/"),
+            tool_url=tool_url.rstrip("/"),
+            tool_origin=origin_of(environ.get("COURSEBRIDGE_BASE_URL") or tool_url),
             service_token=environ.get("COURSEBRIDGE_HUB__SERVICE_TOKEN") or _token_file(data_dir / "hub.token"),
             data_dir=data_dir,
             public_url=public_url,
+            subdomains=_subdomains(environ, public_url),
             bind_url=bind_url,
             api_port=_number(environ, "API_PORT", port + 1),
             proxy_port=_number(environ, "PROXY_PORT", port + 2),
@@ -88,11 +95,17 @@ class HubSettings:
             cpu_s=_number(environ, "CPU_S", cls.cpu_s),
             file_mb=_number(environ, "FILE_MB", cls.file_mb),
             idle_s=_number(environ, "IDLE_S", cls.idle_s),
+            role_check_s=max(1, _number(environ, "ROLE_CHECK_S", cls.role_check_s)),
             max_age_s=_number(environ, "MAX_AGE_S", cls.max_age_s),
             concurrent_spawns=_number(environ, "CONCURRENT_SPAWNS", cls.concurrent_spawns),
             grade_servers=_number(environ, "GRADE_SERVERS", cls.grade_servers),
             keep_servers=_number(environ, "KEEP_SERVERS", 0) > 0,
         )
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers take `Secure` cookies from the Hub: over https, and from names that are this machine."""
+        return self.public_url.startswith("https:") or _is_this_machine(self.public_url)
 
     @property
     def state_dir(self) -> Path:
@@ -102,6 +115,42 @@ class HubSettings:
     def home(self, user: str) -> Path:
         """Home folder of one person."""
         return self.data_dir / "homes" / user
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port as a browser writes them in `Origin`: lower case, without the scheme's usual port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port and parts.port != usual else "")
+
+
+def _is_this_machine(url: str) -> bool:
+    """Whether the host is a name below `localhost`, which browsers resolve by themselves (RFC 6761, section 6.3)."""
+    return (urlsplit(url).hostname or "").endswith(".localhost")
+
+
+def _on_loopback(url: str) -> str:
+    """The same port by number where the name is one that browsers know but the C library may not."""
+    return f"http://127.0.0.1:{urlsplit(url).port or 80}" if _is_this_machine(url) else url
+
+
+def _subdomains(environ: Mapping[str, str], public_url: str) -> bool:
+    """What the environment says; without a word, yes where names below the Hub's need no DNS."""
+    wanted = _number(environ, "SUBDOMAINS", int(_is_this_machine(public_url))) > 0
+    if wanted and not can_have_subdomains(public_url):
+        raise HubSettingsError(
+            f"{ONLY_HUB}SUBDOMAINS needs a host name that others can stand below, and COURSEBRIDGE_HUB__URL is "
+            f"{public_url}: use a name of its own (docs/hub.md), or http://hub.localhost:8402 on one machine."
+        )
+    return wanted
+
+
+def can_have_subdomains(url: str) -> bool:
+    """Whether the host is a name of at least two parts, not an address, and nothing follows it."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return "." in host and ":" not in host and not host.split(".")[-1].isdecimal() and parts.path in {"", "/"}
 
 
 def _number(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -194,6 +194,9 @@ class BubblewrapSpawner(LocalProcessSpawner):
 
     async def progress(self) -> Any:
         """What is happening, for the page that waits."""
+        if place := getattr(self, "coursebridge_place", None):
+            async for event in place.tell():
+                yield event
         yield {"progress": 20, "message": "Your files are ready. Starting JupyterLab."}
         await self._sandboxed.wait()
         yield {"progress": 50, "message": "JupyterLab is loading its parts."}

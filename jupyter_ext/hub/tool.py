@@ -44,6 +44,8 @@ class Visit:
     display_name: str
     courses: tuple[Course, ...]
     next_path: str
+    platform: str = ""
+    """Name of the LMS that they come from."""
 
 
 class Tool:
@@ -59,7 +61,8 @@ class Tool:
         name = str(answer.get("name", ""))
         if not is_user_name(name):
             raise ToolUnavailable("the tool named a person in a way the Hub does not accept")
-        return Visit(name, str(answer.get("display_name", "")), _courses(answer), str(answer.get("next", "")))
+        said = {key: str(answer.get(key, "")) for key in ("display_name", "next", "platform")}
+        return Visit(name, said["display_name"], _courses(answer), said["next"], said["platform"])
 
     async def list_courses(self, name: str) -> tuple[Course, ...]:
         """Courses of a person with their role today. Raises: Unknown, ToolUnavailable."""

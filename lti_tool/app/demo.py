@@ -1,8 +1,10 @@
 """`coursebridge demo`: tool, workers, JupyterHub and a demo LMS on loopback, with a course to try.
 
-The tool answers on `localhost`, LMS and Hub on `127.0.0.1`: to a browser the LMS is another site, as in real life, and
-the tool's cookies never reach a notebook server. Everything lives in `<data dir>/demo-<profile>`; on other ports than
-the usual the folder is named by them too, because LMS and tool remember each other's addresses.
+The tool answers on `localhost`, the LMS on `127.0.0.1`, the Hub on `hub.localhost` and each person's servers on a name
+below that: to a browser these are separate sites, as in real life, and no page of one acts in another. Browsers know
+that such names are this machine; everything that is not a browser uses `127.0.0.1`. Everything lives in
+`<data dir>/demo-<profile>`; on other ports than the usual the folder is named by them too, because LMS and tool
+remember each other's addresses.
 """
 
 import hashlib
@@ -90,7 +92,7 @@ def make_environment(profile: str, ports: Ports) -> dict[str, str]:
         "COURSEBRIDGE_DATA_DIR": str(data_dir.absolute()),
         "COURSEBRIDGE_BASE_URL": f"http://localhost:{ports.tool}",
         "COURSEBRIDGE_WEB__PORT": str(ports.tool),
-        "COURSEBRIDGE_HUB__URL": f"http://127.0.0.1:{ports.hub}",
+        "COURSEBRIDGE_HUB__URL": f"http://hub.localhost:{ports.hub}",
         "COURSEBRIDGE_LTI__ALLOW_PRIVATE_HOSTS": "true",
         "COURSEBRIDGE_LTI__APPROVE_REGISTRATIONS": "false",
         "COURSEBRIDGE_WEB__DESIGN_PAGE": "true",
@@ -114,7 +116,7 @@ def list_processes(settings: Settings, profile: str, ports: Ports) -> list[Proce
         "JupyterHub",
         python("-m", "jupyter_ext.hub"),
         env={"COURSEBRIDGE_URL": settings.root_url},
-        ready_url=f"{settings.hub.url}/hub/health",
+        ready_url=f"{settings.hub.api_url.removesuffix('/api')}/health",
         ports=[("127.0.0.1", ports.hub + offset) for offset in range(3)],
         port_setting="COURSEBRIDGE_DEMO_HUB_PORT (it takes this one and the next two)",
         stop_s=60,  # it stops everybody's server first

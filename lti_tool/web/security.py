@@ -1,5 +1,7 @@
 """Headers that every response carries, and the check on where a post comes from."""
 
+from urllib.parse import urlsplit
+
 from flask import Flask, Response, request
 
 from lti_tool.kernel.errors import Forbidden, NotFound
@@ -23,6 +25,13 @@ def install_security(app: Flask) -> None:
     app.after_request(_add_headers)
 
 
+def is_own_origin(origin: str | None) -> bool:
+    """Whether an `Origin` header is the tool's own: the request was made by a page of ours."""
+    base = current_runtime().settings.base_url
+    usual = {"http": 80, "https": 443}.get(base.scheme)
+    return origin == f"{base.scheme}://{base.host}" + (f":{base.port}" if base.port not in (None, usual) else "")
+
+
 def _refuse_odd_addresses() -> None:
     """A NUL is in no address of ours, and PostgreSQL takes it in no text."""
     if "\0" in request.path:
@@ -34,7 +43,7 @@ def _refuse_foreign_posts() -> None:
     if (
         request.method == "POST"
         and TOKEN_KEY in request.environ
-        and request.headers.get("Sec-Fetch-Site") == "cross-site"
+        and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")  # a learner's server may be same-site
     ):
         raise Forbidden(
             "foreign_post", "This form was not sent from our page. Open the activity again from your course."
@@ -56,7 +65,7 @@ def _add_headers(response: Response) -> Response:
     origin = session.frame_origin if session else ""
     policy = _let_files_in(POLICY).format(
         ancestors=f"'self' {origin}".strip(),
-        forms="'self' " + " ".join(filter(None, [origin, current_runtime().settings.hub.url])),
+        forms=" ".join(["'self'", *filter(None, [origin]), *_hub_sources(current_runtime().settings.hub.url)]),
     )
     response.headers.setdefault("Content-Security-Policy", policy.strip())
     response.headers.setdefault("Referrer-Policy", "same-origin")
@@ -66,3 +75,15 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault("Strict-Transport-Security", HSTS)
     response.headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
     return response
+
+
+def _hub_sources(url: str) -> list[str]:
+    """Where a form that opens JupyterHub may end.
+
+    Browsers check every redirect, and a server may have a host of its own below the Hub's (docs/adr/0008).
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if "." not in host or host.split(".")[-1].isdecimal() or ":" in host:
+        return [url]
+    return [url, f"{parts.scheme}://*.{parts.netloc}"]

@@ -71,7 +71,9 @@ def running_demo(profile: str, folder: Path) -> Iterator[Demo]:
         )
     try:
         _wait_until_running(process, said)
-        yield Demo(profile, f"http://localhost:{tool}", f"http://127.0.0.1:{lms}", f"http://127.0.0.1:{hub}", folder)
+        yield Demo(
+            profile, f"http://localhost:{tool}", f"http://127.0.0.1:{lms}", f"http://hub.localhost:{hub}", folder
+        )
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(STOP_S)

@@ -558,4 +558,5 @@ PAGES: Samples = {
     "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED_FILE, pixels=None)),
     "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
     **PROGRESS_PAGES,
+    "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
 }

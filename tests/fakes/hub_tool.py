@@ -17,6 +17,7 @@ class HubTool:
     """People, tickets and reports; `serve()` answers for them."""
 
     hub_api: str = ""
+    hub_url: str = ""
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     tickets: dict[str, tuple[str, str]] = field(default_factory=dict)
     expired: set[str] = field(default_factory=set)
@@ -32,7 +33,7 @@ class HubTool:
     def add_person(self, name: str, display_name: str, **roles: str) -> str:
         """A person with a role in each course; `_` in a keyword stands for `-`."""
         courses = [{"key": key.replace("_", "-"), "title": key.title(), "role": role} for key, role in roles.items()]
-        self.people[name] = {"name": name, "display_name": display_name, "courses": courses}
+        self.people[name] = {"name": name, "display_name": display_name, "platform": "Moodle demo", "courses": courses}
         return name
 
     def ticket(self, name: str, next_path: str) -> str:
@@ -63,7 +64,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = self.path.strip("/").split("/")
-        if self.state.is_down:
+        if parts[0] == "page":
+            self._page(parts[1])
+        elif self.state.is_down:
             self._answer(503, {"code": "down"})
         elif parts[2] == "courses" and len(parts) > 4 and self._user():
             self._answer(*self._quiz(parts[3], parts[4:]))
@@ -85,6 +88,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._marks_changed(parts[3], body)
         else:
             self._answer(404, {"code": "not_found"})
+
+    def _page(self, ticket: str) -> None:
+        """What the tool shows after "Open in JupyterHub": a form that sends itself."""
+        door = f"{self.state.hub_url}/hub/coursebridge/ticket"
+        form = f'<form method="post" action="{door}"><input type="hidden" name="ticket" value="{ticket}"></form>'
+        data = f"<!doctype html>{form}<script>document.forms[0].submit()</script>".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Referrer-Policy", "strict-origin")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
     def _quiz(self, course: str, rest: list[str]) -> tuple[int, dict[str, Any]]:
         if rest == ["assignments"]:

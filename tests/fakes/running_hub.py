@@ -1,6 +1,7 @@
 """A real JupyterHub with its proxy on free ports, and a browser-like client for it."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import httpx
 from tests.fakes.hub_tool import TOKEN, HubTool
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 240
 
 
 def free_ports(count: int) -> list[int]:
@@ -36,13 +38,18 @@ def wait_for(condition: Any, seconds: float = 60) -> Any:
 
 
 class RunningHub:
-    """One Hub; its log is in `data_dir/hub.log`."""
+    """One Hub, as in the demo on `hub.localhost` with a name below that for each person, or all on one address.
 
-    def __init__(self, data_dir: Path, tool: HubTool, **more: str) -> None:
+    Its log is in `data_dir/hub.log`.
+    """
+
+    def __init__(self, data_dir: Path, tool: HubTool, *, subdomains: bool = True, **more: str) -> None:
         proxy_port, api_port, control_port = free_ports(3)
-        self.data_dir, self.tool = data_dir, tool
-        self.url = f"http://127.0.0.1:{proxy_port}"
-        tool.hub_api = f"{self.url}/hub/api"
+        self.data_dir, self.tool, self.subdomains = data_dir, tool, subdomains
+        self.here = f"http://127.0.0.1:{proxy_port}"
+        self.url = f"http://hub.localhost:{proxy_port}" if subdomains else self.here
+        self.api = tool.hub_api = f"{self.here}/hub/api"
+        tool.hub_url = self.url
         self.log_path = data_dir / "hub.log"
         self.env = {
             **{
@@ -74,7 +81,7 @@ class RunningHub:
         if self.process is None or self.process.poll() is not None:
             raise RuntimeError("the Hub ended:\n" + self.log())
         try:
-            return httpx.get(f"{self.url}/hub/health", timeout=2).status_code == 200
+            return httpx.get(f"{self.here}/hub/health", timeout=2).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -97,6 +104,21 @@ class RunningHub:
         """What the Hub said so far."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        """GET of somebody who has no cookie."""
+        with client(self) as http:
+            return http.get(path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        """POST of somebody who has no cookie."""
+        with client(self) as http:
+            return http.post(path, **more)
+
+    def address(self, path: str) -> str:
+        """A path with its host: a person's servers have one of their own."""
+        name = path.split("/")[2] if path.startswith("/user/") else ""
+        return (self.url.replace("://hub.", f"://{name}.hub.") if name and self.subdomains else self.url) + path
+
     def visit(self, name: str, next_path: str) -> "Visitor":
         """A browser that came with a fresh ticket and followed it to its end."""
         visitor = Visitor(self)
@@ -104,41 +126,95 @@ class RunningHub:
         return visitor
 
 
+class Loopback(httpx.HTTPTransport):
+    """Every name below `localhost` is this machine to a browser, and a safe place for its `Secure` cookies.
+
+    Python's cookie jar and the C library do not know either.
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """The same request, to 127.0.0.1."""
+        url = request.url
+        if url.host.endswith(".localhost"):
+            url = url.copy_with(host="127.0.0.1")
+        answer = super().handle_request(
+            httpx.Request(
+                request.method, url, headers=request.headers, stream=request.stream, extensions=request.extensions
+            )
+        )
+        answer.headers = httpx.Headers(
+            [
+                (name, re.sub(rb"(?i);\s*secure", b"", value) if name.lower() == b"set-cookie" else value)
+                for name, value in answer.headers.raw
+            ]
+        )
+        return answer
+
+
+def client(hub: RunningHub) -> httpx.Client:
+    """Something with cookies that starts at the Hub."""
+    return httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60, transport=Loopback())
+
+
 class Visitor:
     """A browser without JavaScript that waits on the page that waits."""
 
     def __init__(self, hub: RunningHub) -> None:
         self.hub = hub
-        self.http = httpx.Client(base_url=hub.url, follow_redirects=True, timeout=60)
+        self.http = client(hub)
         self.last: httpx.Response
         hub.visitors.append(self)
 
     def arrive(self, ticket: str) -> httpx.Response:
-        """Follow the tool's link, and wait for a server if one has to start."""
-        return self.go(f"/hub/coursebridge/ticket?ticket={ticket}")
+        """Come from the tool's page with a ticket, and wait for a server if one has to start."""
+        return self.wait(self.post_ticket(ticket, self.hub.tool.url))
+
+    def post_ticket(self, ticket: str, origin: str) -> httpx.Response:
+        """What the browser sends for a form on a page of that origin. A login cookie stays behind: it is `Lax`."""
+        door = f"{self.hub.url}/hub/coursebridge/ticket"
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}  # which redirects keep, as in a browser
+        request = self.http.build_request("POST", door, data={"ticket": ticket}, headers=headers)
+        request.headers.pop("Cookie", None)
+        return self.http.send(request)
+
+    def go_in(self) -> httpx.Response:
+        """Press the button of the page that asks who it is."""
+        page = str(self.last.url)
+        return self.wait(self.http.post(page, headers={"Origin": self.hub.url}))
 
     def go(self, path: str) -> httpx.Response:
         """GET, then reload while the Hub says it is starting the server."""
-        self.last = self.http.get(path)
-        end = time.monotonic() + 90
-        while "/hub/spawn-pending/" in str(self.last.url) and self.last.status_code == 200 and time.monotonic() < end:
-            time.sleep(0.2)
+        return self.wait(self.http.get(self.hub.address(path) if path.startswith("/") else path))
+
+    def wait(self, answer: httpx.Response) -> httpx.Response:
+        """Reload while the Hub says it is starting the server."""
+        self.last = answer
+        end = time.monotonic() + PATIENCE_S
+        while self._is_waiting() and time.monotonic() < end:
+            time.sleep(0.5)
             self.last = self.http.get(str(self.last.url))
         return self.last
 
+    def _is_waiting(self) -> bool:
+        page = self.last
+        return "/hub/spawn-pending/" in str(page.url) and page.status_code == 200 and "is not running" not in page.text
+
     def xsrf(self, prefix: str) -> str:
         """The XSRF token that a page below `prefix` would send."""
-        tokens = [cookie.value for cookie in self.http.cookies.jar if cookie.name == "_xsrf" and cookie.path == prefix]
+        host = httpx.URL(self.hub.address(prefix)).host
+        tokens = [
+            cookie.value
+            for cookie in self.http.cookies.jar
+            if cookie.name == "_xsrf" and cookie.path == prefix and cookie.domain.removesuffix(".local") == host
+        ]
         return tokens[-1] or ""
 
     def send(self, method: str, prefix: str, path: str, document: Any = None) -> httpx.Response:
         """A request as that page's script sends it."""
-        headers = {"X-XSRFToken": self.xsrf(prefix), "Referer": self.hub.url + prefix}
-        return self.http.request(method, prefix + path, json=document, headers=headers)
+        address = self.hub.address(prefix)
+        headers = {"X-XSRFToken": self.xsrf(prefix), "Referer": address}
+        return self.http.request(method, address + path, json=document, headers=headers)
 
     def cookie_header(self, prefix: str) -> str:
         """The cookies a browser would send below `prefix`."""
-        fitting = [cookie for cookie in self.http.cookies.jar if prefix.startswith(cookie.path)]
-        return "; ".join(
-            f"{cookie.name}={cookie.value}" for cookie in sorted(fitting, key=lambda cookie: -len(cookie.path))
-        )
+        return self.http.build_request("GET", self.hub.address(prefix)).headers["Cookie"]

@@ -195,6 +195,7 @@ def test_ticket_is_redeemed_once_with_courses_and_role(client: FlaskClient, runt
     assert first.json == {
         "name": teacher.hub_name,
         "display_name": "Teacher",
+        "platform": "moodle",
         "courses": [{"key": KEY, "title": "Notebooks 101", "role": "teacher"}],
         "next": f"/open?course={KEY}&assignment={NAME}",
     }

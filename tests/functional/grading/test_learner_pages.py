@@ -183,18 +183,42 @@ def test_without_a_session_nothing_opens(app: Any) -> None:
     assert app.test_client().get(QUIZ).status_code == 401
 
 
-def test_open_in_hub_gives_a_ticket_that_works_once(runtime: Runtime, browse: Any, learner: Someone) -> None:
-    away = browse(learner).post(f"{QUIZ}/open")
-    assert away.status_code == 303
-    url = urlsplit(away.headers["Location"])
-    assert away.headers["Location"].startswith(runtime.settings.hub.url + "/hub/coursebridge/ticket?")
-    token = parse_qs(url.query)["ticket"][0]
+def test_open_in_hub_posts_a_ticket_that_works_once(runtime: Runtime, browse: Any, learner: Someone) -> None:
+    away = browse(learner).post(f"{QUIZ}/open", headers={"Origin": runtime.settings.root_url})
+    assert away.status_code == 200
+    assert f'action="{runtime.settings.hub.url}/hub/coursebridge/ticket" data-autosubmit' in away.text
+    assert away.headers["Referrer-Policy"] == "strict-origin"  # the Hub sees where the post is from, not the session
+    token = re.findall(r'name="ticket" value="([^"]+)"', away.text)[0]
 
     with runtime.db.transaction() as tx:
         ticket = redeem_ticket(tx, runtime, token)
     assert (ticket.hub_name, ticket.next_path) == (learner.hub_name, f"/open?course={learner.key}&assignment={NAME}")
     with runtime.db.transaction() as tx, pytest.raises(Gone):
         redeem_ticket(tx, runtime, token)
+
+
+@pytest.mark.parametrize("origin", [None, "null", "http://evil.example", "http://u-a.hub.localhost:8402"])
+def test_post_that_no_page_of_ours_sent_gives_a_link_that_the_hub_asks_about(
+    runtime: Runtime, browse: Any, learner: Someone, origin: str | None
+) -> None:
+    away = browse(learner).post(f"{QUIZ}/open", headers={"Origin": origin} if origin else {})
+    assert away.status_code == 303
+    assert away.headers["Location"].startswith(runtime.settings.hub.url + "/hub/coursebridge/ticket?ticket=")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_learners_server_cannot_post_in_somebodys_session(browse: Any, learner: Someone, site: str) -> None:
+    """Its host name may be of the same site as the tool's."""
+    assert browse(learner).post(f"{QUIZ}/open", headers={"Sec-Fetch-Site": site}).status_code == 403
+
+
+def test_forms_may_end_on_the_host_name_of_ones_server(runtime: Runtime, browse: Any, learner: Someone) -> None:
+    runtime.settings.hub.url = "https://hub.example.org"
+    policy = browse(learner).get(QUIZ).headers["Content-Security-Policy"]
+    forms = next(part.split() for part in policy.split(";") if part.strip().startswith("form-action"))
+    assert {"https://hub.example.org", "https://*.hub.example.org"} <= set(forms)
+    runtime.settings.hub.url = "http://127.0.0.1:8402"
+    assert "*" not in browse(learner).get(QUIZ).headers["Content-Security-Policy"]
 
 
 def test_ticket_lives_a_minute_at_most(runtime: Runtime, browse: Any, learner: Someone) -> None:

@@ -5,6 +5,7 @@ import shutil
 import sys
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -30,6 +31,13 @@ EVIL = (
 @pytest.fixture(scope="package")
 def tool() -> Iterator[HubTool]:
     """The tool, with two learners and a teacher."""
+    with running_tool() as tool:
+        yield tool
+
+
+@contextmanager
+def running_tool() -> Iterator[HubTool]:
+    """A tool for one Hub: each tool knows one."""
     tool = HubTool()
     tool.add_person(ADA, "Ada L.", notebooks_101_7="learner")
     tool.add_person(BOB, "Bob B.", notebooks_101_7="learner")
@@ -52,16 +60,20 @@ def hub(tool: HubTool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
         pytest.fail("the proxy is not installed: npm ci --prefix config/hub")
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "secret.key").write_text("the tool's secret")
-    course = data_dir / "courses" / SLUG
+    make_course(data_dir / "courses" / SLUG)
+    hub = RunningHub(data_dir, tool)
+    hub.start()
+    yield hub
+    hub.close()
+
+
+def make_course(course: Path) -> None:
+    """A course folder with two placements."""
     for shared in ("source", "release"):
         (course / shared / "quiz-1").mkdir(parents=True)
     (course / "structure.db").write_text("of every placement")
     for key in (KEY, OTHER_KEY):
         make_placement(course / "placements" / key.rpartition("-")[2], key)
-    hub = RunningHub(data_dir, tool)
-    hub.start()
-    yield hub
-    hub.close()
 
 
 @pytest.mark.filterwarnings("ignore")

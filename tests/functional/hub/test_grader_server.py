@@ -74,7 +74,7 @@ def test_the_graders_page_loads_nothing_from_elsewhere(teacher: Visitor) -> None
     assert any("MathJax.js" in script for script in scripts)
     for script in scripts:
         assert script.startswith(PREFIX), script
-        assert teacher.http.get(script).status_code == 200, script
+        assert teacher.go(script).status_code == 200, script
     assert "default-src 'self'" in page.headers["Content-Security-Policy"]
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
@@ -73,10 +74,13 @@ def get(visitor: Visitor, name: str) -> str:
 async def run_in_terminal(visitor: Visitor, command: str) -> None:
     """Type a command into a new terminal and wait for its end."""
     name = visitor.send("POST", PREFIX, "api/terminals", {}).json()["name"]
-    address = (
-        f"{visitor.hub.url.replace('http', 'ws', 1)}{PREFIX}terminals/websocket/{name}?_xsrf={visitor.xsrf(PREFIX)}"
-    )
-    headers = {"Cookie": visitor.cookie_header(PREFIX), "Origin": visitor.hub.url}
+    here = httpx.URL(visitor.hub.address(PREFIX))
+    address = f"ws://127.0.0.1:{here.port}{PREFIX}terminals/websocket/{name}?_xsrf={visitor.xsrf(PREFIX)}"
+    headers = {
+        "Host": f"{here.host}:{here.port}",
+        "Cookie": visitor.cookie_header(PREFIX),
+        "Origin": f"http://{here.host}:{here.port}",
+    }
     socket = await websocket_connect(HTTPRequest(address, headers=headers))
     await socket.write_message(json.dumps(["stdin", f"{command}; echo 'end''ed'\r"]))
     said = ""
@@ -129,7 +133,7 @@ def test_another_learner_gets_nothing_of_it(hub: RunningHub, ada: Visitor) -> No
     "path", ["../../../../etc/passwd", "..%2f..%2fetc/passwd", "%2e%2e/%2e%2e/etc/passwd", "../../homes"]
 )
 def test_contents_stay_in_the_home(ada: Visitor, path: str) -> None:
-    answer = ada.http.get(f"{PREFIX}api/contents/{path}")
+    answer = ada.http.get(ada.hub.address(f"{PREFIX}api/contents/{path}"))
     assert answer.status_code in {400, 403, 404}
     assert "root:" not in answer.text
 
@@ -159,7 +163,7 @@ def test_kernels_do_not_listen_on_the_shared_network(ada: Visitor) -> None:
 
 def test_token_tells_the_tool_who_it_is(hub: RunningHub, ada: Visitor) -> None:
     asyncio.run(run_in_terminal(ada, "echo -n $JUPYTERHUB_API_TOKEN > token.txt"))
-    answer = ada.http.get("/hub/api/user", headers={"Authorization": f"Bearer {get(ada, 'token.txt')}", "Cookie": ""})
+    answer = httpx.get(f"{hub.api}/user", headers={"Authorization": f"Bearer {get(ada, 'token.txt')}"})
     assert answer.json()["name"] == ADA
 
 

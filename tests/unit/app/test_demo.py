@@ -27,6 +27,13 @@ def test_each_set_of_ports_has_its_own_folder(monkeypatch: pytest.MonkeyPatch) -
     assert (usual, moved) == ("/srv/data/demo-canvas", "/srv/data/demo-canvas-8400-8401-9402")
 
 
+def test_the_hub_has_a_name_that_others_can_stand_below(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COURSEBRIDGE_HUB__URL", raising=False)
+    assert make_environment("moodle", Ports(hub=9402))["COURSEBRIDGE_HUB__URL"] == "http://hub.localhost:9402"
+    monkeypatch.setenv("COURSEBRIDGE_HUB__URL", "http://127.0.0.1:9402")  # for a browser that does not know it
+    assert make_environment("moodle", Ports(hub=9402))["COURSEBRIDGE_HUB__URL"] == "http://127.0.0.1:9402"
+
+
 def test_everything_listens_on_this_machine_only(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, "sqlite:///x")
     processes = list_processes(settings, "moodle", Ports())

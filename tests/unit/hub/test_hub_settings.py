@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_ext.hub.settings import HubSettings, HubSettingsError
+from jupyter_ext.hub.__main__ import notes
+from jupyter_ext.hub.settings import HubSettings, HubSettingsError, origin_of
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
@@ -39,3 +40,47 @@ def test_a_number_that_is_none_names_its_variable(tmp_path: Path) -> None:
 
 def test_proxy_is_a_command_line(tmp_path: Path) -> None:
     assert HubSettings.from_env(environment(tmp_path)).proxy_command == ("node", "proxy.js")
+
+
+def test_names_below_localhost_need_no_dns_and_are_bound_by_number(tmp_path: Path) -> None:
+    settings = HubSettings.from_env(environment(tmp_path, COURSEBRIDGE_HUB__URL="http://hub.localhost:9000"))
+    assert settings.subdomains
+    assert settings.is_secure  # browsers keep `Secure` cookies there
+    assert (settings.bind_url, settings.api_port) == ("http://127.0.0.1:9000", 9001)
+
+
+def test_subdomains_are_asked_for_where_they_need_dns(tmp_path: Path) -> None:
+    where = {"COURSEBRIDGE_HUB__URL": "https://hub.example.org"}
+    assert not HubSettings.from_env(environment(tmp_path, **where)).subdomains
+    assert HubSettings.from_env(environment(tmp_path, **where, COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS="1")).subdomains
+    local = environment(
+        tmp_path, COURSEBRIDGE_HUB__URL="http://hub.localhost:1", COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS="0"
+    )
+    assert not HubSettings.from_env(local).subdomains
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8402", "http://[::1]:8402", "http://localhost:8402", "https://hub"])
+def test_subdomains_need_a_name_to_stand_below(tmp_path: Path, url: str) -> None:
+    with pytest.raises(HubSettingsError, match="needs a host name"):
+        HubSettings.from_env(environment(tmp_path, COURSEBRIDGE_HUB__URL=url, COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS="1"))
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://Tool.Example.org/x/", "https://tool.example.org"),
+        ("https://tool.example.org:443", "https://tool.example.org"),
+        ("http://localhost:8400", "http://localhost:8400"),
+        ("http://[::1]:8400/", "http://[::1]:8400"),
+    ],
+)
+def test_origin_is_written_as_browsers_write_it(url: str, origin: str) -> None:
+    assert origin_of(url) == origin
+
+
+def test_check_says_what_one_address_for_all_gives_up(tmp_path: Path) -> None:
+    shared = environment(tmp_path, COURSEBRIDGE_HUB__URL="https://hub.example.org")
+    assert any("COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS=1" in line for line in notes(shared))
+    assert notes({**shared, "COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS": "1"}) == []
+    plain = {**shared, "COURSEBRIDGE_HUB__URL": "http://hub.example.org", "COURSEBRIDGE_JUPYTERHUB_SUBDOMAINS": "1"}
+    assert any("https" in line for line in notes(plain))

@@ -185,6 +185,21 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         Settings()
 
 
+@pytest.mark.parametrize(
+    ("url", "api_url"),
+    [
+        ("http://hub.localhost:8402", "http://127.0.0.1:8402/hub/api"),
+        ("http://hub.localhost", "http://127.0.0.1:80/hub/api"),
+        ("https://hub.example.org/", "https://hub.example.org/hub/api"),
+    ],
+)
+def test_the_hub_is_asked_by_an_address_that_needs_no_browser(
+    monkeypatch: pytest.MonkeyPatch, url: str, api_url: str
+) -> None:
+    monkeypatch.setenv("COURSEBRIDGE_HUB__URL", url)
+    assert Settings().hub.api_url == api_url
+
+
 def test_a_misspelt_variable_is_found() -> None:
     environ = {"COURSEBRIDGE_HUB__TICKETS": "1", "COURSEBRIDGE_HUB__URL": "http://x", "HOME": "/"}
     assert unknown_variables(environ) == ["COURSEBRIDGE_HUB__TICKETS"]

@@ -1,0 +1,27 @@
+"""From a page of ours into JupyterHub."""
+
+from flask import redirect, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from grading.hub_tickets import Ticket, hub_door, make_ticket, ticket_url
+from lti_tool.web.render import page
+from lti_tool.web.runtime import current_runtime
+from lti_tool.web.security import is_own_origin
+
+
+def go_to_hub(ticket: Ticket) -> AnyResponse:
+    """Hand the browser a ticket and send it to the Hub.
+
+    A ticket signs in whoever brings it, so the Hub wants to know that it was asked for in this browser and not sent by
+    somebody else. A page of ours posts it, and the browser's `Origin` header says so; nobody else can make a browser
+    say that. The page is only for a form that our own page has sent, else it would speak for anybody. All others get
+    a link, and the Hub asks them whether they mean to go in under that name (docs/adr/0008).
+    """
+    runtime = current_runtime()
+    if not is_own_origin(request.headers.get("Origin")):
+        return redirect(ticket_url(runtime, ticket), 303)
+    door = hub_door(runtime)
+    response = page("grading/to_hub.html", door=door, ticket=make_ticket(runtime, ticket), automatic=True)
+    # `same-origin`, which all other pages have, would make the browser write `Origin: null`; the path stays unsaid
+    response.headers["Referrer-Policy"] = "strict-origin"
+    return response
