@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 
+import lti_tool.kernel.recurring  # noqa: F401  # its table: only the worker imports it otherwise
 from config.settings import Settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel.db import Base, Database

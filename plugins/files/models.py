@@ -44,7 +44,7 @@ class FileRow(Base):
     """Where its content is in the storage, or will be. It says nothing about course or name."""
     is_stored: Mapped[bool] = mapped_column(default=False)
     """Is it there? Else it is in `files_content`, or still in pieces."""
-    upload_id: Mapped[str | None] = mapped_column(ForeignKey("files_upload.id", ondelete="SET NULL"), unique=True)
+    upload_id: Mapped[str | None] = mapped_column(String(32), unique=True)
     """The upload whose pieces are its content until it is ready."""
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("files_file.id", ondelete="SET NULL"), index=True)
     """The file whose content this one becomes once it is ready; this row goes away then."""

@@ -27,6 +27,39 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_course')),
     sa.UniqueConstraint('slug', name=op.f('uq_courses_course_slug'))
     )
+    op.create_table('files_file',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('owner_id', sa.Integer(), nullable=True),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('content_type', sa.String(length=100), nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('width', sa.Integer(), nullable=True),
+    sa.Column('height', sa.Integer(), nullable=True),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('refusal', sa.String(length=40), nullable=False),
+    sa.Column('key', sa.String(length=200), nullable=False),
+    sa.Column('is_stored', sa.Boolean(), nullable=False),
+    sa.Column('upload_id', sa.String(length=32), nullable=True),
+    sa.Column('replaces_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('ready_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['replaces_id'], ['files_file.id'], name=op.f('fk_files_file_replaces_id'), ondelete='SET NULL'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_files_file')),
+    sa.UniqueConstraint('key', name=op.f('uq_files_file_key')),
+    sa.UniqueConstraint('upload_id', name=op.f('uq_files_file_upload_id'))
+    )
+    with op.batch_alter_table('files_file', schema=None) as batch_op:
+        batch_op.create_index('ix_files_file_course_slug_name', ['course_slug', 'name'], unique=False)
+        batch_op.create_index(batch_op.f('ix_files_file_owner_id'), ['owner_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_files_file_replaces_id'), ['replaces_id'], unique=False)
+
+    op.create_table('files_usage',
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('used_bytes', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('course_slug', name=op.f('pk_files_usage'))
+    )
     op.create_table('grading_blob',
     sa.Column('sha256', sa.String(length=64), nullable=False),
     sa.Column('size', sa.Integer(), nullable=False),
@@ -36,7 +69,14 @@ def upgrade() -> None:
     op.create_table('grading_course',
     sa.Column('slug', sa.String(length=80), nullable=False),
     sa.Column('title', sa.String(length=300), nullable=False),
+    sa.Column('structure_sha256', sa.String(length=64), nullable=False),
     sa.PrimaryKeyConstraint('slug', name=op.f('pk_grading_course'))
+    )
+    op.create_table('grading_gradebook',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('structure_sha256', sa.String(length=64), nullable=False),
+    sa.Column('prepared_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('placement_id', name=op.f('pk_grading_gradebook'))
     )
     op.create_table('kernel_job',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -55,7 +95,8 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_kernel_job')),
-    sa.UniqueConstraint('message_id', 'handler', name=op.f('uq_kernel_job_message_id_handler'))
+    sa.UniqueConstraint('message_id', 'handler', name=op.f('uq_kernel_job_message_id_handler')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('kernel_job', schema=None) as batch_op:
         batch_op.create_index('ix_kernel_job_queue_state', ['queue', 'state', 'id'], unique=False)
@@ -111,6 +152,97 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_registration')),
     sa.UniqueConstraint('issuer', 'client_id', name=op.f('uq_lti_registration_issuer_client_id'))
     )
+    op.create_table('progress_item',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('ref', sa.String(length=300), nullable=False),
+    sa.Column('kind', sa.String(length=20), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('percent', sa.Integer(), nullable=False),
+    sa.Column('seconds', sa.Integer(), nullable=False),
+    sa.Column('watched', sa.JSON(), nullable=False),
+    sa.Column('duration_s', sa.Float(), nullable=True),
+    sa.Column('resume_s', sa.Float(), nullable=True),
+    sa.Column('resume_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('seen_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('mark', sa.Boolean(), nullable=True),
+    sa.Column('mark_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('score', sa.Integer(), nullable=True),
+    sa.Column('score_final', sa.Boolean(), nullable=False),
+    sa.Column('score_version', sa.Integer(), nullable=False),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('announced_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('placement_id', 'user_id', 'ref', name=op.f('pk_progress_item'))
+    )
+    with op.batch_alter_table('progress_item', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_progress_item_user_id'), ['user_id'], unique=False)
+
+    op.create_table('progress_learner',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('percent', sa.Integer(), nullable=False),
+    sa.Column('done_items', sa.Integer(), nullable=False),
+    sa.Column('counted_items', sa.Integer(), nullable=False),
+    sa.Column('seconds', sa.Integer(), nullable=False),
+    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('last_ref', sa.String(length=300), nullable=False),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('placement_id', 'user_id', name=op.f('pk_progress_learner'))
+    )
+    with op.batch_alter_table('progress_learner', schema=None) as batch_op:
+        batch_op.create_index('ix_progress_learner_course', ['course_slug', 'placement_id', 'user_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_progress_learner_user_id'), ['user_id'], unique=False)
+
+    op.create_table('progress_outbox',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('link_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('percent', sa.Integer(), nullable=False),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('sent_version', sa.Integer(), nullable=False),
+    sa.Column('last_timestamp', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('sending_job', sa.Integer(), nullable=True),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_progress_outbox')),
+    sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_progress_outbox_link_id_user_id'))
+    )
+    with op.batch_alter_table('progress_outbox', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_progress_outbox_placement_id'), ['placement_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_progress_outbox_user_id'), ['user_id'], unique=False)
+
+    op.create_table('progress_outline',
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('definition', sa.JSON(), nullable=False),
+    sa.Column('published_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('course_slug', name=op.f('pk_progress_outline'))
+    )
+    op.create_table('progress_settings',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('rule', sa.JSON(none_as_null=True), nullable=True),
+    sa.Column('sends_score', sa.Boolean(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('placement_id', name=op.f('pk_progress_settings'))
+    )
+    op.create_table('progress_time',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('user_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('block', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('ref', sa.String(length=300), nullable=False),
+    sa.Column('mask', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('placement_id', 'user_id', 'block', 'ref', name=op.f('pk_progress_time'))
+    )
+    with op.batch_alter_table('progress_time', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_progress_time_user_id'), ['user_id'], unique=False)
+
     op.create_table('web_session',
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('browser_digest', sa.String(length=64), nullable=True),
@@ -119,6 +251,7 @@ def upgrade() -> None:
     sa.Column('context_id', sa.Integer(), nullable=True),
     sa.Column('link_id', sa.Integer(), nullable=True),
     sa.Column('course_slug', sa.String(length=80), nullable=True),
+    sa.Column('placement_id', sa.Integer(), nullable=True),
     sa.Column('role', sa.String(length=40), nullable=False),
     sa.Column('facts', sa.JSON(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -152,6 +285,41 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('courses_module', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_courses_module_course_id'), ['course_id'], unique=False)
+
+    op.create_table('files_content',
+    sa.Column('file_id', sa.Integer(), nullable=False),
+    sa.Column('content', sa.LargeBinary(), nullable=False),
+    sa.ForeignKeyConstraint(['file_id'], ['files_file.id'], name=op.f('fk_files_content_file_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('file_id', name=op.f('pk_files_content'))
+    )
+    op.create_table('files_upload',
+    sa.Column('id', sa.String(length=32), nullable=False),
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('owner_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('length', sa.BigInteger(), nullable=False),
+    sa.Column('position', sa.BigInteger(), nullable=False),
+    sa.Column('fingerprint', sa.String(length=300), nullable=False),
+    sa.Column('replaces_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['replaces_id'], ['files_file.id'], name=op.f('fk_files_upload_replaces_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_files_upload'))
+    )
+    with op.batch_alter_table('files_upload', schema=None) as batch_op:
+        batch_op.create_index('ix_files_upload_course_slug_owner_id', ['course_slug', 'owner_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_files_upload_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_files_upload_owner_id'), ['owner_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_files_upload_replaces_id'), ['replaces_id'], unique=False)
+
+    op.create_table('files_use',
+    sa.Column('ref', sa.String(length=200), nullable=False),
+    sa.Column('file_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['file_id'], ['files_file.id'], name=op.f('fk_files_use_file_id')),
+    sa.PrimaryKeyConstraint('ref', 'file_id', name=op.f('pk_files_use'))
+    )
+    with op.batch_alter_table('files_use', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_files_use_file_id'), ['file_id'], unique=False)
 
     op.create_table('grading_assignment',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -238,19 +406,31 @@ def upgrade() -> None:
     with op.batch_alter_table('courses_item', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_courses_item_module_id'), ['module_id'], unique=False)
 
+    op.create_table('files_piece',
+    sa.Column('upload_id', sa.String(length=32), nullable=False),
+    sa.Column('start', sa.BigInteger(), nullable=False),
+    sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('key', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['upload_id'], ['files_upload.id'], name=op.f('fk_files_piece_upload_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('upload_id', 'start', name=op.f('pk_files_piece'))
+    )
     op.create_table('grading_draft',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
     sa.Column('assignment_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('saved_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('files', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_draft_assignment_id')),
-    sa.PrimaryKeyConstraint('assignment_id', 'user_id', name=op.f('pk_grading_draft'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_draft')),
+    sa.UniqueConstraint('placement_id', 'assignment_id', 'user_id', name=op.f('uq_grading_draft_placement_id_assignment_id_user_id'))
     )
     with op.batch_alter_table('grading_draft', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_draft_user_id'), ['user_id'], unique=False)
 
     op.create_table('grading_submission',
     sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
     sa.Column('assignment_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('hub_name', sa.String(length=40), nullable=False),
@@ -274,11 +454,13 @@ def upgrade() -> None:
     sa.Column('feedback', sa.JSON(none_as_null=True), nullable=True),
     sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_submission_assignment_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_submission')),
-    sa.UniqueConstraint('assignment_id', 'user_id', 'number', name=op.f('uq_grading_submission_assignment_id_user_id_number')),
-    sa.UniqueConstraint('user_id', 'request_id', name=op.f('uq_grading_submission_user_id_request_id'))
+    sa.UniqueConstraint('placement_id', 'assignment_id', 'user_id', 'number', name=op.f('uq_grading_submission_placement_id_assignment_id_user_id_number')),
+    sa.UniqueConstraint('placement_id', 'user_id', 'request_id', name=op.f('uq_grading_submission_placement_id_user_id_request_id'))
     )
     with op.batch_alter_table('grading_submission', schema=None) as batch_op:
-        batch_op.create_index('uq_grading_submission_running', ['assignment_id', 'user_id'], unique=True, sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
+        batch_op.create_index(batch_op.f('ix_grading_submission_assignment_id'), ['assignment_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_submission_user_id'), ['user_id'], unique=False)
+        batch_op.create_index('uq_grading_submission_running', ['placement_id', 'assignment_id', 'user_id'], unique=True, sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
 
     op.create_table('lti_context',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -295,10 +477,19 @@ def upgrade() -> None:
     with op.batch_alter_table('lti_context', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_context_registration_id'), ['registration_id'], unique=False)
 
+    op.create_table('grading_draft_blob',
+    sa.Column('draft_id', sa.Integer(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('packed', sa.LargeBinary(), nullable=False),
+    sa.ForeignKeyConstraint(['draft_id'], ['grading_draft.id'], name=op.f('fk_grading_draft_blob_draft_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('draft_id', 'sha256', name=op.f('pk_grading_draft_blob'))
+    )
     op.create_table('grading_passback',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('link_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
     sa.Column('assignment_id', sa.Integer(), nullable=False),
     sa.Column('submission_id', sa.Integer(), nullable=False),
     sa.Column('points', sa.BigInteger(), nullable=False),
@@ -320,10 +511,11 @@ def upgrade() -> None:
     sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_grading_passback_link_id_user_id'))
     )
     with op.batch_alter_table('grading_passback', schema=None) as batch_op:
-        batch_op.create_index('ix_grading_passback_assignment_user', ['assignment_id', 'user_id'], unique=False)
+        batch_op.create_index('ix_grading_passback_placement', ['placement_id', 'assignment_id', 'user_id'], unique=False)
 
     op.create_table('grading_result',
     sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
     sa.Column('assignment_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('submission_id', sa.Integer(), nullable=False),
@@ -335,7 +527,7 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_result_assignment_id')),
     sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_result_submission_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_result')),
-    sa.UniqueConstraint('assignment_id', 'user_id', name=op.f('uq_grading_result_assignment_id_user_id'))
+    sa.UniqueConstraint('placement_id', 'assignment_id', 'user_id', name=op.f('uq_grading_result_placement_id_assignment_id_user_id'))
     )
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_result_user_id'), ['user_id'], unique=False)
@@ -374,10 +566,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_lti_membership_context_id'), ['context_id'], unique=False)
 
     op.create_table('lti_placement',
+    sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('course_slug', sa.String(length=80), nullable=False),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_placement_context_id')),
-    sa.PrimaryKeyConstraint('context_id', 'course_slug', name=op.f('pk_lti_placement'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_placement')),
+    sa.UniqueConstraint('context_id', 'course_slug', name=op.f('uq_lti_placement_context_id_course_slug')),
+    sqlite_autoincrement=True
     )
     with op.batch_alter_table('lti_placement', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_placement_course_slug'), ['course_slug'], unique=False)
@@ -446,21 +641,25 @@ def downgrade() -> None:
 
     op.drop_table('grading_result')
     with op.batch_alter_table('grading_passback', schema=None) as batch_op:
-        batch_op.drop_index('ix_grading_passback_assignment_user')
+        batch_op.drop_index('ix_grading_passback_placement')
 
     op.drop_table('grading_passback')
+    op.drop_table('grading_draft_blob')
     with op.batch_alter_table('lti_context', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_context_registration_id'))
 
     op.drop_table('lti_context')
     with op.batch_alter_table('grading_submission', schema=None) as batch_op:
         batch_op.drop_index('uq_grading_submission_running', sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
+        batch_op.drop_index(batch_op.f('ix_grading_submission_user_id'))
+        batch_op.drop_index(batch_op.f('ix_grading_submission_assignment_id'))
 
     op.drop_table('grading_submission')
     with op.batch_alter_table('grading_draft', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_draft_user_id'))
 
     op.drop_table('grading_draft')
+    op.drop_table('files_piece')
     with op.batch_alter_table('courses_item', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_courses_item_module_id'))
 
@@ -476,6 +675,18 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_assignment_item_ref'))
 
     op.drop_table('grading_assignment')
+    with op.batch_alter_table('files_use', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_files_use_file_id'))
+
+    op.drop_table('files_use')
+    with op.batch_alter_table('files_upload', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_files_upload_replaces_id'))
+        batch_op.drop_index(batch_op.f('ix_files_upload_owner_id'))
+        batch_op.drop_index(batch_op.f('ix_files_upload_expires_at'))
+        batch_op.drop_index('ix_files_upload_course_slug_owner_id')
+
+    op.drop_table('files_upload')
+    op.drop_table('files_content')
     with op.batch_alter_table('courses_module', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_courses_module_course_id'))
 
@@ -487,6 +698,26 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_web_session_expires_at'))
 
     op.drop_table('web_session')
+    with op.batch_alter_table('progress_time', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_progress_time_user_id'))
+
+    op.drop_table('progress_time')
+    op.drop_table('progress_settings')
+    op.drop_table('progress_outline')
+    with op.batch_alter_table('progress_outbox', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_progress_outbox_user_id'))
+        batch_op.drop_index(batch_op.f('ix_progress_outbox_placement_id'))
+
+    op.drop_table('progress_outbox')
+    with op.batch_alter_table('progress_learner', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_progress_learner_user_id'))
+        batch_op.drop_index('ix_progress_learner_course')
+
+    op.drop_table('progress_learner')
+    with op.batch_alter_table('progress_item', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_progress_item_user_id'))
+
+    op.drop_table('progress_item')
     op.drop_table('lti_registration')
     op.drop_table('lti_key')
     op.drop_table('lti_invite')
@@ -500,7 +731,15 @@ def downgrade() -> None:
         batch_op.drop_index('ix_kernel_job_queue_state')
 
     op.drop_table('kernel_job')
+    op.drop_table('grading_gradebook')
     op.drop_table('grading_course')
     op.drop_table('grading_blob')
+    op.drop_table('files_usage')
+    with op.batch_alter_table('files_file', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_files_file_replaces_id'))
+        batch_op.drop_index(batch_op.f('ix_files_file_owner_id'))
+        batch_op.drop_index('ix_files_file_course_slug_name')
+
+    op.drop_table('files_file')
     op.drop_table('courses_course')
     # ### end Alembic commands ###
