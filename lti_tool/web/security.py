@@ -1,6 +1,8 @@
 """Headers that every response carries, and the check on where a post comes from."""
 
-from flask import Flask, Response, request
+import re
+
+from flask import Flask, Response, g, request
 
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.web.runtime import current_runtime
@@ -11,7 +13,8 @@ POLICY = (
     "connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors {ancestors}"
 )
 
-
+EXTENSIBLE = ("frame-src", "img-src", "media-src")
+"""Directives that a view may extend by an origin, for the one page that it answers with."""
 HSTS = "max-age=31536000"
 
 
@@ -20,6 +23,16 @@ def install_security(app: Flask) -> None:
     app.before_request(_refuse_odd_addresses)
     app.before_request(_refuse_foreign_posts)
     app.after_request(_add_headers)
+
+
+def allow_source(directive: str, source: str) -> None:
+    """Let the page that this request answers with load from a source: an origin, or `'self'`.
+
+    Raises: ValueError: the directive is not one of `EXTENSIBLE`, or the source is more than an origin.
+    """
+    if directive not in EXTENSIBLE or not re.fullmatch(r"'self'|https?://[\w.:\[\]-]+", source, re.ASCII):
+        raise ValueError(f"{directive} cannot be extended by {source!r}")
+    g.setdefault("coursebridge_sources", {}).setdefault(directive, []).append(source)
 
 
 def _refuse_odd_addresses() -> None:
@@ -47,7 +60,7 @@ def _add_headers(response: Response) -> Response:
         ancestors=f"'self' {origin}".strip(),
         forms="'self' " + " ".join(filter(None, [origin, current_runtime().settings.hub.url])),
     )
-    response.headers.setdefault("Content-Security-Policy", policy.strip())
+    response.headers.setdefault("Content-Security-Policy", _extended(policy.strip()))
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
@@ -57,3 +70,12 @@ def _add_headers(response: Response) -> Response:
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     response.headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
     return response
+
+
+def _extended(policy: str) -> str:
+    """The policy with what `allow_source` was told."""
+    sources: dict[str, list[str]] = g.get("coursebridge_sources", {})
+    parts = [part.split() for part in policy.split(";")]
+    names = {part[0] for part in parts}
+    parts += [[directive] for directive in sources if directive not in names]
+    return "; ".join(" ".join(dict.fromkeys([*part, *sources.get(part[0], [])])) for part in parts)

@@ -1,0 +1,139 @@
+"""What the player on a page needs to know."""
+
+from dataclasses import dataclass
+
+from flask import url_for
+from sqlalchemy import select
+from sqlalchemy.orm import undefer
+
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.web.security import allow_source
+from plugins.video.links import LinkKind
+from plugins.video.models import CaptionRow
+from plugins.video.preferences import OFF, SPEEDS, Preference, read_preference
+from plugins.video.reasons import explain
+from plugins.video.service import Video, describe_captions
+from plugins.video.vtt import Cue, read_own
+
+PURPOSE = "video.media"
+
+
+@dataclass(frozen=True)
+class Track:
+    """Captions that the player offers."""
+
+    language: str
+    label: str
+    url: str
+    is_on: bool
+
+
+@dataclass(frozen=True)
+class Player:
+    """The context of the macro `player` in `video/player.html`."""
+
+    video: Video
+    reason: str
+    """Words for `video.reason`."""
+    source_url: str
+    """Empty if another site's player shows it."""
+    poster_url: str
+    width: int
+    height: int
+    tracks: tuple[Track, ...]
+    language: str
+    """Of the transcript; empty: there is none."""
+    cues: tuple[Cue, ...]
+    preference: Preference
+    preference_url: str
+    speeds: tuple[float, ...]
+    item_ref: str
+    """Item that watching counts for; empty: it counts for nothing."""
+    resume_s: float | None
+    """Where to go on; None: at the beginning."""
+    site: str
+    """Name of the site of an embedded video, else empty."""
+
+
+def make_player(
+    tx: Tx,
+    runtime: Runtime,
+    video: Video,
+    *,
+    user_id: int,
+    item_ref: str = "",
+    resume_s: float | None = None,
+) -> Player:
+    """The player of a video for a person, within a request of the course's session. Two queries.
+
+    The page that this request answers with may load what the video needs, and nothing more. Whoever calls this has
+    checked that the person may see the video.
+    """
+    rows = list(
+        tx.scalars(
+            select(CaptionRow).where(CaptionRow.video_id == video.id).options(undefer(CaptionRow.text))
+        )
+    )
+    preference = read_preference(tx, user_id)
+    captions = describe_captions(rows)
+    wanted = preference.captions
+    default = next((one.language for one in captions if one.is_default), "")
+    language = wanted if any(one.language == wanted for one in captions) else default
+    token = runtime.signer.sign(PURPOSE, [video.id])
+    tracks = tuple(
+        Track(
+            one.language,
+            one.label,
+            _media_url(video, token, f"{one.language}.{one.digest}.vtt"),
+            is_on=wanted != OFF and one.language == language,
+        )
+        for one in captions
+    )
+    _allow(runtime, video)
+    return Player(
+        video=video,
+        reason=explain(video.reason),
+        source_url=_source_url(video, token),
+        poster_url=_media_url(video, token, f"poster-{video.poster_file_id}") if video.poster_file_id else "",
+        width=video.width or 1280,
+        height=video.height or 720,
+        tracks=tracks,
+        language=language,
+        cues=tuple(cue for row in rows if row.language == language for cue in read_own(row.text)),
+        preference=preference,
+        preference_url=url_for("video.keep_preference", slug=video.course_slug),
+        speeds=SPEEDS,
+        item_ref=item_ref,
+        resume_s=resume_s if resume_s and resume_s >= 1 else None,
+        site=video.link.kind.label if video.link else "",
+    )
+
+
+def read_media_token(runtime: Runtime, token: str) -> int:
+    """The id of the video that a media address opens. Raises: Gone, Invalid."""
+    (video_id,) = runtime.signer.verify(PURPOSE, token, runtime.settings.web.session_hours * 3600)
+    return int(video_id)
+
+
+def _media_url(video: Video, token: str, name: str) -> str:
+    return url_for("video.show_media", slug=video.course_slug, token=token, name=name)
+
+
+def _source_url(video: Video, token: str) -> str:
+    if video.link is not None:
+        return "" if video.is_embedded else video.link.url
+    return _media_url(video, token, "file")
+
+
+def _allow(runtime: Runtime, video: Video) -> None:
+    """Extend the page's content security policy by the origins that this video comes from."""
+    if video.is_embedded and video.link is not None:
+        allow_source("frame-src", video.link.origin)
+        return
+    allow_source("media-src", "'self'")
+    if video.link is not None and video.link.kind is LinkKind.FILE:
+        allow_source("media-src", video.link.origin)
+    elif origin := runtime.settings.files.origin:
+        allow_source("media-src", origin)
+        allow_source("img-src", origin)

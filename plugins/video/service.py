@@ -1,0 +1,206 @@
+"""Videos of a course: made, found, shown by items, taken away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx, affect
+from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.jobs import emit, enqueue
+from plugins.files import public as files
+from plugins.video.links import Link, LinkKind, read_link
+from plugins.video.messages import ProbeVideo, VideoReady
+from plugins.video.models import CaptionRow, CaptionSource, PosterKind, UseRow, VideoRow, VideoState
+
+
+@dataclass(frozen=True)
+class Caption:
+    """Captions in one language, without their text."""
+
+    language: str
+    label: str
+    is_default: bool
+    source: CaptionSource
+    cues: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Video:
+    """A video as other parts see it."""
+
+    id: int
+    course_slug: str
+    title: str
+    state: VideoState
+    reason: str
+    """Of a failed video: why; of a ready one: what somebody should know. A code of `reasons.py`, or empty."""
+    file_id: int | None
+    link: Link | None
+    """Set if it is elsewhere; then `file_id` is not."""
+    duration_s: float | None
+    """None: not known (yet); of YouTube and Vimeo never."""
+    width: int | None
+    height: int | None
+    has_sound: bool
+    poster_file_id: int | None
+    poster_kind: PosterKind
+    poster_second: float | None
+    captions: tuple[Caption, ...] = ()
+
+    @property
+    def is_embedded(self) -> bool:
+        """Does another site's player show it? Then nothing is known of what was watched."""
+        return self.link is not None and self.link.kind is not LinkKind.FILE
+
+
+def describe(row: VideoRow, captions: tuple[Caption, ...] = ()) -> Video:
+    """The row as plain values."""
+    return Video(
+        id=row.id,
+        course_slug=row.course_slug,
+        title=row.title,
+        state=row.state,
+        reason=row.reason,
+        file_id=row.file_id,
+        link=read_link(row.link_url) if row.link_url else None,
+        duration_s=row.duration_ms / 1000 if row.duration_ms else None,
+        width=row.width,
+        height=row.height,
+        has_sound=row.has_sound,
+        poster_file_id=row.poster_file_id,
+        poster_kind=row.poster_kind,
+        poster_second=row.poster_second,
+        captions=captions,
+    )
+
+
+def describe_captions(rows: list[CaptionRow]) -> tuple[Caption, ...]:
+    """Of one video, the default first."""
+    ordered = sorted(rows, key=lambda row: (not row.is_default, row.label))
+    return tuple(Caption(row.language, row.label, row.is_default, row.source, row.cues, row.digest) for row in ordered)
+
+
+def find_video(tx: Tx, file_id: int) -> Video | None:
+    """The video of an uploaded file, with its captions. None: not a video, or not seen yet. Two queries."""
+    row = tx.scalar(select(VideoRow).where(VideoRow.file_id == file_id))
+    return None if row is None else describe(row, list_captions(tx, row.id))
+
+
+def find_linked(tx: Tx, course_slug: str, url: str) -> Video | None:
+    """The video of an address in a course, with its captions. Raises: Unacceptable: not an address of a video."""
+    link = read_link(url)
+    row = tx.scalar(select(VideoRow).where(VideoRow.course_slug == course_slug, VideoRow.link_url == link.url))
+    return None if row is None else describe(row, list_captions(tx, row.id))
+
+
+def get_video(tx: Tx, course_slug: str, video_id: int) -> Video:
+    """A video of this course, with its captions. Raises: NotFound."""
+    row = get_row(tx, course_slug, video_id)
+    return describe(row, list_captions(tx, row.id))
+
+
+def get_row(tx: Tx, course_slug: str, video_id: int) -> VideoRow:
+    """Raises: NotFound."""
+    row = tx.scalar(select(VideoRow).where(VideoRow.id == video_id, VideoRow.course_slug == course_slug))
+    if row is None:
+        raise NotFound("video_not_found", "This video is no longer here. Open the course's videos to see what is.")
+    return row
+
+
+def list_captions(tx: Tx, video_id: int) -> tuple[Caption, ...]:
+    """Of one video, the default first."""
+    return describe_captions(list(tx.scalars(select(CaptionRow).where(CaptionRow.video_id == video_id))))
+
+
+def list_videos(tx: Tx, course_slug: str) -> list[tuple[Video, int, int]]:
+    """The videos of a course, newest first; with how many captions each has, and how many items show it. One query."""
+    captions = select(func.count()).where(CaptionRow.video_id == VideoRow.id).scalar_subquery()
+    uses = select(func.count()).where(UseRow.video_id == VideoRow.id).scalar_subquery()
+    query = select(VideoRow, captions, uses).where(VideoRow.course_slug == course_slug).order_by(VideoRow.id.desc())
+    return [(describe(row), captioned, used) for row, captioned, used in tx.execute(query)]
+
+
+def add_file(tx: Tx, course_slug: str, file_id: int, title: str) -> Video:
+    """The video of an uploaded file; made, and looked into, if it is new."""
+    row = tx.scalar(select(VideoRow).where(VideoRow.file_id == file_id))
+    if row is None:
+        row = VideoRow(course_slug=course_slug, file_id=file_id, title=title[:200], created_at=clock.now())
+        tx.add(row)
+        tx.flush()
+        enqueue(tx, ProbeVideo(row.id, row.version))
+    return describe(row, list_captions(tx, row.id))
+
+
+def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
+    """The video of an address; made if it is new. Raises: Unacceptable: not an address of a video."""
+    link = read_link(url)
+    row = tx.scalar(select(VideoRow).where(VideoRow.course_slug == course_slug, VideoRow.link_url == link.url))
+    if row is None:
+        is_file = link.kind is LinkKind.FILE
+        row = VideoRow(
+            course_slug=course_slug,
+            link_url=link.url,
+            link_kind=link.kind,
+            title=(title.strip() or link.url.rpartition("/")[2] or link.url)[:200],
+            state=VideoState.PROCESSING if is_file else VideoState.READY,
+            created_at=clock.now(),
+        )
+        tx.add(row)
+        tx.flush()
+        if is_file:
+            enqueue(tx, ProbeVideo(row.id, row.version))
+        else:
+            emit(tx, VideoReady(row.id, course_slug))
+    return describe(row, list_captions(tx, row.id))
+
+
+def probe_again(tx: Tx, row: VideoRow, *, is_new: bool = True) -> None:
+    """Look into it again; with `is_new` nobody sees it meanwhile, else only its poster changes."""
+    row.version += 1
+    if is_new:
+        row.state, row.reason = VideoState.PROCESSING, ""
+    tx.flush()
+    enqueue(tx, ProbeVideo(row.id, row.version))
+
+
+def rename(tx: Tx, row: VideoRow, title: str) -> None:
+    """Give it another title; an empty one changes nothing."""
+    row.title = " ".join(title.split())[:200] or row.title
+
+
+def set_poster(tx: Tx, row: VideoRow, file_id: int | None) -> None:
+    """From now on this file is the poster; the one before goes away."""
+    before, row.poster_file_id = row.poster_file_id, file_id
+    tx.flush()
+    files.set_uses(tx, f"video/{row.id}", [] if file_id is None else [file_id])
+    if before is not None and before != file_id and files.find_file(tx, before) is not None:
+        files.delete_file(tx, before)
+
+
+def remove(tx: Tx, row: VideoRow) -> None:
+    """Take a video away with its captions and poster; its file stays where it is."""
+    set_poster(tx, row, None)
+    affect(tx, delete(UseRow).where(UseRow.video_id == row.id))
+    affect(tx, delete(CaptionRow).where(CaptionRow.video_id == row.id))
+    tx.delete(row)
+    tx.flush()
+
+
+def set_uses(tx: Tx, course_slug: str, uses: Mapping[str, int]) -> None:
+    """From now on these items (by reference) of the course show these videos, and no others do."""
+    affect(tx, delete(UseRow).where(UseRow.course_slug == course_slug))
+    known = set(tx.scalars(select(VideoRow.id).where(VideoRow.id.in_(set(uses.values())))))
+    tx.add_all(
+        UseRow(item_ref=ref, video_id=video_id, course_slug=course_slug)
+        for ref, video_id in sorted(uses.items())
+        if video_id in known
+    )
+    tx.flush()
+
+
+def list_uses(tx: Tx, video_id: int) -> list[str]:
+    """References of the items that show a video."""
+    return list(tx.scalars(select(UseRow.item_ref).where(UseRow.video_id == video_id).order_by(UseRow.item_ref)))
