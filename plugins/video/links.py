@@ -61,8 +61,8 @@ def read_link(url: str) -> Link:
     if not parts.path.lower().endswith((".mp4", ".webm", ".m4v")):
         raise Unacceptable(
             "video_link_kind",
-            "This address is not a video that can be shown here. Give the address of an .mp4 or .webm file, or of a video "
-            "on YouTube or Vimeo.",
+            "This address is not a video that can be shown here. Give the address of an .mp4 or .webm file, or of a "
+            "video on YouTube or Vimeo.",
         )
     return Link(LinkKind.FILE, url, "")
 
@@ -88,7 +88,9 @@ def _youtube(host: str, path: str, query: str) -> Link:
     else:
         name = parse_qs(query).get("v", [""])[0]
     if not re.fullmatch(r"[\w-]{11}", name, re.ASCII):
-        raise Unacceptable("video_link_youtube", "This is not the address of one video on YouTube. Open the video and copy it.")
+        raise Unacceptable(
+            "video_link_youtube", "This is not the address of one video on YouTube. Open the video and copy it."
+        )
     return Link(
         LinkKind.YOUTUBE, f"https://www.youtube.com/watch?v={name}", f"{FRAMES[LinkKind.YOUTUBE]}/embed/{name}?rel=0"
     )
@@ -97,7 +99,9 @@ def _youtube(host: str, path: str, query: str) -> Link:
 def _vimeo(path: str, query: str) -> Link:
     found = re.search(r"(?:^|/)(\d{5,12})(?:/([0-9a-f]{8,12}))?/?$", path)
     if not found:
-        raise Unacceptable("video_link_vimeo", "This is not the address of one video on Vimeo. Open the video and copy it.")
+        raise Unacceptable(
+            "video_link_vimeo", "This is not the address of one video on Vimeo. Open the video and copy it."
+        )
     number, secret = found[1], found[2] or parse_qs(query).get("h", [""])[0]
     if not re.fullmatch(r"[0-9a-f]*", secret):
         secret = ""

@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 from flask import url_for
 from sqlalchemy import select
-from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.security import allow_source
 from plugins.video.links import LinkKind
-from plugins.video.models import CaptionRow
-from plugins.video.preferences import OFF, SPEEDS, Preference, read_preference
+from plugins.video.models import CaptionRow, PreferenceRow
+from plugins.video.preferences import OFF, SPEEDS, Preference, describe_preference, read_preference
 from plugins.video.reasons import explain
-from plugins.video.service import Video, describe_captions
+from plugins.video.service import Video
 from plugins.video.vtt import Cue, read_own
 
 PURPOSE = "video.media"
@@ -64,22 +63,19 @@ def make_player(
     user_id: int,
     item_ref: str = "",
     resume_s: float | None = None,
+    is_staff: bool = False,
 ) -> Player:
-    """The player of a video for a person, within a request of the course's session. Two queries.
+    """The player of a video for a person, within a request of the course's session. One query.
+
+    Only staff is told why a video cannot be shown.
 
     The page that this request answers with may load what the video needs, and nothing more. Whoever calls this has
     checked that the person may see the video.
     """
-    rows = list(
-        tx.scalars(
-            select(CaptionRow).where(CaptionRow.video_id == video.id).options(undefer(CaptionRow.text))
-        )
-    )
-    preference = read_preference(tx, user_id)
-    captions = describe_captions(rows)
+    preference, texts = _read_choices(tx, video, user_id)
     wanted = preference.captions
-    default = next((one.language for one in captions if one.is_default), "")
-    language = wanted if any(one.language == wanted for one in captions) else default
+    default = next((one.language for one in video.captions if one.is_default), "")
+    language = wanted if wanted in texts else default
     token = runtime.signer.sign(PURPOSE, [video.id])
     tracks = tuple(
         Track(
@@ -88,19 +84,19 @@ def make_player(
             _media_url(video, token, f"{one.language}.{one.digest}.vtt"),
             is_on=wanted != OFF and one.language == language,
         )
-        for one in captions
+        for one in video.captions
     )
     _allow(runtime, video)
     return Player(
         video=video,
-        reason=explain(video.reason),
+        reason=explain(video.reason) if is_staff else "",
         source_url=_source_url(video, token),
         poster_url=_media_url(video, token, f"poster-{video.poster_file_id}") if video.poster_file_id else "",
         width=video.width or 1280,
         height=video.height or 720,
         tracks=tracks,
         language=language,
-        cues=tuple(cue for row in rows if row.language == language for cue in read_own(row.text)),
+        cues=tuple(read_own(texts[language])) if language else (),
         preference=preference,
         preference_url=url_for("video.keep_preference", slug=video.course_slug),
         speeds=SPEEDS,
@@ -114,6 +110,19 @@ def read_media_token(runtime: Runtime, token: str) -> int:
     """The id of the video that a media address opens. Raises: Gone, Invalid."""
     (video_id,) = runtime.signer.verify(PURPOSE, token, runtime.settings.web.session_hours * 3600)
     return int(video_id)
+
+
+def _read_choices(tx: Tx, video: Video, user_id: int) -> tuple[Preference, dict[str, str]]:
+    """What the person has chosen, and the text of the captions by language. One query."""
+    if not video.captions:
+        return read_preference(tx, user_id), {}
+    query = (
+        select(CaptionRow.language, CaptionRow.text, PreferenceRow)
+        .outerjoin(PreferenceRow, PreferenceRow.user_id == user_id)
+        .where(CaptionRow.video_id == video.id)
+    )
+    rows = tx.execute(query).all()
+    return describe_preference(rows[0][2] if rows else None), {language: text for language, text, _row in rows}
 
 
 def _media_url(video: Video, token: str, name: str) -> str:

@@ -25,7 +25,11 @@ class Preference:
 
 def read_preference(tx: Tx, user_id: int) -> Preference:
     """Theirs, or the defaults."""
-    row = tx.get(PreferenceRow, user_id)
+    return describe_preference(tx.get(PreferenceRow, user_id))
+
+
+def describe_preference(row: PreferenceRow | None) -> Preference:
+    """The row as plain values."""
     return Preference() if row is None else Preference(row.speed, row.captions, row.transcript)
 
 

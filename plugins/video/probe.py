@@ -54,12 +54,11 @@ class Found:
     tracks: list[Track]
 
 
-def probe(
-    path: Path, second: float | None, *, wall_s: int, memory_mb: int, is_beginning: bool = False
-) -> Found:
+def probe(path: Path, second: float | None, *, wall_s: int, memory_mb: int, is_beginning: bool = False) -> Found:
     """Look into the file; `second` is where the poster is taken, None: anywhere that shows something.
 
-    `is_beginning`: the path holds the first bytes of a longer file, so what is missing says nothing. Raises: CannotShow. SandboxUnavailable: bubblewrap is missing or may not work here.
+    `is_beginning`: the path holds the first bytes of a longer file, so what is missing says nothing.
+    Raises: CannotShow. SandboxUnavailable: bubblewrap is missing or may not work here.
     """
     limits = Limits(
         wall_s=wall_s,
@@ -125,7 +124,9 @@ def _read_tracks(said: Any) -> list[Track]:
         cues = [cue for row in one["cues"][:MAX_CUES] if (cue := _read_cue(row))]
         if cues:
             language, title = str(one.get("language", ""))[:20], str(one.get("title", ""))[:80]
-            tracks.append(Track(language, title, one.get("default") is True, sorted(cues, key=lambda cue: cue.start_ms)))
+            tracks.append(
+                Track(language, title, one.get("default") is True, sorted(cues, key=lambda cue: cue.start_ms))
+            )
     return tracks
 
 

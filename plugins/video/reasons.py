@@ -26,10 +26,10 @@ def explain(code: str) -> str:
         TOO_HARD: _("Reading this video took too much time or memory. Export it again as MP4 with H.264."),
         FILE_GONE: _("The file of this video was deleted. Upload it again."),
         GAVE_UP: _("This video could not be prepared because of a problem on our side. Try again."),
-        SOME_BROWSERS: _(
-            "Not every browser can play this video. For all of them, export it as MP4 with H.264 and AAC and replace it."
+        SOME_BROWSERS: _("Not every browser can play this video. Export it as MP4 with H.264 and AAC and replace it."),
+        LINK_UNREACHABLE: _(
+            "Nothing could be read at this address. Open it yourself to see that it works, then try again."
         ),
-        LINK_UNREACHABLE: _("Nothing could be read at this address. Open it yourself to see that it works, then try again."),
         NO_DURATION: _("How long this video is could not be found out. What learners have watched is not counted."),
     }
     return words.get(code, "")

@@ -1,13 +1,15 @@
 """Looks into one video file: what is in it, a picture of it, the subtitles that it carries.
 
-Runs inside the sandbox, alone, never imported by the tool: it decodes what somebody uploaded. `sealed_probe.py FILE
-SECOND whole|beginning` writes `facts.json`, `poster.jpg` and `captions.json` into the working folder; SECOND is where the
-picture is taken, or -1 to choose a frame that shows something. Of a `beginning` neither length nor subtitles are taken.
+Runs inside the sandbox, alone, never imported by the tool: it decodes what somebody uploaded.
+`sealed_probe.py FILE SECOND whole|beginning` writes `facts.json`, `poster.jpg` and `captions.json` into the working
+folder; SECOND is where the picture is taken, or -1 to choose a frame that shows something. Of a `beginning` neither
+length nor subtitles are taken.
 """
 
 import json
 import sys
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,9 @@ def main() -> None:
 
 def read_facts(container: Any) -> dict[str, Any]:
     """Format, codecs, size as seen, duration if the file says it."""
-    videos = [stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic]
+    videos = [
+        stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic
+    ]
     video = videos[0] if videos else None
     audio = container.streams.audio[0] if container.streams.audio else None
     duration_ms = container.duration // 1000 if container.duration else None
@@ -81,7 +85,7 @@ def read_subtitles(path: str) -> list[dict[str, Any]]:
     """Text subtitles, by track: language, title, is it the default, [start ms, end ms, text] for each cue."""
     with av.open(path, metadata_errors="replace") as container:
         streams = list(container.streams.subtitles)[:MAX_TRACKS]
-        tracks = {
+        tracks: dict[int, dict[str, Any]] = {
             stream.index: {
                 "language": str(stream.metadata.get("language", "")),
                 "title": str(stream.metadata.get("title", "")),
@@ -151,7 +155,7 @@ def liveliness(frame: Any) -> float:
     row, data = plane.line_size, bytes(plane)
     values = [data[y * row + x] for y in range(18) for x in range(32)]
     mean = sum(values) / len(values)
-    return sum((value - mean) ** 2 for value in values) / len(values)
+    return float(sum((value - mean) ** 2 for value in values) / len(values))
 
 
 def as_jpeg(frame: Any) -> bytes:
@@ -174,14 +178,16 @@ def as_jpeg(frame: Any) -> bytes:
 
 def turned(frame: Any, turn: int) -> Any:
     """The frame turned counter-clockwise by 90, 180 or 270 degrees."""
-    steps = {90: [("transpose", "cclock")], 270: [("transpose", "clock")], 180: [("hflip", ""), ("vflip", "")]}.get(turn)
+    steps = {90: [("transpose", "cclock")], 270: [("transpose", "clock")], 180: [("hflip", ""), ("vflip", "")]}.get(
+        turn
+    )
     if not steps:
         return frame
     graph = av.filter.Graph()
     nodes = [graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25))]
     nodes += [graph.add(name, argument or None) for name, argument in steps]
     nodes.append(graph.add("buffersink"))
-    for first, second in zip(nodes, nodes[1:], strict=False):
+    for first, second in pairwise(nodes):
         first.link_to(second)
     graph.configure()
     frame.pts, frame.time_base = 0, Fraction(1, 25)

@@ -1,18 +1,21 @@
 """Videos of a course: made, found, shown by items, taken away."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
-from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.jobs import emit, enqueue
 from plugins.files import public as files
 from plugins.video.links import Link, LinkKind, read_link
 from plugins.video.messages import ProbeVideo, VideoReady
 from plugins.video.models import CaptionRow, CaptionSource, PosterKind, UseRow, VideoRow, VideoState
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,42 +80,47 @@ def describe(row: VideoRow, captions: tuple[Caption, ...] = ()) -> Video:
     )
 
 
-def describe_captions(rows: list[CaptionRow]) -> tuple[Caption, ...]:
+def describe_captions(rows: Iterable[CaptionRow]) -> tuple[Caption, ...]:
     """Of one video, the default first."""
     ordered = sorted(rows, key=lambda row: (not row.is_default, row.label))
     return tuple(Caption(row.language, row.label, row.is_default, row.source, row.cues, row.digest) for row in ordered)
 
 
 def find_video(tx: Tx, file_id: int) -> Video | None:
-    """The video of an uploaded file, with its captions. None: not a video, or not seen yet. Two queries."""
-    row = tx.scalar(select(VideoRow).where(VideoRow.file_id == file_id))
-    return None if row is None else describe(row, list_captions(tx, row.id))
+    """The video of an uploaded file, with its captions. None: not a video, or not seen yet. One query."""
+    return _find(tx, VideoRow.file_id == file_id)
 
 
 def find_linked(tx: Tx, course_slug: str, url: str) -> Video | None:
-    """The video of an address in a course, with its captions. Raises: Unacceptable: not an address of a video."""
-    link = read_link(url)
-    row = tx.scalar(select(VideoRow).where(VideoRow.course_slug == course_slug, VideoRow.link_url == link.url))
-    return None if row is None else describe(row, list_captions(tx, row.id))
+    """The video of an address in a course, with its captions. One query.
+
+    Raises: Unacceptable: not an address of a video.
+    """
+    return _find(tx, VideoRow.course_slug == course_slug, VideoRow.link_url == read_link(url).url)
 
 
 def get_video(tx: Tx, course_slug: str, video_id: int) -> Video:
-    """A video of this course, with its captions. Raises: NotFound."""
-    row = get_row(tx, course_slug, video_id)
-    return describe(row, list_captions(tx, row.id))
+    """A video of this course, with its captions. One query. Raises: NotFound."""
+    return _require(_find(tx, VideoRow.id == video_id, VideoRow.course_slug == course_slug))
 
 
 def get_row(tx: Tx, course_slug: str, video_id: int) -> VideoRow:
-    """Raises: NotFound."""
-    row = tx.scalar(select(VideoRow).where(VideoRow.id == video_id, VideoRow.course_slug == course_slug))
-    if row is None:
+    """The row, locked. Raises: NotFound."""
+    mine = (VideoRow.id == video_id, VideoRow.course_slug == course_slug)
+    return _require(tx.scalar(select(VideoRow).where(*mine).with_for_update()))
+
+
+def _require(found: T | None) -> T:
+    if found is None:
         raise NotFound("video_not_found", "This video is no longer here. Open the course's videos to see what is.")
-    return row
+    return found
 
 
-def list_captions(tx: Tx, video_id: int) -> tuple[Caption, ...]:
-    """Of one video, the default first."""
-    return describe_captions(list(tx.scalars(select(CaptionRow).where(CaptionRow.video_id == video_id))))
+def _find(tx: Tx, *conditions: ColumnElement[bool]) -> Video | None:
+    query = select(VideoRow, CaptionRow).outerjoin(CaptionRow, CaptionRow.video_id == VideoRow.id).where(*conditions)
+    rows = tx.execute(query).all()
+    captions = describe_captions([caption for _row, caption in rows if caption is not None])
+    return describe(rows[0][0], captions) if rows else None
 
 
 def list_videos(tx: Tx, course_slug: str) -> list[tuple[Video, int, int]]:
@@ -131,7 +139,7 @@ def add_file(tx: Tx, course_slug: str, file_id: int, title: str) -> Video:
         tx.add(row)
         tx.flush()
         enqueue(tx, ProbeVideo(row.id, row.version))
-    return describe(row, list_captions(tx, row.id))
+    return get_video(tx, row.course_slug, row.id)
 
 
 def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
@@ -154,7 +162,7 @@ def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
             enqueue(tx, ProbeVideo(row.id, row.version))
         else:
             emit(tx, VideoReady(row.id, course_slug))
-    return describe(row, list_captions(tx, row.id))
+    return get_video(tx, course_slug, row.id)
 
 
 def probe_again(tx: Tx, row: VideoRow, *, is_new: bool = True) -> None:
@@ -187,6 +195,16 @@ def remove(tx: Tx, row: VideoRow) -> None:
     affect(tx, delete(CaptionRow).where(CaptionRow.video_id == row.id))
     tx.delete(row)
     tx.flush()
+
+
+def remove_link(tx: Tx, row: VideoRow) -> None:
+    """Take a linked video away. Raises: Conflict: it is a file, or an item shows it."""
+    if row.file_id is not None:
+        raise Conflict("video_is_file", "This video goes away with its file. Delete the file on the page of files.")
+    if uses := list_uses(tx, row.id):
+        message = "This video is used in the course. Take it out there first."
+        raise Conflict("video_used", message, {"uses": uses})
+    remove(tx, row)
 
 
 def set_uses(tx: Tx, course_slug: str, uses: Mapping[str, int]) -> None:

@@ -97,7 +97,7 @@ def _read_blocks(lines: Sequence[str]) -> list[Cue]:
             continue
         first = number
         number += 1
-        said = []
+        said: list[str] = []
         while number < len(lines) and lines[number].strip():
             if _TIMES.match(lines[number]):  # SubRip without an empty line in between
                 said = said[:-1] if said and said[-1].strip().isdigit() else said
