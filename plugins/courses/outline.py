@@ -53,7 +53,8 @@ def item_url(slug: str, item: Item) -> str:
 
 def _list_standings(tx: Tx, session: SignedIn, slug: str) -> dict[str, Standing]:
     """By assignment name; results are the person's own."""
-    results = grading.list_results(tx, session.user_id, slug) if session.role.is_learner else {}
+    placement_id = session.placement_id if session.role.is_learner else None
+    results = grading.list_results(tx, placement_id, session.user_id) if placement_id is not None else {}
     standings = {}
     for (_course, name), maximum in grading.list_max_points(tx, {slug}).items():
         result = results.get(name)
