@@ -9,8 +9,9 @@ from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import TOKEN_KEY, find_current_session
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors {ancestors}"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{files}; media-src 'self'{files}; "
+    "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; "
+    "frame-ancestors {ancestors}"
 )
 
 EXTENSIBLE = ("frame-src", "img-src", "media-src")
@@ -56,7 +57,9 @@ def _refuse_foreign_posts() -> None:
 def _add_headers(response: Response) -> Response:
     session = find_current_session()
     origin = session.frame_origin if session else ""
+    files = current_runtime().settings.files.origin
     policy = POLICY.format(
+        files=f" {files}" if files else "",
         ancestors=f"'self' {origin}".strip(),
         forms="'self' " + " ".join(filter(None, [origin, current_runtime().settings.hub.url])),
     )

@@ -11,7 +11,7 @@ from plugins.files import service
 from plugins.files.links import Grant
 from plugins.files.models import FileState
 from plugins.files.service import ROW_KEY
-from plugins.files.serving import POLICY, is_shown, served_type
+from plugins.files.serving import POLICY, disposition, is_shown, served_type
 from plugins.files.stores import links_of, local_storage_of, storage_of
 
 Read = Callable[[int, int], Iterable[bytes]]
@@ -74,5 +74,5 @@ def _describe(response: Response, grant: Grant) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     response.headers["Cache-Control"] = "private, max-age=3600"
-    response.headers.set("Content-Disposition", "inline" if shown else "attachment", filename=grant.filename)
+    response.headers["Content-Disposition"] = disposition(grant.filename, inline=shown)
     return response

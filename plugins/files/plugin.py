@@ -1,9 +1,15 @@
 """What this plugin offers."""
 
-from lti_tool.contract import Plugin
-from plugins.files import models
+from flask_babel import lazy_gettext as _l
+
+from lti_tool.contract import NavItem, Plugin
+from plugins.files import models, tus, views
+from plugins.files.blueprint import STAFF, blueprint
 from plugins.files.handlers import HANDLERS, RECURRING
-from plugins.files.views import blueprint
+from plugins.files.personal_data import erase_personal_data, export_personal_data
+
+PAGES = (tus, views)
+"""Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(
     name="files",
@@ -19,5 +25,8 @@ PLUGIN = Plugin(
     ),
     handlers=HANDLERS,
     blueprints=(blueprint,),
+    nav=(NavItem(_l("Files"), "files.list_course", frozenset(STAFF), order=2),),
     recurring=RECURRING,
+    export_personal_data=export_personal_data,
+    erase_personal_data=erase_personal_data,
 )

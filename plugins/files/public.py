@@ -8,6 +8,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, TooLarge, Unacceptable
 from lti_tool.kernel.runtime import Runtime
 from plugins.files import quota, scanning, service
+from plugins.files.boxes import upload_box
 from plugins.files.check import check_file
 from plugins.files.models import FileState
 from plugins.files.names import clean_name
@@ -30,6 +31,7 @@ __all__ = [
     "quota_left",
     "set_uses",
     "store_bytes",
+    "upload_box",
 ]
 
 SMALL_MAX = 25_000_000

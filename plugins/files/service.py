@@ -92,6 +92,17 @@ def list_files(tx: Tx, course_slug: str) -> list[StoredFile]:
     return [describe(row) for row in tx.scalars(query.order_by(func.lower(FileRow.name), FileRow.id))]
 
 
+def list_newer(tx: Tx, course_slug: str) -> list[FileRow]:
+    """What is to replace files of a course, the newest last: being checked, or refused."""
+    query = select(FileRow).where(FileRow.course_slug == course_slug, FileRow.replaces_id.is_not(None))
+    return list(tx.scalars(query.order_by(FileRow.id)))
+
+
+def find_newer(tx: Tx, file_id: int) -> FileRow | None:
+    """The newest that is to replace a file."""
+    return tx.scalar(select(FileRow).where(FileRow.replaces_id == file_id).order_by(FileRow.id.desc()).limit(1))
+
+
 def add_small_file(
     tx: Tx, *, course_slug: str, owner_id: int | None, name: str, content: bytes, found: Content, is_clean: bool
 ) -> StoredFile:

@@ -101,7 +101,7 @@ def make_player(
         preference_url=url_for("video.keep_preference", slug=video.course_slug),
         speeds=SPEEDS,
         item_ref=item_ref,
-        resume_s=resume_s if resume_s and resume_s >= 1 else None,
+        resume_s=_worth_resuming(resume_s, video.duration_s),
         site=video.link.kind.label if video.link else "",
     )
 
@@ -127,6 +127,13 @@ def _read_choices(tx: Tx, video: Video, user_id: int) -> tuple[Preference, dict[
 
 def _media_url(video: Video, token: str, name: str) -> str:
     return url_for("video.show_media", slug=video.course_slug, token=token, name=name)
+
+
+def _worth_resuming(resume_s: float | None, duration_s: float | None) -> float | None:
+    """None within the first second, and where the end is so near that the beginning is meant."""
+    if resume_s is None or resume_s < 1:
+        return None
+    return None if duration_s and resume_s > duration_s - min(5.0, duration_s / 20) else resume_s
 
 
 def _source_url(video: Video, token: str) -> str:

@@ -1,9 +1,9 @@
 // The player: our controls over the browser's own <video>, captions, a transcript that follows, and what was watched.
-// Tells the page with the event "coursebridge:watched" on the player; progress.js listens and saves.
+// Tells what was watched with the event "coursebridge:watch" on the document; progress.js listens, keeps and saves.
 (() => {
   "use strict";
   const { announce = () => {}, lang } = window.coursebridge || {};
-  const SAVE_EVERY_S = 5, STEP_S = 5, LONG_STEP_S = 10, FREE_SCROLL_MS = 4000;
+  const TELL_EVERY_S = 1, STEP_S = 5, LONG_STEP_S = 10, FREE_SCROLL_MS = 4000;
   const still = matchMedia("(prefers-reduced-motion: reduce)");
 
   const clock = (seconds) => {
@@ -25,32 +25,34 @@
       fetch(root.dataset.preferences, { method: "POST", body, keepalive: true }).catch(() => {});
     };
 
-    // ---- What was watched: ranges of the video, closed by every pause and jump ----
-    let from = null, to = null, saved = 0;
-    const report = (why) => {
-      const ranges = from !== null && to - from >= 0.05 ? [[from, to]] : [];
-      if (from !== null) from = to;
-      saved = performance.now();
-      const detail = { ref: root.dataset.ref, ranges, position: video.currentTime, duration: length(), why };
-      root.dispatchEvent(new CustomEvent("coursebridge:watched", { bubbles: true, detail }));
+    // ---- What was watched: ranges of the video, closed by every pause and jump; progress.js keeps and sends them ----
+    let from = null, to = null;
+    const tell = (flush) => {
+      if (!root.dataset.ref) return;
+      const detail = { ref: root.dataset.ref, from: from ?? 0, to: to ?? 0, position: video.currentTime, duration: length(), flush };
+      document.dispatchEvent(new CustomEvent("coursebridge:watch", { detail }));
     };
     const begin = () => { from = to = video.currentTime; };
-    const close = (why) => { if (from === null) return; report(why); from = null; };
+    const close = (flush) => {
+      if (from === null) return;
+      tell(flush);
+      from = to = null;
+    };
     video.addEventListener("playing", () => { if (from === null) begin(); });
     video.addEventListener("timeupdate", () => {
       const now = video.currentTime;
       if (from !== null && !video.seeking) {
-        if (now < to || now - to > 2 * video.playbackRate + 1) { close("jump"); begin(); } else to = now;
-        if (performance.now() - saved > SAVE_EVERY_S * 1000) report("watching");
+        if (now < to || now - to > 2 * video.playbackRate + 1) { close(); begin(); } else to = now;
+        if (to - from >= TELL_EVERY_S) { tell(); from = to; }
       }
       showTime();
     });
-    video.addEventListener("seeking", () => close("seek"));
-    video.addEventListener("seeked", () => { if (!video.paused) begin(); else report("seek"); });
-    video.addEventListener("pause", () => { if (from !== null && !video.seeking) to = Math.max(to, video.currentTime); close("pause"); });
-    video.addEventListener("ended", () => { if (from !== null) to = length(); close("ended"); });
-    document.addEventListener("visibilitychange", () => { if (document.hidden && from !== null) report("hidden"); });
-    window.addEventListener("pagehide", () => close("leave"));
+    video.addEventListener("seeking", () => close());
+    video.addEventListener("seeked", () => { if (video.paused) tell(); else begin(); });
+    video.addEventListener("pause", () => { if (from !== null && !video.seeking) to = Math.max(to, video.currentTime); close(true); });
+    video.addEventListener("ended", () => { if (from !== null) to = length(); close(true); });
+    document.addEventListener("visibilitychange", () => { if (document.hidden && from !== null) { tell(); from = to; } }, { capture: true });
+    window.addEventListener("pagehide", () => close(), { capture: true });
 
     // ---- Controls ----
     const play = () => { hideOffer(); video.play().catch(() => {}); };
@@ -227,7 +229,7 @@
       video.addEventListener("loadedmetadata", () => { if (at) go(at); if (goesOn) play(); }, { once: true });
     };
     video.addEventListener("error", () => {
-      close("error");
+      close();
       if (tries++ < 1) { reload(); return; }
       find("error").hidden = false;
       find("error-text").textContent = root.dataset.failed;
