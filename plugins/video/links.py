@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from lti_tool.kernel.errors import Unacceptable
 
@@ -67,7 +67,7 @@ def read_link(url: str) -> Link:
     return Link(LinkKind.FILE, url, "")
 
 
-def _split(url: str):  # type: ignore[no-untyped-def]  # SplitResult is generic over str and bytes
+def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         is_sound = parts.scheme == "https" and parts.hostname and not parts.username and parts.port != 0

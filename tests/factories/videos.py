@@ -6,7 +6,10 @@ from typing import Any
 
 import av
 
-SRT = b"1\n00:00:01,000 --> 00:00:03,000\nWelcome to <i>trees</i>\n\n2\n00:00:04,000 --> 00:00:06,000\nRoots come first\n\n"
+SRT = (
+    b"1\n00:00:01,000 --> 00:00:03,000\nWelcome to <i>trees</i>\n\n"
+    b"2\n00:00:04,000 --> 00:00:06,000\nRoots come first\n\n"
+)
 VTT = (
     b"WEBVTT\n\n00:01.000 --> 00:03.000\nWelcome to trees\n\n00:04.000 --> 00:06.000\nRoots come first\n\n"
     b"00:08.000 --> 00:09.500\n<v Grace>Leaves come last\n"
@@ -92,7 +95,9 @@ def _frame(number: int, rate: int, *, dark: bool) -> Any:
     for plane, part in zip(frame.planes, ("y", "u", "v"), strict=True):
         if part == "y":
             bright = 40 + number * 7 % 150
-            half = bytes([16] * (plane.line_size // 2) + [16 if dark else bright] * (plane.line_size - plane.line_size // 2))
+            half = bytes(
+                [16] * (plane.line_size // 2) + [16 if dark else bright] * (plane.line_size - plane.line_size // 2)
+            )
             plane.update((half * height)[: plane.buffer_size])
         else:
             plane.update(bytes([128]) * plane.buffer_size)

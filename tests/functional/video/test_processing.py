@@ -38,7 +38,9 @@ def test_a_recording_that_does_not_say_its_length_is_measured(upload: Upload) ->
 
 def test_subtitles_in_the_file_become_captions(upload: Upload) -> None:
     found = upload(with_subtitles(make_video(8)), "Trees.mkv")
-    assert [(one.language, one.label, one.cues, one.is_default) for one in found.captions] == [("en", "English", 2, True)]
+    assert [(one.language, one.label, one.cues, one.is_default) for one in found.captions] == [
+        ("en", "English", 2, True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +87,7 @@ def test_a_job_that_was_overtaken_changes_nothing(upload: Upload, runtime: Runti
 
 def test_a_file_is_known_before_its_event_has_arrived(runtime: Runtime) -> None:
     with runtime.db.transaction() as tx:
-        file = files.store_bytes(
-            tx, runtime, course_slug=SLUG, owner_id=None, name="a.webm", content=make_video(1)
-        )
+        file = files.store_bytes(tx, runtime, course_slug=SLUG, owner_id=None, name="a.webm", content=make_video(1))
         first = video.add_file(tx, SLUG, file.id, "A")
         assert video.add_file(tx, SLUG, file.id, "B") == first
     assert first.state is VideoState.PROCESSING
