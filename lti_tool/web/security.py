@@ -14,7 +14,7 @@ POLICY = (
     "frame-ancestors {ancestors}"
 )
 
-EXTENSIBLE = ("frame-src", "img-src", "media-src")
+EXTENSIBLE = ("frame-src", "media-src")
 """Directives that a view may extend by an origin, for the one page that it answers with."""
 HSTS = "max-age=31536000"
 
@@ -27,11 +27,11 @@ def install_security(app: Flask) -> None:
 
 
 def allow_source(directive: str, source: str) -> None:
-    """Let the page that this request answers with load from a source: an origin, or `'self'`.
+    """Let the page that this request answers with load from an origin.
 
-    Raises: ValueError: the directive is not one of `EXTENSIBLE`, or the source is more than an origin.
+    Raises: ValueError: the directive is not one of `EXTENSIBLE`, or the source is no origin.
     """
-    if directive not in EXTENSIBLE or not re.fullmatch(r"'self'|https?://[\w.:\[\]-]+", source, re.ASCII):
+    if directive not in EXTENSIBLE or not re.fullmatch(r"https?://[\w.:\[\]-]+", source, re.ASCII):
         raise ValueError(f"{directive} cannot be extended by {source!r}")
     g.setdefault("coursebridge_sources", {}).setdefault(directive, []).append(source)
 

@@ -8,7 +8,6 @@ from sqlalchemy import select
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.security import allow_source
-from plugins.video.links import LinkKind
 from plugins.video.models import CaptionRow, PreferenceRow
 from plugins.video.preferences import OFF, SPEEDS, Preference, describe_preference, read_preference
 from plugins.video.reasons import explain
@@ -86,7 +85,7 @@ def make_player(
         )
         for one in video.captions
     )
-    _allow(runtime, video)
+    _allow(video)
     return Player(
         video=video,
         reason=explain(video.reason) if is_staff else "",
@@ -142,14 +141,7 @@ def _source_url(video: Video, token: str) -> str:
     return _media_url(video, token, "file")
 
 
-def _allow(runtime: Runtime, video: Video) -> None:
-    """Extend the page's content security policy by the origins that this video comes from."""
-    if video.is_embedded and video.link is not None:
-        allow_source("frame-src", video.link.origin)
-        return
-    allow_source("media-src", "'self'")
-    if video.link is not None and video.link.kind is LinkKind.FILE:
-        allow_source("media-src", video.link.origin)
-    elif origin := runtime.settings.files.origin:
-        allow_source("media-src", origin)
-        allow_source("img-src", origin)
+def _allow(video: Video) -> None:
+    """Extend the page's content security policy by the one origin that a linked video comes from."""
+    if video.link is not None:
+        allow_source("frame-src" if video.is_embedded else "media-src", video.link.origin)

@@ -7,11 +7,16 @@ import pytest
 from flask import Flask
 
 from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.files import public as files
 from plugins.video import public as video
+from plugins.video import service
+from plugins.video.models import VideoRow, VideoState
 from tests.factories.grading import SLUG, Place, Someone, make_person, make_place, work
+from tests.factories.videos import make_video
+from tests.functional.files.conftest import picture
 from tests.functional.grading.conftest import Browser
 
 Upload = Callable[..., video.Video]
@@ -68,6 +73,30 @@ def upload(runtime: Runtime) -> Upload:
         return found
 
     return run
+
+
+@pytest.fixture
+def film(runtime: Runtime) -> video.Video:
+    """A video of 20 s that is ready; what is in it was not looked into."""
+    with runtime.db.transaction() as tx:
+        file, poster = (
+            files.store_bytes(tx, runtime, course_slug=SLUG, owner_id=None, name=name, content=content)
+            for name, content in (("Trees.webm", make_video(20)), ("poster.png", picture()))
+        )
+        row = VideoRow(
+            course_slug=SLUG,
+            file_id=file.id,
+            title="Trees",
+            state=VideoState.READY,
+            duration_ms=20_000,
+            width=160,
+            height=90,
+            created_at=clock.now(),
+        )
+        tx.add(row)
+        tx.flush()
+        service.set_poster(tx, row, poster.id)
+        return video.get_video(tx, SLUG, row.id)
 
 
 @pytest.fixture
