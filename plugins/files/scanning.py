@@ -62,7 +62,11 @@ def _connect(address: str, limit_s: int) -> socket.socket:
     if kind == "unix":
         made = socket.socket(socket.AF_UNIX)
         made.settimeout(limit_s)
-        made.connect(where)
+        try:
+            made.connect(where)
+        except OSError:
+            made.close()
+            raise
         return made
     host, _colon, port = where.rpartition(":")
     return socket.create_connection((host, int(port)), timeout=limit_s)

@@ -1,5 +1,6 @@
 """The teacher's pages of files, the upload of browsers without JavaScript, and downloads."""
 
+from contextlib import closing
 from typing import BinaryIO, cast
 
 from flask import redirect, request, url_for
@@ -65,12 +66,13 @@ def upload_form(slug: str) -> AnyResponse:
     """Files from a plain form, or the first version of one that replaces `?replaces=`."""
     session, limit = open_course(slug), _form_limit()
     request.max_content_length = limit + FORM_ROOM
-    given = [file for file in request.files.getlist("file") if file.filename]
-    if not given:
-        raise Invalid("file_missing", _("Choose a file first."))
     replaces_id = request.args.get("replaces", type=int)
-    for file in given[:1] if replaces_id is not None else given:
-        _take_form_file(session, slug, file, limit, replaces_id)
+    with closing(request):  # the files of the form
+        given = [file for file in request.files.getlist("file") if file.filename]
+        if not given:
+            raise Invalid("file_missing", _("Choose a file first."))
+        for file in given[:1] if replaces_id is not None else given:
+            _take_form_file(session, slug, file, limit, replaces_id)
     return redirect(url_for("files.list_course", slug=slug), 303)
 
 

@@ -361,7 +361,7 @@ FRAGMENT = {
 
 THIRD = quiz()["quiz"] | {"attempts_left": 2, "next_attempt": 4}
 L, T = Role.LEARNER, Role.TEACHER
-REFUSED = "Files of this kind are not accepted here. What counts is the content, not the name."
+REFUSED_FILE = "Files of this kind are not accepted here. What counts is the content, not the name."
 BOX = {
     "endpoint": "#",
     "action": "#",
@@ -413,7 +413,7 @@ def files_page(**changes: Any) -> Context:
             file_row("Week 0.mp4", **video, newer="scanning"),
             file_row(),
             file_row("weather-stations-of-the-whole-country.csv", state="scanning", kind=None, pixels=None, uses=0),
-            file_row("setup.exe", state="refused", refusal=REFUSED, kind=None, pixels=None, uses=0),
+            file_row("setup.exe", state="refused", refusal=REFUSED_FILE, kind=None, pixels=None, uses=0),
         ],
         "busy": True,
         "list_url": "#",
@@ -555,5 +555,5 @@ PAGES: Samples = {
     "files": ("files/files.html", T, files_page()),
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),
     "file": ("files/file.html", T, file_page()),
-    "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED, pixels=None)),
+    "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED_FILE, pixels=None)),
 }
