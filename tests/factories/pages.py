@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
+from tests.factories.progress_pages import PROGRESS_PAGES
 
 NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
 SHA = "5d1c2f0a9be37c1145c0a4f1d3a3c9aa64a5e3d19a1f7be0a6d4f5fd6f7b2c10"
@@ -556,4 +557,6 @@ PAGES: Samples = {
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),
     "file": ("files/file.html", T, file_page()),
     "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED_FILE, pixels=None)),
+    "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
+    **PROGRESS_PAGES,
 }
