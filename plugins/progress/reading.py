@@ -117,7 +117,7 @@ def list_mine(tx: Tx, user_id: int) -> dict[int, LearnerProgress]:
 
 
 def list_watched(tx: Tx, placement_id: int, refs: Collection[str]) -> dict[int, list[tuple[tuple[float, float], ...]]]:
-    """What learners of a placement have watched of these items, by user: a union for each item, in seconds. One query."""
+    """What learners of a placement have watched of these items, by user: a union in seconds for each. One query."""
     query = select(ItemRow.user_id, ItemRow.watched).where(
         ItemRow.placement_id == placement_id, ItemRow.ref.in_(refs), ItemRow.percent > 0
     )

@@ -47,12 +47,16 @@ class Eligibility:
         return self.obstacle is None
 
 
-def read_eligibility(tx: Tx, who: Who, course_slug: str, min_percent: int) -> Eligibility:
-    """May this person review the course now? Three queries at most."""
+def read_eligibility(tx: Tx, who: Who, course_slug: str, min_percent: int, *, has_review: bool) -> Eligibility:
+    """May this person review the course now? Three queries at most.
+
+    Progress is that in the LMS course where they are. Whoever has a review may change it, also while they take the
+    course afresh in another one.
+    """
     if who.role is not Role.LEARNER or who.placement_id is None:
         return Eligibility(Obstacle.ROLE, 0)
     percent = read_percent(tx, who)
-    if percent < min_percent:
+    if percent < min_percent and not has_review:
         return Eligibility(Obstacle.PROGRESS, percent)
     if tx.get(AuthorRow, (course_slug, who.user_id)) is not None:
         return Eligibility(Obstacle.AUTHOR, percent)

@@ -80,9 +80,10 @@ def save_review(
     if stars not in (1, 2, 3, 4, 5):
         raise Unacceptable("review_stars", "Choose 1 to 5 stars.")
     text = read_text(text, longest, name="review")
-    if (obstacle := read_eligibility(tx, who, course_slug, min_percent).obstacle) is not None:
-        raise Forbidden(f"review_{obstacle.value}", "You cannot review this course.")
     row = tx.scalar(_own(course_slug, who.user_id).with_for_update())
+    may = read_eligibility(tx, who, course_slug, min_percent, has_review=row is not None)
+    if may.obstacle is not None:
+        raise Forbidden(f"review_{may.obstacle.value}", "You cannot review this course.")
     if row is None:
         row = _insert(tx, course_slug, who.user_id, stars, text, name)
         if row is not None:

@@ -187,7 +187,7 @@ def _show_form(session: SignedIn, slug: str, *, problem: Unacceptable | None = N
     who = who_of(session)
     with current_runtime().db.reading() as tx:
         own = service.find_own(tx, slug, who.user_id)
-        may: Eligibility = read_eligibility(tx, who, slug, settings.min_percent)
+        may: Eligibility = read_eligibility(tx, who, slug, settings.min_percent, has_review=own is not None)
     is_named = has_name(session.display_name, session.hub_name)
     form = {
         "stars": int(stars) if (stars := request.form.get("stars", "")) in STAR_VALUES else own.stars if own else None,

@@ -557,6 +557,5 @@ PAGES: Samples = {
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),
     "file": ("files/file.html", T, file_page()),
     "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED_FILE, pixels=None)),
-    "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
     **PROGRESS_PAGES,
 }
