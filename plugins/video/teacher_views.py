@@ -148,6 +148,7 @@ def _show_list(slug: str, *, url: str = "", problem: AppError | None = None) -> 
         slug=slug,
         videos=videos,
         url=url,
+        box=files.upload_box(current_runtime(), slug),
         problem=problem,
         explain=explain,
     )
