@@ -28,7 +28,7 @@ class FilesSettings(Section):
 
     storage: Literal["local", "s3"] = Field("local", description="`local`: in the data directory. `s3`: in a bucket.")
     quota_bytes: int = Field(50_000_000_000, ge=0, description="All files of one course together, in bytes.")
-    max_bytes: int = Field(5_368_709_120, ge=1, description="Largest file, in bytes (5 GiB).")
+    max_bytes: int = Field(5_000_000_000, ge=1, description="Largest file, in bytes.")
     max_form_bytes: int = Field(
         25_000_000,
         ge=1,

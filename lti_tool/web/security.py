@@ -9,7 +9,7 @@ from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import TOKEN_KEY, find_current_session
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:{files}; media-src 'self'{files}; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
     "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; "
     "frame-ancestors {ancestors}"
 )
@@ -54,12 +54,20 @@ def _refuse_foreign_posts() -> None:
         )
 
 
+def _let_files_in(policy: str) -> str:
+    """A policy under which images and players may also come from the bucket that files are kept in, if there is one."""
+    origin = current_runtime().settings.files.origin
+    if not origin:
+        return policy
+    for source in ("img-src 'self' data:", "media-src 'self'"):
+        policy = policy.replace(source, f"{source} {origin}")
+    return policy
+
+
 def _add_headers(response: Response) -> Response:
     session = find_current_session()
     origin = session.frame_origin if session else ""
-    files = current_runtime().settings.files.origin
-    policy = POLICY.format(
-        files=f" {files}" if files else "",
+    policy = _let_files_in(POLICY).format(
         ancestors=f"'self' {origin}".strip(),
         forms="'self' " + " ".join(filter(None, [origin, current_runtime().settings.hub.url])),
     )

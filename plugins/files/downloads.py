@@ -1,12 +1,20 @@
-"""Answers with the bytes of a file: whole, one range, or nothing new (RFC 9110, sections 13 and 14)."""
+"""Answers with the bytes of a file: whole, one range, or nothing new (RFC 9110, sections 13 and 14).
 
+A slow reader of a long answer holds one of the few threads of the server until it has read it. So a player gets its
+ranges in parts (RFC 9110, 15.3.7 lets a server send less than was asked), which are handed over at once, and only some
+of the threads may send long answers. nginx (`files.accel_path`) and a bucket have no such limit.
+"""
+
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
-from flask import Response, request
+from flask import Response, current_app, request
+from werkzeug.datastructures import ContentRange
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
-from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.errors import AppError, NotFound
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.web.runtime import current_runtime
 from plugins.files import service
 from plugins.files.links import Grant
 from plugins.files.models import FileState
@@ -16,6 +24,15 @@ from plugins.files.stores import links_of, local_storage_of, storage_of
 
 Read = Callable[[int, int], Iterable[bytes]]
 """`read(start, length)`."""
+PART = 2_097_152
+"""Bytes that are handed to the server at once: what is not longer holds no thread."""
+STREAMS = "coursebridge.files_streams"
+
+
+class Busy(AppError):
+    """As many long answers are being sent as may be."""
+
+    status = 503
 
 
 def send_granted(runtime: Runtime, token: str) -> Response:
@@ -57,9 +74,32 @@ def _send(grant: Grant, size: int, read: Read) -> Response:
         refused.headers["Content-Range"] = f"bytes */{size}"
         return refused
     if response.status_code in (200, 206) and request.method == "GET":
-        start = response.content_range.start or 0 if response.status_code == 206 else 0
-        response.response = _stream(read, start, response.content_length or 0)
+        _fill(response, size, read, is_played=grant.inline)
     return response
+
+
+def _fill(response: Response, size: int, read: Read, *, is_played: bool) -> None:
+    """Raises: Busy."""
+    length = response.content_length or 0
+    start = response.content_range.start or 0 if response.status_code == 206 else 0
+    if response.status_code == 206 and is_played and length > PART:
+        length = response.content_length = PART
+        response.content_range = ContentRange("bytes", start, start + PART, size)
+    if length <= PART:
+        response.set_data(b"".join(read(start, length)))
+        return
+    streams = _streams()
+    if not streams.acquire(blocking=False):
+        raise Busy("downloads_busy", "Many large files are being downloaded at this moment. Try again in a minute.")
+    response.call_on_close(streams.release)
+    response.response = _stream(read, start, length)
+
+
+def _streams() -> threading.BoundedSemaphore:
+    """Half of the server's threads, so that there is always one for everybody else."""
+    made = threading.BoundedSemaphore(max(1, current_runtime().settings.web.threads // 2))
+    found: threading.BoundedSemaphore = current_app.extensions.setdefault(STREAMS, made)
+    return found
 
 
 def _stream(read: Read, start: int, length: int) -> Iterator[bytes]:

@@ -76,8 +76,8 @@ class UploadRow(Base):
     """In bytes; the quota counts it from the start."""
     position: Mapped[int] = mapped_column(BigInteger, default=0)
     """Bytes that are safe: `Upload-Offset`."""
-    changed_ms: Mapped[int] = mapped_column(BigInteger, default=0)
-    """When the person's own file was last changed, as their browser says: is it the same file again?"""
+    fingerprint: Mapped[str] = mapped_column(String(300), default="")
+    """What the client says that the person's own file is, word for word: is it the same file again?"""
     replaces_id: Mapped[int | None] = mapped_column(ForeignKey("files_file.id", ondelete="CASCADE"), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

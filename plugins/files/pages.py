@@ -94,7 +94,7 @@ def _unfinished(slug: str, upload: UploadRow) -> dict[str, Any]:
         "size": upload.length,
         "position": upload.position,
         "percent": 100 * upload.position // upload.length,
-        "changed_ms": upload.changed_ms,
+        "fingerprint": upload.fingerprint,
         "replaces": upload.replaces_id,
         "expires_at": upload.expires_at,
         "url": url_for("files.upload", upload_id=upload.id),

@@ -82,7 +82,7 @@ def create_upload() -> Response:
         owner_id=session.user_id,
         name=facts.get("filename", ""),
         length=_whole_number("Upload-Length"),
-        changed_ms=_digits(facts.get("changed", "")) or 0,
+        fingerprint=facts.get("fingerprint", ""),
         replaces_id=_digits(facts.get("replaces", "")),
     )
     with current_runtime().db.transaction() as tx:

@@ -31,7 +31,8 @@ class Wanted:
     name: str
     length: int
     """In bytes."""
-    changed_ms: int = 0
+    fingerprint: str = ""
+    """Anything by which the client knows its file again."""
     replaces_id: int | None = None
 
 
@@ -52,7 +53,7 @@ def begin(tx: Tx, runtime: Runtime, wanted: Wanted) -> UploadRow:
         owner_id=wanted.owner_id,
         name=clean_name(wanted.name),
         length=wanted.length,
-        changed_ms=wanted.changed_ms,
+        fingerprint=wanted.fingerprint.replace("\0", "")[:300],
         replaces_id=wanted.replaces_id,
         created_at=clock.now(),
         expires_at=_expiry(runtime),

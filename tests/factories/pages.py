@@ -368,7 +368,7 @@ BOX = {
     "action": "#",
     "page_url": "#",
     "chunk_bytes": 8_388_608,
-    "max_bytes": 5_368_709_120,
+    "max_bytes": 5_000_000_000,
     "max_form_bytes": 25_000_000,
     "replaces": None,
 }
@@ -399,7 +399,7 @@ def files_page(**changes: Any) -> Context:
         "size": 1_834_211_000,
         "position": 788_710_000,
         "percent": 43,
-        "changed_ms": 0,
+        "fingerprint": "1700000000000 1834211000 Week 1.mp4",
         "replaces": None,
         "expires_at": NOW + timedelta(hours=40),
         "url": "#",

@@ -11,10 +11,16 @@
   const fill = (text, ...parts) => parts.reduce((said, part, i) => said.replace(`%${i + 1}`, part), text);
 
   // The server knows what is unfinished; the same file goes on where it stopped, on any device.
-  const findUnfinished = (file, replaces) => [...document.querySelectorAll("[data-unfinished]")].find((el) =>
-    el.dataset.size === String(file.size) && el.dataset.changed === String(file.lastModified)
-    && el.dataset.replaces === replaces && el.querySelector("b").textContent === el.dataset.name
-    && (el.dataset.name === file.name || el.dataset.name === file.name.normalize("NFC").trim()));
+  const fingerprintOf = (file) => `${file.lastModified} ${file.size} ${file.name}`.slice(0, 300);
+  const askList = async (url) => {
+    const answer = await fetch(url, { headers: { "HX-Request": "true" } }).catch(() => null);
+    return new DOMParser().parseFromString(answer?.ok ? await answer.text() : "", "text/html");
+  };
+  const findUnfinished = async (box, file, replaces) => {
+    const list = document.getElementById("files-list") ? document : await askList(box.dataset.page);
+    return [...list.querySelectorAll("[data-unfinished]")].find((el) =>
+      el.dataset.fingerprint === fingerprintOf(file) && el.dataset.replaces === replaces);
+  };
 
   const refresh = () => {
     const list = document.getElementById("files-list");
@@ -30,13 +36,13 @@
     return line;
   };
 
-  const start = (box, file) => {
+  const start = async (box, file) => {
     const texts = box.dataset, line = addLine(box, file), replaces = texts.replaces || "";
     const bar = line.querySelector("progress");
     const say = (text) => { line.querySelector("[data-say]").textContent = text; };
     const show = (...names) => line.querySelectorAll("[data-do]").forEach((el) => { el.hidden = !names.includes(el.dataset.do); });
     if (file.size > Number(texts.max)) { say(fill(texts.textLarge, size(Number(texts.max)))); show("cancel"); }
-    const before = findUnfinished(file, replaces);
+    const before = await findUnfinished(box, file, replaces);
     let sent = 0, fileId = null;
     const upload = new window.tus.Upload(file, {
       endpoint: texts.endpoint,
@@ -44,7 +50,7 @@
       chunkSize: Number(texts.chunk),
       retryDelays: [0, 1000, 3000, 5000, 10000, 20000, 30000],
       storeFingerprintForResuming: false,
-      metadata: { filename: file.name, changed: String(file.lastModified), ...(replaces ? { replaces } : {}) },
+      metadata: { filename: file.name, fingerprint: fingerprintOf(file), ...(replaces ? { replaces } : {}) },
       onAfterResponse: (request, response) => { fileId = response.getHeader("Coursebridge-File") || fileId; },
       onProgress: (done, all) => { sent = done; bar.value = all ? 100 * done / all : 100; say(fill(texts.textOf, size(done), size(all))); },
       onError: (error) => {

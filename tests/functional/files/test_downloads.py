@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
 from plugins.files import public
+from plugins.files.downloads import PART
 from plugins.files.links import STEP_S
 from tests.functional.files.conftest import SLUG, picture
 
+pytestmark = pytest.mark.one_database
 Work = Callable[[], None]
 TEXT = b"0123456789" * 100_000
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -166,3 +168,33 @@ def test_nginx_sends_the_file_when_it_may(runtime: Runtime, client: FlaskClient,
     assert answer.headers["X-Accel-Redirect"] == f"/_files/{file.key}"
     assert answer.headers["Content-Disposition"].startswith("attachment;")
     assert answer.data == b""
+
+
+def test_a_player_gets_a_long_range_in_parts(runtime: Runtime, client: FlaskClient, keep: Keep) -> None:
+    video = b"\0\0\0\x18ftypmp42" + bytes(3 * PART)
+    url = public.file_url(runtime, keep(video, "oak.mp4"), inline=True)
+    first = client.get(url, headers={"Range": "bytes=0-"})
+    last = client.get(url, headers={"Range": f"bytes={3 * PART}-"})
+
+    assert (first.status_code, first.data) == (206, video[:PART])
+    assert first.headers["Content-Range"] == f"bytes 0-{PART - 1}/{len(video)}"
+    assert last.data == video[3 * PART :]
+
+
+def test_slow_readers_of_large_files_leave_threads_for_everybody_else(
+    runtime: Runtime, client: FlaskClient, keep: Keep
+) -> None:
+    """Two of the four threads may send long answers; the third reader is told to wait."""
+    url = public.file_url(runtime, keep(b"x" * (PART + 1), "long.txt"))
+    reading = [client.get(url, buffered=False) for _ in range(2)]
+    third = client.get(url)
+    small = client.get(public.file_url(runtime, keep()))
+    reading[0].close()
+    again = client.get(url)
+    reading[1].close()
+
+    assert [answer.status_code for answer in reading] == [200, 200]
+    assert third.status_code == 503
+    assert small.status_code == 200
+    assert again.status_code == 200
+    assert len(again.data) == PART + 1

@@ -114,14 +114,14 @@ def test_what_is_used_cannot_be_deleted(runtime: Runtime, teacher: Browser, work
 
 def test_an_unfinished_upload_is_shown_and_can_be_discarded(teacher: Browser) -> None:
     tus = Tus(teacher)
-    url = tus.create("forest.mp4", 1_000_000, changed="1700000000000")
+    url = tus.create("forest.mp4", 1_000_000, fingerprint="17 forest.mp4")
     tus.patch(url, 0, bytes(430_000))
     page = teacher.get(HOME).text
     discard = re.search(r'action="([^"]+/discard)"', page)
 
     assert "43 % of 1.0 MB" in page
     assert f'data-unfinished="{url}"' in page
-    assert 'data-changed="1700000000000"' in page
+    assert 'data-fingerprint="17 forest.mp4"' in page
     assert discard
     assert teacher.post(discard[1]).status_code == 303
     assert "Not finished" not in teacher.get(HOME).text

@@ -18,6 +18,7 @@ from tests.functional.files.conftest import SLUG
 from tests.functional.files.tus_client import Tus
 from tests.functional.grading.conftest import Browser
 
+pytestmark = pytest.mark.one_database
 Work = Callable[[], None]
 EICAR = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 SCANNER = "import sys; sys.exit({code} if b'EICAR' in open(sys.argv[1], 'rb').read() else 0)"

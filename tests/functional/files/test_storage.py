@@ -20,6 +20,7 @@ from tests.functional.files.tus_client import Tus
 from tests.functional.grading.conftest import Browser
 from tests.s3_server import S3Server, running_s3
 
+pytestmark = pytest.mark.one_database
 Work = Callable[[], None]
 
 

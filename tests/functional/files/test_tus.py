@@ -72,7 +72,7 @@ def test_options_says_what_the_server_can_do(teacher: Browser) -> None:
     assert answer.status_code == 204
     assert answer.headers["Tus-Version"] == "1.0.0"
     assert set(answer.headers["Tus-Extension"].split(",")) >= {"creation", "expiration", "checksum", "termination"}
-    assert answer.headers["Tus-Max-Size"] == "5368709120"
+    assert answer.headers["Tus-Max-Size"] == "5000000000"
     assert "sha1" in answer.headers["Tus-Checksum-Algorithm"]
 
 
@@ -86,24 +86,22 @@ def test_head_says_where_an_upload_is(tus: Tus) -> None:
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
+def test_a_patch_that_does_not_fit_changes_nothing(tus: Tus) -> None:
+    url = tus.create("trees.csv", len(TEXT))
+    wrong: list[tuple[dict[str, str], int]] = [
         ({"Upload-Offset": "5"}, 409),
         ({"Upload-Offset": "-1"}, 400),
         ({"Upload-Offset": "0", "Content-Type": "text/plain"}, 415),
         ({"Upload-Offset": "0", "Tus-Resumable": "0.2.2"}, 412),
         ({"Upload-Offset": "0", "Upload-Checksum": "crc32 AAAA"}, 400),
         ({"Upload-Offset": "0", "Upload-Checksum": "sha1 AAAA"}, 460),
-    ],
-)
-def test_a_patch_that_does_not_fit_changes_nothing(tus: Tus, headers: dict[str, str], status: int) -> None:
-    url = tus.create("trees.csv", len(TEXT))
-    answer = tus.call("PATCH", url, data=TEXT[:1000], **{"Content-Type": OFFSET, **headers})
+    ]
+    for headers, status in wrong:
+        answer = tus.call("PATCH", url, data=TEXT[:1000], **{"Content-Type": OFFSET, **headers})
 
-    assert answer.status_code == status
-    assert answer.headers["Tus-Version"] == "1.0.0"
-    assert tus.call("HEAD", url).headers["Upload-Offset"] == "0"
+        assert answer.status_code == status
+        assert answer.headers["Tus-Version"] == "1.0.0"
+        assert tus.call("HEAD", url).headers["Upload-Offset"] == "0"
 
 
 def test_a_checksum_that_fits_is_taken_over_several_pieces(runtime: Runtime, tus: Tus, work: Work) -> None:
@@ -159,20 +157,16 @@ def test_more_than_was_announced_is_refused(tus: Tus) -> None:
     assert tus.call("HEAD", url).headers["Upload-Offset"] == "0"
 
 
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ({"Upload-Length": "5368709121"}, 413),
+def test_a_wrong_upload_is_not_begun(runtime: Runtime, tus: Tus) -> None:
+    wrong: list[tuple[dict[str, str], int]] = [
+        ({"Upload-Length": "5000000001"}, 413),
         ({"Upload-Length": "0"}, 400),
         ({"Upload-Length": "many"}, 400),
         ({}, 400),
         ({"Upload-Length": "5", "Upload-Metadata": "filename *"}, 400),
-    ],
-)
-def test_an_upload_that_cannot_be_is_not_begun(
-    runtime: Runtime, tus: Tus, headers: dict[str, str], status: int
-) -> None:
-    assert tus.call("POST", "/files/uploads", **headers).status_code == status
+    ]
+    for headers, status in wrong:
+        assert tus.call("POST", "/files/uploads", **headers).status_code == status
     with runtime.db.reading() as tx:
         assert public.quota_left(tx, runtime, SLUG) == runtime.settings.files.quota_bytes
 
