@@ -40,7 +40,6 @@ DEFAULT_PLUGINS = [
     "plugins.courses",
 ]
 SECRET_LENGTH = 32
-DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"]
 
 
 class SettingsError(Exception):

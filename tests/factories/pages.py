@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
 from tests.factories.progress_pages import PROGRESS_PAGES
+from tests.factories.review_pages import REVIEW_PAGES
+from tests.factories.video_pages import VIDEO_PAGES
 
 NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
 SHA = "5d1c2f0a9be37c1145c0a4f1d3a3c9aa64a5e3d19a1f7be0a6d4f5fd6f7b2c10"
@@ -558,4 +560,6 @@ PAGES: Samples = {
     "file": ("files/file.html", T, file_page()),
     "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED_FILE, pixels=None)),
     **PROGRESS_PAGES,
+    **VIDEO_PAGES,
+    **REVIEW_PAGES,
 }
