@@ -183,7 +183,7 @@ def test_only_what_was_watched_counts(cinema: Cinema, visit: Any) -> None:
 
 def test_the_transcript_follows_is_clicked_and_searched(cinema: Cinema, visit: Any) -> None:
     page = visit(cinema.someone())
-    lines = page.locator("[data-cues] li")
+    lines = page.locator(".cue")
     expect(lines).to_have_count(3)
     page.get_by_role("button", name="0:04 Roots come first").click()
     wait_until(page, "v.currentTime >= 4 && !v.paused")
@@ -216,13 +216,13 @@ def test_captions_are_switched_and_the_choice_is_kept(cinema: Cinema, visit: Any
     assert page.evaluate(showing) == ["en"]
     with page.expect_response("**/preferences"):
         page.get_by_label("Language of captions and transcript").select_option("Deutsch")
-    expect(page.locator("[data-cues] li").first).to_contain_text("Willkommen bei den Bäumen")
+    expect(page.locator(".cue").first).to_contain_text("Willkommen bei den Bäumen")
     assert page.evaluate(showing) == ["de"]
     assert page.locator("[data-cues]").get_attribute("lang") == "de"
 
     other = visit(ada)
     assert other.evaluate(showing) == ["de"]
-    expect(other.locator("[data-cues] li").first).to_contain_text("Willkommen")
+    expect(other.locator(".cue").first).to_contain_text("Willkommen")
     other.locator("video").focus()
     with other.expect_response("**/preferences"):
         other.keyboard.press("c")

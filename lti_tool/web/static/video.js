@@ -139,23 +139,24 @@
     const list = find("cues");
     let lines = [], current = null, freeUntil = 0;
     const prepare = () => {
-      lines = [...list.children].map((el) => ({ el, start: Number(el.dataset.start), end: Number(el.dataset.end) }));
+      lines = [...list.querySelectorAll(".cue")].map((el) => ({ el, start: Number(el.dataset.start) }));
       lines.forEach(({ el }, index) => { el.setAttribute("role", "button"); el.tabIndex = index ? -1 : 0; });
       list.removeAttribute("tabindex");
-      list.setAttribute("role", "group");
     };
     const rebuild = () => {
       const track = tracks.find((one) => one.language === language);
       if (!list || !track) return;
       const fill = () => {
         list.replaceChildren(...[...track.cues].map((cue) => {
-          const line = document.createElement("li"), time = document.createElement("span"), text = document.createElement("span");
+          const item = document.createElement("li"), [line, time, text] = ["cue", "cue-time num", "cue-text"].map((name) =>
+            Object.assign(document.createElement("span"), { className: name }));
           const name = /<v ([^>]+)>/.exec(cue.text)?.[1];
-          Object.assign(line.dataset, { start: cue.startTime, end: cue.endTime });
-          time.className = "cue-time num"; time.textContent = clock(cue.startTime);
-          text.className = "cue-text"; text.textContent = (name ? `${name}: ` : "") + cue.getCueAsHTML().textContent.replace(/\s+/g, " ");
+          line.dataset.start = cue.startTime;
+          time.textContent = clock(cue.startTime);
+          text.textContent = (name ? `${name}: ` : "") + cue.getCueAsHTML().textContent.replace(/\s+/g, " ");
           line.append(time, " ", text);
-          return line;
+          item.append(line);
+          return item;
         }));
         list.lang = language;
         current = null;
@@ -187,7 +188,7 @@
       let count = 0, first = null;
       lines.forEach(({ el }) => {
         const text = el.querySelector(".cue-text"), whole = text.textContent, at = wanted ? whole.toLocaleLowerCase(lang).indexOf(wanted) : -1;
-        el.hidden = Boolean(wanted) && at < 0;
+        el.parentElement.hidden = Boolean(wanted) && at < 0;
         if (at < 0) { text.textContent = whole; return; }
         const mark = document.createElement("mark");
         mark.textContent = whole.slice(at, at + wanted.length);
@@ -204,10 +205,10 @@
     if (list) {
       prepare();
       find("search").hidden = false;
-      list.addEventListener("click", (event) => { if (!String(getSelection())) choose(event.target.closest("li")); });
+      list.addEventListener("click", (event) => { if (!String(getSelection())) choose(event.target.closest(".cue")); });
       list.addEventListener("keydown", (event) => {
-        const shown = lines.map(({ el }) => el).filter((el) => !el.hidden), at = shown.indexOf(event.target);
-        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(event.target.closest("li")); return; }
+        const shown = lines.map(({ el }) => el).filter((el) => !el.parentElement.hidden), at = shown.indexOf(event.target);
+        if (event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(event.target.closest(".cue")); return; }
         const next = { ArrowDown: shown[at + 1], ArrowUp: shown[at - 1], Home: shown[0], End: shown[shown.length - 1] }[event.key];
         if (!next) return;
         event.preventDefault();
