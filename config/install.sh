@@ -66,13 +66,13 @@ node_version=$(node -p process.versions.node)
 
 # ---- Python packages, at the versions of the lock file ---------------------------------------------------------------
 extras=hub,demo
-[ "$purpose" = test ] && extras=hub,demo,test
+[ "$purpose" = test ] && extras=hub,demo,s3,test
 if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
     say "Virtual environment in .venv"
     "$python" -m venv --clear .venv
 fi
 # what the tests need includes what the demo needs
-if changed python-hub,demo,test pyproject.toml requirements.lock && changed "python-$extras" pyproject.toml requirements.lock; then
+if changed python-hub,demo,s3,test pyproject.toml requirements.lock && changed "python-$extras" pyproject.toml requirements.lock; then
     say "Python packages (about 200, one to three minutes the first time)"
     .venv/bin/python -m pip install --disable-pip-version-check --progress-bar off -c requirements.lock -e ".[$extras]" | progress
     finished "python-$extras"
