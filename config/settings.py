@@ -25,12 +25,22 @@ from pydantic_settings import SettingsError as SourceError
 
 from config.section import Section
 from config.settings_files import FilesSettings
+from config.settings_reviews import ReviewsSettings
+from config.settings_video import VideoSettings
 
 PREFIX = "COURSEBRIDGE_"
 OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_", "CRASH_AT"))
 """Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
+DEFAULT_PLUGINS = [
+    "lti_tool.lti",
+    "grading",
+    "plugins.files",
+    "plugins.progress",
+    "plugins.video",
+    "plugins.reviews",
+    "plugins.courses",
+]
 SECRET_LENGTH = 32
-DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.files", "plugins.progress", "plugins.courses"]
 
 
 class SettingsError(Exception):
@@ -177,6 +187,8 @@ class Settings(BaseSettings):
     lti: LtiSettings = Field(default_factory=lambda: LtiSettings(), description="LTI 1.3 Advantage.")
     grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
     files: FilesSettings = Field(default_factory=lambda: FilesSettings(), description="Uploaded files.")
+    video: VideoSettings = Field(default_factory=lambda: VideoSettings(), description="Videos.")
+    reviews: ReviewsSettings = Field(default_factory=lambda: ReviewsSettings(), description="Reviews of courses.")
 
     @classmethod
     def settings_customise_sources(

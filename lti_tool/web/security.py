@@ -1,8 +1,9 @@
 """Headers that every response carries, and the check on where a post comes from."""
 
+import re
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.web.runtime import current_runtime
@@ -14,7 +15,8 @@ POLICY = (
     "frame-ancestors {ancestors}"
 )
 
-
+EXTENSIBLE = ("frame-src", "media-src")
+"""Directives that a view may extend by an origin, for the one page that it answers with."""
 HSTS = "max-age=31536000"
 
 
@@ -30,6 +32,16 @@ def is_own_origin(origin: str | None) -> bool:
     base = current_runtime().settings.base_url
     usual = {"http": 80, "https": 443}.get(base.scheme)
     return origin == f"{base.scheme}://{base.host}" + (f":{base.port}" if base.port not in (None, usual) else "")
+
+
+def allow_source(directive: str, source: str) -> None:
+    """Let the page that this request answers with load from an origin.
+
+    Raises: ValueError: the directive is not one of `EXTENSIBLE`, or the source is no origin.
+    """
+    if directive not in EXTENSIBLE or not re.fullmatch(r"https?://[\w.:\[\]-]+", source, re.ASCII):
+        raise ValueError(f"{directive} cannot be extended by {source!r}")
+    g.setdefault("coursebridge_sources", {}).setdefault(directive, []).append(source)
 
 
 def _refuse_odd_addresses() -> None:
@@ -67,7 +79,7 @@ def _add_headers(response: Response) -> Response:
         ancestors=f"'self' {origin}".strip(),
         forms=" ".join(["'self'", *filter(None, [origin]), *_hub_sources(current_runtime().settings.hub.url)]),
     )
-    response.headers.setdefault("Content-Security-Policy", policy.strip())
+    response.headers.setdefault("Content-Security-Policy", _extended(policy.strip()))
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
@@ -87,3 +99,12 @@ def _hub_sources(url: str) -> list[str]:
     if "." not in host or host.split(".")[-1].isdecimal() or ":" in host:
         return [url]
     return [url, f"{parts.scheme}://*.{parts.netloc}"]
+
+
+def _extended(policy: str) -> str:
+    """The policy with what `allow_source` was told."""
+    sources: dict[str, list[str]] = g.get("coursebridge_sources", {})
+    parts = [part.split() for part in policy.split(";")]
+    names = {part[0] for part in parts}
+    parts += [[directive] for directive in sources if directive not in names]
+    return "; ".join(" ".join(dict.fromkeys([*part, *sources.get(part[0], [])])) for part in parts)

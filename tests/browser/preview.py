@@ -64,6 +64,7 @@ def render_sample(name: str, samples: Samples = PAGES) -> str:
         "asset": asset,
         "open_url": "#" if role else None,
         "window_of": lambda url: url,
+        "url_for": lambda endpoint, **values: "#",
     }
     return render_template(template, **shared | context)
 

@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
 from tests.factories.progress_pages import PROGRESS_PAGES
+from tests.factories.review_pages import REVIEW_PAGES
+from tests.factories.video_pages import VIDEO_PAGES
 
 NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
 SHA = "5d1c2f0a9be37c1145c0a4f1d3a3c9aa64a5e3d19a1f7be0a6d4f5fd6f7b2c10"
@@ -559,4 +561,6 @@ PAGES: Samples = {
     "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
     **PROGRESS_PAGES,
     "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
+    **VIDEO_PAGES,
+    **REVIEW_PAGES,
 }
