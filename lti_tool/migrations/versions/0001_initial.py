@@ -243,6 +243,85 @@ def upgrade() -> None:
     with op.batch_alter_table('progress_time', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_progress_time_user_id'), ['user_id'], unique=False)
 
+    op.create_table('reviews_author',
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('course_slug', 'user_id', name=op.f('pk_reviews_author'))
+    )
+    with op.batch_alter_table('reviews_author', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reviews_author_user_id'), ['user_id'], unique=False)
+
+    op.create_table('reviews_review',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('stars', sa.Integer(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('name_shown', sa.String(length=40), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('hidden_reason', sa.String(length=500), nullable=False),
+    sa.Column('hidden_by', sa.String(length=40), nullable=True),
+    sa.Column('hidden_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('reply', sa.Text(), nullable=False),
+    sa.Column('reply_user_id', sa.Integer(), nullable=True),
+    sa.Column('reply_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('helpful', sa.Integer(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('edited_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint('stars BETWEEN 1 AND 5', name=op.f('ck_reviews_review_stars')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_reviews_review')),
+    sa.UniqueConstraint('course_slug', 'user_id', name=op.f('uq_reviews_review_course_slug_user_id'))
+    )
+    with op.batch_alter_table('reviews_review', schema=None) as batch_op:
+        batch_op.create_index('ix_reviews_review_helpful', ['course_slug', 'state', 'helpful'], unique=False)
+        batch_op.create_index('ix_reviews_review_newest', ['course_slug', 'state', 'created_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reviews_review_reply_user_id'), ['reply_user_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reviews_review_user_id'), ['user_id'], unique=False)
+
+    op.create_table('reviews_total',
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('stars_1', sa.Integer(), nullable=False),
+    sa.Column('stars_2', sa.Integer(), nullable=False),
+    sa.Column('stars_3', sa.Integer(), nullable=False),
+    sa.Column('stars_4', sa.Integer(), nullable=False),
+    sa.Column('stars_5', sa.Integer(), nullable=False),
+    sa.Column('hidden', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('course_slug', name=op.f('pk_reviews_total'))
+    )
+    op.create_table('video_preference',
+    sa.Column('user_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('speed', sa.Float(), nullable=False),
+    sa.Column('captions', sa.String(length=20), nullable=False),
+    sa.Column('transcript', sa.Boolean(), nullable=False),
+    sa.CheckConstraint('speed BETWEEN 0.5 AND 2', name=op.f('ck_video_preference_speed')),
+    sa.PrimaryKeyConstraint('user_id', name=op.f('pk_video_preference'))
+    )
+    op.create_table('video_video',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('file_id', sa.Integer(), nullable=True),
+    sa.Column('link_url', sa.String(length=2000), nullable=True),
+    sa.Column('link_kind', sa.String(length=40), nullable=True),
+    sa.Column('title', sa.String(length=200), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('reason', sa.String(length=40), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('duration_ms', sa.Integer(), nullable=True),
+    sa.Column('width', sa.Integer(), nullable=True),
+    sa.Column('height', sa.Integer(), nullable=True),
+    sa.Column('has_sound', sa.Boolean(), nullable=False),
+    sa.Column('poster_kind', sa.String(length=40), nullable=False),
+    sa.Column('poster_second', sa.Float(), nullable=True),
+    sa.Column('poster_file_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint('(file_id IS NULL) <> (link_url IS NULL)', name=op.f('ck_video_video_file_or_link')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_video_video')),
+    sa.UniqueConstraint('course_slug', 'link_url', name=op.f('uq_video_video_course_slug_link_url')),
+    sa.UniqueConstraint('file_id', name=op.f('uq_video_video_file_id'))
+    )
+    with op.batch_alter_table('video_video', schema=None) as batch_op:
+        batch_op.create_index('ix_video_video_course_slug_id', ['course_slug', 'id'], unique=False)
+
     op.create_table('web_session',
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('browser_digest', sa.String(length=64), nullable=True),
@@ -386,6 +465,60 @@ def upgrade() -> None:
     sa.UniqueConstraint('hub_name', name=op.f('uq_lti_user_hub_name')),
     sa.UniqueConstraint('registration_id', 'sub', name=op.f('uq_lti_user_registration_id_sub'))
     )
+    op.create_table('reviews_report',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('review_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('reason', sa.String(length=40), nullable=False),
+    sa.Column('text', sa.String(length=1000), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews_review.id'], name=op.f('fk_reviews_report_review_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_reviews_report')),
+    sa.UniqueConstraint('review_id', 'user_id', name=op.f('uq_reviews_report_review_id_user_id'))
+    )
+    with op.batch_alter_table('reviews_report', schema=None) as batch_op:
+        batch_op.create_index('ix_reviews_report_state', ['state', 'review_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_reviews_report_user_id'), ['user_id'], unique=False)
+
+    op.create_table('reviews_vote',
+    sa.Column('review_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['review_id'], ['reviews_review.id'], name=op.f('fk_reviews_vote_review_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('review_id', 'user_id', name=op.f('pk_reviews_vote'))
+    )
+    with op.batch_alter_table('reviews_vote', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_reviews_vote_user_id'), ['user_id'], unique=False)
+
+    op.create_table('video_caption',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('video_id', sa.Integer(), nullable=False),
+    sa.Column('language', sa.String(length=20), nullable=False),
+    sa.Column('label', sa.String(length=80), nullable=False),
+    sa.Column('source', sa.String(length=40), nullable=False),
+    sa.Column('is_default', sa.Boolean(), nullable=False),
+    sa.Column('cues', sa.Integer(), nullable=False),
+    sa.Column('digest', sa.String(length=16), nullable=False),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('updated_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['video_id'], ['video_video.id'], name=op.f('fk_video_caption_video_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_video_caption')),
+    sa.UniqueConstraint('video_id', 'language', name=op.f('uq_video_caption_video_id_language'))
+    )
+    with op.batch_alter_table('video_caption', schema=None) as batch_op:
+        batch_op.create_index('uq_video_caption_default', ['video_id'], unique=True, sqlite_where=sa.text('is_default'), postgresql_where=sa.text('is_default'))
+
+    op.create_table('video_use',
+    sa.Column('item_ref', sa.String(length=300), nullable=False),
+    sa.Column('video_id', sa.Integer(), nullable=False),
+    sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.ForeignKeyConstraint(['video_id'], ['video_video.id'], name=op.f('fk_video_use_video_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('item_ref', name=op.f('pk_video_use'))
+    )
+    with op.batch_alter_table('video_use', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_video_use_course_slug'), ['course_slug'], unique=False)
+        batch_op.create_index(batch_op.f('ix_video_use_video_id'), ['video_id'], unique=False)
+
     op.create_table('courses_item',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('course_id', sa.Integer(), nullable=False),
@@ -664,6 +797,24 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_courses_item_module_id'))
 
     op.drop_table('courses_item')
+    with op.batch_alter_table('video_use', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_video_use_video_id'))
+        batch_op.drop_index(batch_op.f('ix_video_use_course_slug'))
+
+    op.drop_table('video_use')
+    with op.batch_alter_table('video_caption', schema=None) as batch_op:
+        batch_op.drop_index('uq_video_caption_default', sqlite_where=sa.text('is_default'), postgresql_where=sa.text('is_default'))
+
+    op.drop_table('video_caption')
+    with op.batch_alter_table('reviews_vote', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reviews_vote_user_id'))
+
+    op.drop_table('reviews_vote')
+    with op.batch_alter_table('reviews_report', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reviews_report_user_id'))
+        batch_op.drop_index('ix_reviews_report_state')
+
+    op.drop_table('reviews_report')
     op.drop_table('lti_user')
     with op.batch_alter_table('lti_token_cache', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_token_cache_expires_at'))
@@ -698,6 +849,23 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_web_session_expires_at'))
 
     op.drop_table('web_session')
+    with op.batch_alter_table('video_video', schema=None) as batch_op:
+        batch_op.drop_index('ix_video_video_course_slug_id')
+
+    op.drop_table('video_video')
+    op.drop_table('video_preference')
+    op.drop_table('reviews_total')
+    with op.batch_alter_table('reviews_review', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reviews_review_user_id'))
+        batch_op.drop_index(batch_op.f('ix_reviews_review_reply_user_id'))
+        batch_op.drop_index('ix_reviews_review_newest')
+        batch_op.drop_index('ix_reviews_review_helpful')
+
+    op.drop_table('reviews_review')
+    with op.batch_alter_table('reviews_author', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_reviews_author_user_id'))
+
+    op.drop_table('reviews_author')
     with op.batch_alter_table('progress_time', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_progress_time_user_id'))
 
