@@ -22,6 +22,7 @@ from lti_tool.lti import public as lti
 from plugins.courses.changes import Shown, describe_changes, read_shown
 from plugins.courses.course_file import CourseFolderError, QuizItem
 from plugins.courses.folder import CourseFolder, read_course_folder
+from plugins.courses.overwriting import refuse_to_overwrite
 from plugins.courses.service import find_course
 from plugins.courses.writing import write_course
 
@@ -41,11 +42,17 @@ class Imported:
 
 
 def import_course(
-    runtime: Runtime, path: Path, *, registration_id: int | None = None, change_platform: bool = False
+    runtime: Runtime,
+    path: Path,
+    *,
+    registration_id: int | None = None,
+    change_platform: bool = False,
+    overwrite: bool = False,
 ) -> Imported:
     """Import a course folder. `registration_id` limits it to one platform's teachers; None: every platform.
 
     Waits while the same course is being imported. `change_platform`: give a course that is there to another platform.
+    `overwrite`: replace what teachers wrote in the browser since; it stays in the history.
 
     Raises: CourseFolderError, Conflict, NotFound: nothing was changed; the message says what to do, one line for each
         problem.
@@ -55,6 +62,7 @@ def import_course(
     with _alone(runtime.settings.courses_dir, slug) as staging:
         with runtime.db.reading() as tx:
             _check_platform(tx, slug, registration_id, change_platform=change_platform)
+            refuse_to_overwrite(tx, folder, overwrite=overwrite)
         gradebook_url = runtime.settings.gradebook_url(slug)
         _rehearse(folder, staging, gradebook_url)
         _install_sources(folder, root)
@@ -62,6 +70,7 @@ def import_course(
         releases = _release_all(folder, root, gradebook_url)
         reach("import.released")
         with runtime.db.transaction() as tx:
+            refuse_to_overwrite(tx, folder, overwrite=overwrite)
             before = read_shown(tx, slug)
             write_course(tx, folder, registration_id)
             _publish(tx, folder, before, releases)

@@ -12,7 +12,7 @@ PLUGIN = Plugin(
     name="courses",
     summary="Courses of lessons and notebook quizzes, written as folders of files.",
     requires=("lti", "grading"),
-    models=(models.Course, models.Module, models.Item, models.Media),
+    models=models.MODELS,
     blueprints=(blueprint,),
     nav=(NavItem(label=_l("Course"), endpoint="courses.show_course"),),
     commands=(course,),
