@@ -55,8 +55,8 @@ def load_access_by_name(tx: Tx, hub_name: str) -> Access:
             "person_unknown", "Nobody of that name has come from an LMS. Open the course from your LMS first."
         )
     roles: dict[str, set[Role]] = {}
-    for slug, role in lti.list_course_roles(tx, person.id):
-        roles.setdefault(slug, set()).add(role)
+    for placement, role in lti.list_placement_roles(tx, person.id):
+        roles.setdefault(placement.course_slug, set()).add(role)
     return Access(person, {slug: frozenset(found) for slug, found in roles.items()})
 
 

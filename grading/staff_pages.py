@@ -49,12 +49,9 @@ class Class:
 
 def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
     """The learners that a teacher may see: those of the LMS course they launched from."""
-    if session.context_id is None:
-        raise Forbidden(
-            "context_missing", _("The LMS did not say which course this is. Open the activity from a course.")
-        )
-    people = lti.list_learners(tx, session.course_slug or "", session.context_id)
-    return {person.id: person for person in people}
+    if session.placement_id is None:
+        raise Forbidden("course_refused", _("This session is for no course. Open the activity again from your LMS."))
+    return {person.id: person for person in lti.list_learners(tx, session.placement_id)}
 
 
 def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:

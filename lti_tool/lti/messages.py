@@ -17,3 +17,5 @@ class LinkLaunched(Event):
     item_ref: str
     role: str
     """Value of `kernel.permissions.Role`."""
+    placement_id: int | None = None
+    """Where the item's course is used; None: the activity shows nothing."""

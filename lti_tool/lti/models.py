@@ -61,7 +61,7 @@ class Deployment(Base):
 
 
 class Context(Base):
-    """A course of the LMS."""
+    """A course of the LMS; of an activity that is launched from outside any course, the activity alone."""
 
     __tablename__ = "lti_context"
     __table_args__ = (UniqueConstraint("deployment_row_id", "context_id"),)
@@ -133,12 +133,15 @@ class Visit(Base):
 
 
 class Placement(Base):
-    """A course of ours is used in a course of the LMS."""
+    """A course of ours as one course of the LMS uses it: whoever learns or teaches does so in one of these."""
 
     __tablename__ = "lti_placement"
+    # a number that was given once names folders and databases, so it is never given again
+    __table_args__ = (UniqueConstraint("context_id", "course_slug"), {"sqlite_autoincrement": True})
 
-    context_id: Mapped[int] = mapped_column(ForeignKey(Context.id), primary_key=True)
-    course_slug: Mapped[str] = mapped_column(String(80), primary_key=True, index=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    context_id: Mapped[int] = mapped_column(ForeignKey(Context.id))
+    course_slug: Mapped[str] = mapped_column(String(80), index=True)
 
 
 class ToolKey(Base):

@@ -1,6 +1,7 @@
 """What a launch teaches us: the person, the course, the activity, the role. One statement a row: safe in races."""
 
 import base64
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership,
 from lti_tool.lti.upsert import upsert
 
 HUB_NAME_LENGTH = 26
+LINK_CONTEXT = "coursebridge:link:"
+"""Begins the context id of an activity that stands in no course."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +67,20 @@ def record_user(tx: Tx, signer: Signer, registration: Registration, claims: Clai
 
 
 def record_context(tx: Tx, deployment: Deployment, claims: Claims, user_id: int, role: Role) -> int | None:
-    """Make or refresh the LMS course and the person's role in it. None for a launch from outside any course."""
-    if claims.context is None:
+    """Make or refresh the LMS course and the person's role in it.
+
+    An activity that is launched from outside any course stands for a course of its own: the claim is optional, and
+    nobody may then see more than what belongs to this activity. None: no activity either (content is being chosen).
+    """
+    if claims.context is not None:
+        lms_id, title = claims.context.id, claims.context.title
+    elif claims.link is not None:
+        lms_id = LINK_CONTEXT + hashlib.sha256(claims.link.id.encode()).hexdigest()
+        title = claims.link.title
+    else:
         return None
-    key = {"deployment_row_id": deployment.id, "context_id": claims.context.id}
-    values: dict[str, Any] = {"title": claims.context.title}
+    key = {"deployment_row_id": deployment.id, "context_id": lms_id}
+    values: dict[str, Any] = {"title": title}
     if claims.memberships_url:
         values["memberships_url"] = claims.memberships_url
     context_id: int = upsert(tx, Context, key, values, initial={"registration_id": deployment.registration_id})
@@ -95,17 +107,18 @@ def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int 
     return tx.get_one(Link, link_id)
 
 
-def record_placement(tx: Tx, context_id: int | None, course_slug: str) -> None:
-    """Remember that the LMS course uses this course of ours."""
-    if context_id is not None:
-        upsert(tx, Placement, {"context_id": context_id, "course_slug": course_slug}, {})
+def record_placement(tx: Tx, context_id: int, course_slug: str) -> int:
+    """Remember that the LMS course uses this course of ours; returns the placement's id."""
+    placement_id: int = upsert(tx, Placement, {"context_id": context_id, "course_slug": course_slug}, {})
+    return placement_id
 
 
-def record_visit(tx: Tx, user_id: int, link: Link, role: Role) -> None:
+def record_visit(tx: Tx, user_id: int, link: Link, role: Role, placement_id: int | None) -> None:
     """Remember the launch, and say so when there is something new in it for others."""
     before = tx.get(Visit, (user_id, link.id))
     facts = {"role": role, "lineitem_url": link.lineitem_url, "item_ref": link.item_ref}
     if before is not None and all(getattr(before, name) == value for name, value in facts.items()):
         return
     upsert(tx, Visit, {"user_id": user_id, "link_id": link.id}, facts)
-    emit(tx, LinkLaunched(user_id=user_id, link_id=link.id, item_ref=link.item_ref or "", role=role.value))
+    ref = link.item_ref or ""
+    emit(tx, LinkLaunched(user_id, link.id, item_ref=ref, role=role.value, placement_id=placement_id))

@@ -84,10 +84,10 @@ def spend_selection(tx: Tx, session_digest: str, session_hours: int) -> None:
 def place_in_link(tx: Tx, session: SignedIn, choice: Choice) -> SignedIn:
     """Make the activity show this from now on; returns the session to go on with. Raises: NotFound."""
     link = tx.get(Link, session.link_id) if session.link_id else None
-    if link is None:
+    if link is None or session.context_id is None:
         raise NotFound("link_not_found", "The activity is no longer known. Open it again from your course.")
     link.item_ref = choice.ref
     tx.flush()
-    record_placement(tx, session.context_id, choice.course_slug)
-    record_visit(tx, session.user_id, link, session.role)
-    return replace(session, course_slug=choice.course_slug, course_title=choice.course_title)
+    placement_id = record_placement(tx, session.context_id, choice.course_slug)
+    record_visit(tx, session.user_id, link, session.role, placement_id)
+    return replace(session, course_slug=choice.course_slug, course_title=choice.course_title, placement_id=placement_id)

@@ -1,35 +1,42 @@
 """What grading and the plugins may ask of LTI. Plain values in and out; the network only in `send_score`."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
-from lti_tool.lti.models import Approval, Link, Membership, Placement, Registration, User, Visit
+from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, User, Visit
+from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 __all__ = [
     "GradeTarget",
     "Person",
+    "Placement",
     "Score",
     "ScoreRefused",
     "Sent",
     "count_links",
     "find_person_by_hub_name",
+    "find_placement",
+    "find_placement_by_key",
     "find_platform_name",
     "get_person",
-    "list_course_roles",
     "list_grade_targets",
     "list_learners",
     "list_people",
+    "list_placement_roles",
+    "list_placements",
     "send_score",
 ]
 
 LEARNING = (Role.LEARNER, Role.TEST_STUDENT)
+LONGEST_NUMBER = 10
+_PLACEMENTS = select(PlacementRow, Context).join(Context).order_by(PlacementRow.id)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,20 @@ class Person:
     sub: str
     is_test: bool
     """A teacher's test student: kept out of statistics, certificates and payments."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A course of ours as one course of the LMS uses it. What learners do there belongs to it and to no other."""
+
+    id: int
+    key: str
+    """Its name outside the database: `<course slug>-<id>`."""
+    context_id: int
+    course_slug: str
+    registration_id: int
+    title: str
+    """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
 
 
 @dataclass(frozen=True)
@@ -77,32 +98,47 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
     return {row.id: _person(row) for row in tx.scalars(select(User).where(User.id.in_(user_ids)))}
 
 
-def list_course_roles(tx: Tx, user_id: int) -> list[tuple[str, Role]]:
-    """Every (course slug, role) of a person, from their launches.
+def find_placement(tx: Tx, placement_id: int) -> Placement | None:
+    """A course as one LMS course uses it."""
+    return next(_placements(tx, PlacementRow.id == placement_id), None)
+
+
+def find_placement_by_key(tx: Tx, key: str) -> Placement | None:
+    """The placement that is called so outside the database."""
+    number = key.rpartition("-")[2]
+    if not number.isascii() or not number.isdecimal() or len(number) > LONGEST_NUMBER:
+        return None
+    found = find_placement(tx, int(number))
+    return found if found is not None and found.key == key else None
+
+
+def list_placements(tx: Tx, course_slug: str) -> list[Placement]:
+    """Everywhere that a course is used, oldest first."""
+    return list(_placements(tx, PlacementRow.course_slug == course_slug))
+
+
+def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:
+    """Where a person has launched which course, oldest first, and their role there as of the last launch.
 
     Several LMS courses may use one course of ours: somebody can teach it in one and learn it in another.
     """
     query = (
-        select(Placement.course_slug, Membership.role)
-        .join(Membership, Membership.context_id == Placement.context_id)
-        .where(Membership.user_id == user_id)
-        .distinct()
+        select(PlacementRow, Context, Membership.role).select_from(PlacementRow).join(Context).order_by(PlacementRow.id)
     )
-    return sorted((slug, role) for slug, role in tx.execute(query))
+    query = query.join(Membership, Membership.context_id == Context.id)
+    rows = tx.execute(query.where(Membership.user_id == user_id))
+    return [(_placement(row, context), role) for row, context, role in rows]
 
 
-def list_learners(tx: Tx, course_slug: str, context_id: int | None = None) -> list[Person]:
-    """People who launched the course as learners, by name; of one LMS course if `context_id` is given."""
+def list_learners(tx: Tx, placement_id: int) -> list[Person]:
+    """People who launched the placement's LMS course as learners, by name."""
     query = (
         select(User)
         .join(Membership, Membership.user_id == User.id)
-        .join(Placement, Placement.context_id == Membership.context_id)
-        .where(Placement.course_slug == course_slug, Membership.role.in_(LEARNING))
+        .join(PlacementRow, PlacementRow.context_id == Membership.context_id)
+        .where(PlacementRow.id == placement_id, Membership.role.in_(LEARNING))
         .order_by(User.display_name, User.id)
-        .distinct()
     )
-    if context_id is not None:
-        query = query.where(Membership.context_id == context_id)
     return [_person(row) for row in tx.scalars(query)]
 
 
@@ -127,6 +163,16 @@ def find_platform_name(tx: Tx, registration_id: int) -> str | None:
     """The name of a registered platform."""
     row = tx.get(Registration, registration_id)
     return row.name if row else None
+
+
+def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
+    for row, context in tx.execute(_PLACEMENTS.where(which)):
+        yield _placement(row, context)
+
+
+def _placement(row: PlacementRow, context: Context) -> Placement:
+    key = f"{row.course_slug}-{row.id}"
+    return Placement(row.id, key, row.context_id, row.course_slug, context.registration_id, context.title)
 
 
 def _person(row: User) -> Person:

@@ -1,7 +1,7 @@
 """From a launch that holds to a session: one transaction that spends the state and the nonce and records the rest."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from lti_tool.contract import Choice, Contents
@@ -98,11 +98,11 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
     link = record_link(tx, deployment, claims, context_id)
     found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
     choice = found[1] if found else None
-    if choice:
-        record_placement(tx, context_id, choice.course_slug)
+    placement_id = record_placement(tx, context_id, choice.course_slug) if choice and context_id else None
     if link:
-        record_visit(tx, known.user_id, link, role)
+        record_visit(tx, known.user_id, link, role, placement_id)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
+    session = replace(session, placement_id=placement_id)
     token = start_session(tx, session, launch.browser_secret)
     if link and claims.item_ref and not found:
         # the LMS names it again at every launch, so that choosing something else here would not last

@@ -48,6 +48,7 @@ class SessionRow(Base):
     context_id: Mapped[int | None]
     link_id: Mapped[int | None]
     course_slug: Mapped[str | None] = mapped_column(String(80))
+    placement_id: Mapped[int | None]
     role: Mapped[Role] = mapped_column(EnumValue(Role))
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -76,6 +77,8 @@ class SignedIn:
     locale: str
     deep_linking: dict[str, Any] | None = None
     """Set while a teacher picks content: the deep linking settings of the launch."""
+    placement_id: int | None = None
+    """That course as the LMS course of this session uses it; set whenever `course_slug` is."""
     ends_at: datetime | None = None
     """When the session is over; a session made from this one ends then too. None: of a launch just now."""
 
@@ -105,6 +108,7 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
             context_id=signed_in.context_id,
             link_id=signed_in.link_id,
             course_slug=signed_in.course_slug,
+            placement_id=signed_in.placement_id,
             role=signed_in.role,
             facts={name: getattr(signed_in, name) for name in _FACTS},
             created_at=moment,
@@ -134,6 +138,7 @@ def read_session(row: SessionRow) -> SignedIn:
         context_id=row.context_id,
         link_id=row.link_id,
         course_slug=row.course_slug,
+        placement_id=row.placement_id,
         role=row.role,
         ends_at=row.expires_at,
         **row.facts,

@@ -1,7 +1,7 @@
 """People, courses and submissions for tests."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -31,6 +31,7 @@ class Place:
     registration_id: int
     context_id: int
     link_id: int
+    placement_id: int
 
 
 @dataclass(frozen=True)
@@ -74,19 +75,24 @@ def make_place(tx: Tx, name: str = "moodle") -> Place:
     context = Context(registration_id=registration.id, deployment_row_id=deployment.id, context_id="c1")
     tx.add(context)
     tx.flush()
-    tx.add(Placement(context_id=context.id, course_slug=SLUG))
-    place = Place(registration.id, context.id, 0)
-    return Place(registration.id, context.id, make_link(tx, place, "activity-1"))
+    return _placed(tx, registration.id, context.id)
 
 
-def make_context(tx: Tx, place: Place) -> int:
-    """One more LMS course of the same platform that uses the course; its id."""
+def make_context(tx: Tx, place: Place) -> Place:
+    """One more LMS course of the same platform that uses the course, with an activity in it."""
     deployment_id = tx.get_one(Context, place.context_id).deployment_row_id
     context = Context(registration_id=place.registration_id, deployment_row_id=deployment_id, context_id=uuid4().hex)
     tx.add(context)
     tx.flush()
-    tx.add(Placement(context_id=context.id, course_slug=SLUG))
-    return context.id
+    return _placed(tx, place.registration_id, context.id)
+
+
+def _placed(tx: Tx, registration_id: int, context_id: int) -> Place:
+    placement = Placement(context_id=context_id, course_slug=SLUG)
+    tx.add(placement)
+    tx.flush()
+    place = Place(registration_id, context_id, 0, placement.id)
+    return replace(place, link_id=make_link(tx, place, f"activity-{context_id}"))
 
 
 def make_link(tx: Tx, place: Place, resource_link_id: str) -> int:
@@ -177,6 +183,7 @@ def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
         frame_origin="",
         return_url="",
         locale="en",
+        placement_id=who.place.placement_id,
     )
     with app.test_request_context(), runtime.db.transaction() as tx:
         token = start_session(tx, signed_in, None)

@@ -477,5 +477,5 @@ PAGES: Samples = {
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
     "return": ("lti/return_to_lms.html", None, RETURN),
-    "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
+    "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
 }

@@ -40,7 +40,12 @@
   const openScrollers = (part) => part.querySelectorAll(".prose table").forEach((el) => {
     if (el.scrollWidth > el.clientWidth) el.tabIndex = 0;
   });
-  const prepare = (part) => { showTimes(part); reveal(part); openScrollers(part); };
+  // What others do with every new part of a page (parts.js and the plugins' scripts): coursebridge.onPart(part => …).
+  const tasks = [];
+  const prepare = (part) => { showTimes(part); reveal(part); openScrollers(part); tasks.forEach((task) => task(part)); };
+  let started = false;
+  const onPart = (task) => { tasks.push(task); if (started) task(document); };
+  window.coursebridge = { announce, onPart, lang };
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-copy]");
@@ -125,6 +130,7 @@
   root.addEventListener("pointerenter", comeBack);
 
   const start = () => {
+    started = true;
     prepare(document);
     said = news(document) || "";
     document.querySelectorAll("form").forEach(count);

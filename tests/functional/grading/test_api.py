@@ -240,7 +240,7 @@ def test_teacher_of_one_class_may_hand_in_as_learner_of_another(
     """Two LMS courses use one course; whoever teaches in one of them learns in the other."""
     with runtime.db.transaction() as tx:
         elsewhere = make_context(tx, teacher.place)
-        tx.add(Membership(user_id=teacher.user_id, context_id=elsewhere, role=Role.LEARNER))
+        tx.add(Membership(user_id=teacher.user_id, context_id=elsewhere.context_id, role=Role.LEARNER))
     own = {"Authorization": f"Bearer {hub.token_of(teacher.hub_name)}"}
 
     assert client.post(f"{QUIZ}/submissions", json=handing_in(points=3), headers=own).status_code == 201

@@ -102,7 +102,7 @@ def way(runtime: Runtime, client: FlaskClient, campus: CampusServer, tool: Tool,
     launcher.launch("ada", activity)
     with runtime.db.reading() as tx:
         user, member = tx.execute(select(User, Membership).join(Membership, Membership.user_id == User.id)).one()
-        who = Someone(user.id, user.hub_name, Role.LEARNER, Place(registration_id, member.context_id, 1))
+        who = Someone(user.id, user.hub_name, Role.LEARNER, Place(registration_id, member.context_id, 1, 1))
     with clock.frozen(clock.now()):
         yield Way(runtime, campus, activity, launcher, who)
 

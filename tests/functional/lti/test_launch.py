@@ -19,7 +19,7 @@ from lti_tool.lti.claims import AGS, LTI
 from lti_tool.lti.cleaning import clean
 from lti_tool.lti.messages import LinkLaunched
 from lti_tool.lti.models import User
-from lti_tool.lti.public import list_course_roles
+from lti_tool.lti.public import find_placement_by_key, list_learners, list_placement_roles, list_placements
 from lti_tool.web.session import SessionRow
 from tests.fakes.launching import FRAME, Launcher
 
@@ -61,7 +61,52 @@ def test_role_follows_the_last_launch(launcher: Launcher, quiz: Activity, runtim
         assert launcher.launch_changed("ada", quiz, claims={roles: [member + name]}).status_code == 303
         with runtime.db.reading() as tx:
             (user_id,) = tx.scalars(select(User.id)).all()
-            assert list_course_roles(tx, user_id) == [("demo", expected)]
+            ((placement, role),) = list_placement_roles(tx, user_id)
+            assert (placement.key, role) == (f"demo-{placement.id}", expected)
+
+
+def test_session_is_for_the_course_as_this_lms_course_uses_it(
+    launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
+) -> None:
+    """Whose learners a teacher sees is decided here: the same course in another LMS course is another placement."""
+    again = {LTI + "context": {"id": "next-year", "title": "Next year"}}
+    for username in ("ada", "tess"):
+        launcher.open(username, quiz)
+        assert launcher.launch_changed(username, quiz, claims=again).status_code == 303
+    with runtime.db.reading() as tx:
+        rows = tx.execute(select(SessionRow.placement_id, SessionRow.context_id).order_by(SessionRow.created_at)).all()
+        placements = list_placements(tx, "demo")
+        learners = [len(list_learners(tx, placement.id)) for placement in placements]
+        keys = [find_placement_by_key(tx, placement.key) for placement in placements]
+    assert rows == [(placement.id, placement.context_id) for placement in placements] * 2
+    assert [placement.title for placement in placements][1] == "Next year" and learners == [1, 1] and keys == placements
+
+
+@pytest.mark.parametrize(
+    "key", ["demo", "demo-", "demo-2", "other-1", "demo-1-1", "1", "", "demo-²", "demo-" + "9" * 40]
+)
+def test_placement_answers_to_its_whole_key_only(
+    key: str, launcher: Launcher, quiz: Activity, runtime: Runtime
+) -> None:
+    launcher.open("ada", quiz)
+    with runtime.db.reading() as tx:
+        assert [placement.key for placement in list_placements(tx, "demo")] == ["demo-1"]
+        assert find_placement_by_key(tx, key) is None
+
+
+def test_activity_outside_any_course_stands_for_a_course_of_its_own(
+    launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
+) -> None:
+    """The context claim is optional. Two such activities share nothing, not even learners."""
+    another = campus.add_activity("Second", custom={"coursebridge_item": "courses/demo/quiz-1"}, points=10)
+    for username, activity in (("ada", quiz), ("tess", quiz), ("ada", another), ("ada", quiz)):
+        answer = launcher.launch_changed(username, activity, claims={LTI + "context": None})
+        assert answer.status_code == 303
+    with runtime.db.reading() as tx:
+        first, second = list_placements(tx, "demo")
+        used = tx.scalars(select(SessionRow.placement_id).order_by(SessionRow.created_at)).all()
+    assert used == [first.id, first.id, second.id, first.id]
+    assert (first.title, second.title) == ("First quiz", "Second")
 
 
 def test_launch_is_announced_once_and_again_when_the_line_item_changes(

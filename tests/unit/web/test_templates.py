@@ -11,6 +11,7 @@ from tests.browser.preview import make_preview, render_sample
 from tests.factories.pages import PAGES
 
 TEMPLATES = Path(__file__).parents[3] / "lti_tool" / "web" / "templates"
+PARTS = ("forms", "structure", "content")
 WHOLE_PAGES = sorted(name for name, (template, _role, _context) in PAGES.items() if "/_" not in template)
 
 
@@ -52,7 +53,7 @@ def test_every_form_control_and_frame_has_a_name_and_ids_are_unique(preview: Fla
     )
 
 
-@pytest.mark.parametrize("name", [name for name in WHOLE_PAGES if name != "design"])
+@pytest.mark.parametrize("name", WHOLE_PAGES)
 def test_page_has_one_main_heading_a_language_and_a_way_past_the_header(preview: Flask, name: str) -> None:
     html = render_sample(name)
 
@@ -93,9 +94,29 @@ def test_names_of_people_are_escaped(preview: Flask) -> None:
 
 
 def test_every_whole_template_has_a_sample() -> None:
-    partial = ("base.html", "components.html", "icons.html")
+    partial = ("base.html", "components.html", "icons.html", *(f"components/{name}.html" for name in PARTS))
     files = {
         path.relative_to(TEMPLATES).as_posix() for path in TEMPLATES.rglob("*.html") if not path.name.startswith("_")
     }
 
     assert files - set(partial) - {template for template, _role, _context in PAGES.values()} == set()
+
+
+def test_every_component_is_on_the_living_page() -> None:
+    sources = [TEMPLATES / "components.html", *(TEMPLATES / "components" / f"{name}.html" for name in PARTS)]
+    macros = {name for path in sources for name in re.findall(r"macro ([a-z]\w*)\(", path.read_text())}
+    living = "".join(path.read_text() for path in [TEMPLATES / "design.html", *(TEMPLATES / "design").glob("*.html")])
+
+    assert {name for name in macros if f"ui.{name}(" not in living} == set()
+    assert len(macros) > 50
+
+
+def test_components_of_every_file_are_reached_by_their_plain_name(preview: Flask) -> None:
+    module = preview.jinja_env.get_template("components.html").module
+    macros = {
+        name
+        for part in PARTS
+        for name in re.findall(r"macro ([a-z]\w*)\(", (TEMPLATES / "components" / f"{part}.html").read_text())
+    }
+
+    assert {name for name in macros if not hasattr(module, name)} == set()

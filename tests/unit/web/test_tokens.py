@@ -60,14 +60,14 @@ def test_dark_mode_sets_every_colour_that_light_mode_sets() -> None:
     assert len(LIGHT) > 15
 
 
-def test_first_load_is_small() -> None:
-    scripts = sum(len(gzip.compress((STATIC / name).read_bytes())) for name in ("htmx.min.js", "app.js"))
+def test_first_load_leaves_room_for_what_a_page_adds() -> None:
+    scripts = sum(len(gzip.compress((STATIC / name).read_bytes())) for name in ("htmx.min.js", "app.js", "parts.js"))
     sheet = len(gzip.compress(CSS.encode()))
     font = (STATIC / "fonts" / "source-sans-3-latin-wght-normal.woff2").stat().st_size
 
-    assert len(CSS.encode()) < 23_000
-    assert scripts < 45_000
-    assert scripts + sheet + font < 60_000
+    assert sheet < 14_000
+    assert scripts < 25_000
+    assert scripts + sheet + font < 65_000
 
 
 def test_everything_vendored_carries_its_licence() -> None:
