@@ -25,7 +25,7 @@ from pydantic_settings import SettingsError as SourceError
 PREFIX = "COURSEBRIDGE_"
 OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_", "CRASH_AT"))
 """Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
-DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.courses"]
+DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"]
 
 
 class SettingsError(Exception):
