@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import func, select
 
-from grading.assignments import close_assignment, publish_assignment, publish_course
+from grading.assignments import close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
 from grading.engine.model import ContentError, Release
 from grading.engine_nbgrader import copy_gradebook_structure, list_source_problems, make_release
@@ -24,6 +24,7 @@ __all__ = [
     "close_assignment",
     "copy_gradebook_structure",
     "count_submissions",
+    "describe_assignment",
     "find_assignment",
     "find_result",
     "list_max_points",

@@ -39,11 +39,14 @@ def import_command(
 @course.command("export")
 @click.argument("slug")
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--saved", is_flag=True, help="Take changes that are saved in the browser and not published.")
 @click.pass_obj
-def export_command(runtime: Runtime, slug: str, path: Path) -> None:
+def export_command(runtime: Runtime, slug: str, path: Path, saved: bool) -> None:
     """Write the course SLUG into the folder PATH, to be edited, kept in Git and imported again."""
-    done = export_course(runtime, slug, path)
+    done = export_course(runtime, slug, path, saved=saved)
     click.echo(f"Exported “{done.title}” ({done.slug}) to {path}: {_count(done.files, 'file', 'files')}.")
+    if done.left_out:
+        click.echo(f"  Note: left out, saved and not published: {', '.join(done.left_out)}. --saved takes them.")
 
 
 @course.command("list")

@@ -5,7 +5,7 @@ import tomllib
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -34,6 +34,9 @@ class CourseFolderError(AppError):
         """`problems` are shown one a line."""
         super().__init__("course_folder_invalid", "\n".join(problems), {"problems": problems})
         self.problems = problems
+
+
+FormModel = TypeVar("FormModel", bound=BaseModel)
 
 
 def _one_line(text: str) -> str:
@@ -65,9 +68,11 @@ Text = Annotated[
 LongText = Annotated[str, StringConstraints(max_length=50_000), AfterValidator(_plain_text)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_one_line)]
 _MEDIA = r"media/[^/\\]+(/[^/\\]+)*"
+RESERVED = ("edit", "media")
+"""No item is called so: these are pages of the course."""
 MediaFile = Annotated[str, StringConstraints(pattern=f"^({_MEDIA})?$", max_length=300), AfterValidator(_one_line)]
 NotebookFile = Annotated[
-    str, StringConstraints(pattern=rf"^{_MEDIA}\.ipynb$", max_length=300), AfterValidator(_one_line)
+    str, StringConstraints(pattern=rf"^({_MEDIA}\.ipynb)?$", max_length=300), AfterValidator(_one_line)
 ]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_web_address)]
 
@@ -76,8 +81,14 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def _not_reserved(slug: str) -> str:
+    if slug in RESERVED:
+        raise ValueError("is taken by a page of every course; choose another")
+    return slug
+
+
 class _Item(_Part):
-    slug: Slug
+    slug: Annotated[Slug, AfterValidator(_not_reserved)]
     title: Line
     summary: Text = ""
     state: PartState = PartState.PUBLISHED
@@ -103,45 +114,68 @@ class QuizItem(_Item):
     due: AwareDatetime | None = None
 
 
-class NotebookItem(_Item):
-    """A notebook to read, and to open in JupyterHub."""
+class _Shows(_Item):
+    """Something else than text. A draft may still be empty."""
 
-    type: Literal["notebook"]
-    file: NotebookFile
-
-
-class _HereOrElsewhere(_Item):
     file: MediaFile = ""
     url: Url = ""
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> "_HereOrElsewhere":
-        if bool(self.file) == bool(self.url):
+    def _one_of_both(self) -> "_Shows":
+        empty_draft = self.state is PartState.DRAFT and not self.file and not self.url
+        if bool(self.file) == bool(self.url) and not empty_draft:
             raise ValueError("name either a file in media/ (file) or an address (url)")
         return self
 
 
-class VideoItem(_HereOrElsewhere):
+class VideoItem(_Shows):
     """A video."""
 
     type: Literal["video"]
 
 
-class FileItem(_HereOrElsewhere):
+class FileItem(_Shows):
     """A file to save."""
 
     type: Literal["file"]
+
+
+class NotebookItem(_Item):
+    """A notebook to read, and to open in JupyterHub."""
+
+    type: Literal["notebook"]
+    file: NotebookFile = ""
+
+    @model_validator(mode="after")
+    def _has_a_file(self) -> "NotebookItem":
+        if not self.file and self.state is not PartState.DRAFT:
+            raise ValueError("file is missing; name a notebook in media/")
+        return self
 
 
 class LinkItem(_Item):
     """A page elsewhere; it opens in a new window."""
 
     type: Literal["link"]
-    url: Annotated[Url, StringConstraints(min_length=1)]
+    url: Url = ""
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> "LinkItem":
+        if not self.url and self.state is not PartState.DRAFT:
+            raise ValueError("url is missing; write a whole address that begins with https://")
+        return self
 
 
 AnyItem = LessonItem | QuizItem | NotebookItem | VideoItem | FileItem | LinkItem
 Item = Annotated[AnyItem, Field(discriminator="type")]
+ITEM_MODELS: dict[str, type[LessonItem | QuizItem | NotebookItem | VideoItem | FileItem | LinkItem]] = {
+    "lesson": LessonItem,
+    "video": VideoItem,
+    "notebook": NotebookItem,
+    "quiz": QuizItem,
+    "file": FileItem,
+    "link": LinkItem,
+}
 KINDS = ("lesson", "video", "notebook", "quiz", "file", "link")
 
 
@@ -220,6 +254,14 @@ def check_course_file(said: Mapping[str, Any], name: str) -> CourseFile:
     except ValidationError as error:
         problems = [f"{name}: {_where(problem)}{_what(problem)}" for problem in error.errors()]
         raise CourseFolderError(problems) from error
+
+
+def check_form(model: type[FormModel], said: Mapping[str, Any]) -> tuple[FormModel | None, list[tuple[str, str]]]:
+    """What a form says, checked as course.toml is: (the model or None, [(field or "", what to change)])."""
+    try:
+        return model.model_validate(said), []
+    except ValidationError as error:
+        return None, [(str(problem["loc"][0]) if problem["loc"] else "", _what(problem)) for problem in error.errors()]
 
 
 def _kind(problem: Any) -> str:

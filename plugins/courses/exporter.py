@@ -1,6 +1,7 @@
 """Writes a course as a folder: what `import_course` reads, made for Git. Files that have not changed stay as they are.
 
-What is exported is what teachers last saved, published or not; drafts are marked as such in course.toml.
+What is exported is what learners see, and what was never published, marked as a draft. With `saved`, what teachers
+last saved stands in the place of what learners see; importing that publishes it.
 """
 
 import posixpath
@@ -42,9 +43,11 @@ class Exported:
     slug: str
     title: str
     files: int
+    left_out: list[str]
+    """Slugs of items with changes that are not published and not in the folder."""
 
 
-def export_course(runtime: Runtime, slug: str, path: Path) -> Exported:
+def export_course(runtime: Runtime, slug: str, path: Path, *, saved: bool = False) -> Exported:
     """Write the course into the folder `path`, which is new, empty or an earlier export.
 
     Raises: NotFound: no such course. Conflict: the folder holds something else.
@@ -52,8 +55,10 @@ def export_course(runtime: Runtime, slug: str, path: Path) -> Exported:
     with runtime.db.reading() as tx:
         course = _load(tx, slug)
         _check_target(path, slug)
-        files = _list_texts(tx, course)
-        quizzes = {item.assignment for item in _items(tx, course.id) if item.assignment}
+        items = _items(tx, course.id)
+        newest = list_newest(tx, course.id) if saved else {}
+        files = _list_texts(tx, course, items, {part: revision.content for part, revision in newest.items()})
+        quizzes = {item.assignment for item in items if item.assignment}
         path.mkdir(parents=True, exist_ok=True)
         for part in OURS:
             _remove(path / part)
@@ -61,7 +66,8 @@ def export_course(runtime: Runtime, slug: str, path: Path) -> Exported:
     count += _copy_sources(runtime.settings.courses_dir / slug / "source", path / "source", quizzes)
     for name, body in files.items():
         _write(path, name, body)
-    return Exported(slug, course.title, count + len(files))
+    left_out = [] if saved else [item.slug for item in items if item.has_changes]
+    return Exported(slug, course.title, count + len(files), left_out)
 
 
 def _load(tx: Tx, slug: str) -> Course:
@@ -95,10 +101,9 @@ def _items(tx: Tx, course_id: int) -> list[Item]:
     return list(tx.scalars(query))
 
 
-def _list_texts(tx: Tx, course: Course) -> dict[str, str]:
+def _list_texts(tx: Tx, course: Course, items: list[Item], saved: dict[str, Content]) -> dict[str, str]:
     """course.toml and the lessons."""
-    saved = {part: revision.content for part, revision in list_newest(tx, course.id).items()}
-    items, texts = _items(tx, course.id), dict[str, str]()
+    texts: dict[str, str] = {}
     contents: dict[str, Content] = {}
     for item in items:
         content = dict(saved.get(item_part(item.slug)) or item_content(item))

@@ -26,6 +26,7 @@ from plugins.courses.course_file import (
 )
 from plugins.courses.files import Found, find_files
 from plugins.courses.links import Place, find_link_problems
+from plugins.courses.models import PartState
 from plugins.courses.notebook_html import find_notebook_problem
 
 MAX_LESSON_BYTES = 500_000
@@ -235,6 +236,8 @@ def _check_lesson(folder: CourseFolder, lesson: LessonItem) -> list[str]:
         return [f"{lesson.file}: cannot be read ({error.strerror}); change its permissions."]
     if "\0" in text:
         return [f"{lesson.file}: holds a NUL character; save it as plain text."]
+    if lesson.state is PartState.DRAFT:
+        return []  # nobody follows its links yet
     media = {name for name, _file in folder.media.files}
     return [f"{lesson.file}: {problem}" for problem in find_link_problems(text, folder.place(lesson), media)]
 

@@ -1,12 +1,13 @@
 """An import does not silently replace what teachers wrote in the browser."""
 
 from sqlalchemy import select
+from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
 from plugins.courses.folder import CourseFolder
 from plugins.courses.models import Item, Module, Origin
-from plugins.courses.parts import COURSE, OUTLINE, item_part, module_part
+from plugins.courses.parts import COURSE, OUTLINE, Content, item_content, item_part, module_part
 from plugins.courses.revisions import list_newest
 from plugins.courses.service import find_course
 from plugins.courses.writing import said_parts
@@ -22,14 +23,14 @@ def refuse_to_overwrite(tx: Tx, folder: CourseFolder, *, overwrite: bool) -> Non
     uid, _dash, number = folder.course.revision.partition("-")
     known = int(number) if uid == course.uid and number else 0
     said = said_parts(folder)
-    here = _parts_that_are_there(tx, course.id)
+    here = _list_parts(tx, course.id)
     lost = [
         part
         for part, newest in list_newest(tx, course.id).items()
         if newest.origin is not Origin.IMPORT
-        and newest.id > known
         and part in here
-        and said.get(part) != newest.content
+        and said.get(part) not in (newest.content, here[part])
+        and (newest.id > known or here[part] is not None)
     ]
     if lost:
         names = "\n".join(f"  {_NAMES.get(part, part)}" for part in sorted(lost))
@@ -41,7 +42,10 @@ def refuse_to_overwrite(tx: Tx, folder: CourseFolder, *, overwrite: bool) -> Non
         )
 
 
-def _parts_that_are_there(tx: Tx, course_id: int) -> set[str]:
+def _list_parts(tx: Tx, course_id: int) -> dict[str, Content | None]:
+    """The parts that are there; with what learners see of those that have unpublished changes."""
     modules = tx.scalars(select(Module.slug).where(Module.course_id == course_id))
-    items = tx.scalars(select(Item.slug).where(Item.course_id == course_id))
-    return {COURSE, OUTLINE, *map(module_part, modules), *map(item_part, items)}
+    found: dict[str, Content | None] = dict.fromkeys([COURSE, OUTLINE, *map(module_part, modules)])
+    for item in tx.scalars(select(Item).where(Item.course_id == course_id).options(undefer(Item.markdown))):
+        found[item_part(item.slug)] = item_content(item) if item.has_changes else None
+    return found

@@ -11,7 +11,7 @@ from plugins.courses.views import blueprint
 PLUGIN = Plugin(
     name="courses",
     summary="Courses of lessons and notebook quizzes, written as folders of files.",
-    requires=("lti", "grading"),
+    requires=("lti", "grading", "progress"),
     models=models.MODELS,
     blueprints=(blueprint,),
     nav=(NavItem(label=_l("Course"), endpoint="courses.show_course"),),

@@ -32,9 +32,10 @@ class EditConflict(Conflict):
     """Somebody saved this part since the editor was opened."""
 
     def __init__(self, newest: Revision) -> None:
-        """`newest` is what they saved."""
+        """`newest` is what they saved; its values outlive the transaction."""
         super().__init__("edit_conflict", "Somebody else saved this while you were writing. Compare both, then save.")
-        self.newest = newest
+        self.number, self.content, self.author_name = newest.number, dict(newest.content), newest.author_name
+        self.made_at = newest.made_at
 
 
 def lock_course(tx: Tx, slug: str) -> Course:

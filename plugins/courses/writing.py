@@ -11,7 +11,7 @@ from lti_tool.kernel.db import Tx
 from plugins.courses.course_file import LessonItem
 from plugins.courses.folder import CourseFolder
 from plugins.courses.media import media_type
-from plugins.courses.models import Course, CourseLabel, Item, Media, Module, Origin
+from plugins.courses.models import Course, CourseLabel, Item, Media, Module, Origin, PartState
 from plugins.courses.parts import (
     COURSE,
     OUTLINE,
@@ -19,12 +19,14 @@ from plugins.courses.parts import (
     fill_course,
     fill_item,
     fill_module,
+    item_content,
     item_part,
     module_part,
     said_course,
     said_item,
     said_module,
 )
+from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import COMMAND_LINE, add_revision
 
 
@@ -56,8 +58,12 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
         tx.flush()
         for said_one in said.item:
             item = items.pop(said_one.slug, None) or Item(course_id=course.id, slug=said_one.slug)
-            item.module_id, item.position, item.state, item.has_changes = module.id, position, said_one.state, False
-            fill_item(item, parts[item_part(said_one.slug)])
+            item.module_id, item.position = module.id, position
+            if _says_something_else(item, said_one.state, parts[item_part(said_one.slug)]):
+                item.state, item.has_changes = said_one.state, False
+                fill_item(item, parts[item_part(said_one.slug)])
+            if item.has_changes:  # saved in the browser and not published: it stays so
+                del parts[item_part(said_one.slug)]
             tx.add(item)
             position += 1
     tx.flush()
@@ -69,6 +75,11 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
     write_labels(tx, course)
     _write_media(tx, folder, course.id)
     tx.flush()
+    publish_progress_outline(tx, course.slug)
+
+
+def _says_something_else(item: Item, state: PartState, content: Content) -> bool:
+    return item.id is None or item.state is not state or item_content(item) != content
 
 
 def write_labels(tx: Tx, course: Course) -> None:
@@ -83,7 +94,9 @@ def _write_head(tx: Tx, folder: CourseFolder, content: Content, registration_id:
     loaded = (
         select(Course)
         .where(Course.slug == folder.course.slug)
-        .options(selectinload(Course.modules), selectinload(Course.items), undefer(Course.description))
+        .options(
+            selectinload(Course.modules), selectinload(Course.items).undefer(Item.markdown), undefer(Course.description)
+        )
         .with_for_update()
     )
     course = tx.scalar(loaded)

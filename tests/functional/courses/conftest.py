@@ -23,7 +23,7 @@ Import = Callable[..., Imported]
 @pytest.fixture
 def plugins() -> list[Plugin]:
     """What runs by default."""
-    return load_plugins(["lti_tool.lti", "grading", "plugins.courses"])
+    return load_plugins(["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"])
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ Browse = Callable[..., Browser]
 @pytest.fixture(scope="module")
 def plugins() -> list[Plugin]:
     """What runs by default."""
-    return load_plugins(["lti_tool.lti", "grading", "plugins.courses"])
+    return load_plugins(["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"])
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ REFS = [f"courses/{SLUG}", *(f"courses/{SLUG}/{item}" for item in ("sowing", "wa
 
 @pytest.fixture
 def plugins() -> list[Plugin]:
-    return load_plugins(["lti_tool.lti", "grading", "plugins.courses"])
+    return load_plugins(["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"])
 
 
 @pytest.fixture

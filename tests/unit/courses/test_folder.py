@@ -361,7 +361,7 @@ VIDEO = '\n[[module.item]]\ntype = "video"\nslug = "film"\ntitle = "Film"\n'
         (VIDEO + 'url = "https://a.example"\nafter = ["film"]', "item film waits for itself (film after film)"),
         (VIDEO.replace("video", "notebook") + 'file = "media/a.csv"', "file: name a notebook that begins with media/"),
         (VIDEO.replace("video", "notebook") + 'file = "media/a.ipynb"', "media/a.ipynb: is no notebook of format 4"),
-        (VIDEO.replace("video", "link") + 'url = ""', "item 2, url: "),
+        (VIDEO.replace("video", "link") + 'url = ""', "item 2: url is missing; write a whole address"),
         ('\n[[module]]\nslug = "seeds"\ntitle = "M"', "two modules have the slug seeds; give each its own."),
         ('\n[[module]]\ntitle = "M"\nafter = ["x"]', "module m: after names x, which is no module of this course"),
     ],
