@@ -10,13 +10,13 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, Invalid
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti import public as lti
+from plugins.courses.catalogue import index_course
 from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Course, Item, ItemKind, Origin, PartState, Revision, Unsaved
 from plugins.courses.parts import COURSE, Content, fill_course, fill_item, fill_module, item_part, module_part
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import Author, add_revision, find_newest, get_revision, lock_course
 from plugins.courses.service import find_course, get_item, get_module, get_outline, link_targets, list_media_paths
-from plugins.courses.writing import write_labels
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def save_settings(tx: Tx, slug: str, content: Content, editor: Editor, base: int
     course = open_for_editing(tx, slug, editor)
     revision = add_revision(tx, course.id, COURSE, content, editor.author, base=base, is_published=True)
     fill_course(course, content)
-    write_labels(tx, course)
+    index_course(tx, course)
     grading.publish_course(tx, slug, course.title)
     forget_unsaved(tx, course.id, COURSE, editor.user_id)
     return revision
@@ -155,7 +155,7 @@ def restore(tx: Tx, slug: str, part: str, number: int, editor: Editor) -> Revisi
     )
     if part == COURSE:
         fill_course(course, old.content)
-        write_labels(tx, course)
+        index_course(tx, course)
     elif part.startswith("module/"):
         fill_module(get_module(tx, course.id, part.removeprefix("module/")), old.content)
     return revision

@@ -24,7 +24,7 @@ from plugins.courses.course_file import CourseFolderError, QuizItem
 from plugins.courses.folder import CourseFolder, read_course_folder
 from plugins.courses.overwriting import refuse_to_overwrite
 from plugins.courses.service import find_course
-from plugins.courses.writing import write_course
+from plugins.courses.writing import note_points, write_course
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def import_course(
             before = read_shown(tx, slug)
             write_course(tx, folder, registration_id)
             _publish(tx, folder, before, releases)
+            note_points(tx, slug)
             notes = describe_changes(tx, before, read_shown(tx, slug))
     points = {name: f"{release.max_score.normalize():f}" for name, release in releases.items()}
     return Imported(slug, folder.course.title, len(folder.lessons), len(folder.quizzes), points, notes)

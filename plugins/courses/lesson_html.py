@@ -71,7 +71,11 @@ def render_lesson(text: str, place: Place, *, item_url: str, media_url: str, wor
     Links to lessons, quizzes and files of the course go below `item_url` and `media_url`; `words` are the name of a
     table and what is said of a link to a new window, in the reader's language.
     """
-    html = _render(text, place, words)
+    return address_links(_render(text, place, words), item_url, media_url)
+
+
+def address_links(html: str, item_url: str, media_url: str) -> str:
+    """Have what `render_part` made lead to pages of a session."""
     return html.replace(f'="{ITEM}', f'="{escape(item_url)}/').replace(f'="{MEDIA}', f'="{escape(media_url)}/')
 
 

@@ -5,14 +5,16 @@ the other tables when it is published; `Unsaved` is what an editor has typed sin
 """
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from lti_tool.kernel.db import Base
-from lti_tool.kernel.types import EnumValue, UtcDateTime
+from lti_tool.kernel.types import EnumValue, Points, UtcDateTime
 
 SLUG_LENGTH = 80
 PART_LENGTH = 100
@@ -107,6 +109,24 @@ class CourseLabel(Base):
     label: Mapped[str] = mapped_column(String(200), primary_key=True, index=True)
 
 
+_WORD = String(40).with_variant(postgresql.VARCHAR(40, collation="C"), "postgresql")
+"""Compared by bytes everywhere, so that an index finds words by their beginning."""
+
+
+class CourseWord(Base):
+    """A word that finds a course: the search of the catalogue, alike on every database."""
+
+    __tablename__ = "courses_word"
+
+    word: Mapped[str] = mapped_column(_WORD, primary_key=True)
+    """Lower case, without accents."""
+    course_id: Mapped[int] = mapped_column(
+        ForeignKey("courses_course.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    weight: Mapped[int]
+    """How much it says about the course: higher in its title than in its description."""
+
+
 class Module(Base):
     """A part of a course."""
 
@@ -164,6 +184,8 @@ class Item(Base):
     """Of a quiz: how many are counted; None: any number."""
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Of a quiz."""
+    points: Mapped[Decimal | None] = mapped_column(Points)
+    """Of a quiz: what it is worth, as grading said last; here so that a page need not ask."""
 
     course: Mapped[Course] = relationship(back_populates="items", lazy="raise")
     module: Mapped[Module] = relationship(lazy="raise")
@@ -277,4 +299,4 @@ class Invitation(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-MODELS = (Course, CourseLabel, Module, Item, Media, Revision, Unsaved, Enrolment, Invitation)
+MODELS = (Course, CourseLabel, CourseWord, Module, Item, Media, Revision, Unsaved, Enrolment, Invitation)

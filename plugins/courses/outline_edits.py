@@ -9,6 +9,7 @@ from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, Invalid, NotFound
+from plugins.courses.catalogue import index_course
 from plugins.courses.course_file import free_slug
 from plugins.courses.editing import Editor, open_for_editing
 from plugins.courses.models import Admission, Course, Item, ItemKind, Level, Module, Origin, PartState, Revision
@@ -27,6 +28,7 @@ from plugins.courses.parts import (
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import add_revision, list_newest
 from plugins.courses.service import Outline, get_item, get_outline
+from plugins.courses.writing import note_points
 
 Order = list[tuple[str, list[str]]]
 """(module slug, item slugs) in reading order."""
@@ -55,6 +57,7 @@ def create_course(tx: Tx, title: str, language: str, editor: Editor) -> Course:
     tx.add(course)
     tx.flush()
     add_revision(tx, course.id, COURSE, course_content(course), editor.author, base=0, is_published=True)
+    index_course(tx, course)
     grading.publish_course(tx, course.slug, course.title)
     add_module(tx, course.slug, "First module", editor)
     return course
@@ -94,6 +97,7 @@ def add_item(
     tx.add(item)
     tx.flush()
     add_revision(tx, course.id, item_part(item.slug), item_content(item), editor.author, base=0)
+    note_points(tx, slug)
     _apply(tx, course, _order(get_outline(tx, slug)), editor)
     return item
 
@@ -213,6 +217,7 @@ def put_back(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
     tx.add(item)
     tx.flush()
     add_revision(tx, course.id, found.part, found.content, editor.author, base=None, origin=Origin.RESTORE)
+    note_points(tx, slug)
     _note_order(tx, course, editor)
     return item
 

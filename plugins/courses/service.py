@@ -7,7 +7,7 @@ from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
-from plugins.courses.models import Course, Item, ItemKind, Media, Module, PartState
+from plugins.courses.models import Course, Enrolment, Item, ItemKind, Media, Module, PartState, Standing
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class Outline:
 
     course: Course
     modules: list[tuple[Module, list[Item]]]
+    standing: Standing | None = None
+    """Of the person it was read for; None: never enrolled, or nobody asked."""
 
     @property
     def items(self) -> list[Item]:
@@ -27,7 +29,7 @@ class Outline:
         shown = [
             (module, [item for item in items if item.state is PartState.PUBLISHED]) for module, items in self.modules
         ]
-        return Outline(self.course, [(module, items) for module, items in shown if items])
+        return Outline(self.course, [(module, items) for module, items in shown if items], self.standing)
 
     def find_item(self, slug: str) -> Item | None:
         """The item of that slug."""
@@ -39,10 +41,11 @@ def find_course(tx: Tx, slug: str) -> Course | None:
     return tx.scalar(select(Course).where(Course.slug == slug))
 
 
-def get_outline(tx: Tx, slug: str, *, with_description: bool = False) -> Outline:
-    """A course with drafts, without the text of its lessons. One query. Raises: NotFound."""
+def get_outline(tx: Tx, slug: str, *, with_description: bool = False, user_id: int | None = None) -> Outline:
+    """A course with drafts, without the text of its lessons, read for somebody. One query. Raises: NotFound."""
+    standing = select(Enrolment.standing).where(Enrolment.course_id == Course.id, Enrolment.user_id == user_id)
     query = (
-        select(Course, Module, Item)
+        select(Course, Module, Item, standing.correlate(Course).scalar_subquery())
         .outerjoin(Module, Module.course_id == Course.id)
         .outerjoin(Item, Item.module_id == Module.id)
         .where(Course.slug == slug)
@@ -52,12 +55,12 @@ def get_outline(tx: Tx, slug: str, *, with_description: bool = False) -> Outline
     if not rows:
         raise NotFound("course_not_found", "This course is no longer here. Ask your teacher where it has gone.")
     modules: dict[int, tuple[Module, list[Item]]] = {}
-    for _course, module, item in rows:
+    for _course, module, item, _standing in rows:
         if module is not None:
             entry = modules.setdefault(module.id, (module, []))
             if item is not None:
                 entry[1].append(item)
-    return Outline(rows[0][0], list(modules.values()))
+    return Outline(rows[0][0], list(modules.values()), rows[0][3])
 
 
 def get_item(tx: Tx, course_id: int, slug: str) -> Item:

@@ -3,15 +3,17 @@
 import hashlib
 import secrets
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import selectinload, undefer
 
+from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
+from plugins.courses.catalogue import index_course
 from plugins.courses.course_file import LessonItem
 from plugins.courses.folder import CourseFolder
 from plugins.courses.media import media_type
-from plugins.courses.models import Course, CourseLabel, Item, Media, Module, Origin, PartState
+from plugins.courses.models import Course, Item, Media, Module, Origin, PartState
 from plugins.courses.parts import (
     COURSE,
     OUTLINE,
@@ -72,7 +74,7 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
     tx.flush()
     for part, content in parts.items():
         add_revision(tx, course.id, part, content, COMMAND_LINE, base=None, origin=Origin.IMPORT, is_published=True)
-    write_labels(tx, course)
+    index_course(tx, course)
     _write_media(tx, folder, course.id)
     tx.flush()
     publish_progress_outline(tx, course.slug)
@@ -82,11 +84,12 @@ def _says_something_else(item: Item, state: PartState, content: Content) -> bool
     return item.id is None or item.state is not state or item_content(item) != content
 
 
-def write_labels(tx: Tx, course: Course) -> None:
-    """Keep the table that the catalogue filters by in step with the course."""
-    tx.execute(delete(CourseLabel).where(CourseLabel.course_id == course.id))
-    said = {("category", label) for label in course.categories} | {("tag", label) for label in course.tags}
-    tx.add_all(CourseLabel(course_id=course.id, kind=kind, label=label) for kind, label in sorted(said))
+def note_points(tx: Tx, slug: str) -> None:
+    """Take over from grading what the quizzes are worth."""
+    points = {name: worth for (_slug, name), worth in grading.list_max_points(tx, {slug}).items()}
+    query = select(Item).join(Course, Course.id == Item.course_id).where(Course.slug == slug)
+    for item in tx.scalars(query.where(Item.assignment.is_not(None))):
+        item.points = points.get(item.assignment or "")
     tx.flush()
 
 
