@@ -49,8 +49,8 @@ c.JupyterHub.spawner_class = (
     "jupyter_ext.hub.spawner.BubblewrapSpawner" if settings.spawner == "bubblewrap" else settings.spawner
 )
 # KubeSpawner, DockerSpawner: set COURSEBRIDGE_JUPYTERHUB_SPAWNER to the class, make an image with `pip install
-# coursebridge[hub]`, and mount the homes at /home/learner and, for a grader's server, the course at /courses/<slug>
-# (`spawner.grade_course` is its slug). docs/hub.md shows both. The two lines below count for every spawner class.
+# coursebridge[hub]`, and mount the homes at /home/learner and, for a grader's server, what `places.course_mounts` says
+# for its course (`spawner.grade_course` is the key). docs/hub.md shows both. The two lines below count for every class.
 c.Spawner.pre_spawn_hook = admission(settings)
 c.Spawner.cmd = [sys.executable, "-m", "jupyter_ext.server"]
 c.Spawner.env_keep = ["LANG", "LC_ALL", "TZ"]

@@ -123,10 +123,6 @@ class LtiSettings(Section):
 class GradingSettings(Section):
     """Marking and the limits that a submission runs under."""
 
-    gradebook_url: DatabaseUrl = Field(
-        "",
-        description="URL of a course's gradebook, `{course}` stands for its slug. Empty: SQLite in the course folder.",
-    )
     max_submission_bytes: int = Field(20_000_000, ge=100_000, description="Largest submission, in bytes.")
     wall_s: int = Field(120, ge=5, description="Longest time one submission may take, in seconds.")
     cell_s: int = Field(30, ge=1, description="Longest time one cell may take, in seconds.")
@@ -198,11 +194,21 @@ class Settings(BaseSettings):
         """Folder that holds one nbgrader course root per course."""
         return self.data_dir / "courses"
 
-    def gradebook_url(self, course_slug: str) -> str:
-        """SQLAlchemy URL of the gradebook of one course."""
-        if self.grading.gradebook_url:
-            return self.grading.gradebook_url.replace("{course}", course_slug)
-        return f"sqlite:///{self.courses_dir / course_slug / 'gradebook' / 'gradebook.db'}"
+    def course_dir(self, course_slug: str) -> Path:
+        """Folder of what all placements of a course share: `source/` and `release/`."""
+        return self.courses_dir / course_slug
+
+    def structure_url(self, course_slug: str) -> str:
+        """SQLAlchemy URL of the gradebook without learners that a course is released into."""
+        return f"sqlite:///{self.course_dir(course_slug) / 'structure.db'}"
+
+    def placement_dir(self, course_slug: str, placement_id: int) -> Path:
+        """Folder of what one placement of a course has for itself: gradebook, submissions, feedback."""
+        return self.course_dir(course_slug) / "placements" / str(placement_id)
+
+    def gradebook_url(self, course_slug: str, placement_id: int) -> str:
+        """SQLAlchemy URL of the gradebook of one placement of a course."""
+        return f"sqlite:///{self.placement_dir(course_slug, placement_id) / 'gradebook' / 'gradebook.db'}"
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -1,50 +1,62 @@
-"""Who a caller of the API is, and what they are in which course."""
+"""Who a caller is, and what they are in which placement: the course as one LMS course uses it."""
 
 from dataclasses import dataclass
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from grading.api_models import Course
 from grading.models import CourseRow
+from grading.submissions import Learner, Submitter
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti import public as lti
-
-STRONGEST_FIRST = (Role.TEACHER, Role.ASSISTANT, Role.LEARNER, Role.TEST_STUDENT, Role.OBSERVER)
+from lti_tool.web.session import SignedIn
 
 
 @dataclass(frozen=True)
-class CourseAccess:
-    """A person in one course. Somebody may learn in one LMS course and teach in another that uses the same course."""
+class PlacementAccess:
+    """A person in one placement. Somebody may learn in one LMS course and teach in another that uses our course too."""
 
     person: lti.Person
-    roles: frozenset[Role]
+    placement: lti.Placement
+    role: Role
+
+    @property
+    def who(self) -> Submitter:
+        """The person as a learner here."""
+        return Submitter(self.placement.id, self.person.id, self.person.hub_name)
+
+    @property
+    def slug(self) -> str:
+        """Of the course."""
+        return self.placement.course_slug
 
     def require_learner(self) -> None:
         """Raises: Forbidden."""
-        if not any(role.is_learner for role in self.roles):
+        if not self.role.is_learner:
             message = "Only learners hand in. To try it yourself, use your LMS's student view."
             raise Forbidden("role_refused", message)
 
     def require_staff(self) -> None:
         """Raises: Forbidden."""
-        if not any(role.is_staff for role in self.roles):
+        if not self.role.is_staff:
             raise Forbidden("role_refused", "Only teachers and assistants of the course may do this.")
 
 
 @dataclass(frozen=True)
 class Access:
-    """A person and their roles by course."""
+    """A person and their placements by key."""
 
     person: lti.Person
-    roles: dict[str, frozenset[Role]]
+    placements: dict[str, PlacementAccess]
 
-    def in_course(self, slug: str) -> CourseAccess:
-        """What they are in a course. Raises: NotFound: nothing."""
-        if slug not in self.roles:
+    def at(self, key: str) -> PlacementAccess:
+        """What they are in a placement. Raises: NotFound: nothing."""
+        if key not in self.placements:
             raise NotFound("course_not_found", "There is no such course for you. Open it from your LMS first.")
-        return CourseAccess(self.person, self.roles[slug])
+        return self.placements[key]
 
 
 def load_access_by_name(tx: Tx, hub_name: str) -> Access:
@@ -54,16 +66,42 @@ def load_access_by_name(tx: Tx, hub_name: str) -> Access:
         raise Forbidden(
             "person_unknown", "Nobody of that name has come from an LMS. Open the course from your LMS first."
         )
-    roles: dict[str, set[Role]] = {}
-    for placement, role in lti.list_placement_roles(tx, person.id):
-        roles.setdefault(placement.course_slug, set()).add(role)
-    return Access(person, {slug: frozenset(found) for slug, found in roles.items()})
+    roles = lti.list_placement_roles(tx, person.id)
+    return Access(person, {placement.key: PlacementAccess(person, placement, role) for placement, role in roles})
 
 
 def course_models(tx: Tx, access: Access) -> list[Course]:
-    """The courses of a person with the strongest of their roles."""
-    query = select(CourseRow).where(CourseRow.slug.in_(list(access.roles))).order_by(CourseRow.title, CourseRow.slug)
-    return [
-        Course(slug=row.slug, title=row.title, role=min(access.roles[row.slug], key=STRONGEST_FIRST.index).value)
-        for row in tx.scalars(query)
+    """The courses of a person, once for each LMS course that uses them, by title."""
+    slugs = {found.slug for found in access.placements.values()}
+    titles = {row.slug: row.title for row in tx.scalars(select(CourseRow).where(CourseRow.slug.in_(slugs)))}
+    found = [
+        Course(key=key, title=_title(each.placement, titles[each.slug]), role=each.role.value)
+        for key, each in access.placements.items()
+        if each.slug in titles
     ]
+    return sorted(found, key=lambda course: (course.title, course.key))
+
+
+def _title(placement: lti.Placement, course_title: str) -> str:
+    """Of the LMS course and of ours, unless they say the same."""
+    return course_title if placement.title in ("", course_title) else f"{placement.title}: {course_title}"
+
+
+def placement_of(session: SignedIn) -> int:
+    """The placement that a session is for. Raises: Forbidden: none."""
+    if session.placement_id is None:
+        raise Forbidden("course_refused", _("This session is for no course. Open the activity again from your LMS."))
+    return session.placement_id
+
+
+def get_placement(tx: Tx, session: SignedIn) -> lti.Placement:
+    """The same with its key and title. Raises: Forbidden: the session is for none."""
+    placement = lti.find_placement(tx, placement_of(session))
+    if placement is None:
+        raise Forbidden("course_refused", _("This session is for no course. Open the activity again from your LMS."))
+    return placement
+
+
+def learner_of(session: SignedIn) -> Learner:
+    """The person of a session, in its placement. Raises: Forbidden: it is for none."""
+    return Learner(placement_of(session), session.user_id)

@@ -10,18 +10,12 @@ from grading import api_models as models
 from grading.access import Access, course_models, load_access_by_name
 from grading.api_answers import assignment_answers, page_url, submission_answer
 from grading.assignments import get_assignment
+from grading.drafts import find_draft, load_draft, save_draft
 from grading.filesets import load_files
 from grading.hub_tickets import check_service_token, redeem_ticket
 from grading.hub_tokens import hub_name_of
 from grading.messages import SyncMarks
-from grading.submissions import (
-    Submitter,
-    find_draft,
-    get_attempt,
-    make_snapshot,
-    save_draft,
-    store_submission,
-)
+from grading.submissions import get_attempt, make_snapshot, store_submission
 from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.errors import Forbidden, Gone, NotFound
@@ -113,88 +107,87 @@ def list_courses() -> Any:
         return models.Courses(courses=course_models(tx, _access()))
 
 
-@blueprint.get("/courses/<slug>/assignments")
+@blueprint.get("/courses/<key>/assignments")
 @for_user
 @api.call("user", {200: models.Assignments, 404: Problem})
-def list_course_assignments(slug: str) -> Any:
+def list_course_assignments(key: str) -> Any:
     """The quizzes of a course and the caller's work on them."""
-    access = _access().in_course(slug)
+    access = _access().at(key)
     runtime = current_runtime()
     with runtime.db.reading() as tx:
-        answers = assignment_answers(tx, runtime.settings, slug, access.person.id)
+        answers = assignment_answers(tx, runtime.settings, access.slug, access.who)
     return models.Assignments(assignments=answers)
 
 
-@blueprint.get("/courses/<slug>/assignments/<name>/release")
+@blueprint.get("/courses/<key>/assignments/<name>/release")
 @for_user
 @api.call("user", {200: models.ReleaseAnswer, 404: Problem})
-def get_release(slug: str, name: str) -> Any:
+def get_release(key: str, name: str) -> Any:
     """The files that learners begin with."""
-    _access().in_course(slug)
+    access = _access().at(key)
     with current_runtime().db.reading() as tx:
-        row = get_assignment(tx, slug, name)
+        row = get_assignment(tx, access.slug, name)
         files = load_files(tx, row.release)
     return models.ReleaseAnswer(sha256=row.release_sha256, files=models.encode_files(files))
 
 
-@blueprint.get("/courses/<slug>/assignments/<name>/draft")
+@blueprint.get("/courses/<key>/assignments/<name>/draft")
 @for_user
 @api.call("user", {200: models.DraftAnswer, 404: Problem})
-def get_draft(slug: str, name: str) -> Any:
+def get_draft(key: str, name: str) -> Any:
     """What the caller saved last."""
-    access = _access().in_course(slug)
+    access = _access().at(key)
     with current_runtime().db.reading() as tx:
-        draft = find_draft(tx, get_assignment(tx, slug, name).id, access.person.id)
+        draft = find_draft(tx, get_assignment(tx, access.slug, name).id, access.who)
         if draft is None:
             raise NotFound("draft_not_found", "Nothing is saved yet.")
-        files = load_files(tx, draft.files)
+        files = load_draft(tx, draft)
     return models.DraftAnswer(saved_at=draft.saved_at.isoformat(), files=models.encode_files(files))
 
 
-@blueprint.put("/courses/<slug>/assignments/<name>/draft")
+@blueprint.put("/courses/<key>/assignments/<name>/draft")
 @for_user
 @api.call("user", {200: models.Saved, 404: Problem, 413: Problem, 422: Problem}, body=models.DraftBody)
-def put_draft(slug: str, name: str, json: models.DraftBody) -> Any:
+def put_draft(key: str, name: str, json: models.DraftBody) -> Any:
     """Keep what the caller has saved; the newest save wins."""
-    access = _access().in_course(slug)
+    access = _access().at(key)
     limit = current_runtime().settings.grading.max_submission_bytes
     draft = make_snapshot(models.decode_files(json.files), limit)
     with current_runtime().db.transaction() as tx:
-        row = get_assignment(tx, slug, name)
-        saved_at = save_draft(tx, row, access.person.id, draft, json.saved_at)
+        row = get_assignment(tx, access.slug, name)
+        saved_at = save_draft(tx, row, access.who, draft, json.saved_at)
     return models.Saved(saved_at=saved_at.isoformat())
 
 
-@blueprint.post("/courses/<slug>/assignments/<name>/submissions")
+@blueprint.post("/courses/<key>/assignments/<name>/submissions")
 @for_user
 @api.call(
     "user",
     {200: models.SubmissionAnswer, 201: models.SubmissionAnswer, 409: Problem, 413: Problem, 422: Problem},
     body=models.SubmissionBody,
 )
-def submit(slug: str, name: str, json: models.SubmissionBody) -> Any:
+def submit(key: str, name: str, json: models.SubmissionBody) -> Any:
     """Hand in. The answer is the receipt: what it says is stored."""
-    access = _access().in_course(slug)
+    access = _access().at(key)
     access.require_learner()
-    runtime, person = current_runtime(), access.person
+    runtime = current_runtime()
     limit = runtime.settings.grading.max_submission_bytes
     snapshot = make_snapshot(models.decode_files(json.files), limit)
-    who = Submitter(person.id, person.hub_name)
     with runtime.db.transaction() as tx:
-        row = get_assignment(tx, slug, name)
-        made, is_new = store_submission(tx, row, who, snapshot, via=json.via, request_id=json.request_id)
+        row = get_assignment(tx, access.slug, name)
+        made, is_new = store_submission(tx, row, access.who, snapshot, via=json.via, request_id=json.request_id)
     reach("submit.committed")
-    return submission_answer(made, page_url(runtime.settings, slug, name)), 201 if is_new else 200
+    return submission_answer(made, page_url(runtime.settings, access.slug, name)), 201 if is_new else 200
 
 
-@blueprint.get("/courses/<slug>/assignments/<name>/submissions/<int:number>/feedback")
+@blueprint.get("/courses/<key>/assignments/<name>/submissions/<int:number>/feedback")
 @for_user
 @api.call("user", {200: models.FilesAnswer, 404: Problem})
-def get_feedback(slug: str, name: str, number: int) -> Any:
+def get_feedback(key: str, name: str, number: int) -> Any:
     """The marked notebooks of one of the caller's own attempts."""
-    access = _access().in_course(slug)
+    access = _access().at(key)
     with current_runtime().db.reading() as tx:
-        attempt = get_attempt(tx, get_assignment(tx, slug, name).id, access.person.id, number)
+        attempt = get_attempt(tx, get_assignment(tx, access.slug, name).id, access.who, number)
         if not attempt.feedback:
             raise NotFound(
                 "feedback_not_found", "There is no feedback yet. It is here as soon as the attempt is marked."
@@ -202,15 +195,16 @@ def get_feedback(slug: str, name: str, number: int) -> Any:
         return models.FilesAnswer(files=models.encode_files(load_files(tx, attempt.feedback)))
 
 
-@blueprint.post("/courses/<slug>/marks-changed")
+@blueprint.post("/courses/<key>/marks-changed")
 @for_user
 @api.call("user", {202: models.Accepted, 403: Problem, 404: Problem}, body=models.MarksChangedBody)
-def marks_changed(slug: str, json: models.MarksChangedBody) -> Any:
+def marks_changed(key: str, json: models.MarksChangedBody) -> Any:
     """A grader has saved a mark in formgrader."""
-    _access().in_course(slug).require_staff()
+    access = _access().at(key)
+    access.require_staff()
     with current_runtime().db.transaction() as tx:
-        row = get_assignment(tx, slug, json.assignment)
-        jobs.enqueue(tx, SyncMarks(slug, row.name, json.learner))
+        row = get_assignment(tx, access.slug, json.assignment)
+        jobs.enqueue(tx, SyncMarks(access.placement.id, row.name, json.learner))
     return models.Accepted(), 202
 
 

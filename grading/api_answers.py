@@ -9,18 +9,22 @@ from grading.assignments import list_assignments
 from grading.models import AssignmentRow, DraftRow, SubmissionRow
 from grading.pages import state_text
 from grading.public import assignment_path
+from grading.submissions import Learner
 from lti_tool.kernel.db import Tx
 
 
-def assignment_answers(tx: Tx, settings: Settings, slug: str, user_id: int) -> list[AssignmentAnswer]:
+def assignment_answers(tx: Tx, settings: Settings, slug: str, who: Learner) -> list[AssignmentAnswer]:
     """The quizzes of a course and one person's work on them, in three queries."""
     rows = list_assignments(tx, slug)
     ids = [row.id for row in rows]
     drafts = select(DraftRow.assignment_id, DraftRow.saved_at).where(
-        DraftRow.user_id == user_id, DraftRow.assignment_id.in_(ids)
+        DraftRow.placement_id == who.placement_id,
+        DraftRow.user_id == who.user_id,
+        DraftRow.assignment_id.in_(ids),
     )
     saved = {assignment_id: saved_at.isoformat() for assignment_id, saved_at in tx.execute(drafts)}
-    query = select(SubmissionRow).where(SubmissionRow.user_id == user_id, SubmissionRow.assignment_id.in_(ids))
+    mine = (SubmissionRow.placement_id == who.placement_id, SubmissionRow.user_id == who.user_id)
+    query = select(SubmissionRow).where(*mine, SubmissionRow.assignment_id.in_(ids))
     attempts: dict[int, list[SubmissionRow]] = {}
     for attempt in tx.scalars(query.options(defer(SubmissionRow.files)).order_by(SubmissionRow.number)):
         attempts.setdefault(attempt.assignment_id, []).append(attempt)

@@ -56,7 +56,8 @@ class MarksChangedBody(Body):
 class Course(BaseModel):
     """A course and what the person is in it."""
 
-    slug: str
+    key: str
+    """The placement's: the course as one LMS course uses it."""
     title: str
     role: str
 

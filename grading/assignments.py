@@ -13,14 +13,14 @@ from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.types import as_points
 
 
-def publish_course(tx: Tx, slug: str, title: str) -> None:
-    """Make a course known, or give it another title."""
+def publish_course(tx: Tx, slug: str, title: str, structure_sha256: str = "") -> None:
+    """Make a course known, or give it another title, with the checksum of what its gradebooks follow."""
     row = tx.get(CourseRow, slug)
     if row is None:
-        tx.add(CourseRow(slug=slug, title=title))
-        tx.flush()
-    else:
-        row.title = title
+        row = CourseRow(slug=slug)
+        tx.add(row)
+    row.title, row.structure_sha256 = title, structure_sha256
+    tx.flush()
 
 
 def publish_assignment(

@@ -6,10 +6,17 @@ from typing import Protocol
 
 from config.settings import GradingSettings, Settings
 from grading.engine.model import Marking, MarkLimits, Marks, Total
+from lti_tool.lti.public import Placement
 
 
 class MarkingEngine(Protocol):
-    """Marks the submissions of one course. No call may be made inside a transaction of ours."""
+    """Marks the submissions of one placement. No call may be made inside a transaction of ours."""
+
+    def prepare(self) -> str:
+        """Bring the gradebook up to the course's release, made if need be; the checksum of that release.
+
+        Safe to repeat, and beside everything else. Where nothing was released yet, nothing is made.
+        """
 
     def mark(
         self,
@@ -37,8 +44,8 @@ class MarkingEngine(Protocol):
         """The marked notebooks as HTML by path, hidden tests left out."""
 
 
-OpenEngine = Callable[[Settings, str], MarkingEngine]
-"""`(settings, course slug)` → the engine of that course."""
+OpenEngine = Callable[[Settings, Placement], MarkingEngine]
+"""`(settings, placement)` → its engine."""
 
 CALM = frozenset({"graded", "needs_manual"})
 """Outcomes without anything to warn of. After any other one a text says what did not run, or why there is no score."""

@@ -91,12 +91,17 @@ def store_files(tx: Tx, packed: Packed) -> Listing:
     return packed.listing
 
 
-def load_files(tx: Tx, listing: Iterable[Mapping[str, Any]]) -> dict[str, bytes]:
+def load_files(tx: Tx, listing: Listing) -> dict[str, bytes]:
     """The files of a listing again."""
-    wanted = {entry["path"]: entry["sha256"] for entry in listing}
-    rows = tx.execute(select(BlobRow.sha256, BlobRow.packed).where(BlobRow.sha256.in_(set(wanted.values()))))
-    contents = {sha256: zlib.decompress(packed) for sha256, packed in rows}
-    return {path: contents[sha256] for path, sha256 in wanted.items()}
+    wanted = {entry["sha256"] for entry in listing}
+    rows = tx.execute(select(BlobRow.sha256, BlobRow.packed).where(BlobRow.sha256.in_(wanted)))
+    return unpack(listing, {row.sha256: row.packed for row in rows})
+
+
+def unpack(listing: Listing, packed: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files of a listing, from their compressed content by hash."""
+    contents = {sha256: zlib.decompress(content) for sha256, content in packed.items()}
+    return {entry["path"]: contents[entry["sha256"]] for entry in listing}
 
 
 def _is_hidden(path: str) -> bool:

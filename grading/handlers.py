@@ -3,9 +3,10 @@
 from functools import partial
 
 from grading.engine_port import OpenEngine
+from grading.gradebooks import prepare_gradebook, prepare_launched_gradebook
 from grading.lms_port import SendScore
 from grading.marking import autograde, give_up_marking
-from grading.messages import Autograde, PassBackGrade, SyncMarks
+from grading.messages import Autograde, PassBackGrade, PrepareGradebook, SyncMarks
 from grading.passback import give_up_sending, pass_back_grade, send_to_launched_link
 from grading.sync import reconcile, sync_marks
 from lti_tool.contract import Recurring
@@ -23,6 +24,8 @@ def make_handlers(open_engine: OpenEngine, send_score: SendScore) -> tuple[Handl
         Handler(
             "grading.autograde", Autograde, partial(autograde, open_engine), queue="grade", on_dead=give_up_marking
         ),
+        Handler("grading.prepare_gradebook", PrepareGradebook, partial(prepare_gradebook, open_engine)),
+        Handler("grading.prepare_launched_gradebook", LinkLaunched, partial(prepare_launched_gradebook, open_engine)),
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
         Handler(
             "grading.pass_back_grade",

@@ -26,14 +26,14 @@ class Ticket:
     """A path that the Hub understands: `/open?…` or `/formgrader?…`."""
 
 
-def work_path(course_slug: str, assignment: str) -> str:
-    """To a learner's copy of a quiz."""
-    return "/open?" + urlencode({"course": course_slug, "assignment": assignment})
+def work_path(key: str, assignment: str) -> str:
+    """To a learner's copy of a quiz; `key` is the placement's."""
+    return "/open?" + urlencode({"course": key, "assignment": assignment})
 
 
-def formgrader_path(course_slug: str, path: str = "") -> str:
-    """To formgrader; `path` is below its root."""
-    query = {"course": course_slug} | ({"path": path} if path else {})
+def formgrader_path(key: str, path: str = "") -> str:
+    """To formgrader of a placement; `path` is below its root."""
+    query = {"course": key} | ({"path": path} if path else {})
     return "/formgrader?" + urlencode(query, safe="/", quote_via=quote)
 
 

@@ -17,19 +17,20 @@ from grading.filesets import load_files, pack_files
 from grading.messages import Autograde
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import GIVEN_UP, record_failure, record_marking
-from grading.submissions import list_submissions, move
+from grading.submissions import attempts_of, list_submissions, move, submitter_of
 from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.jobs import JobRun
+from lti_tool.lti import public as lti
 
 
 @dataclass(frozen=True)
 class Work:
     """What the engine needs, read before it runs."""
 
-    course_slug: str
+    placement: lti.Placement
     assignment: str
     hub_name: str
     number: int
@@ -47,7 +48,7 @@ def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
             run.finish(tx)
             return
     reach("autograde.claimed")
-    engine = open_engine(runtime.settings, work.course_slug)
+    engine = open_engine(runtime.settings, work.placement)
     try:
         marking = _mark(engine, work, limits_of(runtime.settings.grading))
     except Superseded:
@@ -112,14 +113,15 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
 
 def _is_superseded(tx: Tx, submission: SubmissionRow) -> bool:
     """Is there a later attempt that has marks or will have them?"""
-    all_of_theirs = list_submissions(tx, submission.assignment_id, submission.user_id)
+    all_of_theirs = list_submissions(tx, submission.assignment_id, submitter_of(submission))
     return any(row.number > submission.number and row.state is not SubmissionState.FAILED for row in all_of_theirs)
 
 
 def _claim(tx: Tx, submission_id: int) -> Work | None:
     """Take a submission for marking. None: nothing to do, or an earlier attempt comes first and will wake it."""
     submission = tx.get(SubmissionRow, submission_id)
-    if submission is None:
+    placement = lti.find_placement(tx, submission.placement_id) if submission else None
+    if submission is None or placement is None:
         return None
     given_up = submission.state is SubmissionState.FAILED and submission.outcome == GIVEN_UP
     if given_up and not _is_superseded(tx, submission):  # an operator runs its dead job again
@@ -136,7 +138,7 @@ def _claim(tx: Tx, submission_id: int) -> Work | None:
         except IntegrityError:  # another attempt has just begun
             return None
     return Work(
-        course_slug=assignment.course_slug,
+        placement=placement,
         assignment=assignment.name,
         hub_name=submission.hub_name,
         number=submission.number,
@@ -148,8 +150,7 @@ def _claim(tx: Tx, submission_id: int) -> Work | None:
 def _must_wait(tx: Tx, submission: SubmissionRow) -> bool:
     earlier = and_(SubmissionRow.state == SubmissionState.QUEUED, SubmissionRow.number < submission.number)
     query = select(SubmissionRow.id).where(
-        SubmissionRow.assignment_id == submission.assignment_id,
-        SubmissionRow.user_id == submission.user_id,
+        attempts_of(submission.assignment_id, submitter_of(submission)),
         SubmissionRow.id != submission.id,
         or_(SubmissionRow.state == SubmissionState.RUNNING, earlier),
     )

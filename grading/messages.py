@@ -19,10 +19,18 @@ class SyncMarks(Job):
     """Take over what a teacher marked by hand in the gradebook."""
 
     name: ClassVar[str] = "grading.sync_marks"
-    course_slug: str
+    placement_id: int
     assignment: str
     hub_name: str | None = None
     """One learner; None: everybody whose total differs."""
+
+
+@dataclass(frozen=True)
+class PrepareGradebook(Job):
+    """Bring the gradebook of a placement up to the course's release."""
+
+    name: ClassVar[str] = "grading.prepare_gradebook"
+    placement_id: int
 
 
 @dataclass(frozen=True)
@@ -42,5 +50,7 @@ class GradeRecorded(Event):
     assignment_id: int
     course_slug: str
     assignment: str
+    placement_id: int
+    """Where it was earned: the course as one LMS course uses it."""
     version: int
     """Counts up with each change of this learner's result."""

@@ -1,7 +1,8 @@
 """Tables of grading.
 
-Per-cell marks live in the nbgrader gradebook of the course. Here are the submissions as they came in, a dated
-record of totals, and the outbox to the LMS.
+Per-cell marks live in the nbgrader gradebooks. Here are the submissions as they came in, a dated record of totals, and
+the outbox to the LMS. What learners do belongs to a placement (a course as one LMS course uses it); what a quiz is
+belongs to the course.
 """
 
 from datetime import datetime
@@ -76,6 +77,18 @@ class CourseRow(Base):
 
     slug: Mapped[str] = mapped_column(String(80), primary_key=True)
     title: Mapped[str] = mapped_column(String(300))
+    structure_sha256: Mapped[str] = mapped_column(String(64), default="")
+    """Of the release that gradebooks follow; empty: nothing was released."""
+
+
+class GradebookRow(Base):
+    """The gradebook of a placement: which release it was brought up to. No row: it is not ready for anybody."""
+
+    __tablename__ = "grading_gradebook"
+
+    placement_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    structure_sha256: Mapped[str] = mapped_column(String(64))
+    prepared_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class AssignmentRow(Base):
@@ -106,7 +119,7 @@ class AssignmentRow(Base):
 
 
 class BlobRow(Base):
-    """Content of a file, kept once for each hash."""
+    """Content of a file that is kept: handed in, released, or feedback. Once for each hash."""
 
     __tablename__ = "grading_blob"
 
@@ -121,11 +134,12 @@ class SubmissionRow(Base):
 
     __tablename__ = "grading_submission"
     __table_args__ = (
-        UniqueConstraint("assignment_id", "user_id", "number"),
-        UniqueConstraint("user_id", "request_id"),
+        UniqueConstraint("placement_id", "assignment_id", "user_id", "number"),
+        UniqueConstraint("placement_id", "user_id", "request_id"),
         # The gradebook holds one submission per learner and assignment: two are never marked at once.
         Index(
             "uq_grading_submission_running",
+            "placement_id",
             "assignment_id",
             "user_id",
             unique=True,
@@ -135,8 +149,9 @@ class SubmissionRow(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
-    user_id: Mapped[int]
+    placement_id: Mapped[int]
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"), index=True)
+    user_id: Mapped[int] = mapped_column(index=True)
     hub_name: Mapped[str] = mapped_column(String(40))
     number: Mapped[int]
     request_id: Mapped[str] = mapped_column(String(64))
@@ -168,20 +183,36 @@ class DraftRow(Base):
     """The newest work of a learner as Jupyter saved it. Not submitted."""
 
     __tablename__ = "grading_draft"
+    __table_args__ = (UniqueConstraint("placement_id", "assignment_id", "user_id"),)
 
-    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"), primary_key=True)
-    user_id: Mapped[int] = mapped_column(primary_key=True, index=True)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    placement_id: Mapped[int]
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
+    user_id: Mapped[int] = mapped_column(index=True)
     saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
     files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class DraftBlobRow(Base):
+    """Content of a file of a draft. It goes with the draft that replaces it, unlike what was handed in."""
+
+    __tablename__ = "grading_draft_blob"
+
+    draft_id: Mapped[int] = mapped_column(ForeignKey("grading_draft.id", ondelete="CASCADE"), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int]
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+    """zlib-compressed."""
 
 
 class ResultRow(Base):
     """The total that counts for a learner, and since when."""
 
     __tablename__ = "grading_result"
-    __table_args__ = (UniqueConstraint("assignment_id", "user_id"),)
+    __table_args__ = (UniqueConstraint("placement_id", "assignment_id", "user_id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    placement_id: Mapped[int]
     assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
     user_id: Mapped[int] = mapped_column(index=True)
     submission_id: Mapped[int] = mapped_column(ForeignKey("grading_submission.id"))
@@ -199,12 +230,13 @@ class PassbackRow(Base):
     __tablename__ = "grading_passback"
     __table_args__ = (
         UniqueConstraint("link_id", "user_id"),
-        Index("ix_grading_passback_assignment_user", "assignment_id", "user_id"),
+        Index("ix_grading_passback_placement", "placement_id", "assignment_id", "user_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     link_id: Mapped[int]
     user_id: Mapped[int]
+    placement_id: Mapped[int]
     assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
     submission_id: Mapped[int] = mapped_column(ForeignKey("grading_submission.id"))
     points: Mapped[Decimal] = mapped_column(Points)

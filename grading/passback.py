@@ -21,6 +21,7 @@ from grading.models import (
     SubmissionRow,
 )
 from grading.results import find_result_row, tell_lms
+from grading.submissions import Learner
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx, affect
@@ -97,9 +98,10 @@ def send_again(tx: Tx, row: PassbackRow) -> None:
     jobs.enqueue(tx, PassBackGrade(row.id))
 
 
-def send_all_again(tx: Tx, assignment_id: int, user_ids: list[int]) -> int:
+def send_all_again(tx: Tx, placement_id: int, assignment_id: int, user_ids: list[int]) -> int:
     """Try every grade of these learners that did not get through once more; returns how many."""
     query = select(PassbackRow).where(
+        PassbackRow.placement_id == placement_id,
         PassbackRow.assignment_id == assignment_id,
         PassbackRow.user_id.in_(user_ids),
         PassbackRow.sent_version < PassbackRow.version,
@@ -119,17 +121,21 @@ def send_to_launched_link(run: JobRun, message: LinkLaunched) -> None:
     """Handle `LinkLaunched`: a grade that is there already goes to the new link too."""
     with run.runtime.db.transaction() as tx:
         run.finish(tx)
+        if message.placement_id is None:
+            return
+        who = Learner(message.placement_id, message.user_id)
         query = select(AssignmentRow).where(AssignmentRow.item_ref == message.item_ref)
         for assignment in tx.scalars(query).all():
-            result = find_result_row(tx, assignment.id, message.user_id)
+            result = find_result_row(tx, assignment.id, who)
             if result is not None:
                 counts = tx.get_one(SubmissionRow, result.submission_id)
                 tell_lms(tx, assignment, result, counts, afresh=message.link_id)
 
 
-def list_passbacks(tx: Tx, assignment_id: int, user_ids: list[int]) -> dict[int, list[PassbackRow]]:
-    """The outbox rows of learners, by user id."""
-    query = select(PassbackRow).where(PassbackRow.assignment_id == assignment_id, PassbackRow.user_id.in_(user_ids))
+def list_passbacks(tx: Tx, placement_id: int, assignment_id: int, user_ids: list[int]) -> dict[int, list[PassbackRow]]:
+    """The outbox rows of learners of one placement, by user id."""
+    mine = (PassbackRow.placement_id == placement_id, PassbackRow.assignment_id == assignment_id)
+    query = select(PassbackRow).where(*mine, PassbackRow.user_id.in_(user_ids))
     found: dict[int, list[PassbackRow]] = {}
     for row in tx.scalars(query.order_by(PassbackRow.id)):
         found.setdefault(row.user_id, []).append(row)

@@ -8,6 +8,7 @@ from grading.models import (
     AssignmentRow,
     BlobRow,
     DeliveryRow,
+    DraftBlobRow,
     DraftRow,
     PassbackRow,
     ResultRow,
@@ -23,6 +24,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         {
             "course": assignment.course_slug,
             "assignment": assignment.name,
+            "placement_id": row.placement_id,
             "attempt": row.number,
             "submitted_at": row.submitted_at.isoformat(),
             "receipt": row.receipt,
@@ -49,6 +51,8 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     """Delete a person's work and marks, and the files that nobody else has handed in too."""
     mine = select(SubmissionRow.id).where(SubmissionRow.user_id == user_id)
     hashes = _hashes(tx, user_id)
+    drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
+    tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
     tx.execute(delete(DeliveryRow).where(DeliveryRow.submission_id.in_(mine)))
     for table in (PassbackRow, ResultRow, DraftRow):
         tx.execute(delete(table).where(table.user_id == user_id))
@@ -60,14 +64,11 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
 
 
 def _hashes(tx: Tx, user_id: int | None) -> set[str]:
-    """Hashes of the files of one person, or of everybody and of the releases."""
+    """Hashes of what one person handed in and got back, or everybody, and of the releases."""
     submissions = select(SubmissionRow.files, SubmissionRow.feedback)
-    drafts = select(DraftRow.files)
     if user_id is not None:
         submissions = submissions.where(SubmissionRow.user_id == user_id)
-        drafts = drafts.where(DraftRow.user_id == user_id)
     listings = [listing for row in tx.execute(submissions) for listing in row if listing]
-    listings += list(tx.scalars(drafts))
     if user_id is None:
         listings += list(tx.scalars(select(AssignmentRow.release)))
     return {entry["sha256"] for listing in listings for entry in listing}

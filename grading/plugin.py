@@ -2,7 +2,7 @@
 
 from grading import api, staff_views, views
 from grading.blueprint import blueprint
-from grading.engine_nbgrader import open_course_root
+from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
 from grading.lms_port import SendScore
@@ -11,7 +11,9 @@ from grading.models import (
     BlobRow,
     CourseRow,
     DeliveryRow,
+    DraftBlobRow,
     DraftRow,
+    GradebookRow,
     PassbackRow,
     ResultRow,
     SubmissionRow,
@@ -33,10 +35,12 @@ def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
         requires=("lti",),
         models=(
             CourseRow,
+            GradebookRow,
             AssignmentRow,
             BlobRow,
             SubmissionRow,
             DraftRow,
+            DraftBlobRow,
             ResultRow,
             PassbackRow,
             DeliveryRow,
@@ -50,4 +54,4 @@ def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
     )
 
 
-PLUGIN = make_plugin(open_course_root, lti.send_score)
+PLUGIN = make_plugin(open_placement, lti.send_score)

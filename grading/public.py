@@ -10,19 +10,24 @@ from sqlalchemy import func, select
 
 from grading.assignments import close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
-from grading.engine.model import ContentError, Release
-from grading.engine_nbgrader import copy_gradebook_structure, list_source_problems, make_release
+from grading.engine.model import HANDED_IN, ContentError, Release
+from grading.gradebooks import record_prepared
 from grading.models import AssignmentRow, ResultRow, SubmissionRow
+from grading.releasing import CourseChange, changing_course, list_source_problems, make_release
+from grading.results import find_result_row
+from grading.submissions import Learner
 from lti_tool.kernel.db import Tx
 
 __all__ = [
+    "HANDED_IN",
     "Assignment",
     "ContentError",
+    "CourseChange",
     "Release",
     "Result",
     "assignment_path",
+    "changing_course",
     "close_assignment",
-    "copy_gradebook_structure",
     "count_submissions",
     "describe_assignment",
     "find_assignment",
@@ -33,6 +38,7 @@ __all__ = [
     "make_release",
     "publish_assignment",
     "publish_course",
+    "record_prepared",
 ]
 
 
@@ -76,19 +82,18 @@ def find_assignment(tx: Tx, course_slug: str, name: str) -> Assignment | None:
     )
 
 
-def find_result(tx: Tx, user_id: int, assignment_id: int) -> Result | None:
-    """The result of a learner for one quiz."""
-    query = select(ResultRow).where(ResultRow.assignment_id == assignment_id, ResultRow.user_id == user_id)
-    row = tx.scalar(query)
+def find_result(tx: Tx, placement_id: int, user_id: int, assignment_id: int) -> Result | None:
+    """The result of a learner for one quiz, in one placement of its course."""
+    row = find_result_row(tx, assignment_id, Learner(placement_id, user_id))
     return None if row is None else _result(row)
 
 
-def list_results(tx: Tx, user_id: int, course_slug: str) -> dict[str, Result]:
-    """The results of a learner in a course, by assignment name."""
+def list_results(tx: Tx, placement_id: int, user_id: int) -> dict[str, Result]:
+    """The results of a learner in a placement, by assignment name."""
     query = (
         select(AssignmentRow.name, ResultRow)
         .join(AssignmentRow, AssignmentRow.id == ResultRow.assignment_id)
-        .where(ResultRow.user_id == user_id, AssignmentRow.course_slug == course_slug)
+        .where(ResultRow.placement_id == placement_id, ResultRow.user_id == user_id)
     )
     return {name: _result(row) for name, row in tx.execute(query)}
 

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from grading.engine.model import Marking, Marks
 from grading.engine_port import CALM
 from grading.filesets import Packed, store_files
 from grading.messages import Autograde, GradeRecorded, PassBackGrade
 from grading.models import AssignmentRow, PassbackRow, PassbackState, ResultRow, SubmissionRow, SubmissionState
-from grading.submissions import list_submissions, move
+from grading.submissions import Learner, list_submissions, move, submitter_of
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.types import as_points
@@ -78,7 +78,7 @@ def finish_attempt(tx: Tx, submission: SubmissionRow) -> None:
     """After an attempt has got its state: settle the result, and wake the learner's next waiting attempt."""
     assignment = tx.get_one(AssignmentRow, submission.assignment_id)
     tx.flush()
-    attempts = list_submissions(tx, submission.assignment_id, submission.user_id)
+    attempts = list_submissions(tx, submission.assignment_id, submitter_of(submission))
     settle_result(tx, assignment, attempts)
     waiting = [row for row in attempts if row.state is SubmissionState.QUEUED]
     if waiting:
@@ -91,12 +91,12 @@ def settle_result(tx: Tx, assignment: AssignmentRow, attempts: Sequence[Submissi
     counts = attempt_that_counts(attempts)
     if counts is None or counts.points is None:
         return
-    mine = (ResultRow.assignment_id == assignment.id, ResultRow.user_id == counts.user_id)
-    result = tx.scalar(select(ResultRow).where(*mine).with_for_update())
+    who = submitter_of(counts)
+    result = tx.scalar(_result_of(assignment.id, who).with_for_update())
     needs_manual = counts.state is SubmissionState.NEEDS_MANUAL
     values = (counts.id, counts.points, counts.max_points, needs_manual)
     if result is None:
-        result = ResultRow(assignment_id=assignment.id, user_id=counts.user_id, version=0)
+        result = ResultRow(placement_id=who.placement_id, assignment_id=assignment.id, user_id=who.user_id, version=0)
         tx.add(result)
     elif (result.submission_id, result.points, result.max_points, result.needs_manual) == values:
         return
@@ -109,7 +109,14 @@ def settle_result(tx: Tx, assignment: AssignmentRow, attempts: Sequence[Submissi
 
 def emit_recorded(tx: Tx, assignment: AssignmentRow, result: ResultRow) -> None:
     """State the fact for whoever wants to know."""
-    fact = GradeRecorded(result.user_id, assignment.id, assignment.course_slug, assignment.name, result.version)
+    fact = GradeRecorded(
+        user_id=result.user_id,
+        assignment_id=assignment.id,
+        course_slug=assignment.course_slug,
+        assignment=assignment.name,
+        placement_id=result.placement_id,
+        version=result.version,
+    )
     jobs.emit(tx, fact)
 
 
@@ -120,7 +127,7 @@ def tell_lms(
 
     `afresh`: a link whose line item is new, so that what was sent before does not count.
     """
-    targets = lti.list_grade_targets(tx, result.user_id, assignment.item_ref)
+    targets = lti.list_grade_targets(tx, result.placement_id, result.user_id, assignment.item_ref)
     mine = (PassbackRow.user_id == result.user_id, PassbackRow.link_id.in_([target.link_id for target in targets]))
     rows = {row.link_id: row for row in tx.scalars(select(PassbackRow).where(*mine).with_for_update())}
     for target in targets:
@@ -132,7 +139,8 @@ def tell_lms(
             row.announced_id = None
         elif _says(row, result):
             continue
-        row.assignment_id, row.submission_id = assignment.id, result.submission_id
+        row.placement_id, row.assignment_id = result.placement_id, assignment.id
+        row.submission_id = result.submission_id
         row.points, row.max_points, row.is_final = result.points, result.max_points, not result.needs_manual
         row.submitted_at, row.version = counts.submitted_at, row.version + 1
         row.state, row.text, row.tries, row.changed_at = PassbackState.PENDING, None, 0, clock.now()
@@ -145,9 +153,17 @@ def _says(row: PassbackRow, result: ResultRow) -> bool:
     return (row.submission_id, row.points, row.max_points, row.is_final) == wanted
 
 
-def find_result_row(tx: Tx, assignment_id: int, user_id: int) -> ResultRow | None:
+def find_result_row(tx: Tx, assignment_id: int, who: Learner) -> ResultRow | None:
     """The result of a learner."""
-    return tx.scalar(select(ResultRow).where(ResultRow.assignment_id == assignment_id, ResultRow.user_id == user_id))
+    return tx.scalar(_result_of(assignment_id, who))
+
+
+def _result_of(assignment_id: int, who: Learner) -> Select[ResultRow]:
+    return select(ResultRow).where(
+        ResultRow.placement_id == who.placement_id,
+        ResultRow.assignment_id == assignment_id,
+        ResultRow.user_id == who.user_id,
+    )
 
 
 def marks_as_json(marks: Marks) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from flask_babel import gettext as _
 from sqlalchemy import and_, func, select
 from sqlalchemy.orm import defer
 
+from grading.access import placement_of
 from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
 from grading.pages import show_delivery, warning_of
 from grading.passback import is_unsent, list_deliveries, list_passbacks
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Forbidden, NotFound
+from lti_tool.kernel.errors import NotFound
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
@@ -49,9 +50,7 @@ class Class:
 
 def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
     """The learners that a teacher may see: those of the LMS course they launched from."""
-    if session.placement_id is None:
-        raise Forbidden("course_refused", _("This session is for no course. Open the activity again from your LMS."))
-    return {person.id: person for person in lti.list_learners(tx, session.placement_id)}
+    return {person.id: person for person in lti.list_learners(tx, placement_of(session))}
 
 
 def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:
@@ -59,14 +58,15 @@ def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:
     learners = learners_of(tx, session)
     query = (
         select(SubmissionRow)
-        .where(SubmissionRow.assignment_id == row.id, SubmissionRow.user_id.in_(learners))
+        .where(SubmissionRow.placement_id == placement_of(session), SubmissionRow.assignment_id == row.id)
+        .where(SubmissionRow.user_id.in_(learners))
         .options(defer(SubmissionRow.files), defer(SubmissionRow.marks), defer(SubmissionRow.feedback))
         .order_by(SubmissionRow.number.desc())
     )
     attempts: dict[int, list[SubmissionRow]] = {}
     for attempt in tx.scalars(query):
         attempts.setdefault(attempt.user_id, []).append(attempt)
-    return Class(learners, attempts, list_passbacks(tx, row.id, list(learners)))
+    return Class(learners, attempts, list_passbacks(tx, placement_of(session), row.id, list(learners)))
 
 
 def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[str, Any]:
@@ -143,7 +143,8 @@ def get_submission(
     Raises: NotFound.
     """
     owner = select(SubmissionRow.user_id).where(SubmissionRow.id == submission_id).scalar_subquery()
-    query = select(SubmissionRow).where(SubmissionRow.assignment_id == row.id, SubmissionRow.user_id == owner)
+    mine = (SubmissionRow.placement_id == placement_of(session), SubmissionRow.assignment_id == row.id)
+    query = select(SubmissionRow).where(*mine, SubmissionRow.user_id == owner)
     attempts = list(tx.scalars(query.order_by(SubmissionRow.number.desc())))
     found = next((each for each in attempts if each.id == submission_id), None)
     learner = None if found is None else learners_of(tx, session).get(found.user_id)
@@ -176,7 +177,8 @@ def overview_rows(tx: Tx, session: SignedIn, rows: Sequence[AssignmentRow]) -> l
     learners = learners_of(tx, session)
     latest = (
         select(SubmissionRow.assignment_id, SubmissionRow.user_id, func.max(SubmissionRow.number).label("number"))
-        .where(SubmissionRow.user_id.in_(learners), SubmissionRow.assignment_id.in_([row.id for row in rows]))
+        .where(SubmissionRow.placement_id == placement_of(session), SubmissionRow.user_id.in_(learners))
+        .where(SubmissionRow.assignment_id.in_([row.id for row in rows]))
         .group_by(SubmissionRow.assignment_id, SubmissionRow.user_id)
         .subquery()
     )
@@ -186,6 +188,7 @@ def overview_rows(tx: Tx, session: SignedIn, rows: Sequence[AssignmentRow]) -> l
         SubmissionRow.number == latest.c.number,
     )
     query = select(SubmissionRow.assignment_id, SubmissionRow.state, func.count()).join(latest, and_(*same))
+    query = query.where(SubmissionRow.placement_id == placement_of(session))
     counts: dict[int, dict[SubmissionState, int]] = {}
     for assignment_id, state, number in tx.execute(query.group_by(SubmissionRow.assignment_id, SubmissionRow.state)):
         counts.setdefault(assignment_id, {})[state] = number

@@ -8,9 +8,11 @@ from flask import Response, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
+from grading.access import get_placement, placement_of
 from grading.assignments import get_assignment, list_assignments
 from grading.blueprint import blueprint
 from grading.filesets import load_files
+from grading.gradebooks import require_gradebook
 from grading.hub_tickets import Ticket, formgrader_path, ticket_url
 from grading.marking import mark_again
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
@@ -81,7 +83,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
         found, learner, all_of_theirs = get_submission(tx, session, row, submission_id)
-        deliveries = list_passbacks(tx, row.id, [found.user_id]).get(found.user_id, [])
+        deliveries = list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, [])
         history = history_of(tx, found, session.platform_name)
     attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None)
     questions, total = show_questions(found)
@@ -143,7 +145,7 @@ def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
-        for outbox in list_passbacks(tx, row.id, [found.user_id]).get(found.user_id, []):
+        for outbox in list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, []):
             if outbox.sent_version < outbox.version:
                 send_again(tx, outbox)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
@@ -156,7 +158,7 @@ def send_all(slug: str, name: str) -> AnyResponse:
     session = open_course(slug)
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, slug, name)
-        send_all_again(tx, row.id, list(learners_of(tx, session)))
+        send_all_again(tx, placement_of(session), row.id, list(learners_of(tx, session)))
     return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
 
 
@@ -165,10 +167,11 @@ def send_all(slug: str, name: str) -> AnyResponse:
 def open_formgrader(slug: str, name: str) -> AnyResponse:
     """To formgrader in JupyterHub, at this quiz."""
     session = open_course(slug)
+    require_gradebook(current_runtime(), placement_of(session))
     with current_runtime().db.reading() as tx:
-        row = get_assignment(tx, slug, name)
+        row, key = get_assignment(tx, slug, name), get_placement(tx, session).key
     path = f"gradebook/{row.name}/{row.notebooks[0]}" if len(row.notebooks) == 1 else f"gradebook/{row.name}"
-    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, formgrader_path(slug, path))), 303)
+    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, formgrader_path(key, path))), 303)
 
 
 @contextmanager

@@ -5,12 +5,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.exc import IntegrityError
 
-from grading.filesets import Files, Listing, Packed, accept_files, load_files, pack_files, snapshot_sha256, store_files
+from grading.filesets import Files, Listing, Packed, accept_files, pack_files, snapshot_sha256, store_files
 from grading.messages import Autograde
-from grading.models import SUBMISSION_TRANSITIONS, AssignmentRow, DraftRow, SubmissionRow, SubmissionState
+from grading.models import SUBMISSION_TRANSITIONS, AssignmentRow, SubmissionRow, SubmissionState
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
@@ -23,10 +23,17 @@ RACES = 50
 
 
 @dataclass(frozen=True)
-class Submitter:
+class Learner:
+    """A person in a course as one LMS course uses it. In another LMS course the same person begins anew."""
+
+    placement_id: int
+    user_id: int
+
+
+@dataclass(frozen=True)
+class Submitter(Learner):
     """Who hands in."""
 
-    user_id: int
     hub_name: str
 
 
@@ -48,19 +55,19 @@ def store_submission(
     Raises: Conflict: attempts used up, or closed. Unacceptable: with what to do.
     """
     _check_via(via, request_id)
-    known = _find_request(tx, who.user_id, request_id)
+    known = _find_request(tx, who, request_id)
     if known is not None:
         return known, False
     _check_open(assignment)
     _check_notebooks(assignment, snapshot)
     listing, sha256 = store_files(tx, snapshot), snapshot.sha256
     for _ in range(RACES):
-        number = _next_number(tx, assignment, who.user_id)
+        number = _next_number(tx, assignment, who)
         try:
             with tx.begin_nested():
                 row = _insert(tx, assignment, who, number, listing, sha256, via, request_id)
         except IntegrityError:  # the same learner submits in another window at this moment
-            known = _find_request(tx, who.user_id, request_id)
+            known = _find_request(tx, who, request_id)
             if known is not None:
                 return known, False
             continue
@@ -90,59 +97,32 @@ def move(row: SubmissionRow, state: SubmissionState) -> None:
     row.state = state
 
 
-def list_submissions(tx: Tx, assignment_id: int, user_id: int) -> list[SubmissionRow]:
+def attempts_of(assignment_id: int, who: Learner) -> ColumnElement[bool]:
+    """Which rows of `SubmissionRow` are the attempts of a learner."""
+    return and_(
+        SubmissionRow.placement_id == who.placement_id,
+        SubmissionRow.assignment_id == assignment_id,
+        SubmissionRow.user_id == who.user_id,
+    )
+
+
+def submitter_of(row: SubmissionRow) -> Submitter:
+    """Who handed an attempt in."""
+    return Submitter(row.placement_id, row.user_id, row.hub_name)
+
+
+def list_submissions(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRow]:
     """A learner's attempts, newest first."""
-    query = select(SubmissionRow).where(SubmissionRow.assignment_id == assignment_id, SubmissionRow.user_id == user_id)
+    query = select(SubmissionRow).where(attempts_of(assignment_id, who))
     return list(tx.scalars(query.order_by(SubmissionRow.number.desc())))
 
 
-def get_attempt(tx: Tx, assignment_id: int, user_id: int, number: int) -> SubmissionRow:
+def get_attempt(tx: Tx, assignment_id: int, who: Learner, number: int) -> SubmissionRow:
     """One attempt of a learner. Raises: NotFound."""
-    query = select(SubmissionRow).where(SubmissionRow.assignment_id == assignment_id, SubmissionRow.user_id == user_id)
-    row = tx.scalar(query.where(SubmissionRow.number == number))
+    row = tx.scalar(select(SubmissionRow).where(attempts_of(assignment_id, who), SubmissionRow.number == number))
     if row is None:
         raise NotFound("submission_not_found", f"You have no attempt {number} of this quiz.")
     return row
-
-
-def save_draft(tx: Tx, assignment: AssignmentRow, user_id: int, draft: Packed, saved_at: datetime) -> datetime:
-    """Keep a learner's newest work. An older save than the one kept changes nothing. Returns the time of the one kept.
-
-    A time in the future (a wrong clock) counts as now, or it would block every later save.
-    """
-    saved_at = min(saved_at, clock.now())
-    query = (
-        select(DraftRow).where(DraftRow.assignment_id == assignment.id, DraftRow.user_id == user_id).with_for_update()
-    )
-    for _ in range(2):
-        row = tx.scalar(query)
-        if row is not None:
-            if saved_at > row.saved_at:
-                row.files, row.saved_at = store_files(tx, draft), saved_at
-            return row.saved_at
-        listing = store_files(tx, draft)
-        try:
-            with tx.begin_nested():
-                tx.add(DraftRow(assignment_id=assignment.id, user_id=user_id, saved_at=saved_at, files=listing))
-            return saved_at
-        except IntegrityError:  # two first saves at once: the other one is there now
-            continue
-    raise Conflict("draft_busy", "The draft is being saved elsewhere. Save again.")
-
-
-def find_draft(tx: Tx, assignment_id: int, user_id: int) -> DraftRow | None:
-    """The newest saved work of a learner."""
-    return tx.get(DraftRow, (assignment_id, user_id))
-
-
-def draft_files(tx: Tx, assignment_id: int, user_id: int) -> dict[str, bytes]:
-    """The saved work itself. Raises: NotFound."""
-    row = find_draft(tx, assignment_id, user_id)
-    if row is None:
-        raise NotFound(
-            "draft_not_found", "Nothing is saved yet. Open the notebook in JupyterHub and save it, then submit."
-        )
-    return load_files(tx, row.files)
 
 
 def upload_as_files(assignment: AssignmentRow, filename: str, content: bytes) -> dict[str, bytes]:
@@ -157,9 +137,9 @@ def upload_as_files(assignment: AssignmentRow, filename: str, content: bytes) ->
     )
 
 
-def same_click_id(tx: Tx, assignment: AssignmentRow, user_id: int, files: Files) -> str:
+def same_click_id(tx: Tx, assignment: AssignmentRow, who: Learner, files: Files) -> str:
     """A request id for a form without one: the same files sent twice before the first are marked are one submission."""
-    settled = [row.id for row in list_submissions(tx, assignment.id, user_id) if not row.state.is_busy]
+    settled = [row.id for row in list_submissions(tx, assignment.id, who) if not row.state.is_busy]
     text = f"{assignment.id}:{snapshot_sha256(files)}:{len(settled)}"
     return "page-" + hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -176,6 +156,7 @@ def _insert(
 ) -> SubmissionRow:
     moment = clock.now()
     row = SubmissionRow(
+        placement_id=who.placement_id,
         assignment_id=assignment.id,
         user_id=who.user_id,
         hub_name=who.hub_name,
@@ -201,15 +182,14 @@ def receipt_of(sha256: str, submission_id: int) -> str:
     return f"{digest[:4]}-{digest[4:8]}"
 
 
-def _find_request(tx: Tx, user_id: int, request_id: str) -> SubmissionRow | None:
-    return tx.scalar(
-        select(SubmissionRow).where(SubmissionRow.user_id == user_id, SubmissionRow.request_id == request_id)
-    )
+def _find_request(tx: Tx, who: Learner, request_id: str) -> SubmissionRow | None:
+    mine = (SubmissionRow.placement_id == who.placement_id, SubmissionRow.user_id == who.user_id)
+    return tx.scalar(select(SubmissionRow).where(*mine, SubmissionRow.request_id == request_id))
 
 
-def _next_number(tx: Tx, assignment: AssignmentRow, user_id: int) -> int:
-    mine = (SubmissionRow.assignment_id == assignment.id, SubmissionRow.user_id == user_id)
-    used: int = tx.scalar(select(func.coalesce(func.max(SubmissionRow.number), 0)).where(*mine)) or 0
+def _next_number(tx: Tx, assignment: AssignmentRow, who: Learner) -> int:
+    mine = attempts_of(assignment.id, who)
+    used: int = tx.scalar(select(func.coalesce(func.max(SubmissionRow.number), 0)).where(mine)) or 0
     if attempts_left(assignment, used) == 0:
         raise Conflict(
             "attempts_used_up",

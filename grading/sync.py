@@ -23,6 +23,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRun
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.types import as_points
+from lti_tool.lti import public as lti
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,13 @@ def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None
     """Handle `SyncMarks`."""
     runtime = run.runtime
     with runtime.db.reading() as tx:
-        assignment = find_assignment(tx, message.course_slug, message.assignment)
-        settled = list_settled(tx, assignment.id, message.hub_name) if assignment else {}
-    if assignment is None or not settled:
+        placement = lti.find_placement(tx, message.placement_id)
+        assignment = find_assignment(tx, placement.course_slug, message.assignment) if placement else None
+        settled = list_settled(tx, message.placement_id, assignment.id, message.hub_name) if assignment else {}
+    if placement is None or assignment is None or not settled:
         return
-    engine = open_engine(runtime.settings, message.course_slug)
+    engine = open_engine(runtime.settings, placement)
+    engine.prepare()
     totals = engine.list_totals(message.assignment)
     found: list[tuple[str, Recorded, Marks, Packed]] = []
     for name in [message.hub_name] if message.hub_name else differing(settled, totals):
@@ -58,7 +61,7 @@ def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None
             found.append((name, before, engine.read_marks(message.assignment, name), feedback))
     with runtime.db.transaction() as tx:
         run.finish(tx)
-        now = list_settled(tx, assignment.id, message.hub_name)
+        now = list_settled(tx, placement.id, assignment.id, message.hub_name)
         for name, before, marks, feedback in found:
             if now.get(name, {}).get(before.submitted_at) == before:  # else: marked again meanwhile, nothing to add
                 submission = tx.get_one(SubmissionRow, before.submission_id)
@@ -69,19 +72,25 @@ def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None
 def reconcile(open_engine: OpenEngine, runtime: Runtime) -> None:
     """Compare the totals of every gradebook with ours and enqueue `SyncMarks` for those that differ."""
     with runtime.db.reading() as tx:
-        tried = select(SubmissionRow.assignment_id).where(SubmissionRow.marked_at.is_not(None)).distinct()
-        assignments = list(tx.scalars(select(AssignmentRow).where(AssignmentRow.id.in_(tried))))
-        settled = {assignment.id: list_settled(tx, assignment.id) for assignment in assignments}
-    for assignment in assignments:
-        engine = open_engine(runtime.settings, assignment.course_slug)
-        names = differing(settled[assignment.id], engine.list_totals(assignment.name))
+        marked = SubmissionRow.marked_at.is_not(None)
+        tried = select(SubmissionRow.placement_id, AssignmentRow.id, AssignmentRow.name).where(marked).distinct()
+        tried = tried.join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+        work = list(tx.execute(tried))
+        placements = {number: lti.find_placement(tx, number) for number in {row.placement_id for row in work}}
+        settled = {(row.placement_id, row.id): list_settled(tx, row.placement_id, row.id) for row in work}
+    for placement_id, assignment_id, assignment in work:
+        placement = placements[placement_id]
+        if placement is None:
+            continue
+        engine = open_engine(runtime.settings, placement)
+        names = differing(settled[placement_id, assignment_id], engine.list_totals(assignment))
         if names:
             with runtime.db.transaction() as tx:
                 for name in names:
-                    jobs.enqueue(tx, SyncMarks(assignment.course_slug, assignment.name, name))
+                    jobs.enqueue(tx, SyncMarks(placement_id, assignment, name))
 
 
-def list_settled(tx: Tx, assignment_id: int, hub_name: str | None = None) -> Settled:
+def list_settled(tx: Tx, placement_id: int, assignment_id: int, hub_name: str | None = None) -> Settled:
     """The attempts of the learners none of whose attempts is in work: then the gradebook is not about to change."""
     columns = (
         SubmissionRow.hub_name,
@@ -91,7 +100,9 @@ def list_settled(tx: Tx, assignment_id: int, hub_name: str | None = None) -> Set
         SubmissionRow.marked_at,
         SubmissionRow.points,
     )
-    query = select(*columns).where(SubmissionRow.assignment_id == assignment_id)
+    query = select(*columns).where(
+        SubmissionRow.placement_id == placement_id, SubmissionRow.assignment_id == assignment_id
+    )
     if hub_name is not None:
         query = query.where(SubmissionRow.hub_name == hub_name)
     found: dict[str, dict[datetime, Recorded]] = {}

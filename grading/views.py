@@ -7,8 +7,10 @@ from flask import Response, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
+from grading.access import get_placement, learner_of, placement_of
 from grading.assignments import get_assignment
 from grading.blueprint import blueprint
+from grading.drafts import draft_files, find_draft
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, ticket_url, work_path
 from grading.models import AssignmentRow, PassbackRow, SubmissionRow
@@ -16,8 +18,6 @@ from grading.pages import own_feedback_url, quiz_context, show_attempt, show_que
 from grading.passback import list_passbacks
 from grading.submissions import (
     Submitter,
-    draft_files,
-    find_draft,
     get_attempt,
     list_submissions,
     make_snapshot,
@@ -50,12 +50,13 @@ def show_quiz(slug: str, name: str) -> AnyResponse:
 def show_status(slug: str, name: str) -> Response:
     """The newest attempt alone, asked for again and again while it is marked."""
     session = open_course(slug)
+    who = learner_of(session)
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
-        attempts = list_submissions(tx, row.id, session.user_id)
+        attempts = list_submissions(tx, row.id, who)
         if not attempts:
             raise NotFound("submission_not_found", _("You have not handed in anything yet."))
-        deliveries = list_passbacks(tx, row.id, [session.user_id]).get(session.user_id, [])
+        deliveries = list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, [])
         context = status_context(tx, session, row, attempts, deliveries)
     return page("grading/_attempt_status.html", quiz={"title": row.title}, **context)
 
@@ -65,7 +66,7 @@ def submit_draft(slug: str, name: str) -> AnyResponse:
     """Hand in what Jupyter saved last."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        files = draft_files(tx, get_assignment(tx, slug, name).id, session.user_id)
+        files = draft_files(tx, get_assignment(tx, slug, name).id, learner_of(session))
     return _submit(session, slug, name, files)
 
 
@@ -88,7 +89,8 @@ def open_in_hub(slug: str, name: str) -> AnyResponse:
     refuse_observers(session)
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
-    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, work_path(slug, row.name))), 303)
+        next_path = work_path(get_placement(tx, session).key, row.name)
+    return redirect(ticket_url(current_runtime(), Ticket(session.hub_name, next_path)), 303)
 
 
 @blueprint.get("/<slug>/<name>/attempts/<int:number>/feedback")
@@ -122,11 +124,14 @@ def show_marked_notebook(slug: str, name: str, number: int, path: str) -> Respon
 
 def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = None, status: int = 200) -> Response:
     """The quiz as one person sees it, with a refusal if there was one."""
+    who = learner_of(session)
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
-        attempts = list_submissions(tx, row.id, session.user_id)
-        deliveries = list_passbacks(tx, row.id, [session.user_id]).get(session.user_id, []) if attempts else []
-        draft = find_draft(tx, row.id, session.user_id)
+        attempts = list_submissions(tx, row.id, who)
+        deliveries = (
+            list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, []) if attempts else []
+        )
+        draft = find_draft(tx, row.id, who)
         context = quiz_context(session, row, attempts)
         newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
     place: dict[str, Any] = {"slug": slug, "name": name}
@@ -194,13 +199,13 @@ def marked_html(tx: Tx, row: SubmissionRow, path: str) -> Response:
 def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyResponse:
     if not session.role.is_learner:
         raise Forbidden("role_refused", _("Only learners hand in."))
-    runtime, who = current_runtime(), Submitter(session.user_id, session.hub_name)
+    runtime, who = current_runtime(), Submitter(placement_of(session), session.user_id, session.hub_name)
     limit = runtime.settings.grading.max_submission_bytes
     try:
         snapshot = make_snapshot(files, limit)
         with runtime.db.transaction() as tx:
             row = get_assignment(tx, slug, name)
-            request_id = request.form.get("request_id") or same_click_id(tx, row, session.user_id, files)
+            request_id = request.form.get("request_id") or same_click_id(tx, row, who, files)
             store_submission(tx, row, who, snapshot, via="page", request_id=request_id)
     except AppError as error:
         return quiz_page(session, slug, name, error=error.message, status=error.status)
@@ -210,7 +215,7 @@ def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyRespons
 
 def _own_marked_attempt(tx: Tx, session: SignedIn, name: str, number: int) -> tuple[AssignmentRow, SubmissionRow]:
     row = get_assignment(tx, session.course_slug or "", name)
-    attempt = get_attempt(tx, row.id, session.user_id, number)
+    attempt = get_attempt(tx, row.id, learner_of(session), number)
     if attempt.marks is None:
         raise NotFound(
             "feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked.")

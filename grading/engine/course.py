@@ -1,4 +1,4 @@
-"""One nbgrader course on disk: release, mark, read marks, render feedback."""
+"""One nbgrader gradebook with its course on disk: release, mark, read marks, render feedback."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,15 @@ from typing import Literal
 from grading.engine import feedback, gradebook, marking, release
 from grading.engine.files import check_name
 from grading.engine.model import Marking, MarkLimits, Marks, Release, Total
+from grading.engine.site import Site
 
 
 @dataclass(frozen=True)
 class CourseRoot:
     """A folder with `source/`, where nbgrader's other folders and its gradebook come to be.
+
+    With `work` it is one of several gradebooks of the course: it takes its structure from the course's, and its
+    learners' files and marks are in a folder of its own.
 
     Importing this module takes about a second (nbgrader); `grading.engine.model` does not.
     Marking is safe in several processes at once. Releasing changes the working directory of the
@@ -22,14 +26,27 @@ class CourseRoot:
 
     path: Path
     db_url: str = ""
-    """The gradebook; by default SQLite, `gradebook/gradebook.db` in the folder."""
+    """The gradebook; by default SQLite, `gradebook/gradebook.db` in the folder (or in `work`)."""
     course_id: str = "default_course"
     late_penalty: Literal["none", "zero"] = "none"
     """nbgrader's rule for late submissions: no penalty, or no points."""
+    work: Path | None = None
+    """Folder of `submitted/`, `autograded/` and the gradebook, where a course has several."""
+    structure_url: str = ""
+    """With `work`: the gradebook without learners that the course is released into."""
 
     def gradebook_url(self) -> str:
         """The URL of the gradebook."""
-        return self.db_url or f"sqlite:///{self.path.resolve()}/gradebook/gradebook.db"
+        return self.db_url or f"sqlite:///{(self.work or self.path).resolve()}/gradebook/gradebook.db"
+
+    @property
+    def site(self) -> Site:
+        """Where everything is."""
+        return Site(self.path, self.work or self.path, self.gradebook_url(), self.structure_url)
+
+    def prepare(self) -> str:
+        """Bring a placement's gradebook up to the course's release; returns the checksum of that release."""
+        return self.site.prepare()
 
     def make_release(self, assignment: str) -> Release:
         """Make the learners' version of `source/<assignment>`; marks and submissions stay.
@@ -73,8 +90,7 @@ class CourseRoot:
             SandboxBroken: no kernel starts in the sandbox; nothing was stored.
         """
         return marking.mark(
-            self.path,
-            self.gradebook_url(),
+            self.site,
             assignment,
             learner,
             files,
@@ -86,11 +102,11 @@ class CourseRoot:
 
     def read_marks(self, assignment: str, learner: str) -> Marks:
         """The marks in the gradebook now, formgrader's included; two queries."""
-        return marking.read_marks(self.path, self.gradebook_url(), assignment, learner)
+        return marking.read_marks(self.site, assignment, learner)
 
     def list_totals(self, assignment: str) -> dict[str, Total]:
-        """Every learner's total, in one query."""
-        return gradebook.list_totals(self.gradebook_url(), assignment)
+        """Every learner's total, in one query; none where there is no gradebook yet."""
+        return gradebook.list_totals(self.gradebook_url(), assignment) if self.site.is_there() else {}
 
     def render_feedback(self, assignment: str, learner: str) -> dict[str, bytes]:
         """The marked notebooks as pages for the learner, by file name (`quiz-1.html`).
@@ -98,5 +114,5 @@ class CourseRoot:
         Self-contained, without scripts, and without anything of the hidden tests.
         """
         marks = self.read_marks(assignment, learner)
-        folder = self.path / "autograded" / check_name(learner) / check_name(assignment)
+        folder = self.site.work / "autograded" / check_name(learner) / check_name(assignment)
         return feedback.render_feedback(self.gradebook_url(), folder, marks)

@@ -97,12 +97,12 @@ def move_into_place(fresh: Path, folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path, name: str = LOCK) -> Iterator[None]:
-    """Hold a lock of this folder, among all processes on this machine."""
+def locked(folder: Path, name: str = LOCK, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock of this folder, among all processes on this machine; `shared` with others who hold it so."""
     folder.mkdir(parents=True, exist_ok=True)
     fd = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        fcntl.flock(fd, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
     finally:
         os.close(fd)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, case, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy import Connection, Engine, case, create_engine, event, func, inspect, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -125,25 +125,6 @@ def ensure_database(url: str, course_id: str) -> None:
             known = select(api.Course.id).where(api.Course.id == course)
             if connection.execute(known).first() is None:
                 connection.execute(api.Course.__table__.insert().values(id=course))
-
-
-def copy_structure(url: str, to_url: str) -> None:
-    """Copy a gradebook without its marks into a new SQLite file: what nbgrader looks at when it releases again.
-
-    Nothing is copied where there is no gradebook yet.
-    """
-    place = make_url(url)
-    if place.get_backend_name() == "sqlite" and not Path(place.database or "").is_file():
-        return
-    ensure_database(to_url, "default_course")
-    with _engine(url).connect() as here, _engine(to_url).execution_options(writes=True).begin() as there:
-        if not inspect(here).has_table("alembic_version"):
-            return
-        there.execute(api.Course.__table__.delete())
-        for table in api.Base.metadata.sorted_tables:
-            rows = [] if table.name in ("grade", "comment") else here.execute(select(table)).mappings().all()
-            if rows:
-                there.execute(table.insert(), [dict(row) for row in rows])
 
 
 def set_due_date(url: str, assignment: str, due: datetime | None) -> None:

@@ -28,9 +28,7 @@ from grading.engine.execution import RunEnd, execute
 from grading.engine.files import (
     check_name,
     keep_safe,
-    locked,
     overlay,
-    read_tree,
     replace_tree,
 )
 from grading.engine.gradebook import (
@@ -49,14 +47,21 @@ from grading.engine.model import (
 )
 from grading.engine.nbgrader_parts import LimitOutput, Notebook, formats
 from grading.engine.outcome import Story, tell
-from grading.engine.plan import NotebookPlan, load_plan, release_titles
+from grading.engine.plan import NotebookPlan, release_titles
 from grading.engine.scoring import save_marks
+from grading.engine.site import Site
 from grading.engine.submission import NotANotebook, read_notebook, sanitise
 
 TIMESTAMP = "timestamp.txt"
 """Where nbgrader looks for the time of submission."""
 RECEIPT = ".coursebridge.json"
 """Beside the marked notebooks: which attempt they are of."""
+RELEASES = 5
+"""How often marking begins again because the assignment was released meanwhile."""
+
+
+class _ReleasedAnew(Exception):
+    """The plan that was marked by is no longer the plan."""
 
 
 @dataclass
@@ -69,8 +74,7 @@ class _Marked:
 
 
 def mark(
-    root: Path,
-    db_url: str,
+    site: Site,
     assignment: str,
     learner: str,
     files: Mapping[str, bytes],
@@ -81,13 +85,31 @@ def mark(
     late_penalty: str = "none",
 ) -> Marking:
     """Mark an attempt and store it; see `CourseRoot.mark`."""
-    started = time.monotonic()
     check_name(assignment)
     check_name(learner)
-    plans = load_plan(db_url, assignment)
+    for _ in range(RELEASES):
+        try:
+            return _mark(site, assignment, learner, files, submitted_at, attempt, limits, late_penalty)
+        except _ReleasedAnew:
+            continue
+    raise RuntimeError(f"{assignment} is released again and again while it is marked.")
+
+
+def _mark(
+    site: Site,
+    assignment: str,
+    learner: str,
+    files: Mapping[str, bytes],
+    submitted_at: datetime,
+    attempt: int,
+    limits: MarkLimits,
+    late_penalty: str,
+) -> Marking:
+    """Mark by the plan of now. Raises: _ReleasedAnew: it is another one by the time the marks are there."""
+    started = time.monotonic()
+    plans, source = site.read(assignment)
     kept = keep_safe(files, reserved=(TIMESTAMP, RECEIPT))
     too_large = sum(map(len, kept.values())) > limits.input_bytes
-    source = read_tree(root / "source" / assignment)
     # nbgrader puts the teacher's files in place of the learner's
     data = overlay(_beside({} if too_large else kept), _beside(source))
     marked = [_mark_notebook(plan, kept, data, limits, too_large) for plan in plans]
@@ -98,22 +120,24 @@ def mark(
     results = {f"{m.plan.name}.ipynb": _write(m.notebook) for m in marked if m.notebook}
     digest = _digest(kept, attempt)
     stamp = submitted_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC\n").encode()
-    autograded = root / "autograded" / learner / assignment
-    with locked(root):
+    autograded = site.work / "autograded" / learner / assignment
+    with site.held():
+        if not site.is_current(assignment, plans):
+            raise _ReleasedAnew
         held = _receipt(autograded)
         if held.get("attempt", 0) > attempt:
             raise Superseded(f"Attempt {held['attempt']} is in the gradebook already.")
         is_repeat = held.get("digest") == digest
         submitted = {} if too_large else kept
-        replace_tree(root / "submitted" / learner / assignment, submitted | {TIMESTAMP: stamp})
+        replace_tree(site.work / "submitted" / learner / assignment, submitted | {TIMESTAMP: stamp})
         receipt = json.dumps({"attempt": attempt, "digest": digest}).encode()
         replace_tree(autograded, data | results | {TIMESTAMP: stamp, RECEIPT: receipt})
-        with writing(db_url) as gradebook:
+        with writing(site.gradebook_url) as gradebook:
             start_submission(gradebook, assignment, learner, submitted_at)
             config = Config({"LateSubmissionPlugin": {"penalty_method": late_penalty}})
             notebooks = {m.plan.name: m.notebook for m in marked}
             save_marks(gradebook, assignment, learner, notebooks, is_repeat, config)
-    marks = read_marks(root, db_url, assignment, learner)
+    marks = read_marks(site, assignment, learner)
     outcome, text = tell(stories, marks)
     return Marking(outcome, text, marks, results, time.monotonic() - started, attempt)
 
@@ -178,11 +202,11 @@ def _receipt(folder: Path) -> dict[str, Any]:
     return found
 
 
-def read_marks(root: Path, db_url: str, assignment: str, learner: str) -> Marks:
+def read_marks(site: Site, assignment: str, learner: str) -> Marks:
     """The marks as the gradebook has them now; without a submission, no question at all."""
-    titles = release_titles(root / "release" / check_name(assignment))
-    comments = list_comments(db_url, assignment, learner)
-    rows = list_grades(db_url, assignment, learner)
+    titles = release_titles(site.course / "release" / check_name(assignment))
+    comments = list_comments(site.gradebook_url, assignment, learner)
+    rows = list_grades(site.gradebook_url, assignment, learner)
     penalties = {row.notebook: row.late_penalty for row in rows}
     questions = []
     for row in rows:

@@ -22,6 +22,12 @@ MarkOutcome = Literal[
 ]
 
 
+HANDED_IN = (
+    "Learners have submitted this assignment already, so its graded cells and notebooks "
+    "cannot be added, removed or renamed. Change their text only, or make a new assignment."
+)
+
+
 class ContentError(ValueError):
     """A source notebook that cannot be released; says where and what to change."""
 

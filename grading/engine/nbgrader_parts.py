@@ -29,6 +29,7 @@ from nbgrader.preprocessors import (
     LimitOutput,
     OverwriteCells,
     SaveAutoGrades,
+    SaveCells,
 )
 
 if _HIDDEN:
@@ -56,6 +57,7 @@ __all__ = [
     "Notebook",
     "OverwriteCells",
     "SaveAutoGrades",
+    "SaveCells",
     "api",
     "dbutil",
     "formats",

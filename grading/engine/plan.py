@@ -77,13 +77,14 @@ def load_plan(url: str, assignment: str) -> list[NotebookPlan]:
             .where(api.Assignment.name == assignment)
             .order_by(api.Notebook.name)
         ).scalars()
-        plans = [_plan_notebook(notebook) for notebook in notebooks]
+        plans = [plan_of(notebook) for notebook in notebooks]
     if not plans:
         raise NotReleased(f"The assignment {assignment!r} has not been released yet.")
     return plans
 
 
-def _plan_notebook(notebook: Any) -> NotebookPlan:
+def plan_of(notebook: Any) -> NotebookPlan:
+    """Nbgrader's row of a notebook as a plan; its session must be open."""
     points = {c.name: float(c.max_score) for c in (*notebook.grade_cells, *notebook.task_cells)}
     graded = {c.name for c in notebook.grade_cells}
     solutions = {c.name for c in notebook.solution_cells}
@@ -100,7 +101,7 @@ def _plan_notebook(notebook: Any) -> NotebookPlan:
             is_task=source.name in tasks,
             points=points.get(source.name),
         )
-        for source in notebook.source_cells
+        for source in sorted(notebook.source_cells, key=lambda source: str(source.name))
     }
     return NotebookPlan(name=notebook.name, kernelspec=json.loads(notebook.kernelspec or "{}"), cells=cells)
 

@@ -9,7 +9,7 @@ from traitlets.config import Config
 
 from grading.engine.files import check_name, locked, move_into_place, read_tree
 from grading.engine.gradebook import ensure_database, patient_url
-from grading.engine.model import ContentError, Question, Release
+from grading.engine.model import HANDED_IN, ContentError, Question, Release
 from grading.engine.nbgrader_parts import CourseDirectory, GenerateAssignment, NbGraderException
 from grading.engine.plan import load_plan, release_titles
 from grading.engine.source_check import check_source
@@ -114,10 +114,7 @@ def _plain_reason(messages: list[str]) -> str:
     """The line of nbgrader's log that says what is wrong."""
     text = "\n".join(messages)
     if "submissions associated with" in text:
-        return (
-            "Learners have submitted this assignment already, so its graded cells and notebooks "
-            "cannot be added, removed or renamed. Change their text only, or make a new assignment."
-        )
+        return HANDED_IN
     lines = [line for line in text.splitlines() if line[:1].strip() and ": " in line]
     reason = next((line for line in lines if not line.startswith(("Traceback", "There was"))), "")
     return f"nbgrader could not make the learners' version. {reason}".strip()

@@ -6,19 +6,16 @@ from typing import Any
 
 from jupyterhub.spawner import SpawnException
 
-from jupyter_ext.hub.places import grade_server_name
+from jupyter_ext.hub.places import COURSES_MOUNT, grade_server_name
 from jupyter_ext.hub.settings import HubSettings
 from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown
 
-COURSES_MOUNT = "/courses"
-"""Where a grader's server finds the course root, as `/courses/<slug>`."""
-
 
 def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
-    """The `pre_spawn_hook`: everybody may start their default server, graders also `grade-<slug>` of their courses.
+    """The `pre_spawn_hook`: everybody may start their default server, graders also `grade-<key>` of their courses.
 
     It asks the tool at every start, so a role that was taken away counts from the next start on, and a server name that
-    is not a course of theirs never starts, whoever asks and by whatever address. It leaves the course's slug in
+    is not a course of theirs never starts, whoever asks and by whatever address. It leaves the course's key in
     `spawner.grade_course` (empty for a default server) and the matching variables in `spawner.environment`.
     """
     tool = Tool(settings.tool_url, settings.service_token)
@@ -30,13 +27,11 @@ def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
         environment = {key: value for key, value in spawner.environment.items() if key not in grading}
         environment["COURSEBRIDGE_URL"] = settings.tool_url
         if course is not None:
-            root = f"{COURSES_MOUNT}/{course.slug}"
-            environment["COURSEBRIDGE_COURSE"] = course.slug
+            root = f"{COURSES_MOUNT}/{course.key}"
+            environment["COURSEBRIDGE_COURSE"] = course.key
             environment["COURSEBRIDGE_COURSE_ROOT"] = root
-            environment["COURSEBRIDGE_GRADEBOOK_URL"] = (
-                settings.gradebook_url.replace("{course}", course.slug) or f"sqlite:///{root}/gradebook/gradebook.db"
-            )
-            spawner.grade_course = course.slug
+            environment["COURSEBRIDGE_GRADEBOOK_URL"] = f"sqlite:///{root}/gradebook/gradebook.db"
+            spawner.grade_course = course.key
         spawner.environment = environment
 
     return admit
@@ -56,7 +51,7 @@ async def _graded_course(tool: Tool, user_name: str, server_name: str) -> Course
             status_code=HTTPStatus.SERVICE_UNAVAILABLE,
         ) from error
     for course in courses:
-        if course.is_graded_by_them and grade_server_name(course.slug) == server_name:
+        if course.is_graded_by_them and grade_server_name(course.key) == server_name:
             return course
     raise SpawnException(
         "This server is for the teachers and assistants of a course. If you are one, open it again from your course.",

@@ -58,5 +58,5 @@ class CoursebridgeAuthenticator(Authenticator):
 
 
 def group_names(courses: tuple[Course, ...]) -> list[str]:
-    """One Hub group for each course and role, as in `course:notebooks-101:learner`."""
-    return sorted({f"course:{course.slug}:{course.role}" for course in courses})
+    """One Hub group for each course and role, as in `course:notebooks-101-7:learner`."""
+    return sorted({f"course:{course.key}:{course.role}" for course in courses})

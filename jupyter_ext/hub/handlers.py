@@ -13,7 +13,7 @@ from jupyter_ext.hub.places import (
     grade_server_name,
     hub_path,
     is_assignment_name,
-    is_course_slug,
+    is_course_key,
     open_path,
 )
 from jupyter_ext.hub.tool import ToolUnavailable, Unknown, Visit
@@ -92,25 +92,25 @@ class LoginPageHandler(BaseHandler):
 
 
 class OpenHandler(BaseHandler):
-    """GET /hub/open?course=S&assignment=A: the person's own server, at that assignment."""
+    """GET /hub/open?course=K&assignment=A: the person's own server, at that assignment."""
 
     @web.authenticated
     async def get(self) -> None:
         """Redirect to the assignment, by way of starting the server if needed."""
         course, assignment = self.get_argument("course", ""), self.get_argument("assignment", "")
-        if not is_course_slug(course) or not is_assignment_name(assignment):
+        if not is_course_key(course) or not is_assignment_name(assignment):
             raise web.HTTPError(HTTPStatus.NOT_FOUND, NO_SUCH_PLACE)
         await _go(self, "", open_path(course, assignment))
 
 
 class FormgraderHandler(BaseHandler):
-    """GET /hub/formgrader?course=S&path=P: formgrader on the person's server for that course, graders only."""
+    """GET /hub/formgrader?course=K&path=P: formgrader on the person's server for that course, graders only."""
 
     @web.authenticated
     async def get(self) -> None:
         """Redirect to formgrader, by way of starting the server if needed. 403 for everybody else."""
-        slug = self.get_argument("course", "")
-        if not is_course_slug(slug):
+        key = self.get_argument("course", "")
+        if not is_course_key(key):
             raise web.HTTPError(HTTPStatus.NOT_FOUND, NO_SUCH_PLACE)
         try:
             courses = await self.authenticator.tool.list_courses(self.current_user.name)
@@ -118,9 +118,9 @@ class FormgraderHandler(BaseHandler):
             courses = ()
         except ToolUnavailable as error:
             raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, TOOL_DOWN) from error
-        if not any(course.slug == slug and course.is_graded_by_them for course in courses):
+        if not any(course.key == key and course.is_graded_by_them for course in courses):
             raise web.HTTPError(HTTPStatus.FORBIDDEN, NOT_A_GRADER)
-        await _go(self, grade_server_name(slug), formgrader_path(self.get_argument("path", "")))
+        await _go(self, grade_server_name(key), formgrader_path(self.get_argument("path", "")))
 
 
 async def _go(handler: BaseHandler, server_name: str, path: str) -> None:

@@ -1,21 +1,51 @@
 """Names and addresses: which server is for which course, and where a visit may end. No network, no Hub."""
 
-import hashlib
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, urlencode
 
 GRADE_PREFIX = "grade-"
 MAX_SERVER_NAME = 30
 """JupyterHub 6 takes server names of at most 30 characters."""
 
-_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+COURSES_MOUNT = "/courses"
+"""Where a marking server finds the course root, as `/courses/<key>`."""
+
+_KEY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-[1-9][0-9]{0,9}")
 _ASSIGNMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,99}")
 _USER = re.compile(r"u-[a-z2-7]{26}")
 
 
-def is_course_slug(text: str) -> bool:
-    """Whether the text can be the slug of a course, and so a folder and part of a server's name."""
-    return len(text) <= 100 and _SLUG.fullmatch(text) is not None
+def is_course_key(text: str) -> bool:
+    """Whether the text can be the key of a course as one LMS course uses it: `<slug>-<number>`.
+
+    It names a folder in homes and marking servers, and is part of a marking server's name.
+    """
+    return len(text) <= 100 and _KEY.fullmatch(text) is not None
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of the courses that a marking server sees."""
+
+    outside: Path
+    inside: str
+    is_writable: bool = False
+
+
+def course_mounts(courses: Path, key: str) -> list[Mount]:
+    """What a marking server sees below `/courses/<key>`: nbgrader's course root, assembled from two folders.
+
+    Sources and releases are those of the course; the gradebook and learners' files are those of this placement alone.
+    The gradebook's folder is the only one it may write to.
+    """
+    slug, _, number = key.rpartition("-")
+    course, inside = courses / slug, f"{COURSES_MOUNT}/{key}"
+    own = course / "placements" / number
+    shared = [Mount(course / name, f"{inside}/{name}") for name in ("source", "release")]
+    theirs = [Mount(own / name, f"{inside}/{name}") for name in ("submitted", "autograded", "feedback")]
+    return [*shared, *theirs, Mount(own / "gradebook", f"{inside}/gradebook", is_writable=True)]
 
 
 def is_assignment_name(text: str) -> bool:
@@ -28,13 +58,14 @@ def is_user_name(text: str) -> bool:
     return _USER.fullmatch(text) is not None
 
 
-def grade_server_name(slug: str) -> str:
-    """Name of a grader's server for a course: `grade-<slug>`, with a hash where that is too long for JupyterHub."""
-    name = GRADE_PREFIX + slug
-    if len(name) <= MAX_SERVER_NAME:
-        return name
-    digest = hashlib.sha256(slug.encode()).hexdigest()[:8]
-    return f"{name[: MAX_SERVER_NAME - 9].rstrip('-')}-{digest}"
+def grade_server_name(key: str) -> str:
+    """Name of a grader's server: `grade-<key>`, with a shorter slug where that is too long for JupyterHub.
+
+    The number at the end stays whole, and no two keys have the same.
+    """
+    slug, _, number = key.rpartition("-")
+    room = MAX_SERVER_NAME - len(GRADE_PREFIX) - len(number) - 1
+    return f"{GRADE_PREFIX}{slug[:room].rstrip('-')}-{number}"
 
 
 def open_path(course: str, assignment: str) -> str:

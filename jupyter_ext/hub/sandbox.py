@@ -94,7 +94,11 @@ def inner_command(confinement: Confinement, command: Sequence[str]) -> list[str]
 
 def _parents(confinement: Confinement) -> list[str]:
     """Folders above what is shown: bwrap would make them for their owner alone."""
-    inside = ["/etc/ssl/certs", confinement.home_inside, *(target for _, target in confinement.readable)]
+    inside = [
+        "/etc/ssl/certs",
+        confinement.home_inside,
+        *(target for _, target in (*confinement.readable, *confinement.writable)),
+    ]
     inside += [str(path) for path in (*interpreter_paths(), *confinement.read_only)]
     above = {parent for path in inside for parent in Path(path).parents if parent != Path("/")}
     return [word for path in sorted(above) for word in ("--perms", "0755", "--dir", str(path))]

@@ -32,7 +32,7 @@ class HubSettings:
     service_token: str
     """Secret shared by Hub and tool."""
     data_dir: Path
-    """The tool's data directory; the Hub keeps `hub/` and `homes/` in it and mounts `courses/<slug>` for graders."""
+    """The tool's data directory; the Hub keeps `hub/` and `homes/` in it and mounts parts of `courses/` for graders."""
     public_url: str = "http://127.0.0.1:8402"
     """Address of the Hub as browsers reach it, without `/hub`."""
     bind_url: str = "http://127.0.0.1:8402"
@@ -45,8 +45,6 @@ class HubSettings:
     """How to start configurable-http-proxy."""
     spawner: str = "bubblewrap"
     """`bubblewrap`, or the dotted name of another spawner class."""
-    gradebook_url: str = ""
-    """SQLAlchemy URL of a course's gradebook, `{course}` stands for its slug; empty: SQLite in the course folder."""
     memory_mb: int = 2048
     """Most memory of one process of a server, 0 for no limit."""
     processes: int = 512
@@ -85,7 +83,6 @@ class HubSettings:
             proxy_port=_number(environ, "PROXY_PORT", port + 2),
             proxy_command=_proxy_command(environ),
             spawner=environ.get(ONLY_HUB + "SPAWNER") or cls.spawner,
-            gradebook_url=environ.get("COURSEBRIDGE_GRADING__GRADEBOOK_URL", ""),
             memory_mb=_number(environ, "MEMORY_MB", cls.memory_mb),
             processes=_number(environ, "PROCESSES", cls.processes),
             cpu_s=_number(environ, "CPU_S", cls.cpu_s),
@@ -101,10 +98,6 @@ class HubSettings:
     def state_dir(self) -> Path:
         """The Hub's database, cookie secret and pid file; no server ever sees it."""
         return self.data_dir / "hub"
-
-    def course_root(self, slug: str) -> Path:
-        """Nbgrader course root of one course."""
-        return self.data_dir / "courses" / slug
 
     def home(self, user: str) -> Path:
         """Home folder of one person."""

@@ -14,7 +14,7 @@ from jupyterhub.spawner import LocalProcessSpawner, SpawnException
 from jupyterhub.utils import random_port
 from traitlets import Integer, List, Unicode
 
-from jupyter_ext.hub.admission import COURSES_MOUNT
+from jupyter_ext.hub.places import COURSES_MOUNT, course_mounts
 from jupyter_ext.hub.processes import Process
 from jupyter_ext.hub.sandbox import (
     RUNTIME_DIR,
@@ -29,8 +29,6 @@ from jupyter_ext.hub.sandbox import (
 )
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
-GRADEBOOK = "gradebook"
-"""Folder of an SQLite gradebook in the course root."""
 STOP_S = 10
 """How long a server may take to end by itself."""
 
@@ -44,7 +42,7 @@ class BubblewrapSpawner(LocalProcessSpawner):
     """
 
     homes = Unicode(help="Folder that holds one home for each person.").tag(config=True)
-    courses = Unicode(help="Folder that holds one nbgrader course root for each course.").tag(config=True)
+    courses = Unicode(help="Folder that holds one folder for each course.").tag(config=True)
     logs = Unicode(help="Folder for one log file for each server.").tag(config=True)
     read_only_paths = List(Unicode(), help="Further files and folders that servers may read.").tag(config=True)
     hidden_paths = List(Unicode(), help="Folders that servers never see, even inside what they may read.").tag(
@@ -55,7 +53,7 @@ class BubblewrapSpawner(LocalProcessSpawner):
     file_bytes = Integer(2**30, help="Largest file a server may write, 0 for no limit.").tag(config=True)
 
     grade_course = ""
-    """Slug of the course a grader's server is for; set by `admission`, and a named server does not start without."""
+    """Key of the course a grader's server is for; set by `admission`, and a named server does not start without."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -89,19 +87,18 @@ class BubblewrapSpawner(LocalProcessSpawner):
         if self.name and not self.grade_course:
             raise SpawnException("There is no such server.", reason="no-such-server", status_code=HTTPStatus.NOT_FOUND)
         if self.grade_course:
-            root = Path(self.courses, self.grade_course)
-            if not root.is_dir():
+            mounts = course_mounts(Path(self.courses), self.grade_course)
+            if not all(mount.outside.is_dir() for mount in mounts):
                 raise SpawnException(
-                    "This course has no files on this machine yet. Import it in Coursebridge, then open it again.",
+                    "The gradebook of this course is not ready on this machine. Open it again from your course.",
                     reason="no-course-root",
                     status_code=HTTPStatus.CONFLICT,
                 )
             # The course's files belong to the tool's account, so this server stays that account, in a user namespace.
             # It writes to the gradebook alone: the tool trusts what it finds in the rest, and where links lead there.
-            inside, gradebook = f"{COURSES_MOUNT}/{self.grade_course}", root / GRADEBOOK
-            writable = ((gradebook, f"{inside}/{GRADEBOOK}"),) if gradebook.is_dir() else ()
-            course = ((root, inside),)
-            return Confinement(None, self.home_inside, course, writable, read_only, hidden, None, limits)
+            readable = tuple((mount.outside, mount.inside) for mount in mounts if not mount.is_writable)
+            writable = tuple((mount.outside, mount.inside) for mount in mounts if mount.is_writable)
+            return Confinement(None, self.home_inside, readable, writable, read_only, hidden, None, limits)
         account = account_for(self.user.name)
         home = make_home(Path(self.homes), self.user.name, account)
         return Confinement(home, self.home_inside, (), (), read_only, hidden, account, limits)

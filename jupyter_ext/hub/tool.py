@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
-from jupyter_ext.hub.places import is_course_slug, is_user_name
+from jupyter_ext.hub.places import is_course_key, is_user_name
 
 TIMEOUT_S = 10.0
 GRADER_ROLES = frozenset({"teacher", "assistant", "admin"})
@@ -24,9 +24,9 @@ class Unknown(Exception):
 
 @dataclass(frozen=True)
 class Course:
-    """A course and the person's role in it."""
+    """A course as one LMS course uses it, and the person's role there."""
 
-    slug: str
+    key: str
     title: str
     role: str
 
@@ -98,5 +98,5 @@ def _document(response: HTTPResponse) -> dict[str, Any]:
 
 def _courses(answer: dict[str, Any]) -> tuple[Course, ...]:
     rows = answer.get("courses", [])
-    found = (Course(str(row["slug"]), str(row.get("title", row["slug"])), str(row.get("role", ""))) for row in rows)
-    return tuple(course for course in found if is_course_slug(course.slug))
+    found = (Course(str(row["key"]), str(row.get("title", row["key"])), str(row.get("role", ""))) for row in rows)
+    return tuple(course for course in found if is_course_key(course.key))

@@ -30,9 +30,10 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True)
 class Course:
-    """A course of the person, with their role in it."""
+    """A course of the person as one LMS course uses it, with their role there."""
 
-    slug: str
+    key: str
+    """Names the course here, and its folder in the person's home."""
     title: str
     role: str
 
@@ -160,7 +161,7 @@ def _quoted(part: str) -> str:
 
 
 def _course(data: Any) -> Course:
-    return Course(data["slug"], data["title"], data["role"])
+    return Course(data["key"], data["title"], data["role"])
 
 
 def _attempt(data: Any) -> Attempt:

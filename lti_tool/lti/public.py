@@ -145,12 +145,14 @@ def list_learners(tx: Tx, placement_id: int) -> list[Person]:
     return [_person(row) for row in tx.scalars(query)]
 
 
-def list_grade_targets(tx: Tx, user_id: int, item_ref: str) -> list[GradeTarget]:
-    """The activities showing this item that the person has launched as a learner."""
+def list_grade_targets(tx: Tx, placement_id: int, user_id: int, item_ref: str) -> list[GradeTarget]:
+    """The activities showing this item that the person has launched as a learner, in the placement's LMS course."""
     query = (
         select(Link)
         .join(Visit, Visit.link_id == Link.id)
-        .where(Visit.user_id == user_id, Visit.role.in_(LEARNING), Link.item_ref == item_ref)
+        .join(PlacementRow, PlacementRow.context_id == Link.context_id)
+        .where(PlacementRow.id == placement_id, Link.item_ref == item_ref)
+        .where(Visit.user_id == user_id, Visit.role.in_(LEARNING))
         .order_by(Link.id)
     )
     return [GradeTarget(link.id, user_id, link.registration_id, link.title) for link in tx.scalars(query)]

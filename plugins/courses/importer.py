@@ -1,9 +1,11 @@
 """Imports a course folder: all of it or nothing, again and again without losing a learner's work.
 
-Everything is tried first: every quiz is released in a staging folder, on a copy of the gradebook without its marks.
-What is wrong with the last notebook, or does not fit what learners have handed in, leaves the course as it was. Only
-then the sources are replaced, the releases made in the real gradebook (nbgrader keeps submissions and marks), and the
-rows written in one transaction. An import that was killed half-way is completed by running it again.
+Everything is tried first: every quiz is released in a staging folder, and every gradebook of the course (one for each
+LMS course that uses it) is asked whether the release fits what was handed in there. What is wrong with the last
+notebook, or does not fit the work in a single LMS course, leaves everything as it was. Only then the staging folder
+becomes the course by one rename, the gradebooks follow (nbgrader's rules keep submissions and marks), and the rows are
+written in one transaction. An import that was killed half-way is completed by running it again; until then, marking
+goes by what the rename made the course.
 """
 
 import fcntl
@@ -14,17 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading import public as grading
-from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
 from plugins.courses.changes import Shown, describe_changes, read_shown
-from plugins.courses.course_file import CourseFolderError, QuizItem
+from plugins.courses.course_file import CourseFolderError
 from plugins.courses.folder import CourseFolder, read_course_folder
 from plugins.courses.overwriting import refuse_to_overwrite
 from plugins.courses.service import find_course
 from plugins.courses.writing import note_points, write_course
+
+MOST_NAMED = 5
+"""LMS courses that one line of a refusal names."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +62,21 @@ def import_course(
         problem.
     """
     folder = read_course_folder(path, max_quiz_bytes=runtime.settings.grading.max_submission_bytes)
-    slug, root = folder.course.slug, runtime.settings.courses_dir / folder.course.slug
+    slug = folder.course.slug
     with _alone(runtime.settings.courses_dir, slug) as staging:
         with runtime.db.reading() as tx:
             _check_platform(tx, slug, registration_id, change_platform=change_platform)
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
-        gradebook_url = runtime.settings.gradebook_url(slug)
-        _rehearse(folder, staging, gradebook_url)
-        _install_sources(folder, root)
-        reach("import.sources")
-        releases = _release_all(folder, root, gradebook_url)
-        reach("import.released")
+        releases = _rehearse(folder, staging)
+        with grading.changing_course(runtime.settings, slug) as change:
+            _refuse_misfits(runtime, slug, change.list_misfits(staging))
+            followed, structure_sha256 = change.install(staging)
         with runtime.db.transaction() as tx:
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
             before = read_shown(tx, slug)
             write_course(tx, folder, registration_id)
-            _publish(tx, folder, before, releases)
+            _publish(tx, folder, before, releases, structure_sha256)
+            grading.record_prepared(tx, followed, structure_sha256)
             note_points(tx, slug)
             notes = describe_changes(tx, before, read_shown(tx, slug))
     points = {name: f"{release.max_score.normalize():f}" for name, release in releases.items()}
@@ -113,49 +116,45 @@ def _check_platform(tx: Tx, slug: str, registration_id: int | None, *, change_pl
     )
 
 
-def _rehearse(folder: CourseFolder, staging: Path, gradebook_url: str) -> None:
-    """Do on copies what is to be done. Raises: CourseFolderError."""
+def _rehearse(folder: CourseFolder, staging: Path) -> dict[str, grading.Release]:
+    """Make the whole course in the staging folder. Raises: CourseFolderError."""
     try:
-        _install_sources(folder, staging)
-        copy_url = f"sqlite:///{staging / 'gradebook.db'}"
-        grading.copy_gradebook_structure(gradebook_url, copy_url)
-        _release_all(folder, staging, copy_url)
+        _copy_sources(folder, staging / "source")
+        return _release_all(folder, staging)
     except OSError as error:
         raise CourseFolderError([f"{error.filename}: cannot be read or written ({error.strerror})."]) from error
 
 
-def _install_sources(folder: CourseFolder, root: Path) -> None:
-    """Put each quiz's source folder in place by renaming, so that none is ever half there."""
-    (root / "source").mkdir(parents=True, exist_ok=True)
-    header, its_place = folder.header(), root / "source" / "header.ipynb"
-    if header is None:
-        its_place.unlink(missing_ok=True)
-    else:
-        shutil.copyfile(header, root / ".new-header")
-        (root / ".new-header").replace(its_place)
+def _copy_sources(folder: CourseFolder, target: Path) -> None:
+    target.mkdir()
+    header = folder.header()
+    if header is not None:
+        shutil.copyfile(header, target / "header.ipynb")
     for quiz in folder.quizzes:
-        _install_source(folder, quiz, root)
+        for name, file in folder.source(quiz).files:
+            copy = target / quiz.assignment / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
 
 
-def _install_source(folder: CourseFolder, quiz: QuizItem, root: Path) -> None:
-    target = root / "source" / quiz.assignment
-    fresh, old = root / f".new-{quiz.assignment}", root / f".old-{quiz.assignment}"
-    for leftover in (fresh, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    for name, file in folder.source(quiz).files:
-        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, fresh / name)
-    if target.exists():
-        target.rename(old)
-    fresh.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+def _refuse_misfits(runtime: Runtime, slug: str, misfits: list[tuple[int, str]]) -> None:
+    """Raises: CourseFolderError: some quiz does not fit what was handed in; says in which LMS courses."""
+    with runtime.db.reading() as tx:
+        titles = {placement.id: placement.title or placement.key for placement in lti.list_placements(tx, slug)}
+    problems = []
+    for name in dict.fromkeys(assignment for _placement, assignment in misfits):
+        found = sorted(titles.get(number, str(number)) for number, assignment in misfits if assignment == name)
+        more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+        problems.append(f"source/{name}/: {grading.HANDED_IN} Handed in in: {', '.join(found[:MOST_NAMED])}{more}.")
+    if problems:
+        raise CourseFolderError(problems)
 
 
-def _release_all(folder: CourseFolder, root: Path, gradebook_url: str) -> dict[str, grading.Release]:
+def _release_all(folder: CourseFolder, root: Path) -> dict[str, grading.Release]:
     releases, problems = {}, []
     for quiz in folder.quizzes:
         try:
-            releases[quiz.assignment] = grading.make_release(root, gradebook_url, quiz.assignment, due_at=quiz.due)
+            releases[quiz.assignment] = grading.make_release(root, quiz.assignment, due_at=quiz.due)
         except grading.ContentError as error:
             problems.append(f"source/{error}")
     if problems:
@@ -163,9 +162,11 @@ def _release_all(folder: CourseFolder, root: Path, gradebook_url: str) -> dict[s
     return releases
 
 
-def _publish(tx: Tx, folder: CourseFolder, before: Shown, releases: dict[str, grading.Release]) -> None:
+def _publish(
+    tx: Tx, folder: CourseFolder, before: Shown, releases: dict[str, grading.Release], structure_sha256: str
+) -> None:
     slug = folder.course.slug
-    grading.publish_course(tx, slug, folder.course.title)
+    grading.publish_course(tx, slug, folder.course.title, structure_sha256)
     for quiz in folder.quizzes:
         grading.publish_assignment(
             tx,

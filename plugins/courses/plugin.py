@@ -6,7 +6,7 @@ from lti_tool.contract import NavItem, Plugin
 from plugins.courses import models
 from plugins.courses.commands import course
 from plugins.courses.contents import CourseContents
-from plugins.courses.views import blueprint
+from plugins.courses.blueprint import blueprint
 
 PLUGIN = Plugin(
     name="courses",

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Response, request, url_for
 from flask_babel import gettext as _
@@ -91,7 +92,8 @@ def _context(
 
 
 def _url(said: dict[str, str]) -> str:
-    return url_for("courses.show_catalogue", **said)
+    query = urlencode(said)
+    return url_for("courses.show_catalogue") + (f"?{query}" if query else "")
 
 
 def _applied(wanted: Wanted) -> dict[str, str]:

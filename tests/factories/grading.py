@@ -9,12 +9,14 @@ from uuid import uuid4
 from flask import Flask
 
 from grading.assignments import get_assignment, publish_assignment, publish_course
+from grading.gradebooks import record_prepared
 from grading.models import SubmissionRow
 from grading.submissions import Submitter, make_snapshot, store_submission
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti import public as lti
 from lti_tool.lti.models import Context, Deployment, Link, Membership, Placement, Registration, User, Visit
 from lti_tool.web.session import SignedIn, session_path, start_session
 from tests.fakes.engine import fake_release
@@ -44,8 +46,13 @@ class Someone:
     place: Place
 
     @property
+    def key(self) -> str:
+        """Of the placement that they are in."""
+        return f"{SLUG}-{self.place.placement_id}"
+
+    @property
     def submitter(self) -> Submitter:
-        return Submitter(self.user_id, self.hub_name)
+        return Submitter(self.place.placement_id, self.user_id, self.hub_name)
 
 
 def publish(tx: Tx, **changes: Any) -> int:
@@ -91,8 +98,17 @@ def _placed(tx: Tx, registration_id: int, context_id: int) -> Place:
     placement = Placement(context_id=context_id, course_slug=SLUG)
     tx.add(placement)
     tx.flush()
+    record_prepared(tx, [placement.id], "")
     place = Place(registration_id, context_id, 0, placement.id)
     return replace(place, link_id=make_link(tx, place, f"activity-{context_id}"))
+
+
+def placement_at(runtime: Runtime, place: Place) -> lti.Placement:
+    """The placement of a place."""
+    with runtime.db.reading() as tx:
+        found = lti.find_placement(tx, place.placement_id)
+    assert found is not None
+    return found
 
 
 def make_link(tx: Tx, place: Place, resource_link_id: str) -> int:

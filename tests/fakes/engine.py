@@ -15,6 +15,7 @@ from typing import Any
 from config.settings import Settings
 from grading.engine.model import Marking, MarkLimits, Marks, Question, QuestionMark, Release, Superseded, Total
 from grading.engine.outcome import NOT_MARKED
+from lti_tool.lti.public import Placement
 
 MAX = Decimal(4)
 BY_HAND = Decimal(2)
@@ -23,9 +24,13 @@ BY_HAND = Decimal(2)
 
 @dataclass
 class FakeCourse:
-    """One course's engine."""
+    """One placement's engine."""
 
     folder: Path
+
+    def prepare(self) -> str:
+        (self.folder / "prepared").touch()
+        return ""
 
     def mark(
         self,
@@ -111,9 +116,9 @@ class FakeCourse:
         fresh.replace(self.folder / "gradebook.json")
 
 
-def open_fake_course(settings: Settings, course_slug: str) -> FakeCourse:
-    """The fake engine of a course, in the place of `open_course_root`."""
-    folder = settings.courses_dir / course_slug
+def open_fake_course(settings: Settings, placement: Placement) -> FakeCourse:
+    """The fake engine of a placement, in the place of `open_placement`."""
+    folder = settings.placement_dir(placement.course_slug, placement.id)
     folder.mkdir(parents=True, exist_ok=True)
     return FakeCourse(folder)
 

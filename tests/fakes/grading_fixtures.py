@@ -6,7 +6,7 @@ from grading.plugin import make_plugin
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from tests.factories.grading import SLUG, Place, Someone, make_person, make_place, publish
+from tests.factories.grading import Place, Someone, make_person, make_place, placement_at, publish
 from tests.fakes.engine import FakeCourse, open_fake_course
 from tests.fakes.lms import FakeLms
 
@@ -24,9 +24,9 @@ def plugins(lms: FakeLms) -> list[Plugin]:
 
 
 @pytest.fixture
-def engine(runtime: Runtime) -> FakeCourse:
-    """The gradebook on this side."""
-    return open_fake_course(runtime.settings, SLUG)
+def engine(runtime: Runtime, place: Place) -> FakeCourse:
+    """The gradebook on this side, of the LMS course that `learner` and `teacher` are in."""
+    return open_fake_course(runtime.settings, placement_at(runtime, place))
 
 
 @pytest.fixture

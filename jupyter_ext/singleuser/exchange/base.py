@@ -59,7 +59,7 @@ class Exchange(AbstractExchange):
         """The one course that was asked for, or all of the person's."""
         if self.coursedir.course_id:
             return [str(self.coursedir.course_id)]
-        return [course.slug for course in self.ask(list_courses())]
+        return [course.key for course in self.ask(list_courses())]
 
     def find_assignments(self) -> list[tuple[str, Assignment]]:
         """(course, assignment) for everything released to the person that matches what was asked for."""

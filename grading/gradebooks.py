@@ -1,0 +1,72 @@
+"""The gradebooks of placements: each is made when its LMS course first opens the course, and follows its releases."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+
+from grading.engine_port import OpenEngine
+from grading.messages import PrepareGradebook
+from grading.models import CourseRow, GradebookRow
+from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.crashpoints import reach
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Conflict
+from lti_tool.kernel.jobs import JobRun
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti import public as lti
+from lti_tool.lti.messages import LinkLaunched
+
+
+def prepare_gradebook(open_engine: OpenEngine, run: JobRun, message: PrepareGradebook) -> None:
+    """Handle `PrepareGradebook`."""
+    _prepare(open_engine, run, message.placement_id)
+
+
+def prepare_launched_gradebook(open_engine: OpenEngine, run: JobRun, message: LinkLaunched) -> None:
+    """Handle `LinkLaunched`: whoever comes first finds the gradebook ready when it is wanted."""
+    if message.placement_id is not None:
+        _prepare(open_engine, run, message.placement_id)
+
+
+def _prepare(open_engine: OpenEngine, run: JobRun, placement_id: int) -> None:
+    with run.runtime.db.reading() as tx:
+        placement = lti.find_placement(tx, placement_id)
+        known = placement is not None and tx.get(CourseRow, placement.course_slug) is not None
+    if placement is None or not known:
+        return
+    structure_sha256 = open_engine(run.runtime.settings, placement).prepare()
+    reach("prepare.made")
+    with run.runtime.db.transaction() as tx:
+        run.finish(tx)
+        record_prepared(tx, [placement_id], structure_sha256)
+
+
+def record_prepared(tx: Tx, placement_ids: Iterable[int], structure_sha256: str) -> None:
+    """Write down which release these gradebooks follow now."""
+    for placement_id in placement_ids:
+        row = tx.get(GradebookRow, placement_id, with_for_update=True)
+        if row is None:
+            row = GradebookRow(placement_id=placement_id)
+            tx.add(row)
+        row.structure_sha256, row.prepared_at = structure_sha256, clock.now()
+
+
+def require_gradebook(runtime: Runtime, placement_id: int) -> None:
+    """Raises: Conflict: the gradebook is not ready for formgrader; it is being made ready."""
+    with runtime.db.reading() as tx:
+        placement = lti.find_placement(tx, placement_id)
+        course = tx.get(CourseRow, placement.course_slug) if placement else None
+        row = tx.get(GradebookRow, placement_id)
+    if course is not None and row is not None and row.structure_sha256 == course.structure_sha256:
+        return
+    with runtime.db.transaction() as tx:
+        jobs.enqueue(tx, PrepareGradebook(placement_id))
+    raise Conflict(
+        "gradebook_not_ready",
+        "The gradebook of your course is being made ready. Go back, wait a few seconds, and try again.",
+    )
+
+
+def list_prepared(tx: Tx) -> set[int]:
+    """The placements that have a gradebook."""
+    return set(tx.scalars(select(GradebookRow.placement_id)))

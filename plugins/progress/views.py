@@ -1,0 +1,91 @@
+"""The learner's pages, and the endpoint that saves come in by."""
+
+from typing import Any
+
+from flask import Response, jsonify, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from lti_tool.kernel import clock
+from lti_tool.kernel.errors import Conflict, Forbidden, Invalid
+from lti_tool.kernel.permissions import Role
+from lti_tool.web.render import page
+from lti_tool.web.runtime import current_runtime
+from lti_tool.web.session import SignedIn, current_session, find_current_session, open_course
+from plugins.progress.blueprint import blueprint
+from plugins.progress.group_commit import writer_of
+from plugins.progress.merging import Learner
+from plugins.progress.pages import progress_context
+from plugins.progress.public import mark_done, mark_undone, read_course
+from plugins.progress.saves import changes_of, learner_key, read_batch
+
+
+@blueprint.get("/<slug>")
+def show_course(slug: str) -> AnyResponse:
+    """A learner's own progress; staff get the class."""
+    session = open_course(slug)
+    if session.role.is_staff:
+        return redirect(url_for("progress.show_class", slug=slug), 303)
+    who = learner_of(session)
+    with current_runtime().db.reading() as tx:
+        found = read_course(tx, who, slug)
+    return page("progress/course.html", **progress_context(slug, found, is_own=True))
+
+
+@blueprint.post("/<slug>/mark")
+def mark_item(slug: str) -> AnyResponse:
+    """A learner says that a text is done, or not. Works without JavaScript."""
+    who = learner_of(open_course(slug))
+    ref, mark = f"courses/{slug}/{request.form.get('item', '')}", request.form.get("done")
+    if mark not in ("yes", "no"):
+        raise Invalid("mark_invalid", _("The form was not complete. Go back and try again."))
+    with current_runtime().db.transaction() as tx:
+        (mark_done if mark == "yes" else mark_undone)(tx, who, ref)
+    if request.form.get("back") == "item":
+        return redirect(f"{request.script_root}/{ref}", 303)
+    return redirect(url_for("progress.show_course", slug=slug), 303)
+
+
+@blueprint.post("/saves")
+def take_saves() -> Response:
+    """Saves of a page, as JSON; "saved" means committed. Merged, so that a batch may be sent again."""
+    session, runtime = current_session(), current_runtime()
+    who = learner_of(session)
+    batch = read_batch(request.get_data(cache=False))
+    if batch.who != learner_key(runtime.signer, who):
+        raise Conflict("saves_of_another", "These saves are of somebody else, or of another course.")
+    changes = list(changes_of(batch, who, session.course_slug or ""))
+    unknown = {ref for *_who, ref in writer_of(runtime.db).save(changes)}
+    theirs = {change.ref for change in changes} - unknown
+    return jsonify(
+        saved=[save.id for save in batch.saves if save.ref in theirs],
+        unknown=[save.id for save in batch.saves if save.ref not in theirs],
+        at=int(clock.now().timestamp() * 1000),
+    )
+
+
+def learner_of(session: SignedIn) -> Learner:
+    """The learner of a session. Raises: Forbidden: it is nobody's own progress."""
+    if session.role is Role.OBSERVER:
+        # A platform may name whom an observer follows (role_scope_mentor); the tool does not keep that.
+        message = _("Your LMS did not say whose progress you follow, so there is nothing to show here.")
+        raise Forbidden("observed_unknown", message)
+    if not session.role.is_learner or session.placement_id is None:
+        raise Forbidden("role_refused", _("Only learners have progress. Open the class to see theirs."))
+    return Learner(session.placement_id, session.user_id)
+
+
+@blueprint.app_context_processor
+def _offer_tracker() -> dict[str, Any]:
+    """`progress_tracker(ref)` for the pages of items: what `progress/tracker.html` needs; None: nobody's progress."""
+    return {"progress_tracker": make_tracker}
+
+
+def make_tracker(ref: str) -> dict[str, Any] | None:
+    """What the script on an item's page needs to know."""
+    session = find_current_session()
+    if session is None or not session.role.is_learner or session.placement_id is None:
+        return None
+    key = learner_key(current_runtime().signer, Learner(session.placement_id, session.user_id))
+    now = int(clock.now().timestamp() * 1000)
+    return {"ref": ref, "who": key, "url": url_for("progress.take_saves"), "now": now}
