@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.numbers import get_currency_precision
+from werkzeug.datastructures import MultiDict
 
 from plugins.courses.course_file import ITEM_MODELS, CourseFile, Module, check_form
 from plugins.courses.folder import MAX_LESSON_BYTES
@@ -16,14 +17,7 @@ Problems = list[tuple[str, str]]
 """(name of the field, what to change)"""
 
 
-class Form(Protocol):
-    """A posted form."""
-
-    def get(self, name: str, default: str = "") -> str:
-        """One value."""
-
-    def getlist(self, name: str) -> list[str]:
-        """All values of a name."""
+Form = MultiDict[str, str]
 
 
 def read_settings(form: Form, slug: str) -> tuple[Content | None, Problems]:

@@ -165,7 +165,7 @@ def _entry(session: SignedIn, reading: Reading, item: Item, pages: Pages, *, is_
         "lock": lock_text(lock) if lock else None,
         "opens_at": lock.opens_at if lock else None,
         "note": _note(item, result),
-        "is_draft": pages.is_preview and item.state.value == "draft",
+        "is_draft": pages.is_preview and item.has_changes,
         "is_extra": not item.required,
     }
 

@@ -3,16 +3,20 @@
 from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin
-from plugins.courses import models
+from plugins.courses import views, views_catalogue, views_edit, views_enrol, views_history, views_item
+from plugins.courses.blueprint import blueprint
 from plugins.courses.commands import course
 from plugins.courses.contents import CourseContents
-from plugins.courses.blueprint import blueprint
+from plugins.courses.models import MODELS
+
+PAGES = (views, views_catalogue, views_edit, views_enrol, views_history, views_item)
+"""Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(
     name="courses",
-    summary="Courses of lessons and notebook quizzes, written as folders of files.",
+    summary="Courses of lessons, videos and notebook quizzes, written in the browser or as folders of files.",
     requires=("lti", "grading", "progress"),
-    models=models.MODELS,
+    models=MODELS,
     blueprints=(blueprint,),
     nav=(NavItem(label=_l("Course"), endpoint="courses.show_course"),),
     commands=(course,),
