@@ -11,7 +11,7 @@ from plugins.courses.links import Place
 from plugins.courses.models import Item, ItemKind
 from plugins.courses.notebook_html import Cell, NotebookError, render_notebook
 from plugins.courses.outline import Pages, kind_word, lock_text, words
-from plugins.courses.reading import Reading
+from plugins.courses.reading import Reading, ref_of
 from plugins.courses.service import link_targets
 
 
@@ -39,6 +39,7 @@ def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook
         "course_link": {"title": reading.outline.course.title, "url": pages.course},
         "previous": _neighbour(pages, items[number - 1] if number else None),
         "following": _neighbour(pages, items[number + 1] if number + 1 < len(items) else None),
+        "ref": None if pages.is_preview or is_closed else ref_of(pages.slug, item),
     }
 
 

@@ -344,7 +344,7 @@ def lesson(html: str, **changes: Any) -> Context:
         "course_link": {"title": "First steps with data", "url": "#"},
         "previous": {"title": "Many numbers at once", "url": "#", "kind": "lesson", "word": "Lesson"},
         "following": {"title": "Quiz 2: A year of weather", "url": "#", "kind": "quiz", "word": "Quiz"},
-        "tracker": None,
+        "ref": None,
         "preview": None,
     }
     return base | changes
