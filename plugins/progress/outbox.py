@@ -25,7 +25,7 @@ def want_score(
 
     `afresh`: a link whose line item is new, so that what was sent before does not count.
     """
-    targets = lti.list_grade_targets(tx, user_id, f"courses/{course_slug}")
+    targets = lti.list_grade_targets(tx, placement_id, user_id, f"courses/{course_slug}")
     links = [target.link_id for target in targets]
     query = select(OutboxRow).where(OutboxRow.user_id == user_id, OutboxRow.link_id.in_(links)).with_for_update()
     rows = {row.link_id: row for row in tx.scalars(query)}

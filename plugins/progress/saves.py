@@ -24,7 +24,7 @@ class Save(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    id: str = Field(pattern=r"\A[A-Za-z0-9_-]{8,64}\Z")
+    id: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
     ref: str = Field(max_length=300)
     at: Milli
     """The newest moment in it, in milliseconds since 1970 by the server's clock."""

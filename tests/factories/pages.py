@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
 from tests.factories.course_pages import COURSE_PAGES
+from tests.factories.progress_pages import PROGRESS_PAGES
 
 NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
 SHA = "5d1c2f0a9be37c1145c0a4f1d3a3c9aa64a5e3d19a1f7be0a6d4f5fd6f7b2c10"
@@ -536,4 +537,6 @@ PAGES: Samples = {
     "return": ("lti/return_to_lms.html", None, RETURN),
     **COURSE_PAGES,
     "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
+    "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
+    **PROGRESS_PAGES,
 }
