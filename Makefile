@@ -24,6 +24,7 @@ lint: ## Format and check style, types and floors
 
 bench: ## Run the benchmarks; rows go to benchmarks/latest.json
 	@config/install.sh test
+	@test -d benchmarks/node_modules/lighthouse || npm ci --prefix benchmarks --ignore-scripts --no-fund --no-audit --no-update-notifier --loglevel=error
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: ## Resolve the versions of requirements.lock anew
@@ -40,4 +41,4 @@ reference: ## Write docs/reference anew from the code
 	COLUMNS=80 $(BIN)/python -m lti_tool.app reference
 
 clean: ## Remove what was installed and what ran
-	rm -rf .venv var build dist config/hub/node_modules jupyter_ext/labextension/node_modules jupyter_ext/labextension/lib jupyter_ext/labextension/dist
+	rm -rf .venv var build dist benchmarks/node_modules tests/browser/node_modules config/hub/node_modules jupyter_ext/labextension/node_modules jupyter_ext/labextension/lib jupyter_ext/labextension/dist

@@ -1,18 +1,26 @@
-"""Run the benchmarks: `python -m benchmarks [--rounds N]`."""
+"""Run the benchmarks: `python -m benchmarks [--rounds N] [marking] [pages]`."""
 
 import argparse
+from collections.abc import Callable
 
-from benchmarks import marking
-from benchmarks.rows import print_table, write_rows
+from benchmarks import marking, pages
+from benchmarks.rows import Row, print_table, write_rows
+
+PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {"marking": (marking.run, 8), "pages": (pages.run, 3)}
+"""What is measured, and how often unless told."""
 
 
 def main() -> None:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description="Run the benchmarks.")
-    parser.add_argument("--rounds", type=int, default=8, help="how often each submission is marked")
-    rows = marking.run(parser.parse_args().rounds)
-    print_table(rows)
-    write_rows(rows)
+    parser.add_argument("--rounds", type=int, help="how often each thing is measured")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="what to measure; everything unless told")
+    told = parser.parse_args()
+    for part in told.parts or PARTS:
+        measure, usual = PARTS[part]
+        rows = measure(told.rounds or usual)
+        print_table(rows)
+        write_rows(rows)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class Row:
     baseline: float
     baseline_name: str
     ratio: float
-    """Baseline divided by ours: above 1, ours is better."""
+    """Baseline divided by ours, or ours by baseline where more is better: above 1, ours is better."""
     unit: str
     n: int
     includes: str

@@ -84,6 +84,11 @@ if changed proxy config/hub/package-lock.json; then
     npm ci --prefix config/hub --no-fund --no-audit --no-update-notifier --loglevel=error
     finished proxy
 fi
+if [ "$purpose" = test ] && changed axe tests/browser/package-lock.json; then
+    say "axe, for the browser tests"
+    npm ci --prefix tests/browser --no-fund --no-audit --no-update-notifier --loglevel=error
+    finished axe
+fi
 if changed labextension jupyter_ext/labextension/package-lock.json jupyter_ext/labextension/src/* jupyter_ext/labextension/style/*; then
     say "JupyterLab extension (about a minute)"
     npm ci --prefix jupyter_ext/labextension --no-fund --no-audit --no-update-notifier --loglevel=error

@@ -70,6 +70,7 @@ class WebSettings(Section):
     threads: int = Field(4, ge=1, description="Threads per server process: two for each core are plenty.")
     session_hours: int = Field(8, ge=1, le=72, description="Life of a session after a launch, in hours.")
     trusted_proxies: int = Field(0, ge=0, description="Reverse proxies in front whose X-Forwarded-* headers count.")
+    design_page: bool = Field(False, description="Show every part that pages are made of at `/design`.")
     max_request_bytes: int = Field(32_000_000, ge=1_000_000, description="Largest request body accepted, in bytes.")
 
 

@@ -93,6 +93,7 @@ def make_environment(profile: str, ports: Ports) -> dict[str, str]:
         "COURSEBRIDGE_HUB__URL": f"http://127.0.0.1:{ports.hub}",
         "COURSEBRIDGE_LTI__ALLOW_PRIVATE_HOSTS": "true",
         "COURSEBRIDGE_LTI__APPROVE_REGISTRATIONS": "false",
+        "COURSEBRIDGE_WEB__DESIGN_PAGE": "true",
         "COURSEBRIDGE_LOG_LEVEL": "WARNING",
     }
     return {name: value if name.endswith("DATA_DIR") else os.environ.get(name, value) for name, value in chosen.items()}

@@ -11,6 +11,9 @@ from lti_tool.app.worker import publish_with
 from lti_tool.contract import Plugin
 from lti_tool.kernel.logging import configure_logging
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.web.assets import install_assets
+from lti_tool.web.brand import install_brand
+from lti_tool.web.design import install_design
 from lti_tool.web.errors import install_error_handlers
 from lti_tool.web.render import install_rendering
 from lti_tool.web.runtime import PLUGINS_KEY, RUNTIME_KEY, current_runtime
@@ -32,15 +35,19 @@ def create_app(settings: Settings | None = None) -> Flask:
 def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     """The WSGI application over a runtime that exists already."""
     settings = runtime.settings
-    app = Flask("lti_tool.web")
+    app = Flask("lti_tool.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.web.max_request_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 2_000_000
     app.extensions[RUNTIME_KEY] = runtime
     app.extensions[PLUGINS_KEY] = plugins
     Babel(app, locale_selector=_locale)
     install_rendering(app)
+    install_assets(app)
+    install_brand(app)
     install_error_handlers(app)
     install_security(app)
+    if settings.web.design_page:
+        install_design(app)
     for plugin in plugins:
         for blueprint in plugin.blueprints:
             app.register_blueprint(blueprint)

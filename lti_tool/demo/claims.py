@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -150,10 +151,13 @@ def variables(campus: Campus, person: Person, activity: Activity | None) -> dict
             "$Canvas.course.id": course.id,
             "$com.instructure.User.observees": watched.sub if watched else "",
             "$Canvas.membership.roles": _CANVAS_NAMES.get(person.role, ""),
+            "$com.instructure.brandConfigJSON": json.dumps(_CANVAS_BRAND),
         }
     return known
 
 
+_CANVAS_BRAND = {"ic-brand-primary": "#0374B5", "ic-link-color": "#0374B5"}
+"""Of Canvas's default theme, what a tool can use."""
 _CANVAS_NAMES = {
     Role.LEARNER: "StudentEnrollment",
     Role.TEACHER: "TeacherEnrollment",

@@ -16,6 +16,8 @@ DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 AGS = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 NRPS = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
 ITEM_PARAMETER = "coursebridge_item"
+BRAND_PARAMETER = "coursebridge_brand"
+"""A colour, or Canvas's brand configuration (web/brand.py reads it)."""
 
 RESOURCE_LINK = "LtiResourceLinkRequest"
 DEEP_LINKING = "LtiDeepLinkingRequest"
@@ -88,6 +90,8 @@ class Claims:
     memberships_url: str | None
     deep_linking: DeepLinkingClaim | None
     item_ref: str | None
+    brand: str
+    """As sent: a colour, Canvas's brand configuration, or the name of a variable that the platform does not know."""
     return_url: str | None
     platform_name: str
     platform_family: str
@@ -131,6 +135,7 @@ def parse_claims(payload: Any) -> Claims:
         memberships_url=nrps.find_text("context_memberships_url", URL_LENGTH) if nrps else None,
         deep_linking=None if is_link else _deep_linking(top),
         item_ref=(custom.find_text(ITEM_PARAMETER) or None) if custom else None,
+        brand=(custom.find_text(BRAND_PARAMETER, OPAQUE_LENGTH) or "") if custom else "",
         return_url=presentation.find_text("return_url", URL_LENGTH) if presentation else None,
         platform_name=(platform.shown("name") or platform.shown("description")) if platform else "",
         platform_family=platform.shown("product_family_code").lower() if platform else "",

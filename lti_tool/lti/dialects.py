@@ -1,6 +1,7 @@
 """How platforms differ, as data. Everything else in LTI is written once, for the specification."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from urllib.parse import urlsplit
 
@@ -22,6 +23,8 @@ class Dialect:
     """A score that is not FullyGraded can be sent without erasing the grade (with the submission extension)."""
     submission_extension: str | None = None
     """Key of the extension of a score that says more about the submission."""
+    custom: Mapping[str, str] = field(default_factory=dict)
+    """Custom parameters that the platform is asked for at registration; it fills the variables in at each launch."""
 
 
 GENERIC = Dialect("generic")
@@ -33,6 +36,7 @@ CANVAS = Dialect(
     host_suffixes=(".instructure.com", ".canvaslms.com"),
     keeps_grade_when_pending=True,
     submission_extension="https://canvas.instructure.com/lti/submission",
+    custom={"coursebridge_brand": "$com.instructure.brandConfigJSON"},
 )
 DIALECTS = {dialect.name: dialect for dialect in (GENERIC, MOODLE, CANVAS)}
 

@@ -13,7 +13,7 @@ from lti_tool.kernel.errors import AppError, ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import ags, nrps
 from lti_tool.lti.claims import Reader
-from lti_tool.lti.dialects import detect_dialect
+from lti_tool.lti.dialects import Dialect, detect_dialect
 from lti_tool.lti.invites import release_invite, use_invite
 from lti_tool.lti.models import Approval
 from lti_tool.lti.registrations import PlatformFacts, add_registration, origin_of
@@ -106,7 +106,7 @@ def _belong_together(issuer: str, first: str, second: str) -> bool:
 
 
 def _ask(runtime: Runtime, found: _Configuration, token: str | None, name: str) -> PlatformFacts:
-    wanted = tool_configuration(runtime, found.scopes)
+    wanted = tool_configuration(runtime, found.scopes, detect_dialect(found.issuer, found.family))
     response = runtime.http.request(
         "POST", found.registration_url, headers=_bearer(token), json=wanted, max_bytes=MAX_BYTES
     )
@@ -128,7 +128,7 @@ def _ask(runtime: Runtime, found: _Configuration, token: str | None, name: str) 
     )
 
 
-def tool_configuration(runtime: Runtime, supported_scopes: tuple[str, ...]) -> dict[str, Any]:
+def tool_configuration(runtime: Runtime, supported_scopes: tuple[str, ...], dialect: Dialect) -> dict[str, Any]:
     """What the platform is told about this tool. Canvas refuses a scope that it does not know."""
     root, name = runtime.settings.root_url, runtime.settings.lti.tool_name
     scopes = [scope for scope in SCOPES if not supported_scopes or scope in supported_scopes]
@@ -148,7 +148,7 @@ def tool_configuration(runtime: Runtime, supported_scopes: tuple[str, ...]) -> d
             "domain": urlsplit(root).netloc,
             "description": "Courses, notebook quizzes and grades",
             "target_link_uri": launch,
-            "custom_parameters": {},
+            "custom_parameters": dict(dialect.custom),
             "claims": list(CLAIMS),
             "messages": [
                 {"type": "LtiResourceLinkRequest", "target_link_uri": launch, "label": name},

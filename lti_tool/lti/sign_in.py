@@ -27,6 +27,7 @@ from lti_tool.lti.people import (
 from lti_tool.lti.registrations import first_platform_origin, is_platform_url
 from lti_tool.lti.roles import may_place_content, role_of
 from lti_tool.lti.state import AGAIN
+from lti_tool.web.brand import read_brand
 from lti_tool.web.session import SignedIn, session_path, start_session
 
 PICK_PATH = "/lti/pick"
@@ -146,5 +147,6 @@ def _signed_in(
         frame_origin=first_platform_origin(launch.registration, addresses, allow_http=allow_http),
         return_url=own_return or "",
         locale=claims.locale,
+        brand=read_brand(claims.brand),
         deep_linking={**asdict(selection), "deployment_id": claims.deployment_id} if selection else None,
     )

@@ -1,18 +1,15 @@
 """Rendering pages."""
 
-import hashlib
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request, url_for
 from flask_babel import get_locale
 from jinja2 import StrictUndefined
 
+from lti_tool.web.assets import asset
+from lti_tool.web.brand import brand_url
 from lti_tool.web.runtime import current_plugins
 from lti_tool.web.session import find_current_session, window_pass
-
-STATIC = Path(__file__).parent / "static"
 
 
 def page(template: str, *, status: int = 200, **context: Any) -> Response:
@@ -35,19 +32,15 @@ def install_rendering(app: Flask) -> None:
     app.context_processor(_shared)
 
 
-def asset(name: str) -> str:
-    """The URL of a static file: outside the session's path and with its digest, so that it is cached for a year."""
-    root = request.environ.get("coursebridge.root", request.script_root)
-    return f"{root}/static/{name}?v={_digest(name)}"
-
-
 def _shared() -> dict[str, Any]:
-    session = find_current_session()
+    session, locale = find_current_session(), get_locale()
     return {
         "session": session,
         "nav": _nav(session),
         "asset": asset,
-        "lang": str(get_locale() or "en"),
+        "brand_css": brand_url(session.brand) if session else None,
+        "lang": str(locale or "en"),
+        "text_direction": locale.text_direction if locale else "ltr",
     }
 
 
@@ -63,8 +56,3 @@ def _nav(session: Any) -> list[dict[str, Any]]:
         }
         for item in sorted(items, key=lambda item: item.order)
     ]
-
-
-@cache
-def _digest(name: str) -> str:
-    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]

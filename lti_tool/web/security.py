@@ -53,7 +53,5 @@ def _add_headers(response: Response) -> Response:
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
     if current_runtime().settings.base_url.scheme == "https":
         response.headers.setdefault("Strict-Transport-Security", HSTS)
-    if request.endpoint == "static" and response.status_code in (200, 304):
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     response.headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
     return response

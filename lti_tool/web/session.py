@@ -79,6 +79,8 @@ class SignedIn:
     """Set while a teacher picks content: the deep linking settings of the launch."""
     placement_id: int | None = None
     """That course as the LMS course of this session uses it; set whenever `course_slug` is."""
+    brand: str = ""
+    """The platform's brand colour, six hexadecimal digits; empty: it sent none (web/brand.py)."""
     ends_at: datetime | None = None
     """When the session is over; a session made from this one ends then too. None: of a launch just now."""
 
@@ -92,6 +94,7 @@ _FACTS = (
     "return_url",
     "locale",
     "deep_linking",
+    "brand",
 )
 
 

@@ -11,6 +11,8 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
+from lti_tool.web.assets import asset, install_assets
+from lti_tool.web.brand import install_brand
 from plugins.courses.lesson_html import render_lesson
 from plugins.courses.links import Place
 from tests.factories.answers import COURSE
@@ -19,7 +21,9 @@ from tests.factories.pages import PAGES, Samples, lesson, nav, signed_in
 
 def make_preview() -> Flask:
     """Pages at `/<name>`, a list of them at `/`."""
-    app = Flask("lti_tool.web")
+    app = Flask("lti_tool.web", static_folder=None)
+    install_assets(app)
+    install_brand(app)
     app.config["TEMPLATES_AUTO_RELOAD"] = True
     Babel(app)
     app.jinja_env.undefined = StrictUndefined
@@ -57,7 +61,7 @@ def render_sample(name: str, samples: Samples = PAGES) -> str:
     shared = {
         "session": signed_in(role) if role else None,
         "nav": nav(role, "Course") if role and "pick" not in name else [],
-        "asset": lambda path: f"/static/{path}?v=0",
+        "asset": asset,
         "open_url": "#" if role else None,
         "window_of": lambda url: url,
     }

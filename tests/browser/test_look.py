@@ -1,25 +1,12 @@
 """The pages in a real browser: they fit the frame, show the main action at once, and stay live."""
 
-import shutil
-import threading
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.preview import make_preview
-from tests.factories.pages import PAGES
+from tests.browser.sheet import MOODLE, PHONE, PICKER, WHOLE_PAGES, browser, open_page, site
 
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-WHOLE_PAGES = sorted(name for name, (template, _role, _context) in PAGES.items() if "/_" not in template)
+__all__ = ["browser", "site"]
+
 COUNT_SENT = """
     window.sent = 0;
     document.addEventListener("submit", (event) => {
@@ -27,36 +14,6 @@ COUNT_SENT = """
         event.preventDefault();
     });
 """
-MOODLE, PICKER, PHONE = (885, 650), (770, 578), (320, 640)
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, make_preview(), threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
-        yield browser
-        browser.close()
-
-
-def open_page(browser: Browser, address: str, size: tuple[int, int], *, script: bool = True) -> Page:
-    """A page whose scripts, if any, raise nothing."""
-    width, height = size
-    context = browser.new_context(viewport={"width": width, "height": height}, java_script_enabled=script)
-    page = context.new_page()
-    page.on("pageerror", lambda error: pytest.fail(str(error)))
-    page.goto(address)
-    return page
 
 
 @pytest.mark.parametrize("size", [MOODLE, PICKER, PHONE], ids=str)

@@ -537,6 +537,5 @@ PAGES: Samples = {
     "return": ("lti/return_to_lms.html", None, RETURN),
     **COURSE_PAGES,
     "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
-    "design": ("design.html", T, {"sample_time": NOW, "action": "#"}),
     **PROGRESS_PAGES,
 }

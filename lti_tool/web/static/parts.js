@@ -63,6 +63,7 @@
     event.target.closest("[data-dismiss]")?.closest("[data-toast]").remove();
   });
   document.addEventListener("keydown", (event) => {
+    if (event.key === " " && event.target.matches("a[data-dialog]")) { event.preventDefault(); event.target.click(); }
     const menu = event.key === "Escape" && event.target.closest("details.menu[open]");
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
   });
@@ -96,9 +97,10 @@
 
   bridge.onPart((part) => {
     part.querySelectorAll("[data-tabs]").forEach(makeTabs);
+    part.querySelectorAll("a[data-dialog]").forEach((el) => el.setAttribute("role", "button"));
     part.querySelectorAll("#toasts [data-toast]").forEach(settle);
     part.querySelectorAll("[data-no-script]").forEach((el) => { el.hidden = true; });
     part.querySelectorAll("[data-grows]").forEach(grow);
-    part.querySelector("[data-focus]")?.focus();
+    part.querySelector("[data-focus]")?.focus({ preventScroll: true });
   });
 })();

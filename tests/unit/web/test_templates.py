@@ -120,3 +120,8 @@ def test_components_of_every_file_are_reached_by_their_plain_name(preview: Flask
     }
 
     assert {name for name in macros if not hasattr(module, name)} == set()
+
+
+def test_htmx_is_loaded_where_a_page_uses_it_only(preview: Flask) -> None:
+    assert "/static/htmx.min." in render_sample("quiz")
+    assert "htmx" not in render_sample("lesson")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from lti_tool.web.brand import contrast
+
 STATIC = Path(__file__).parents[3] / "lti_tool" / "web" / "static"
 CSS = (STATIC / "app.css").read_text()
 LIGHT, DARK = (
@@ -26,19 +28,6 @@ TEXT_PAIRS = [
     ("on-accent", "accent-strong"),
 ]
 EDGE_PAIRS = [("edge", "paper"), ("accent", "paper")]
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance, https://www.w3.org/TR/WCAG22/#dfn-relative-luminance"""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def contrast(one: str, other: str) -> float:
-    """From 1 (none) to 21 (black on white)."""
-    dark, light = sorted((luminance(one), luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
 
 
 @pytest.mark.parametrize("mode", [LIGHT, DARK], ids=["light", "dark"])
