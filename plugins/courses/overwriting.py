@@ -29,7 +29,7 @@ def refuse_to_overwrite(tx: Tx, folder: CourseFolder, *, overwrite: bool) -> Non
         for part, newest in list_newest(tx, course.id).items()
         if newest.origin is not Origin.IMPORT
         and part in here
-        and said.get(part) not in (newest.content, here[part])
+        and said.get(part) not in [newest.content, *filter(None, [here[part]])]
         and (newest.id > known or here[part] is not None)
     ]
     if lost:
