@@ -26,6 +26,8 @@ PREFIX = "COURSEBRIDGE_"
 OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_", "CRASH_AT"))
 """Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
 DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"]
+SECRET_LENGTH = 32
+DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.courses"]
 
 
 class SettingsError(Exception):
@@ -45,6 +47,15 @@ def _check_database_url(url: str) -> str:
     if url and not url.startswith(("sqlite:///", "postgresql+psycopg://")):
         raise ValueError("It begins with `sqlite:///` or `postgresql+psycopg://`")
     return url
+
+
+def _check_secret_key(key: SecretStr) -> SecretStr:
+    if 0 < len(key.get_secret_value()) < SECRET_LENGTH:
+        raise ValueError(
+            f"It has fewer than {SECRET_LENGTH} characters, so it could be guessed. Leave it empty to have one made, "
+            "or take the output of `openssl rand -base64 48`"
+        )
+    return key
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url)]
@@ -83,6 +94,9 @@ class JobSettings(Section):
     concurrency: int = Field(2, ge=1, description="Worker processes started by `coursebridge up`.")
     lease_s: int = Field(
         60, ge=2, description="A running job whose worker is silent this long is given to another, in seconds."
+    )
+    keep_done_days: int = Field(
+        30, ge=1, description="Days after which a finished job is deleted. One that was given up stays until it is run."
     )
     sweep_s: float = Field(2.0, gt=0, description="Seconds between two sweeps for due jobs and lost workers.")
 
@@ -150,8 +164,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         Path("var"), description="Folder for the embedded database, course folders, keys and queues."
     )
-    secret_key: SecretStr = Field(
-        SecretStr(""), description="Key that signs and encrypts. Empty: made on first start in the data directory."
+    secret_key: Annotated[SecretStr, AfterValidator(_check_secret_key)] = Field(
+        SecretStr(""),
+        description="Key that signs and encrypts, 32 characters or more. Empty: made on first start in the data "
+        "directory.",
     )
     plugins: list[str] = Field(DEFAULT_PLUGINS, description="Plugins in order, by dotted name.")
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least important level logged.")

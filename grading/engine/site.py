@@ -64,8 +64,6 @@ class Site:
         with self.held():
             wanted = load_structures(self.structure_url or self.gradebook_url)
             if self.structure_url and wanted:
-                for name in OWN_FOLDERS:
-                    (self.work / name).mkdir(parents=True, exist_ok=True)
                 self._follow(wanted)
         return sha256_of(wanted)
 
@@ -99,6 +97,8 @@ class Site:
         return exists(self.gradebook_url)
 
     def _follow(self, wanted: dict[str, Structure]) -> None:
+        for name in OWN_FOLDERS:
+            (self.work / name).mkdir(parents=True, exist_ok=True)
         have = load_structures(self.gradebook_url)
         behind = {name: structure for name, structure in wanted.items() if have.get(name) != structure}
         if behind or not self.is_there():

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Index, String, Text, UniqueConstraint, and_, or_, select, update
+from sqlalchemy import JSON, ColumnElement, Index, String, Text, UniqueConstraint, and_, delete, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
@@ -27,6 +27,8 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.types import EnumValue, UtcDateTime
 
 log = logging.getLogger(__name__)
+
+FORGET_AT_ONCE = 500
 
 
 class JobState(StrEnum):
@@ -46,6 +48,8 @@ class JobRow(Base):
         UniqueConstraint("message_id", "handler"),
         Index("ix_kernel_job_state_due", "state", "due_at"),
         Index("ix_kernel_job_queue_state", "queue", "state", "id"),
+        # other rows keep the number of their job, so a number is never given again
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -173,6 +177,20 @@ def retry(tx: Tx, job_id: int) -> None:
         raise Conflict("job_not_dead", f"Job {job_id} is {row.state}; only a dead job can be run again.")
     row.state, row.attempts, row.due_at, row.finished_at = JobState.QUEUED, 0, clock.now(), None
     _hint(tx, row)
+
+
+def forget_done(runtime: Runtime) -> int:
+    """Delete the jobs that were finished longer ago than `jobs.keep_done_days`; returns how many. Dead ones stay."""
+    old = clock.now() - timedelta(days=runtime.settings.jobs.keep_done_days)
+    past = select(JobRow.id).where(JobRow.state == JobState.DONE, JobRow.finished_at < old).order_by(JobRow.id)
+    total = 0
+    while True:  # in portions, so that no other writer waits long
+        with runtime.db.transaction() as tx:
+            ids = list(tx.scalars(past.limit(FORGET_AT_ONCE)))
+            if ids:
+                total += affect(tx, delete(JobRow).where(JobRow.id.in_(ids)))
+        if len(ids) < FORGET_AT_ONCE:
+            return total
 
 
 def count_ahead(tx: Tx, job_id: int) -> int | None:

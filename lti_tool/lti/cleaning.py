@@ -1,5 +1,6 @@
 """What runs out is deleted, again and again."""
 
+from lti_tool.kernel import jobs
 from lti_tool.kernel.once import forget_expired
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.invites import forget_old_invites
@@ -10,10 +11,11 @@ EVERY_S = 600.0
 
 
 def clean(runtime: Runtime) -> None:
-    """Used states and nonces, sessions, tokens and invites that are over."""
+    """Used states and nonces, sessions, tokens and invites that are over, and jobs that were done long ago."""
     with runtime.db.transaction() as tx:
         forget_expired(tx)
     with runtime.db.transaction() as tx:
         forget_expired_sessions(tx)
         forget_old_invites(tx)
     forget_expired_tokens(runtime)
+    jobs.forget_done(runtime)

@@ -12,7 +12,8 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import select
 
-from grading.engine_nbgrader import open_course_root
+from grading.engine_nbgrader import open_placement
+from grading.engine_port import MarkingEngine
 from grading.models import (
     DeliveryRow,
     PassbackRow,
@@ -25,6 +26,7 @@ from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.crashpoints import VARIABLE
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti import public as lti
 from lti_tool.lti.models import User
 from plugins.courses.importer import import_course
 from tests.durability.machine import ROOT, Machine
@@ -76,8 +78,7 @@ class Scene:
         self.runtime, self.app, self.campus, self.machine = runtime, app, campus, machine
         self.files = course.parent
         import_course(runtime, course)
-        self.engine = open_course_root(runtime.settings, SLUG)
-        self.released = (runtime.settings.courses_dir / SLUG / "release" / NAME / f"{NAME}.ipynb").read_bytes()
+        self.released = (runtime.settings.course_dir(SLUG) / "release" / NAME / f"{NAME}.ipynb").read_bytes()
         self.activity = campus.add_activity(
             "Quiz 1", custom={"coursebridge_item": f"courses/{SLUG}/{NAME}"}, points=POINTS
         )
@@ -105,6 +106,13 @@ class Scene:
             user = tx.scalars(select(User).where(User.display_name == f"Learner {number}")).one()
         self.handed.append(Handed(name, user.id, user.hub_name, points))
         return self.handed[-1]
+
+    @property
+    def engine(self) -> MarkingEngine:
+        """The gradebook of the LMS course."""
+        with self.runtime.db.reading() as tx:
+            (placement,) = lti.list_placements(tx, SLUG)
+        return open_placement(self.runtime.settings, placement)
 
     def settle(self) -> None:
         """Until the workers have nothing more to do."""

@@ -22,6 +22,8 @@ from lti_tool.web.session import SignedIn, session_path, start_session
 from tests.fakes.engine import fake_release
 
 SLUG, NAME = "notebooks-101", "quiz-1"
+KEY = f"{SLUG}-1"
+"""Of the placement that is made first."""
 ITEM_REF = f"courses/{SLUG}/quiz-1"
 LIMIT = 1_000_000
 
@@ -62,7 +64,7 @@ def publish(tx: Tx, **changes: Any) -> int:
     return publish_assignment(tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=fake_release(), **facts)
 
 
-def make_place(tx: Tx, name: str = "moodle") -> Place:
+def make_place(tx: Tx, name: str = "moodle", slug: str = SLUG) -> Place:
     """A platform with a course and an activity in it."""
     registration = Registration(
         name=name,
@@ -82,20 +84,21 @@ def make_place(tx: Tx, name: str = "moodle") -> Place:
     context = Context(registration_id=registration.id, deployment_row_id=deployment.id, context_id="c1")
     tx.add(context)
     tx.flush()
-    return _placed(tx, registration.id, context.id)
+    return _placed(tx, registration.id, context.id, slug)
 
 
-def make_context(tx: Tx, place: Place) -> Place:
+def make_context(tx: Tx, place: Place, slug: str = SLUG, title: str = "") -> Place:
     """One more LMS course of the same platform that uses the course, with an activity in it."""
     deployment_id = tx.get_one(Context, place.context_id).deployment_row_id
     context = Context(registration_id=place.registration_id, deployment_row_id=deployment_id, context_id=uuid4().hex)
+    context.title = title
     tx.add(context)
     tx.flush()
-    return _placed(tx, place.registration_id, context.id)
+    return _placed(tx, place.registration_id, context.id, slug)
 
 
-def _placed(tx: Tx, registration_id: int, context_id: int) -> Place:
-    placement = Placement(context_id=context_id, course_slug=SLUG)
+def _placed(tx: Tx, registration_id: int, context_id: int, slug: str) -> Place:
+    placement = Placement(context_id=context_id, course_slug=slug)
     tx.add(placement)
     tx.flush()
     record_prepared(tx, [placement.id], "")

@@ -31,9 +31,7 @@ class HubTool:
 
     def add_person(self, name: str, display_name: str, **roles: str) -> str:
         """A person with a role in each course; `_` in a keyword stands for `-`."""
-        courses = [
-            {"slug": slug.replace("_", "-"), "title": slug.title(), "role": role} for slug, role in roles.items()
-        ]
+        courses = [{"key": key.replace("_", "-"), "title": key.title(), "role": role} for key, role in roles.items()]
         self.people[name] = {"name": name, "display_name": display_name, "courses": courses}
         return name
 

@@ -45,7 +45,7 @@ class Quiz:
 
 
 class FakeTool:
-    """The tool. `courses` is slug -> assignment name -> Quiz."""
+    """The tool. `courses` is key -> assignment name -> Quiz."""
 
     def __init__(self) -> None:
         self.courses: dict[str, dict[str, Quiz]] = {}
@@ -110,10 +110,10 @@ class FakeTool:
 
     def list_courses(self) -> tuple[int, Any]:
         """GET /courses"""
-        return 200, {"courses": [{"slug": slug, "title": slug.title(), "role": "learner"} for slug in self.courses]}
+        return 200, {"courses": [{"key": key, "title": key.title(), "role": "learner"} for key in self.courses]}
 
     def list_assignments(self, course: str) -> tuple[int, Any]:
-        """GET /courses/<slug>/assignments"""
+        """GET /courses/<key>/assignments"""
         if course not in self.courses:
             raise Problem(404, "not_found", f"There is no course {course}.")
         return 200, {"assignments": [self._told(course, name, quiz) for name, quiz in self.courses[course].items()]}

@@ -70,7 +70,7 @@ def test_config_show_masks_secrets_and_passwords(run: Run) -> None:
     done = run(
         "config",
         "show",
-        COURSEBRIDGE_SECRET_KEY="do-not-tell-the-key",
+        COURSEBRIDGE_SECRET_KEY="do-not-tell-the-key-of-this-installation",
         COURSEBRIDGE_HUB__SERVICE_TOKEN="do-not-tell-the-token",
         COURSEBRIDGE_DATABASE__URL="postgresql://app:do-not-tell@db.example/app",
         COURSEBRIDGE_JOBS__BROKER_URL="redis://:do-not-tell@broker.example/0",
@@ -98,6 +98,12 @@ def test_config_check_is_content_with_the_defaults(run: Run) -> None:
         ("COURSEBRIDGE_WEB__PROT", "1", "no setting has this name; do you mean COURSEBRIDGE_WEB__PORT?"),
         ("COURSEBRIDGE_WEB__PORT", "99999", "Input should be less than or equal to 65535 (it is '99999')."),
         ("COURSEBRIDGE_BASE_URL", "example", "Input should be a valid URL, relative URL without a base (it is 'exa"),
+        (
+            "COURSEBRIDGE_SECRET_KEY",
+            "s" * 31,
+            "It has fewer than 32 characters, so it could be guessed. Leave",
+        ),
+        ("COURSEBRIDGE_GRADING__GRADEBOOK_URL", "sqlite:///x", "no setting has this name"),
         ("COURSEBRIDGE_PLUGINS", "plugins.courses", "its value is JSON, as in docs/reference/settings.md."),
         (
             "COURSEBRIDGE_DATABASE__URL",

@@ -52,7 +52,7 @@ def run_import(runtime: Runtime, folder: Path) -> Import:
 def place(runtime: Runtime) -> Place:
     """An LMS course."""
     with runtime.db.transaction() as tx:
-        return make_place(tx)
+        return make_place(tx, slug=SLUG)
 
 
 class Browser:
@@ -64,6 +64,9 @@ class Browser:
 
     def get(self, path: str, **more: Any) -> Any:
         return self.client.get(path if path.startswith("/s/") else self.prefix + path, base_url=BASE_URL, **more)
+
+    def post(self, path: str, **more: Any) -> Any:
+        return self.client.post(self.prefix + path, base_url=BASE_URL, **more)
 
 
 @pytest.fixture

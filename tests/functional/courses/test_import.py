@@ -21,18 +21,22 @@ from sqlalchemy import create_engine, select, text
 from config.settings import Settings
 from grading import public as grading
 from grading.assignments import find_assignment, get_assignment
-from grading.engine_nbgrader import open_course_root
+from grading.drafts import save_draft
+from grading.engine import execution, marking
+from grading.engine.structure import load_structures, sha256_of
+from grading.engine_nbgrader import open_placement
 from grading.models import AssignmentRow, DraftRow, ResultRow, SubmissionRow, SubmissionState
-from grading.submissions import Submitter, is_closed, make_snapshot, save_draft, store_submission
-from lti_tool.kernel import clock
+from grading.submissions import is_closed, make_snapshot, store_submission
+from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.messages import LinkLaunched
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.models import Course, Item, Media, Module
 from tests.factories import notebooks as make
 from tests.factories.course_folders import TOML, changed, quiz_notebook
-from tests.factories.grading import LIMIT, Place, Someone, work
+from tests.factories.grading import LIMIT, Place, Someone, make_context, make_person, placement_at, work
 from tests.functional.courses.conftest import SLUG, Import
 
 SHIPPED = Path(nbgrader.__file__).parent / "docs" / "source" / "user_guide" / "source"
@@ -46,7 +50,7 @@ def state_of(runtime: Runtime) -> dict[str, Any]:
     files = {
         str(path.relative_to(root)): path.read_bytes()
         for path in sorted(root.rglob("*"))
-        if path.is_file() and path.suffix != ".lock" and path.name != "gradebook.db"
+        if path.is_file() and path.suffix not in (".lock", ".db")
     }
     rows: dict[str, list[Any]] = {}
     with runtime.db.reading() as tx:
@@ -55,14 +59,17 @@ def state_of(runtime: Runtime) -> dict[str, Any]:
     return {"files": files, "rows": rows, "gradebook": gradebook_rows(runtime)}
 
 
-def gradebook_rows(runtime: Runtime) -> dict[str, list[Any]]:
-    if not (runtime.settings.courses_dir / SLUG / "gradebook" / "gradebook.db").exists():
-        return {}
-    engine = create_engine(runtime.settings.gradebook_url(SLUG))
-    with engine.connect() as connection:
-        names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
-        found = {name: [tuple(row) for row in connection.execute(text(f'SELECT * FROM "{name}"'))] for name in names}
-    engine.dispose()
+def gradebook_rows(runtime: Runtime) -> dict[str, Any]:
+    """Of every placement, and what they follow."""
+    root = runtime.settings.course_dir(SLUG)
+    found: dict[str, Any] = {"structure": sha256_of(load_structures(runtime.settings.structure_url(SLUG)))}
+    for path in sorted(root.glob("placements/*/gradebook/gradebook.db")):
+        engine = create_engine(f"sqlite:///{path}")
+        with engine.connect() as connection:
+            names = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
+            rows = {name: [tuple(row) for row in connection.execute(text(f'SELECT * FROM "{name}"'))] for name in names}
+        engine.dispose()
+        found[path.parts[-3]] = rows
     return found
 
 
@@ -72,8 +79,8 @@ def hand_in(runtime: Runtime, who: Someone, source: str, assignment: str = "quiz
         row = get_assignment(tx, SLUG, assignment)
         release = (runtime.settings.courses_dir / SLUG / "release" / assignment / f"{assignment}.ipynb").read_bytes()
         files = {f"{assignment}.ipynb": json.dumps(make.fill(release, {"sum": source})).encode()}
-        whose, snapshot = Submitter(who.user_id, who.hub_name), make_snapshot(files, LIMIT)
-        stored, _new = store_submission(tx, row, whose, snapshot, via="page", request_id=uuid4().hex)
+        snapshot = make_snapshot(files, LIMIT)
+        stored, _new = store_submission(tx, row, who.submitter, snapshot, via="page", request_id=uuid4().hex)
     return stored.id
 
 
@@ -180,7 +187,7 @@ def test_import_again_keeps_submissions_marks_and_drafts(
     first = marked(runtime, hand_in(runtime, ada, "total = 2"))
     with runtime.db.transaction() as tx:
         snapshot = make_snapshot({"quiz-1.ipynb": b"{}"}, LIMIT)
-        save_draft(tx, get_assignment(tx, SLUG, "quiz-1"), ada.user_id, snapshot, clock.now())
+        save_draft(tx, get_assignment(tx, SLUG, "quiz-1"), ada.submitter, snapshot, clock.now())
     kept = ("grading_submission", "grading_draft", "grading_result")
     before = state_of(runtime)["rows"]
 
@@ -188,7 +195,7 @@ def test_import_again_keeps_submissions_marks_and_drafts(
 
     after = state_of(runtime)["rows"]
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
-    marks = open_course_root(runtime.settings, SLUG).read_marks("quiz-1", ada.hub_name)
+    marks = open_placement(runtime.settings, placement_at(runtime, ada.place)).read_marks("quiz-1", ada.hub_name)
     assert (first.points, marks.total) == (Decimal(4), Decimal(4))
     assert marked(runtime, hand_in(runtime, ada, "total = 3")).points == Decimal(0)
 
@@ -351,7 +358,132 @@ def test_the_command_ends_with_a_line_for_each_problem(run_cli: Cli, folder: Pat
     assert (missing.returncode, missing.stderr) == (1, f"{tmp_path / 'nothing'}: there is no such folder.\n")
 
 
-@pytest.mark.parametrize("point", ["import.sources", "import.released"])
+def test_killed_import_counts_for_whoever_marks_next(
+    run_cli: Cli, runtime: Runtime, run_import: Import, folder: Path, someone: Callable[..., Someone]
+) -> None:
+    """From the rename on, sources, releases and gradebooks are the new ones, whoever puts them in place."""
+    run_import()
+    ada = someone()
+    marked(runtime, hand_in(runtime, ada, "total = 2"))
+    (folder / "source" / "quiz-1" / "quiz-1.ipynb").write_bytes(quiz_notebook(7))
+    assert run_cli("course", "import", folder, crash_at="import.sources").returncode == -signal.SIGKILL
+    assert (runtime.settings.course_dir(SLUG) / ".next").exists()
+
+    assert marked(runtime, hand_in(runtime, ada, "total = 2")).points == 7
+
+    assert not (runtime.settings.course_dir(SLUG) / ".next").exists()
+    source = runtime.settings.course_dir(SLUG) / "source" / "quiz-1" / "quiz-1.ipynb"
+    assert source.read_bytes() == quiz_notebook(7)
+
+
+class TestTwoPlacements:
+    """Two LMS courses use one course of ours."""
+
+    @pytest.fixture
+    def both(self, runtime: Runtime, run_import: Import, place: Place) -> tuple[Someone, Someone]:
+        """Ada here and Grace there, with the course imported and a gradebook for each."""
+        run_import()
+        with runtime.db.transaction() as tx:
+            there = make_context(tx, place, SLUG, title="Forestry 2027")
+            return make_person(tx, place), make_person(tx, there, "Grace H.")
+
+    def test_each_has_a_gradebook_with_its_own_learners(self, runtime: Runtime, both: tuple[Someone, Someone]) -> None:
+        for who, answer in zip(both, ("total = 2", "total = 3"), strict=True):
+            marked(runtime, hand_in(runtime, who, answer))
+        ada, grace = both
+        here, there = (open_placement(runtime.settings, placement_at(runtime, who.place)) for who in both)
+        assert {name: total.score for name, total in here.list_totals("quiz-1").items()} == {ada.hub_name: 4}
+        assert {name: total.score for name, total in there.list_totals("quiz-1").items()} == {grace.hub_name: 0}
+        for who, other in ((ada, grace), (grace, ada)):
+            own = runtime.settings.placement_dir(SLUG, who.place.placement_id)
+            assert sorted(path.name for path in own.iterdir() if path.is_dir()) == [
+                "autograded",
+                "feedback",
+                "gradebook",
+                "submitted",
+            ]
+            assert (own / "autograded" / who.hub_name).exists() and not list(own.rglob(other.hub_name))
+
+    def test_import_again_reaches_both_and_keeps_their_marks(
+        self, runtime: Runtime, run_import: Import, both: tuple[Someone, Someone]
+    ) -> None:
+        for who in both:
+            marked(runtime, hand_in(runtime, who, "total = 2"))
+        run_import({"source/quiz-1/quiz-1.ipynb": quiz_notebook(8)})
+        for who in both:
+            gradebook_url = runtime.settings.gradebook_url(SLUG, who.place.placement_id)
+            structure = load_structures(runtime.settings.structure_url(SLUG))
+            assert load_structures(gradebook_url) == structure
+            engine = open_placement(runtime.settings, placement_at(runtime, who.place))
+            assert engine.read_marks("quiz-1", who.hub_name).total == 4
+            assert marked(runtime, hand_in(runtime, who, "total = 2")).points == 8
+
+    def test_work_in_one_of_them_refuses_the_import_for_all(
+        self, runtime: Runtime, run_import: Import, both: tuple[Someone, Someone]
+    ) -> None:
+        ada, grace = both
+        marked(runtime, hand_in(runtime, ada, "total = 2", "quiz-1"))
+        marked(runtime, hand_in(runtime, grace, "total = 2", "quiz-2"))
+        before = state_of(runtime)
+
+        with pytest.raises(CourseFolderError) as caught:
+            run_import({"source/quiz-2/quiz-2.ipynb": MORE_CELLS, "lessons/sowing.md": "# New"})
+
+        (problem,) = caught.value.problems
+        assert problem.startswith("source/quiz-2/: Learners have submitted this assignment already")
+        assert problem.endswith("Handed in in: Forestry 2027.")
+        assert state_of(runtime) == before
+
+    def test_gradebook_is_made_when_its_lms_course_is_opened(
+        self, runtime: Runtime, both: tuple[Someone, Someone], browse: Callable[..., Any]
+    ) -> None:
+        ada = both[0]
+        with runtime.db.transaction() as tx:
+            tx.execute(text("DELETE FROM grading_gradebook"))
+            teacher = make_person(tx, ada.place, "Teacher", Role.TEACHER)
+            jobs.emit(tx, LinkLaunched(ada.user_id, ada.place.link_id, "", "learner", ada.place.placement_id))
+        browser = browse(teacher)
+        early = browser.post(f"/grading/{SLUG}/quiz-1/mark")
+        assert early.status_code == 409 and "being made ready" in early.text
+
+        work(runtime)
+
+        assert load_structures(runtime.settings.gradebook_url(SLUG, ada.place.placement_id)).keys() == {
+            "quiz-1",
+            "quiz-2",
+        }
+        answer = browser.post(f"/grading/{SLUG}/quiz-1/mark")
+        assert answer.status_code == 303 and "/hub/coursebridge/ticket" in answer.headers["Location"]
+
+    def test_release_during_marking_has_it_marked_by_the_new_one(
+        self, runtime: Runtime, run_import: Import, both: tuple[Someone, Someone], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The notebook runs outside every lock; what counts is decided when the marks are stored."""
+        ran: list[int] = []
+
+        def execute_and_import(*arguments: Any) -> Any:
+            ran.append(1)
+            if len(ran) == 1:
+                run_import({"source/quiz-1/quiz-1.ipynb": quiz_notebook(8)})
+            return execution.execute(*arguments)
+
+        monkeypatch.setattr(marking, "execute", execute_and_import)
+        assert marked(runtime, hand_in(runtime, both[0], "total = 2")).points == 8
+        assert len(ran) == 2
+
+    def test_gradebooks_are_made_and_marked_in_by_many_at_once(
+        self, runtime: Runtime, both: tuple[Someone, Someone]
+    ) -> None:
+        submissions = [hand_in(runtime, who, "total = 2") for who in both]
+        engines = [open_placement(runtime.settings, placement_at(runtime, who.place)) for who in both]
+        with ThreadPoolExecutor(6) as pool:
+            for future in [pool.submit(engine.prepare) for engine in engines * 3]:
+                assert len(future.result()) == 64
+        for submission_id in submissions:
+            assert marked(runtime, submission_id).points == 4
+
+
+@pytest.mark.parametrize("point", ["import.sources", "import.released", "import.followed"])
 def test_an_import_that_was_killed_is_completed_by_the_next(
     run_cli: Cli, runtime: Runtime, run_import: Import, folder: Path, someone: Callable[..., Someone], point: str
 ) -> None:
@@ -374,7 +506,7 @@ def test_an_import_that_was_killed_is_completed_by_the_next(
 
 
 def test_quickstart_course_of_nbgrader_is_imported_and_a_right_answer_marked(
-    run_cli: Cli, runtime: Runtime, tmp_path: Path, someone: Callable[..., Someone]
+    run_cli: Cli, runtime: Runtime, tmp_path: Path, place: Place
 ) -> None:
     """What `nbgrader quickstart` makes: its user guide's source folder without the autotest one, and a config file."""
     course = tmp_path / "quickstart"
@@ -386,12 +518,12 @@ def test_quickstart_course_of_nbgrader_is_imported_and_a_right_answer_marked(
     done = run_cli("course", "import", course)
 
     assert done.stdout.splitlines() == ["Imported “Quickstart” (quickstart): 0 lessons, 1 quiz.", "  ps1: 13 points"]
-    ada = someone(Role.LEARNER)
     with runtime.db.transaction() as tx:
+        ada = make_person(tx, make_context(tx, place, "quickstart"))
         row = get_assignment(tx, "quickstart", "ps1")
         solved = {path.name: path.read_bytes() for path in (course / "source" / "ps1").iterdir()}
-        whose, snapshot = Submitter(ada.user_id, ada.hub_name), make_snapshot(solved, LIMIT)
-        stored, _new = store_submission(tx, row, whose, snapshot, via="page", request_id=uuid4().hex)
+        snapshot = make_snapshot(solved, LIMIT)
+        stored, _new = store_submission(tx, row, ada.submitter, snapshot, via="page", request_id=uuid4().hex)
     submission = marked(runtime, stored.id)
     assert (submission.state, submission.max_points) == (SubmissionState.NEEDS_MANUAL, Decimal(13))
     assert submission.points is not None and submission.points > 0

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from grading.assignments import get_assignment
 from grading.models import ResultRow
-from grading.submissions import Submitter, make_snapshot, store_submission
+from grading.submissions import make_snapshot, store_submission
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
@@ -71,7 +71,7 @@ def imported(runtime: Runtime, folder: Path) -> None:
 def place(runtime: Runtime) -> Place:
     """An LMS course."""
     with runtime.db.transaction() as tx:
-        return make_place(tx)
+        return make_place(tx, slug=SLUG)
 
 
 def give_result(
@@ -81,11 +81,11 @@ def give_result(
     with runtime.db.transaction() as tx:
         row = get_assignment(tx, SLUG, assignment)
         files = {f"{assignment}.ipynb": notebook()["quiz-1.ipynb"]}
-        who_hands_in = Submitter(who.user_id, who.hub_name)
         submission, _new = store_submission(
-            tx, row, who_hands_in, make_snapshot(files, LIMIT), via="page", request_id=f"{who.hub_name}-{assignment}"
+            tx, row, who.submitter, make_snapshot(files, LIMIT), via="page", request_id=f"{who.hub_name}-{assignment}"
         )
         result = ResultRow(
+            placement_id=who.place.placement_id,
             assignment_id=row.id,
             user_id=who.user_id,
             submission_id=submission.id,

@@ -14,13 +14,13 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Membership
-from tests.factories.grading import NAME, SLUG, Someone, get_submission, make_context, notebook, submit, work
+from tests.factories.grading import KEY, NAME, SLUG, Someone, get_submission, make_context, notebook, submit, work
 from tests.fakes.engine import FakeCourse
 from tests.fakes.hub import FakeHub
 from tests.fakes.lms import FakeLms
 
 API = "/api/v1"
-QUIZ = f"{API}/courses/{SLUG}/assignments/{NAME}"
+QUIZ = f"{API}/courses/{KEY}/assignments/{NAME}"
 HUB = {"Authorization": "Bearer the hub's own token"}
 
 
@@ -58,7 +58,7 @@ def test_submit_answers_with_a_receipt_and_the_same_for_the_same_request(
     assert first.json["state"] == "queued"
     assert first.json["page_url"].endswith(f"/grading/{SLUG}/{NAME}")
     with runtime.db.reading() as tx:
-        assert len(list_submissions(tx, 1, learner.user_id)) == 1
+        assert len(list_submissions(tx, 1, learner.submitter)) == 1
 
 
 def test_assignments_tell_of_attempts_and_feedback(
@@ -68,7 +68,7 @@ def test_assignments_tell_of_attempts_and_feedback(
     submit(runtime, learner, outcome="not_a_notebook")
     submit(runtime, learner, outcome="timed_out", points=1)
     work(runtime)
-    answer = client.get(f"{API}/courses/{SLUG}/assignments", headers=token)
+    answer = client.get(f"{API}/courses/{KEY}/assignments", headers=token)
 
     assert answer.json is not None
     (quiz,) = answer.json["assignments"]
@@ -137,7 +137,7 @@ def test_learner_is_let_into_nothing_else(
     assert client.get(f"{QUIZ}/submissions/1/feedback", headers=token).status_code == 404
     assert client.get(f"{API}/courses/other/assignments", headers=token).status_code == 404
     body = {"assignment": NAME, "learner": other.hub_name}
-    assert client.post(f"{API}/courses/{SLUG}/marks-changed", json=body, headers=token).status_code == 403
+    assert client.post(f"{API}/courses/{KEY}/marks-changed", json=body, headers=token).status_code == 403
     assert client.post(f"{QUIZ}/submissions", json=handing_in(points=1), headers=staff_token).status_code == 403
 
 
@@ -153,7 +153,7 @@ def test_marks_changed_brings_the_new_total_to_the_lms(
     work(runtime)
     engine.mark_by_hand(NAME, learner.hub_name, "2")
     body = {"assignment": NAME, "learner": learner.hub_name}
-    assert client.post(f"{API}/courses/{SLUG}/marks-changed", json=body, headers=staff_token).status_code == 202
+    assert client.post(f"{API}/courses/{KEY}/marks-changed", json=body, headers=staff_token).status_code == 202
     work(runtime)
 
     assert get_submission(runtime, submission_id).points == 4
@@ -187,7 +187,7 @@ def test_token_of_a_service_is_nobodys(client: FlaskClient, learner: Someone, hu
 
 
 def test_ticket_is_redeemed_once_with_courses_and_role(client: FlaskClient, runtime: Runtime, teacher: Someone) -> None:
-    url = ticket_url(runtime, Ticket(teacher.hub_name, work_path(SLUG, NAME)))
+    url = ticket_url(runtime, Ticket(teacher.hub_name, work_path(KEY, NAME)))
     body = {"ticket": url.partition("ticket=")[2]}
     first = client.post(f"{API}/hub/tickets/redeem", json=body, headers=HUB)
     again = client.post(f"{API}/hub/tickets/redeem", json=body, headers=HUB)
@@ -195,8 +195,8 @@ def test_ticket_is_redeemed_once_with_courses_and_role(client: FlaskClient, runt
     assert first.json == {
         "name": teacher.hub_name,
         "display_name": "Teacher",
-        "courses": [{"slug": SLUG, "title": "Notebooks 101", "role": "teacher"}],
-        "next": f"/open?course={SLUG}&assignment={NAME}",
+        "courses": [{"key": KEY, "title": "Notebooks 101", "role": "teacher"}],
+        "next": f"/open?course={KEY}&assignment={NAME}",
     }
     assert again.status_code == 410
     assert client.post(f"{API}/hub/tickets/redeem", json={"ticket": "made up"}, headers=HUB).status_code == 410
@@ -206,7 +206,7 @@ def test_hub_learns_the_courses_of_a_person(client: FlaskClient, learner: Someon
     known = client.get(f"{API}/hub/users/{learner.hub_name}/courses", headers=HUB)
     unknown = client.get(f"{API}/hub/users/u-nobody/courses", headers=HUB)
 
-    assert known.json == {"courses": [{"slug": SLUG, "title": "Notebooks 101", "role": "learner"}]}
+    assert known.json == {"courses": [{"key": KEY, "title": "Notebooks 101", "role": "learner"}]}
     assert unknown.status_code == 404
 
 
@@ -216,18 +216,18 @@ def test_description_names_every_call(client: FlaskClient) -> None:
     assert document is not None
     assert document["openapi"].startswith("3.1")
     calls = {f"{method.upper()} {path}" for path, methods in document["paths"].items() for method in methods}
-    base = "/api/v1/courses/{slug}/assignments/{name}"
+    base = "/api/v1/courses/{key}/assignments/{name}"
     assert calls >= {
         "POST /api/v1/hub/tickets/redeem",
         "GET /api/v1/hub/users/{name}/courses",
         "GET /api/v1/courses",
-        "GET /api/v1/courses/{slug}/assignments",
+        "GET /api/v1/courses/{key}/assignments",
         f"GET {base}/release",
         f"GET {base}/draft",
         f"PUT {base}/draft",
         f"POST {base}/submissions",
         f"GET {base}/submissions/{{number}}/feedback",
-        "POST /api/v1/courses/{slug}/marks-changed",
+        "POST /api/v1/courses/{key}/marks-changed",
     }
     body = document["paths"][f"{base}/submissions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"].split("/")[-1] in document["components"]["schemas"]
@@ -237,13 +237,15 @@ def test_description_names_every_call(client: FlaskClient) -> None:
 def test_teacher_of_one_class_may_hand_in_as_learner_of_another(
     client: FlaskClient, runtime: Runtime, hub: FakeHub, teacher: Someone
 ) -> None:
-    """Two LMS courses use one course; whoever teaches in one of them learns in the other."""
+    """Two LMS courses use one course; whoever teaches in one of them learns in the other, and only there."""
     with runtime.db.transaction() as tx:
         elsewhere = make_context(tx, teacher.place)
         tx.add(Membership(user_id=teacher.user_id, context_id=elsewhere.context_id, role=Role.LEARNER))
     own = {"Authorization": f"Bearer {hub.token_of(teacher.hub_name)}"}
 
-    assert client.post(f"{QUIZ}/submissions", json=handing_in(points=3), headers=own).status_code == 201
+    there = QUIZ.replace(KEY, f"{SLUG}-{elsewhere.placement_id}")
+    assert client.post(f"{there}/submissions", json=handing_in(points=3), headers=own).status_code == 201
+    assert client.post(f"{QUIZ}/submissions", json=handing_in(points=3), headers=own).status_code == 403
     courses = client.get(f"{API}/courses", headers=own).json
     assert courses is not None
-    assert [course["role"] for course in courses["courses"]] == ["teacher"]
+    assert [course["role"] for course in courses["courses"]] == ["teacher", "learner"]

@@ -10,8 +10,9 @@ import pytest
 from flask import Flask
 
 from grading.assignments import get_assignment
+from grading.drafts import save_draft
 from grading.hub_tickets import redeem_ticket
-from grading.submissions import make_snapshot, save_draft
+from grading.submissions import make_snapshot
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone
 from lti_tool.kernel.permissions import Role
@@ -25,7 +26,9 @@ QUIZ = f"/grading/{SLUG}/{NAME}"
 
 def save(runtime: Runtime, who: Someone, **said: Any) -> None:
     with runtime.db.transaction() as tx:
-        save_draft(tx, get_assignment(tx, SLUG, NAME), who.user_id, make_snapshot(notebook(**said), LIMIT), clock.now())
+        save_draft(
+            tx, get_assignment(tx, SLUG, NAME), who.submitter, make_snapshot(notebook(**said), LIMIT), clock.now()
+        )
 
 
 def upload(**said: Any) -> dict[str, Any]:
@@ -189,7 +192,7 @@ def test_open_in_hub_gives_a_ticket_that_works_once(runtime: Runtime, browse: An
 
     with runtime.db.transaction() as tx:
         ticket = redeem_ticket(tx, runtime, token)
-    assert (ticket.hub_name, ticket.next_path) == (learner.hub_name, f"/open?course={SLUG}&assignment={NAME}")
+    assert (ticket.hub_name, ticket.next_path) == (learner.hub_name, f"/open?course={learner.key}&assignment={NAME}")
     with runtime.db.transaction() as tx, pytest.raises(Gone):
         redeem_ticket(tx, runtime, token)
 

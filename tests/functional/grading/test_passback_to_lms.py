@@ -25,7 +25,7 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Membership, User
 from lti_tool.lti.public import send_score
-from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, publish, submit, work
+from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, placement_at, publish, submit, work
 from tests.fakes.contents import stub_contents_plugin
 from tests.fakes.engine import FakeCourse, open_fake_course
 from tests.fakes.fixtures import campus, registration_id, served, tool
@@ -108,8 +108,8 @@ def way(runtime: Runtime, client: FlaskClient, campus: CampusServer, tool: Tool,
 
 
 @pytest.fixture
-def engine(runtime: Runtime) -> FakeCourse:
-    return open_fake_course(runtime.settings, SLUG)
+def engine(runtime: Runtime, way: Way) -> FakeCourse:
+    return open_fake_course(runtime.settings, placement_at(runtime, way.who.place))
 
 
 FAULTS = [
@@ -229,7 +229,7 @@ def test_waiting_for_a_teacher_erases_no_grade(way: Way, engine: FakeCourse) -> 
 
     engine.mark_by_hand(NAME, way.who.hub_name, "2")
     with way.runtime.db.transaction() as tx:
-        jobs.enqueue(tx, SyncMarks(SLUG, NAME, way.who.hub_name))
+        jobs.enqueue(tx, SyncMarks(way.who.place.placement_id, NAME, way.who.hub_name))
     way.later(120)
     assert way.final() == 6
 

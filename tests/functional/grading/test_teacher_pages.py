@@ -136,7 +136,7 @@ def test_mark_in_hub_is_a_ticket_for_formgrader(runtime: Runtime, browse: Any, t
         ticket = redeem_ticket(tx, runtime, token)
 
     assert ticket.hub_name == teacher.hub_name
-    assert ticket.next_path == f"/formgrader?course={SLUG}&path=gradebook/{NAME}/{NAME}"
+    assert ticket.next_path == f"/formgrader?course={teacher.key}&path=gradebook/{NAME}/{NAME}"
 
 
 def test_names_that_look_like_formulas_are_harmless_in_the_csv(

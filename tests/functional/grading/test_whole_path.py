@@ -10,26 +10,26 @@ from flask.testing import FlaskClient
 from nbgrader.api import Gradebook
 
 from config.settings import Settings
-from grading.engine_nbgrader import make_release, open_course_root
+from grading.engine_nbgrader import open_placement
 from grading.plugin import make_plugin
-from grading.public import find_assignment, find_result, publish_assignment
+from grading.public import find_assignment, find_result, make_release, publish_assignment
 from grading.sync import reconcile
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.runtime import Runtime
-from tests.factories.grading import ITEM_REF, NAME, SLUG, Someone, work
+from tests.factories.grading import ITEM_REF, KEY, NAME, SLUG, Someone, placement_at, work
 from tests.factories.notebooks import fill
 from tests.fakes.hub import FakeHub
 from tests.fakes.lms import FakeLms
 from tests.functional.engine.conftest import QUIZ, RIGHT, WRONG
 
 ANSWERED = RIGHT | {"why": "There is nothing to count in it."}
-API = f"/api/v1/courses/{SLUG}/assignments"
+API = f"/api/v1/courses/{KEY}/assignments"
 
 
 @pytest.fixture
 def plugins(lms: FakeLms) -> list[Plugin]:
     """LTI, and grading over the real engine."""
-    return [*load_plugins(["lti_tool.lti"]), make_plugin(open_course_root, lms.send_score)]
+    return [*load_plugins(["lti_tool.lti"]), make_plugin(open_placement, lms.send_score)]
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def token(hub: FakeHub, learner: Someone) -> dict[str, str]:
 def release(runtime: Runtime, learner: Someone) -> dict[str, bytes]:
     """The course folder, released and published; what learners get."""
     settings = runtime.settings
-    root = settings.courses_dir / SLUG
+    root = settings.course_dir(SLUG)
     (root / "source" / NAME).mkdir(parents=True)
     (root / "source" / NAME / f"{NAME}.ipynb").write_bytes(QUIZ)
     (root / "source" / NAME / "data.txt").write_text("the quiz")
-    made = make_release(root, settings.gradebook_url(SLUG), NAME)
+    made = make_release(root, NAME)
     with runtime.db.transaction() as tx:
         publish_assignment(
             tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=made, max_attempts=None, due_at=None
@@ -66,10 +66,10 @@ def hand_in(client: FlaskClient, token: dict[str, str], release: dict[str, bytes
     return answer["assignments"][0]["attempts"][-1]
 
 
-def mark_by_hand(settings: Settings, learner: str, points: float) -> None:
+def mark_by_hand(settings: Settings, learner: Someone, points: float) -> None:
     """What formgrader does with the written answer."""
-    with Gradebook(settings.gradebook_url(SLUG)) as gradebook:
-        grade = gradebook.find_grade("why", NAME, NAME, learner)
+    with Gradebook(settings.gradebook_url(SLUG, learner.place.placement_id)) as gradebook:
+        grade = gradebook.find_grade("why", NAME, NAME, learner.hub_name)
         grade.manual_score, grade.needs_manual_grade = points, False
         gradebook.db.commit()
 
@@ -86,15 +86,15 @@ def test_tests_and_a_written_answer_end_in_the_lms_gradebook(
     assert (attempt["state"], attempt["score"], attempt["max_score"]) == ("needs_manual", 7.0, 10.0)
     assert lms.posted == []
 
-    mark_by_hand(runtime.settings, learner.hub_name, 2.5)
-    reconcile(open_course_root, runtime)
+    mark_by_hand(runtime.settings, learner, 2.5)
+    reconcile(open_placement, runtime)
     work(runtime)
 
     assert [float(each.given or 0) for each in lms.posted] == [9.5]
     with runtime.db.reading() as tx:
         assignment = find_assignment(tx, SLUG, NAME)
         assert assignment is not None
-        result = find_result(tx, learner.user_id, assignment.id)
+        result = find_result(tx, learner.place.placement_id, learner.user_id, assignment.id)
     assert result is not None
     assert (float(result.score), result.needs_manual) == (9.5, False)
     feedback = client.get(f"{API}/{NAME}/submissions/1/feedback", headers=token).json
@@ -129,7 +129,7 @@ def test_file_that_is_no_notebook_ends_without_a_score_anywhere(
     body = {"files": [{"path": f"{NAME}.ipynb", "content_b64": content}], "via": "jupyterlab"}
     client.post(f"{API}/{NAME}/submissions", json=body | {"request_id": str(uuid4())}, headers=token)
     work(runtime)
-    reconcile(open_course_root, runtime)
+    reconcile(open_placement, runtime)
     work(runtime)
 
     answer = client.get(API, headers=token).json
@@ -137,5 +137,5 @@ def test_file_that_is_no_notebook_ends_without_a_score_anywhere(
     (attempt,) = answer["assignments"][0]["attempts"]
     assert (attempt["state"], attempt["score"], attempt["feedback"]) == ("failed", None, False)
     assert "not marked and has no score" in attempt["state_text"]
-    assert open_course_root(runtime.settings, SLUG).list_totals(NAME) == {}
+    assert open_placement(runtime.settings, placement_at(runtime, learner.place)).list_totals(NAME) == {}
     assert lms.posted == []

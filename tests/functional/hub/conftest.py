@@ -17,7 +17,10 @@ from tests.fakes.running_hub import ROOT, RunningHub
 ADA = "u-" + "a" * 26
 BOB = "u-" + "b" * 26
 TEACHER = "u-" + "t" * 26
+RIVAL = "u-" + "r" * 26
 SLUG = "notebooks-101"
+KEY, OTHER_KEY = f"{SLUG}-7", f"{SLUG}-8"
+"""The course as two LMS courses use it."""
 EVIL = (
     "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">"
     "<table><tr><td>plot</td></tr></table>"
@@ -28,11 +31,12 @@ EVIL = (
 def tool() -> Iterator[HubTool]:
     """The tool, with two learners and a teacher."""
     tool = HubTool()
-    tool.add_person(ADA, "Ada L.", notebooks_101="learner")
-    tool.add_person(BOB, "Bob B.", notebooks_101="learner")
-    tool.add_person(TEACHER, "Tea Cher", notebooks_101="teacher", other_course="learner")
+    tool.add_person(ADA, "Ada L.", notebooks_101_7="learner")
+    tool.add_person(BOB, "Bob B.", notebooks_101_7="learner")
+    tool.add_person(TEACHER, "Tea Cher", notebooks_101_7="teacher", other_course_9="learner")
+    tool.add_person(RIVAL, "Ri Val", notebooks_101_8="teacher", notebooks_101_7="learner")
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Quiz 1")])
-    tool.releases[(SLUG, "quiz-1")] = {"quiz-1.ipynb": nbformat.writes(notebook).encode()}
+    tool.releases[(KEY, "quiz-1")] = {"quiz-1.ipynb": nbformat.writes(notebook).encode()}
     server = tool.serve()
     yield tool
     server.shutdown()
@@ -48,7 +52,12 @@ def hub(tool: HubTool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
         pytest.fail("the proxy is not installed: npm ci --prefix config/hub")
     data_dir = tmp_path_factory.mktemp("data")
     (data_dir / "secret.key").write_text("the tool's secret")
-    make_course(data_dir / "courses" / SLUG)
+    course = data_dir / "courses" / SLUG
+    for shared in ("source", "release"):
+        (course / shared / "quiz-1").mkdir(parents=True)
+    (course / "structure.db").write_text("of every placement")
+    for key in (KEY, OTHER_KEY):
+        make_placement(course / "placements" / key.rpartition("-")[2], key)
     hub = RunningHub(data_dir, tool)
     hub.start()
     yield hub
@@ -56,8 +65,8 @@ def hub(tool: HubTool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 
 
 @pytest.mark.filterwarnings("ignore")
-def make_course(root: Path) -> None:
-    """An nbgrader course root with one marked submission of Ada's, whose written answer waits for a grader."""
+def make_placement(root: Path, key: str) -> None:
+    """A placement's folder with one marked submission of Ada's, whose written answer waits for a grader."""
     folder = root / "autograded" / ADA / "quiz-1"
     folder.mkdir(parents=True)
     notebook = nbformat.v4.new_notebook()
@@ -76,15 +85,15 @@ def make_course(root: Path) -> None:
     notebook.cells.append(nbformat.v4.new_markdown_cell("[here](javascript:document.title='owned')"))
     nbformat.write(notebook, folder / "quiz-1.ipynb")
     (folder / "page.html").write_text(EVIL)
-    (folder / "nbgrader_config.py").write_text(f"import pathlib\npathlib.Path('/courses/{SLUG}/owned').touch()\n")
-    (root / "gradebook").mkdir()
-    (root / "source" / "quiz-1").mkdir(parents=True)
+    (folder / "nbgrader_config.py").write_text(f"import pathlib\npathlib.Path('/courses/{key}/owned').touch()\n")
+    for name in ("gradebook", "submitted", "feedback"):
+        (root / name).mkdir()
     before = os.environ["PATH"]
     os.environ["PATH"] = f"{Path(sys.executable).parent}:{before}"  # nbgrader looks for alembic there
     try:
         with (
             warnings.catch_warnings(action="ignore"),
-            Gradebook(f"sqlite:///{root / 'gradebook' / 'gradebook.db'}", SLUG) as gradebook,
+            Gradebook(f"sqlite:///{root / 'gradebook' / 'gradebook.db'}", key) as gradebook,
         ):
             gradebook.add_assignment("quiz-1")
             gradebook.add_notebook("quiz-1", "quiz-1")

@@ -6,15 +6,15 @@ import pytest
 
 from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import RunningHub, Visitor, wait_for
-from tests.functional.hub.conftest import ADA, BOB, SLUG, TEACHER
+from tests.functional.hub.conftest import ADA, BOB, KEY, OTHER_KEY, RIVAL, SLUG, TEACHER
 
-PREFIX = f"/user/{TEACHER}/grade-{SLUG}/"
+PREFIX = f"/user/{TEACHER}/grade-{KEY}/"
 
 
 @pytest.fixture(scope="module")
 def teacher(hub: RunningHub) -> Visitor:
     """A teacher, in formgrader."""
-    return hub.visit(TEACHER, f"/formgrader?course={SLUG}&path=gradebook/quiz-1")
+    return hub.visit(TEACHER, f"/formgrader?course={KEY}&path=gradebook/quiz-1")
 
 
 def submission(teacher: Visitor) -> str:
@@ -44,7 +44,7 @@ def test_saved_mark_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None:
     assert answer.status_code == 200, answer.text
     assert grade(teacher)["manual_score"] == 4
     wait_for(lambda: tool.marks_changed, 20)
-    assert tool.marks_changed == [(TEACHER, SLUG, {"assignment": "quiz-1", "learner": ADA})]
+    assert tool.marks_changed == [(TEACHER, KEY, {"assignment": "quiz-1", "learner": ADA})]
 
 
 def test_saved_comment_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None:
@@ -85,10 +85,10 @@ def test_learners_files_are_shown_in_a_browser_sandbox(teacher: Visitor) -> None
 
 
 def test_configuration_is_not_read_from_a_submission(hub: RunningHub, teacher: Visitor) -> None:
-    folder = f"/courses/{SLUG}/autograded/{ADA}/quiz-1"
+    folder = f"/courses/{KEY}/autograded/{ADA}/quiz-1"
     assert teacher.go(f"{PREFIX}formgrader?path={folder}").status_code == 200
     assert teacher.go(f"{PREFIX}formgrader/manage_assignments").status_code == 200
-    assert not (hub.data_dir / "courses" / SLUG / "owned").exists()
+    assert list((hub.data_dir / "courses").rglob("owned")) == []
 
 
 @pytest.mark.parametrize(
@@ -116,41 +116,95 @@ def test_students_and_assignments_are_not_made_here(teacher: Visitor) -> None:
 @pytest.mark.parametrize("place", ["", "source", "source/quiz-1", f"autograded/{ADA}/quiz-1"])
 def test_grader_changes_nothing_of_the_course_but_its_gradebook(hub: RunningHub, teacher: Visitor, place: str) -> None:
     """A link in place of a folder would have the tool, outside, read or write where the grader cannot."""
-    target = "/".join(part for part in (SLUG, place, "planted.txt") if part)
+    target = "/".join(part for part in (KEY, place, "planted.txt") if part)
     body = {"type": "file", "format": "text", "content": "x"}
     assert teacher.send("PUT", PREFIX, f"api/contents/{target}", body).status_code >= 400
-    assert not (hub.data_dir / "courses" / target).exists()
+    assert list((hub.data_dir / "courses").rglob("planted.txt")) == []
 
 
 def test_teacher_of_one_course_does_not_mark_another(hub: RunningHub, teacher: Visitor) -> None:
-    assert teacher.go("/hub/formgrader?course=other-course").status_code == 403
-    assert teacher.go(f"/hub/spawn/{TEACHER}/grade-other-course").status_code == 403
+    assert teacher.go("/hub/formgrader?course=other-course-9").status_code == 403
+    assert teacher.go(f"/hub/spawn/{TEACHER}/grade-other-course-9").status_code == 403
+
+
+class TestSameCourseInAnotherLmsCourse:
+    """Two LMS courses use one course of ours. Their teachers share what is taught, and nothing that learners do."""
+
+    def names(self, visitor: Visitor, prefix: str, path: str) -> set[str]:
+        """What a marking server shows in a folder."""
+        answer = visitor.send("GET", prefix, f"api/contents/{path}")
+        assert answer.status_code == 200, answer.text
+        return {entry["name"] for entry in answer.json()["content"]}
+
+    def test_marking_server_has_this_placement_and_what_all_share(self, teacher: Visitor) -> None:
+        assert self.names(teacher, PREFIX, "") == {KEY}
+        assert self.names(teacher, PREFIX, KEY) == {
+            "source",
+            "release",
+            "gradebook",
+            "submitted",
+            "autograded",
+            "feedback",
+        }
+
+    def test_other_teacher_is_refused_every_way_in(self, hub: RunningHub, teacher: Visitor) -> None:
+        rival = Visitor(hub)
+        rival.arrive(hub.tool.ticket(RIVAL, f"/formgrader?course={KEY}"))
+        assert rival.last.status_code == 403
+        for path in (
+            f"/hub/spawn/{RIVAL}/grade-{KEY}",
+            f"/hub/spawn/{TEACHER}/grade-{KEY}",
+            f"{PREFIX}formgrader/gradebook",
+            f"{PREFIX}api/contents/{KEY}/autograded",
+        ):
+            assert rival.go(path).status_code in {403, 404}, path
+        assert teacher.go(f"/hub/formgrader?course={OTHER_KEY}").status_code == 403
+        assert teacher.go(f"/hub/spawn/{TEACHER}/grade-{OTHER_KEY}").status_code == 403
+
+    def test_mark_given_in_one_leaves_the_other(self, hub: RunningHub, teacher: Visitor) -> None:
+        rival = hub.visit(RIVAL, f"/formgrader?course={OTHER_KEY}&path=gradebook/quiz-1")
+        there = f"/user/{RIVAL}/grade-{OTHER_KEY}/"
+        assert rival.last.url.path == f"{there}formgrader/gradebook/quiz-1"
+        assert self.names(rival, there, "") == {OTHER_KEY}
+        (theirs,) = rival.send("GET", there, "formgrader/api/submitted_notebooks/quiz-1/quiz-1").json()
+        before = grade(teacher)["manual_score"]
+        (row,) = rival.send("GET", there, f"formgrader/api/grades?submission_id={theirs['id']}").json()
+        changed = {"manual_score": 1, "extra_credit": 0}
+        assert rival.send("PUT", there, f"formgrader/api/grade/{row['id']}", changed).status_code == 200
+        assert grade(teacher)["manual_score"] == before != 1
+        wait_for(lambda: [report for report in hub.tool.marks_changed if report[1] == OTHER_KEY], 20)
+
+    def test_placement_without_a_gradebook_says_what_to_do(self, hub: RunningHub, tool: HubTool) -> None:
+        tool.add_person("u-" + "f" * 26, "Fay", notebooks_101_77="teacher")
+        visitor = Visitor(hub)
+        visitor.arrive(tool.ticket("u-" + "f" * 26, f"/formgrader?course={SLUG}-77"))
+        assert "not ready" in visitor.last.text
 
 
 def test_learner_does_not_reach_the_graders_server(hub: RunningHub, teacher: Visitor) -> None:
     bob = Visitor(hub)
-    bob.arrive(hub.tool.ticket(BOB, f"/formgrader?course={SLUG}"))
+    bob.arrive(hub.tool.ticket(BOB, f"/formgrader?course={KEY}"))
     assert bob.last.status_code == 403
     assert bob.go(f"{PREFIX}formgrader").status_code in {403, 404}
 
 
 def test_role_taken_away_counts_at_the_next_start(hub: RunningHub, tool: HubTool) -> None:
     dean = "u-" + "d" * 26
-    tool.add_person(dean, "Dean", notebooks_101="assistant")
+    tool.add_person(dean, "Dean", notebooks_101_7="assistant")
     visitor = Visitor(hub)
     visitor.arrive(tool.ticket(dean, ""))
-    tool.add_person(dean, "Dean", notebooks_101="learner")
-    assert visitor.go(f"/hub/spawn/{dean}/grade-{SLUG}").status_code == 403
+    tool.add_person(dean, "Dean", notebooks_101_7="learner")
+    assert visitor.go(f"/hub/spawn/{dean}/grade-{KEY}").status_code == 403
 
 
 def test_tool_that_is_down_starts_no_grading_server(hub: RunningHub, tool: HubTool) -> None:
     dean = "u-" + "e" * 26
-    tool.add_person(dean, "Dean", notebooks_101="assistant")
+    tool.add_person(dean, "Dean", notebooks_101_7="assistant")
     visitor = Visitor(hub)
     visitor.arrive(tool.ticket(dean, ""))
     tool.is_down = True
     try:
-        answer = visitor.go(f"/hub/spawn/{dean}/grade-{SLUG}")
+        answer = visitor.go(f"/hub/spawn/{dean}/grade-{KEY}")
     finally:
         tool.is_down = False
     assert answer.status_code == 503

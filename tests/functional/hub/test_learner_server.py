@@ -11,7 +11,7 @@ from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
 from tests.fakes.running_hub import RunningHub, Visitor, wait_for
-from tests.functional.hub.conftest import ADA, BOB, SLUG
+from tests.functional.hub.conftest import ADA, BOB, KEY
 
 PREFIX = f"/user/{ADA}/"
 
@@ -19,7 +19,7 @@ PREFIX = f"/user/{ADA}/"
 @pytest.fixture(scope="module")
 def ada(hub: RunningHub) -> Visitor:
     """Ada, at her quiz."""
-    return hub.visit(ADA, f"/open?course={SLUG}&assignment=quiz-1")
+    return hub.visit(ADA, f"/open?course={KEY}&assignment=quiz-1")
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +89,14 @@ async def run_in_terminal(visitor: Visitor, command: str) -> None:
 
 
 def test_visit_ends_at_the_quiz(hub: RunningHub) -> None:
-    visitor = hub.visit(ADA, f"/open?course={SLUG}&assignment=quiz-1")
+    visitor = hub.visit(ADA, f"/open?course={KEY}&assignment=quiz-1")
     assert visitor.last.status_code == 200, visitor.last.text
-    assert visitor.last.url.path == f"{PREFIX}lab/tree/{SLUG}/quiz-1/quiz-1.ipynb"
-    assert "# Quiz 1" in (hub.data_dir / "homes" / ADA / SLUG / "quiz-1" / "quiz-1.ipynb").read_text()
+    assert visitor.last.url.path == f"{PREFIX}lab/tree/{KEY}/quiz-1/quiz-1.ipynb"
+    assert "# Quiz 1" in (hub.data_dir / "homes" / ADA / KEY / "quiz-1" / "quiz-1.ipynb").read_text()
 
 
 def test_assignment_list_shows_the_quiz(ada: Visitor) -> None:
-    answer = ada.send("GET", PREFIX, f"assignments?course_id={SLUG}").json()
+    answer = ada.send("GET", PREFIX, f"assignments?course_id={KEY}").json()
     assert answer["success"] is True, answer
     assert "quiz-1" in str(answer["value"])
 
@@ -164,12 +164,12 @@ def test_token_tells_the_tool_who_it_is(hub: RunningHub, ada: Visitor) -> None:
 
 
 def test_learner_gets_no_other_server(hub: RunningHub, ada: Visitor) -> None:
-    for name in (f"grade-{SLUG}", "mine", "grade-other"):
+    for name in (f"grade-{KEY}", "mine", "grade-other"):
         answer = ada.go(f"/hub/spawn/{ADA}/{name}")
         assert answer.status_code == 403, name
         assert "teachers and assistants" in answer.text
         assert ada.send("POST", "/hub/", f"api/users/{ADA}/servers/{name}").status_code in {400, 403}
-    answer = ada.go(f"/hub/formgrader?course={SLUG}")
+    answer = ada.go(f"/hub/formgrader?course={KEY}")
     assert answer.status_code == 403
 
 
@@ -185,4 +185,4 @@ def test_unknown_to_the_tool_is_signed_out(hub: RunningHub) -> None:
     visitor.arrive(hub.tool.ticket(carol, ""))
     del hub.tool.people[carol]
     assert visitor.go("/hub/home").status_code == 200  # asked again after five minutes, and before anything to mark
-    assert visitor.go(f"/hub/formgrader?course={SLUG}").status_code == 403
+    assert visitor.go(f"/hub/formgrader?course={KEY}").status_code == 403

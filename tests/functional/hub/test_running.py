@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from tests.fakes.running_hub import RunningHub, wait_for
-from tests.functional.hub.conftest import BOB, SLUG
+from tests.functional.hub.conftest import BOB, KEY
 
 
 def server_state(hub: RunningHub, server: str = "") -> dict[str, list[int]]:
@@ -23,7 +23,7 @@ def server_state(hub: RunningHub, server: str = "") -> dict[str, list[int]]:
 
 
 def test_killed_hub_finds_its_servers_again(hub: RunningHub) -> None:
-    bob = hub.visit(BOB, f"/open?course={SLUG}&assignment=quiz-1")
+    bob = hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
     assert bob.go(f"/user/{BOB}/lab").status_code == 200
     before = server_state(hub)
     hub.stop(signal.SIGKILL)
@@ -34,7 +34,7 @@ def test_killed_hub_finds_its_servers_again(hub: RunningHub) -> None:
 
 
 def test_stopping_ends_everything_inside(hub: RunningHub) -> None:
-    bob = hub.visit(BOB, f"/open?course={SLUG}&assignment=quiz-1")
+    bob = hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
     outer = psutil.Process(server_state(hub)["outer"][0])
     inside = outer.children(recursive=True)
     assert len(inside) >= 2
@@ -44,10 +44,10 @@ def test_stopping_ends_everything_inside(hub: RunningHub) -> None:
 
 
 def test_sandbox_that_lost_bubblewrap_does_not_go_on(hub: RunningHub) -> None:
-    hub.visit(BOB, f"/open?course={SLUG}&assignment=quiz-1")
+    hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
     state = server_state(hub)
     os.kill(state["outer"][0], signal.SIGKILL)
-    bob = hub.visit(BOB, f"/open?course={SLUG}&assignment=quiz-1")
+    bob = hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
     assert bob.last.url.path.startswith(f"/user/{BOB}/")
     assert server_state(hub)["inner"] != state["inner"]
     wait_for(lambda: not psutil.pid_exists(state["inner"][0]), 30)

@@ -6,7 +6,7 @@ import httpx
 
 from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import RunningHub, Visitor
-from tests.functional.hub.conftest import ADA, BOB, SLUG
+from tests.functional.hub.conftest import ADA, BOB, KEY
 
 
 def test_ticket_signs_in_under_the_tools_name(hub: RunningHub, tool: HubTool) -> None:
@@ -39,7 +39,7 @@ def test_without_a_ticket_the_page_says_how_to_get_in(hub: RunningHub) -> None:
 
 
 def test_a_stranger_ends_on_the_calm_page_and_not_in_a_loop(hub: RunningHub) -> None:
-    for path in ("/", "/hub/home", f"/hub/open?course={SLUG}&assignment=quiz-1", f"/user/{ADA}/lab", "/hub/spawn"):
+    for path in ("/", "/hub/home", f"/hub/open?course={KEY}&assignment=quiz-1", f"/user/{ADA}/lab", "/hub/spawn"):
         answer = httpx.get(hub.url + path, follow_redirects=True)
         assert answer.status_code in {200, 403}, path
         assert "course" in answer.text, path
@@ -117,4 +117,4 @@ def test_nobody_is_an_administrator(hub: RunningHub, tool: HubTool) -> None:
         assert database.execute("select count(*) from users where admin").fetchone() == (0,)
         groups = {name for (name,) in database.execute("select name from groups")}
     database.close()
-    assert f"course:{SLUG}:learner" in groups
+    assert f"course:{KEY}:learner" in groups

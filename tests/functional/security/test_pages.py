@@ -13,7 +13,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.assets import list_assets
 from tests.conftest import BASE_URL
-from tests.factories.grading import NAME, SLUG, Someone
+from tests.factories.grading import KEY, NAME, SLUG, Someone
 from tests.fakes.hub import FakeHub
 from tests.fakes.launching import FRAME, Launcher
 from tests.functional.grading.test_api import API, QUIZ, handing_in
@@ -74,7 +74,7 @@ class TestOddInput:
         return {"Authorization": f"Bearer {hub.token_of(learner.hub_name)}"}
 
     def test_nul_in_an_address(self, client: FlaskClient, token: dict[str, str], browse: Any, learner: Someone) -> None:
-        assert client.get(f"{API}/courses/{SLUG}/assignments/a%00b/release", headers=token).status_code == 404
+        assert client.get(f"{API}/courses/{KEY}/assignments/a%00b/release", headers=token).status_code == 404
         assert browse(learner).get(f"/grading/{SLUG}/a%00b").status_code == 404
 
     def test_body_nested_too_deeply(self, client: FlaskClient, token: dict[str, str]) -> None:
@@ -100,4 +100,4 @@ class TestOddInput:
     def test_nul_in_marks_changed(self, client: FlaskClient, hub: FakeHub, teacher: Someone) -> None:
         headers = {"Authorization": f"Bearer {hub.token_of(teacher.hub_name)}"}
         body = {"assignment": "a\0", "learner": None}
-        assert client.post(f"{API}/courses/{SLUG}/marks-changed", json=body, headers=headers).status_code == 422
+        assert client.post(f"{API}/courses/{KEY}/marks-changed", json=body, headers=headers).status_code == 422

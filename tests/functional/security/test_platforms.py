@@ -11,7 +11,7 @@ from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.commands import platform
 from lti_tool.lti.registrations import PlatformFacts, add_registration, origin_of
-from tests.factories.grading import NAME, SLUG, Place, Someone
+from tests.factories.grading import KEY, NAME, SLUG, Place, Someone
 from tests.fakes.hub import FakeHub
 from tests.functional.grading.test_api import API, HUB
 
@@ -94,7 +94,7 @@ class TestSwitchedOff:
         assert client.get(f"{API}/courses", headers=token).status_code == 403
 
     def test_hub_lets_nobody_in(self, runtime: Runtime, client: FlaskClient, teacher: Someone) -> None:
-        url = ticket_url(runtime, Ticket(teacher.hub_name, work_path(SLUG, NAME)))
+        url = ticket_url(runtime, Ticket(teacher.hub_name, work_path(KEY, NAME)))
         self.off(runtime, teacher.place)
         ticket = url.partition("ticket=")[2]
         assert client.post(f"{API}/hub/tickets/redeem", json={"ticket": ticket}, headers=HUB).status_code == 410

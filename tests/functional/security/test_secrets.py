@@ -23,14 +23,13 @@ def test_config_show_masks_passwords_inside_urls(monkeypatch: pytest.MonkeyPatch
         "HUB__SERVICE_TOKEN": "hunter2-token",
         "DATABASE__URL": "postgresql+psycopg://tool:hunter2%40x@db/tool?sslpassword=hunter2&connect_timeout=5",
         "JOBS__BROKER_URL": "redis://:hunter2@redis:6379/0",
-        "GRADING__GRADEBOOK_URL": "postgresql://nb:hunter2@db/{course}",
         "DATA_DIR": str(tmp_path),
     }
     for name, value in given.items():
         monkeypatch.setenv(f"COURSEBRIDGE_{name}", value)
     shown = CliRunner().invoke(cli, ["config", "show"], catch_exceptions=False).output
     assert "hunter2" not in shown
-    for kept in ("tool:**", "@db/tool", "connect_timeout=5", "@redis:6379/0", "@db/{course}"):
+    for kept in ("tool:**", "@db/tool", "connect_timeout=5", "@redis:6379/0"):
         assert kept in shown
 
 

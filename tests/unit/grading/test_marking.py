@@ -17,7 +17,7 @@ from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
-from tests.factories.grading import NAME, SLUG, Someone, get_submission, submit, work
+from tests.factories.grading import NAME, Someone, get_submission, submit, work
 from tests.fakes.engine import FakeCourse, open_fake_course
 from tests.fakes.lms import FakeLms
 
@@ -25,7 +25,7 @@ from tests.fakes.lms import FakeLms
 def result_of(runtime: Runtime, who: Someone) -> tuple[Decimal, int] | None:
     """(points, number of the attempt) that count."""
     with runtime.db.reading() as tx:
-        result = find_result_row(tx, 1, who.user_id)
+        result = find_result_row(tx, 1, who.submitter)
         return None if result is None else (result.points, tx.get_one(SubmissionRow, result.submission_id).number)
 
 
@@ -279,7 +279,7 @@ def test_manual_mark_reaches_result_and_lms(
 
     engine.mark_by_hand(NAME, learner.hub_name, "1.5")
     with runtime.db.transaction() as tx:
-        jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
+        jobs.enqueue(tx, SyncMarks(learner.place.placement_id, NAME, learner.hub_name))
     work(runtime)
 
     assert get_submission(runtime, submission_id).state is SubmissionState.GRADED
@@ -312,7 +312,7 @@ def test_marks_are_not_taken_over_while_a_newer_attempt_waits(
     engine.mark_by_hand(NAME, learner.hub_name, "2")
     submit(runtime, learner, points=1)
     with runtime.db.transaction() as tx:
-        sync = jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
+        sync = jobs.enqueue(tx, SyncMarks(learner.place.placement_id, NAME, learner.hub_name))
     jobs.run_job(runtime, runtime.db.router, sync)
 
     assert get_submission(runtime, first).state is SubmissionState.NEEDS_MANUAL
@@ -326,7 +326,7 @@ def test_mark_by_hand_goes_to_the_attempt_that_the_gradebook_holds(
     work(runtime)
     engine.mark_by_hand(NAME, learner.hub_name, "2")
     with runtime.db.transaction() as tx:
-        jobs.enqueue(tx, SyncMarks(SLUG, NAME, learner.hub_name))
+        jobs.enqueue(tx, SyncMarks(learner.place.placement_id, NAME, learner.hub_name))
     work(runtime)
 
     assert get_submission(runtime, first).state is SubmissionState.GRADED

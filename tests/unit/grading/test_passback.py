@@ -90,7 +90,7 @@ def test_refused_grade_keeps_its_text_until_the_teacher_tries_again(
     assert (row.state, row.text) == (PassbackState.REFUSED, "Moodle: enrol them again, then send again.")
 
     with runtime.db.transaction() as tx:
-        assert send_all_again(tx, row.assignment_id, [learner.user_id]) == 1
+        assert send_all_again(tx, row.placement_id, row.assignment_id, [learner.user_id]) == 1
     work(runtime)
 
     (row,) = outbox(runtime)
@@ -219,7 +219,7 @@ def test_link_launched_later_gets_the_grade_that_is_there(runtime: Runtime, lear
     with runtime.db.transaction() as tx:
         link_id = make_link(tx, learner.place, "activity-2")
         visit(tx, learner.user_id, link_id)
-        jobs.emit(tx, LinkLaunched(learner.user_id, link_id, ITEM_REF, "learner"))
+        jobs.emit(tx, LinkLaunched(learner.user_id, link_id, ITEM_REF, "learner", learner.place.placement_id))
     work(runtime)
 
     assert [(each.link_id, each.given) for each in lms.posted] == [(learner.place.link_id, 3), (link_id, 3)]
@@ -229,7 +229,9 @@ def test_new_line_item_of_a_known_link_gets_the_grade_again(runtime: Runtime, le
     submit(runtime, learner, points=3)
     work(runtime)
     with runtime.db.transaction() as tx:
-        jobs.emit(tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner"))
+        jobs.emit(
+            tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner", learner.place.placement_id)
+        )
     work(runtime)
 
     assert [(each.given, each.new_submission) for each in lms.posted] == [(3, True), (3, True)]
@@ -237,7 +239,9 @@ def test_new_line_item_of_a_known_link_gets_the_grade_again(runtime: Runtime, le
 
 def test_launch_without_a_result_sends_nothing(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
     with runtime.db.transaction() as tx:
-        jobs.emit(tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner"))
+        jobs.emit(
+            tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner", learner.place.placement_id)
+        )
     work(runtime)
 
     assert lms.posted == []

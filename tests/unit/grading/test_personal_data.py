@@ -5,9 +5,10 @@ import json
 from sqlalchemy import func, select
 
 from grading.assignments import get_assignment
-from grading.models import BlobRow, DeliveryRow, DraftRow, PassbackRow, ResultRow, SubmissionRow
+from grading.drafts import save_draft
+from grading.models import BlobRow, DeliveryRow, DraftBlobRow, DraftRow, PassbackRow, ResultRow, SubmissionRow
 from grading.personal_data import erase_personal_data, export_personal_data
-from grading.submissions import make_snapshot, save_draft
+from grading.submissions import make_snapshot
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
 from tests.factories.grading import LIMIT, NAME, SLUG, Someone, notebook, submit, work
@@ -31,7 +32,7 @@ def test_erasing_leaves_others_their_work(runtime: Runtime, learner: Someone, ot
     work(runtime)
     with runtime.db.transaction() as tx:
         save_draft(
-            tx, get_assignment(tx, SLUG, NAME), learner.user_id, make_snapshot(notebook(points=0), LIMIT), clock.now()
+            tx, get_assignment(tx, SLUG, NAME), learner.submitter, make_snapshot(notebook(points=0), LIMIT), clock.now()
         )
         before = tx.scalar(select(func.count()).select_from(BlobRow)) or 0
     with runtime.db.transaction() as tx:
@@ -40,10 +41,10 @@ def test_erasing_leaves_others_their_work(runtime: Runtime, learner: Someone, ot
     with runtime.db.reading() as tx:
         for table in (SubmissionRow, ResultRow, PassbackRow):
             assert list(tx.scalars(select(table.user_id))) == [other.user_id]
-        assert list(tx.scalars(select(DraftRow))) == []
+        assert list(tx.scalars(select(DraftRow))) == list(tx.scalars(select(DraftBlobRow))) == []
         assert len(tx.scalars(select(DeliveryRow)).all()) == 1
-        # gone: the notebook and feedback of 1 point, and the draft; what Grace handed in too is kept
-        assert tx.scalar(select(func.count()).select_from(BlobRow)) == before - 3
+        # gone: the notebook and feedback of 1 point; what Grace handed in too is kept
+        assert tx.scalar(select(func.count()).select_from(BlobRow)) == before - 2
 
 
 def test_job_of_an_erased_person_ends_quietly(runtime: Runtime, learner: Someone) -> None:

@@ -1,5 +1,6 @@
 """Handing in: numbers, receipts, limits, and what is refused."""
 
+import os
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,11 +8,13 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import func, select
 
 from grading.assignments import get_assignment, publish_assignment
+from grading.drafts import draft_files, find_draft, load_draft, save_draft
 from grading.filesets import accept_files, load_files, pack_files, snapshot_sha256, store_files
-from grading.models import SubmissionState
-from grading.submissions import find_draft, make_snapshot, receipt_of, save_draft, store_submission
+from grading.models import BlobRow, DraftBlobRow, SubmissionRow, SubmissionState
+from grading.submissions import make_snapshot, receipt_of, store_submission
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, TooLarge, Unacceptable
 from lti_tool.kernel.runtime import Runtime
@@ -144,12 +147,38 @@ def test_newest_draft_wins_and_a_wrong_clock_blocks_nothing(runtime: Runtime, le
         for content, saved_at in saves:
             clock.advance(1)
             with runtime.db.transaction() as tx:
-                draft_files = make_snapshot({"a": content}, LIMIT)
-                save_draft(tx, get_assignment(tx, SLUG, NAME), learner.user_id, draft_files, saved_at)
-                draft = find_draft(tx, get_assignment(tx, SLUG, NAME).id, learner.user_id)
+                fresh = make_snapshot({"a": content}, LIMIT)
+                save_draft(tx, get_assignment(tx, SLUG, NAME), learner.submitter, fresh, saved_at)
+                draft = find_draft(tx, get_assignment(tx, SLUG, NAME).id, learner.submitter)
                 assert draft is not None
-                kept.append(load_files(tx, draft.files)["a"])
+                kept.append(load_draft(tx, draft)["a"])
     assert kept == [b"1", b"1", b"9", b"2"]
+
+
+def test_a_hundred_autosaves_leave_the_bytes_of_one(runtime: Runtime, learner: Someone, other: Someone) -> None:
+    """Replaced drafts go at once; a snapshot made from one of them stays, and so does what others saved."""
+    data, moment = os.urandom(50_000), clock.now()
+
+    def save(who: Someone, number: int) -> None:
+        files = {f"{NAME}.ipynb": os.urandom(5_000), "data.bin": data}
+        with runtime.db.transaction() as tx:
+            quiz, saved_at = get_assignment(tx, SLUG, NAME), moment - timedelta(seconds=1000 - number)
+            save_draft(tx, quiz, who.submitter, make_snapshot(files, LIMIT), saved_at)
+
+    save(other, 0)
+    for number in range(50):
+        save(learner, number)
+    with runtime.db.reading() as tx:
+        halfway = draft_files(tx, get_assignment(tx, SLUG, NAME).id, learner.submitter)
+    handed_in, _new = hand_in(runtime, learner, halfway)
+    for number in range(50, 100):
+        save(learner, number)
+
+    with runtime.db.reading() as tx:
+        sizes = tx.execute(select(DraftBlobRow.draft_id, func.sum(DraftBlobRow.size)).group_by(DraftBlobRow.draft_id))
+        assert {size for _draft, size in sizes} == {55_000}
+        assert load_files(tx, tx.get_one(SubmissionRow, handed_in.id).files) == halfway
+        assert tx.scalar(select(func.count()).select_from(BlobRow)) == 2 + len(fake_release().files)
 
 
 def test_publishing_again_keeps_submissions(runtime: Runtime, learner: Someone) -> None:

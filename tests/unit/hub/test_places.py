@@ -1,34 +1,51 @@
 """Names of servers, and where a visit may end."""
 
+from pathlib import Path
+
 import pytest
 
 from jupyter_ext.hub.places import (
     MAX_SERVER_NAME,
+    course_mounts,
     formgrader_path,
     grade_server_name,
     hub_path,
     is_assignment_name,
-    is_course_slug,
+    is_course_key,
     is_user_name,
     open_path,
 )
 
 
-def test_short_slug_is_in_the_servers_name() -> None:
-    assert grade_server_name("notebooks-101") == "grade-notebooks-101"
+def test_short_key_is_the_servers_name() -> None:
+    assert grade_server_name("notebooks-101-7") == "grade-notebooks-101-7"
 
 
-def test_long_slugs_get_names_that_fit_and_differ() -> None:
-    names = {grade_server_name(f"an-introduction-to-data-science-{year}") for year in range(2000, 2100)}
+def test_long_keys_get_names_that_fit_and_differ() -> None:
+    names = {grade_server_name(f"an-introduction-to-data-science-{number}") for number in (*range(1, 100), 10**9)}
     assert len(names) == 100
     for name in names:
         assert len(name) <= MAX_SERVER_NAME
-        assert is_course_slug(name)  # the same letters, and no double hyphen
+        assert is_course_key(name)  # the same letters, and no double hyphen
 
 
-@pytest.mark.parametrize("text", ["", "A", "a/b", "../a", "a--b", "-a", "a-", "a b", "a" * 101])
-def test_what_is_no_slug(text: str) -> None:
-    assert not is_course_slug(text)
+@pytest.mark.parametrize(
+    "text", ["", "A", "a", "1", "a-0", "a-01", "a-b", "a/b-1", "../a-1", "a--1", "-a-1", "a-", "a" * 99 + "-1"]
+)
+def test_what_is_no_key(text: str) -> None:
+    assert not is_course_key(text)
+
+
+def test_marking_server_sees_the_course_and_one_placement(tmp_path: Path) -> None:
+    mounts = course_mounts(tmp_path, "notebooks-101-7")
+    own = tmp_path / "notebooks-101" / "placements" / "7"
+    assert [(mount.outside, mount.is_writable) for mount in mounts] == [
+        (tmp_path / "notebooks-101" / "source", False),
+        (tmp_path / "notebooks-101" / "release", False),
+        *((own / name, False) for name in ("submitted", "autograded", "feedback")),
+        (own / "gradebook", True),
+    ]
+    assert {mount.inside for mount in mounts} == {f"/courses/notebooks-101-7/{mount.outside.name}" for mount in mounts}
 
 
 @pytest.mark.parametrize("text", ["", "../a", "a/b", ".hidden", "a\n", "a" * 101])

@@ -2,11 +2,11 @@
 
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from lti_tool.contract import Plugin
 from lti_tool.kernel import clock, jobs
@@ -270,3 +270,36 @@ def test_a_job_of_a_plugin_that_is_gone_dies_with_a_reason(runtime: Runtime) -> 
 def test_two_handlers_of_one_job_are_refused_at_the_start() -> None:
     with pytest.raises(ValueError, match="exactly one"):
         Router([Handler("a", Ring, print), Handler("b", Ring, print)])
+
+
+def test_jobs_that_were_done_long_ago_go_and_dead_ones_stay(runtime: Runtime, belfry: Belfry) -> None:
+    """Otherwise the table, and with it every query for work, grows for ever."""
+    runtime.settings.jobs.keep_done_days = 30
+    with clock.frozen(NOON), runtime.db.transaction() as tx:
+        old, dead, waiting, fresh = [jobs.enqueue(tx, Ring(bell)) for bell in ("old", "dead", "waiting", "fresh")]
+    for job_id, state, day in ((old, JobState.DONE, 1), (dead, JobState.DEAD, 1), (fresh, JobState.DONE, 2)):
+        with runtime.db.transaction() as tx:
+            done_at = NOON.replace(day=day)
+            tx.execute(update(JobRow).where(JobRow.id == job_id).values(state=state, finished_at=done_at))
+    with clock.frozen(NOON.replace(day=31) + timedelta(hours=1)):
+        assert jobs.forget_done(runtime) == 1
+    with runtime.db.reading() as tx:
+        assert {row.id for row in jobs.list_jobs(tx)} == {dead, waiting, fresh}
+
+
+def test_number_of_a_job_is_never_given_again(runtime: Runtime) -> None:
+    with clock.frozen(NOON), runtime.db.transaction() as tx:
+        first = jobs.enqueue(tx, Ring("first"))
+        tx.execute(delete(JobRow))
+    with runtime.db.transaction() as tx:
+        assert jobs.enqueue(tx, Ring("second")) > first
+
+
+def test_many_finished_jobs_go_in_portions(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "FORGET_AT_ONCE", 3)
+    with clock.frozen(NOON), runtime.db.transaction() as tx:
+        for number in range(8):
+            jobs.enqueue(tx, Ring(str(number)))
+        tx.execute(update(JobRow).values(state=JobState.DONE, finished_at=NOON))
+    with clock.frozen(NOON + timedelta(days=31)):
+        assert jobs.forget_done(runtime) == 8
