@@ -27,7 +27,6 @@ OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_"
 """Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
 DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"]
 SECRET_LENGTH = 32
-DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.courses"]
 
 
 class SettingsError(Exception):

@@ -156,7 +156,7 @@ def _entry(session: SignedIn, reading: Reading, item: Item, pages: Pages, *, is_
     is_open = not item.assignment or session.role is not Role.OBSERVER  # quizzes show a learner's own work
     has_page = is_open and (lock is None or pages.is_preview)
     result = reading.results.get(item.assignment or "")
-    state = "done" if result else reading.state_of(item)
+    state = "done" if result is not None and not result.needs_manual else reading.state_of(item)
     return {
         "kind": item.kind.value,
         "title": item.title,

@@ -159,7 +159,7 @@ def _item_page(
     """The editor: of what was sent (`sent`: the status to answer with), else of what was typed or saved last."""
     with current_runtime().db.reading() as tx:
         outline = read_outline(tx, slug, editor)
-        item = get_item(tx, outline.course.id, item_slug)
+        item = outline.find_item(item_slug) or get_item(tx, outline.course.id, item_slug)
         newest = find_newest(tx, outline.course.id, item_part(item_slug))
         unsaved = editing.find_unsaved(tx, outline.course.id, item_part(item_slug), editor.user_id)
         media = list_media_paths(tx, outline.course.id)
