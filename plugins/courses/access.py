@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from plugins.courses.models import Item, Module
+from plugins.courses.models import Item, Module, PartState
 from plugins.courses.service import Outline
 
 
@@ -15,6 +15,12 @@ class Lock:
     opens_at: datetime | None = None
     after: tuple[str, ...] = ()
     """Titles of what has to be done before."""
+
+
+def may_be_closed(item: Item, module: Module) -> bool:
+    """Is there anything that closes this item to some learner at some time?"""
+    limits = (item.release_at, item.after, module.release_at, module.after)
+    return item.state is PartState.DRAFT or any(limits)
 
 
 def find_locks(outline: Outline, done: Collection[str], now: datetime) -> dict[str, Lock]:
