@@ -1,12 +1,16 @@
-"""Run the benchmarks: `python -m benchmarks [--rounds N] [marking] [pages]`."""
+"""Run the benchmarks: `python -m benchmarks [--rounds N] [marking] [pages] [courses]`."""
 
 import argparse
 from collections.abc import Callable
 
-from benchmarks import marking, pages
+from benchmarks import courses, marking, pages
 from benchmarks.rows import Row, print_table, write_rows
 
-PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {"marking": (marking.run, 8), "pages": (pages.run, 3)}
+PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
+    "marking": (marking.run, 8),
+    "pages": (pages.run, 3),
+    "courses": (courses.run, 1),
+}
 """What is measured, and how often unless told."""
 
 

@@ -20,6 +20,7 @@ def standing_context(session: SignedIn, slug: str, reading: Reading) -> dict[str
         "is_dropped": is_dropped,
         "take_up_url": url_for("courses.take_up", slug=slug) if is_learner and is_dropped else None,
         "drop_url": url_for("courses.drop_course", slug=slug) if is_learner and not is_dropped else None,
+        "catalogue_url": url_for("courses.show_catalogue"),
         "rating": None,
         "preview": None,
     }

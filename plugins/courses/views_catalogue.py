@@ -150,7 +150,7 @@ def _card(session: SignedIn, row: Listed) -> dict[str, Any]:
         "is_draft": course.state is PartState.DRAFT,
         "is_in": is_in,
         "rating": None,
-        "items": ngettext("%(num)d item", "%(num)d items", row.items),
+        "size": ngettext("%(num)d item", "%(num)d items", row.items),
         "url": url_for("courses.show_course", slug=course.slug) if is_here else None,
         "open_url": url_for("courses.open_other_course", slug=course.slug) if can_open and not is_here else None,
         "enrol_url": url_for("courses.enrol_in_course", slug=course.slug) if can_enrol else None,

@@ -243,7 +243,7 @@ def _card(title: str, **changes: Any) -> Context:
         "tags": ["Data"],
         "is_draft": False,
         "is_in": False,
-        "items": "8 items",
+        "size": "8 items",
         "rating": {"average": 4.4, "count": 31},
         "url": None,
         "open_url": None,

@@ -259,6 +259,7 @@ def course(**changes: Any) -> Context:
         "edit_url": None,
         "drop_url": "#",
         "take_up_url": None,
+        "catalogue_url": "#",
         "is_dropped": False,
         "preview": None,
         "modules": [
