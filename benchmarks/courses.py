@@ -203,6 +203,8 @@ def _course(number: int, title: str, summary: str, category: str, rng: random.Ra
         "currency": "EUR",
         "state": PartState.PUBLISHED,
         "admission": Admission.OPEN,
+        "item_count": ITEMS,
+        "minutes": 10 * ITEMS,
         "imported_at": AT,
         "toml": "",
     }

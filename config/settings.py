@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, SecretStr, model_validator
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,21 +22,28 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as SourceError
 
+from config.section import Section
+from config.settings_files import FilesSettings
+from config.settings_reviews import ReviewsSettings
+from config.settings_video import VideoSettings
+
 PREFIX = "COURSEBRIDGE_"
 OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_", "CRASH_AT"))
 """Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
-DEFAULT_PLUGINS = ["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"]
+DEFAULT_PLUGINS = [
+    "lti_tool.lti",
+    "grading",
+    "plugins.files",
+    "plugins.progress",
+    "plugins.video",
+    "plugins.reviews",
+    "plugins.courses",
+]
 SECRET_LENGTH = 32
 
 
 class SettingsError(Exception):
     """The settings cannot be used; the text is one line that says which and why."""
-
-
-class Section(BaseModel):
-    """A group of settings; an unknown name is an error."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 def _check_database_url(url: str) -> str:
@@ -176,6 +183,9 @@ class Settings(BaseSettings):
     hub: HubSettings = Field(default_factory=lambda: HubSettings(), description="JupyterHub.")
     lti: LtiSettings = Field(default_factory=lambda: LtiSettings(), description="LTI 1.3 Advantage.")
     grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
+    files: FilesSettings = Field(default_factory=lambda: FilesSettings(), description="Uploaded files.")
+    video: VideoSettings = Field(default_factory=lambda: VideoSettings(), description="Videos.")
+    reviews: ReviewsSettings = Field(default_factory=lambda: ReviewsSettings(), description="Reviews of courses.")
 
     @classmethod
     def settings_customise_sources(

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
-
 from grading.engine_port import OpenEngine
 from grading.messages import PrepareGradebook
 from grading.models import CourseRow, GradebookRow
@@ -23,8 +21,10 @@ def prepare_gradebook(open_engine: OpenEngine, run: JobRun, message: PrepareGrad
 
 
 def prepare_launched_gradebook(open_engine: OpenEngine, run: JobRun, message: LinkLaunched) -> None:
-    """Handle `LinkLaunched`: whoever comes first finds the gradebook ready when it is wanted."""
-    if message.placement_id is not None:
+    """Handle `LinkLaunched`: whoever comes first has the gradebook made."""
+    with run.runtime.db.reading() as tx:
+        is_ready = message.placement_id is None or _is_ready(tx, message.placement_id)
+    if message.placement_id is not None and not is_ready:
         _prepare(open_engine, run, message.placement_id)
 
 
@@ -54,11 +54,8 @@ def record_prepared(tx: Tx, placement_ids: Iterable[int], structure_sha256: str)
 def require_gradebook(runtime: Runtime, placement_id: int) -> None:
     """Raises: Conflict: the gradebook is not ready for formgrader; it is being made ready."""
     with runtime.db.reading() as tx:
-        placement = lti.find_placement(tx, placement_id)
-        course = tx.get(CourseRow, placement.course_slug) if placement else None
-        row = tx.get(GradebookRow, placement_id)
-    if course is not None and row is not None and row.structure_sha256 == course.structure_sha256:
-        return
+        if _is_ready(tx, placement_id):
+            return
     with runtime.db.transaction() as tx:
         jobs.enqueue(tx, PrepareGradebook(placement_id))
     raise Conflict(
@@ -67,6 +64,7 @@ def require_gradebook(runtime: Runtime, placement_id: int) -> None:
     )
 
 
-def list_prepared(tx: Tx) -> set[int]:
-    """The placements that have a gradebook."""
-    return set(tx.scalars(select(GradebookRow.placement_id)))
+def _is_ready(tx: Tx, placement_id: int) -> bool:
+    placement, row = lti.find_placement(tx, placement_id), tx.get(GradebookRow, placement_id)
+    course = tx.get(CourseRow, placement.course_slug) if placement else None
+    return course is not None and row is not None and row.structure_sha256 == course.structure_sha256

@@ -19,8 +19,11 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 
 @contextmanager
-def running_postgresql() -> Iterator[str]:
-    """A PostgreSQL server of our own; yields a URL with `{database}` left open. Skips the test without binaries."""
+def running_postgresql(*, is_durable: bool = False) -> Iterator[str]:
+    """A PostgreSQL server of our own; yields a URL with `{database}` left open. Skips the test without binaries.
+
+    Tests need no commit to survive a power cut; a benchmark that counts commits does.
+    """
     binaries = _find_binaries()
     folder = Path(tempfile.mkdtemp(prefix="coursebridge-pg-"))
     user = _unprivileged_user()
@@ -30,7 +33,8 @@ def running_postgresql() -> Iterator[str]:
     _run(
         user, [binaries / "initdb", "-D", data, "-U", "tests", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
     )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=60"
+    options += "" if is_durable else " -c fsync=off"
     _run(user, [binaries / "pg_ctl", "-D", data, "-l", folder / "log", "-o", options, "-w", "start"])
     try:
         yield f"postgresql+psycopg://tests@127.0.0.1:{port}/{{database}}"

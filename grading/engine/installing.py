@@ -5,13 +5,20 @@ rename, and from then on it counts: whoever finds it there, after a crash too, c
 anything else. The gradebooks follow at once (`follow_everywhere`), or when they are next used.
 """
 
+import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from grading.engine.files import move_into_place
-from grading.engine.structure import Misfit, bring_up_to, load_structures, sha256_of
+from sqlalchemy.exc import DBAPIError
 
+from grading.engine.files import move_into_place
+from grading.engine.structure import Misfit, Structure, bring_up_to, load_structures, sha256_of
+
+log = logging.getLogger(__name__)
+
+DAMAGED = (DBAPIError, OSError)
+"""What a gradebook gives that is no database, is held by somebody, or is a link."""
 NEXT = ".next"
 STRUCTURE = "structure.db"
 HEADER = Path("source", "header.ipynb")
@@ -26,13 +33,13 @@ def list_misfits(course: Path, fresh: Path) -> Iterator[tuple[int, str]]:
     """(placement id, assignment) wherever the version in `fresh` does not fit what was handed in. Changes nothing."""
     wanted = load_structures(structure_url_of(fresh))
     for placement_id, url in _gradebooks(course):
-        have = load_structures(url)
-        for name, structure in wanted.items():
-            try:
-                if have.get(name) != structure:
-                    bring_up_to(url, {name: structure}, rehearse=True)
-            except Misfit:
-                yield placement_id, name
+        try:
+            misfits = [name for name, structure in _behind(url, wanted) if not _fits(url, name, structure)]
+        except DAMAGED:
+            log.warning("gradebook_not_asked", extra={"placement": placement_id}, exc_info=True)
+            continue
+        for name in misfits:
+            yield placement_id, name
 
 
 def put_next(course: Path, fresh: Path) -> None:
@@ -64,14 +71,31 @@ def complete(course: Path) -> None:
 def follow_everywhere(course: Path) -> tuple[list[int], str]:
     """Bring every gradebook up to the course's structure; the caller holds the course's lock alone.
 
-    Returns the placements and the checksum of the structure.
+    Returns the placements and the checksum of the structure. A gradebook that cannot be used is left out: graders write
+    to theirs, and nobody may stop the imports of others. It follows when it is used again.
     """
     wanted, followed = load_structures(structure_url_of(course)), []
     for placement_id, url in _gradebooks(course):
-        have = load_structures(url)
-        bring_up_to(url, {name: structure for name, structure in wanted.items() if have.get(name) != structure})
-        followed.append(placement_id)
+        try:
+            bring_up_to(url, dict(_behind(url, wanted)))
+        except (Misfit, *DAMAGED):
+            log.warning("gradebook_left_behind", extra={"placement": placement_id}, exc_info=True)
+        else:
+            followed.append(placement_id)
     return followed, sha256_of(wanted)
+
+
+def _behind(url: str, wanted: Mapping[str, Structure]) -> Iterator[tuple[str, Structure]]:
+    have = load_structures(url)
+    return ((name, structure) for name, structure in wanted.items() if have.get(name) != structure)
+
+
+def _fits(url: str, name: str, structure: Structure) -> bool:
+    try:
+        bring_up_to(url, {name: structure}, rehearse=True)
+    except Misfit:
+        return False
+    return True
 
 
 def _put_header(course: Path, fresh: Path) -> None:
@@ -83,6 +107,7 @@ def _put_header(course: Path, fresh: Path) -> None:
 
 
 def _gradebooks(course: Path) -> Iterator[tuple[int, str]]:
-    for path in sorted((course / "placements").glob("*/gradebook/gradebook.db")):
+    # the last parts stay as they are: a grader may have put a link there, which is refused when it is opened
+    for path in sorted((course.resolve() / "placements").glob("*/gradebook/gradebook.db")):
         if path.parts[-3].isdecimal():
-            yield int(path.parts[-3]), f"sqlite:///{path.resolve()}"
+            yield int(path.parts[-3]), f"sqlite:///{path}"

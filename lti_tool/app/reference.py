@@ -8,7 +8,8 @@ import click
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from config.settings import PREFIX, Section, Settings
+from config.section import Section
+from config.settings import PREFIX, Settings
 from lti_tool.contract import Plugin
 from lti_tool.kernel.messages import Event, Job, Message
 

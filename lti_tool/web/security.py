@@ -1,17 +1,21 @@
 """Headers that every response carries, and the check on where a post comes from."""
 
-from flask import Flask, Response, request
+import re
+
+from flask import Flask, Response, g, request
 
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import TOKEN_KEY, find_current_session
 
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; frame-ancestors {ancestors}"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
+    "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action {forms}; base-uri 'none'; "
+    "frame-ancestors {ancestors}"
 )
 
-
+EXTENSIBLE = ("frame-src", "media-src")
+"""Directives that a view may extend by an origin, for the one page that it answers with."""
 HSTS = "max-age=31536000"
 
 
@@ -20,6 +24,16 @@ def install_security(app: Flask) -> None:
     app.before_request(_refuse_odd_addresses)
     app.before_request(_refuse_foreign_posts)
     app.after_request(_add_headers)
+
+
+def allow_source(directive: str, source: str) -> None:
+    """Let the page that this request answers with load from an origin.
+
+    Raises: ValueError: the directive is not one of `EXTENSIBLE`, or the source is no origin.
+    """
+    if directive not in EXTENSIBLE or not re.fullmatch(r"https?://[\w.:\[\]-]+", source, re.ASCII):
+        raise ValueError(f"{directive} cannot be extended by {source!r}")
+    g.setdefault("coursebridge_sources", {}).setdefault(directive, []).append(source)
 
 
 def _refuse_odd_addresses() -> None:
@@ -40,14 +54,24 @@ def _refuse_foreign_posts() -> None:
         )
 
 
+def _let_files_in(policy: str) -> str:
+    """A policy under which images and players may also come from the bucket that files are kept in, if there is one."""
+    origin = current_runtime().settings.files.origin
+    if not origin:
+        return policy
+    for source in ("img-src 'self' data:", "media-src 'self'"):
+        policy = policy.replace(source, f"{source} {origin}")
+    return policy
+
+
 def _add_headers(response: Response) -> Response:
     session = find_current_session()
     origin = session.frame_origin if session else ""
-    policy = POLICY.format(
+    policy = _let_files_in(POLICY).format(
         ancestors=f"'self' {origin}".strip(),
         forms="'self' " + " ".join(filter(None, [origin, current_runtime().settings.hub.url])),
     )
-    response.headers.setdefault("Content-Security-Policy", policy.strip())
+    response.headers.setdefault("Content-Security-Policy", _extended(policy.strip()))
     response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
@@ -55,3 +79,12 @@ def _add_headers(response: Response) -> Response:
         response.headers.setdefault("Strict-Transport-Security", HSTS)
     response.headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
     return response
+
+
+def _extended(policy: str) -> str:
+    """The policy with what `allow_source` was told."""
+    sources: dict[str, list[str]] = g.get("coursebridge_sources", {})
+    parts = [part.split() for part in policy.split(";")]
+    names = {part[0] for part in parts}
+    parts += [[directive] for directive in sources if directive not in names]
+    return "; ".join(" ".join(dict.fromkeys([*part, *sources.get(part[0], [])])) for part in parts)

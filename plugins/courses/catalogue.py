@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select
 
 from lti_tool.kernel.db import Tx
-from plugins.courses.models import Course, CourseLabel, CourseWord, Enrolment, Item, Level, PartState, Standing
+from plugins.courses.models import Course, CourseLabel, CourseWord, Enrolment, Level, PartState, Standing
 
 PER_PAGE = 24
 MOST_WORDS = 6
@@ -61,23 +61,15 @@ class Listed:
     """A course in the list."""
 
     course: Course
-    minutes: int
-    items: int
     standing: Standing | None
 
 
-def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int) -> tuple[list[Listed], int]:
-    """A page of courses, the best first, and how many there are in all. Two queries."""
+def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int) -> list[Listed]:
+    """A page of courses, the best first. One query."""
     terms = words_of(wanted.text)[:MOST_WORDS]
     conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms)]
     mine = select(Enrolment.standing).where(Enrolment.course_id == Course.id, Enrolment.user_id == viewer.user_id)
-    shown = select(func.coalesce(func.sum(Item.minutes), 0)).where(
-        Item.course_id == Course.id, Item.state == PartState.PUBLISHED
-    )
-    number = select(func.count(Item.id)).where(Item.course_id == Course.id, Item.state == PartState.PUBLISHED)
-    query: Select[Any] = select(
-        Course, shown.scalar_subquery(), number.scalar_subquery(), mine.scalar_subquery()
-    ).where(*conditions)
+    query: Select[Any] = select(Course, mine.scalar_subquery()).where(*conditions)
     if terms:
         best = (
             select(CourseWord.course_id, func.max(CourseWord.weight).label("weight"))
@@ -87,13 +79,27 @@ def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int) -> tuple[l
         )
         query = query.join(best, best.c.course_id == Course.id).order_by(best.c.weight.desc())
     query = query.order_by(Course.title, Course.id).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
-    rows = [Listed(*row) for row in tx.execute(query)]
-    count = tx.scalars(select(func.count(Course.id)).where(*conditions)).one()
-    return rows, count
+    return [Listed(*row) for row in tx.execute(query)]
 
 
-def list_facets(tx: Tx, viewer: Viewer) -> tuple[list[str], list[str]]:
-    """The categories and languages of the courses that somebody may see. Two queries."""
+def count_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted) -> int:
+    """How many courses fit. One query."""
+    terms = words_of(wanted.text)[:MOST_WORDS]
+    conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms)]
+    return tx.scalars(select(func.count(Course.id)).where(*conditions)).one()
+
+
+@dataclass(frozen=True)
+class Facets:
+    """What there is to filter by, and how many courses there are without any filter."""
+
+    categories: list[str]
+    languages: list[str]
+    count: int
+
+
+def list_facets(tx: Tx, viewer: Viewer) -> Facets:
+    """Of the courses that somebody may see. Three queries."""
     categories = (
         select(CourseLabel.label)
         .join(Course, Course.id == CourseLabel.course_id)
@@ -102,7 +108,8 @@ def list_facets(tx: Tx, viewer: Viewer) -> tuple[list[str], list[str]]:
         .order_by(CourseLabel.label)
     )
     languages = select(Course.language).where(*_may_see(viewer)).distinct().order_by(Course.language)
-    return list(tx.scalars(categories.limit(200))), list(tx.scalars(languages.limit(200)))
+    count = count_catalogue(tx, viewer, Wanted())
+    return Facets(list(tx.scalars(categories.limit(200))), list(tx.scalars(languages.limit(200))), count)
 
 
 def index_course(tx: Tx, course: Course) -> None:

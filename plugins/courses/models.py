@@ -85,6 +85,10 @@ class Course(Base):
     admission: Mapped[Admission] = mapped_column(EnumValue(Admission), default=Admission.LMS)
     registration_id: Mapped[int | None] = mapped_column(index=True)
     """The one platform whose teachers may place it; None: every platform."""
+    item_count: Mapped[int] = mapped_column(default=0)
+    """Published items; here and in `minutes` so that the catalogue need not count."""
+    minutes: Mapped[int] = mapped_column(default=0)
+    """Of published items together."""
     imported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """When a folder was last read, or the course was made."""
     toml: Mapped[str] = mapped_column(Text, default="", deferred=True)

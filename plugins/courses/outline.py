@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency
 from flask import url_for
-from flask_babel import format_currency, format_datetime, format_decimal, get_locale, ngettext
+from flask_babel import format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
 from markupsafe import Markup
 
@@ -123,8 +125,13 @@ def kind_word(kind: ItemKind) -> str:
 
 def language_name(code: str) -> str:
     """A language in the reader's own."""
+    return _language_name(code, str(get_locale()))
+
+
+@lru_cache(maxsize=2000)
+def _language_name(code: str, reader: str) -> str:
     try:
-        return Locale.parse(code, sep="-").get_display_name(get_locale()) or code
+        return Locale.parse(code, sep="-").get_display_name(reader) or code
     except (UnknownLocaleError, ValueError):
         return code
 
@@ -141,7 +148,12 @@ def price_text(course: Course) -> str:
     """What the course costs."""
     if course.price_minor is None:
         return str(_("Free"))
-    return str(format_currency(Decimal(format_price(course.price_minor, course.currency)), course.currency))
+    return _price_text(course.price_minor, course.currency, str(get_locale()))
+
+
+@lru_cache(maxsize=2000)
+def _price_text(price_minor: int, currency: str, reader: str) -> str:
+    return str(format_currency(Decimal(format_price(price_minor, currency)), currency, locale=reader))
 
 
 def lock_text(lock: Lock) -> str:

@@ -1,4 +1,4 @@
-"""Tells `progress` what a course consists of: what is published, and what of it counts."""
+"""Tells `progress`, and the catalogue, what a course consists of: what is published, and what of it counts."""
 
 from lti_tool.kernel.db import Tx
 from plugins.courses.service import get_outline
@@ -19,4 +19,6 @@ def publish_progress_outline(tx: Tx, slug: str) -> None:
         )
         for module, items in outline.modules
     ]
+    outline.course.item_count = len(outline.items)
+    outline.course.minutes = sum(item.minutes or 0 for item in outline.items)
     progress.publish_outline(tx, slug, progress.OutlineDef(modules))

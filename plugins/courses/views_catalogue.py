@@ -10,13 +10,23 @@ from flask_babel import ngettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Invalid
 from lti_tool.kernel.permissions import Role
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, current_session
 from plugins.courses.blueprint import blueprint
-from plugins.courses.catalogue import PER_PAGE, Listed, Viewer, Wanted, list_catalogue, list_facets
+from plugins.courses.catalogue import (
+    PER_PAGE,
+    Facets,
+    Listed,
+    Viewer,
+    Wanted,
+    count_catalogue,
+    list_catalogue,
+    list_facets,
+)
 from plugins.courses.editing import Editor
 from plugins.courses.models import Admission, Level, PartState, Standing
 from plugins.courses.outline import duration, language_name, level_word, price_text
@@ -25,7 +35,7 @@ from plugins.courses.views_enrol import enter_course
 
 FACETS_KEPT_S = 60
 MOST_PAGES = 1000
-_facets: dict[tuple[Any, ...], tuple[float, tuple[list[str], list[str]]]] = {}
+_facets: dict[tuple[Any, ...], tuple[float, Facets]] = {}
 
 
 @blueprint.get("/")
@@ -35,8 +45,9 @@ def show_catalogue() -> Response:
     wanted, number = Wanted.of(request.args), min(max(request.args.get("page", 1, type=int), 1), MOST_PAGES)
     viewer = Viewer(session.user_id, session.registration_id, session.role is Role.TEACHER)
     with current_runtime().db.reading() as tx:
-        rows, count = list_catalogue(tx, viewer, wanted, number)
+        rows = list_catalogue(tx, viewer, wanted, number)
         facets = _find_facets(tx, viewer)
+        count = facets.count if wanted == Wanted() else count_catalogue(tx, viewer, wanted)
     return page("courses/catalogue.html", **_context(session, wanted, number, rows, count, facets))
 
 
@@ -53,7 +64,7 @@ def make_course() -> AnyResponse:
         return enter_course(tx, session, course, f"/courses/{course.slug}/edit/")
 
 
-def _find_facets(tx: Any, viewer: Viewer) -> tuple[list[str], list[str]]:
+def _find_facets(tx: Tx, viewer: Viewer) -> Facets:
     """They change seldom: kept for a minute in each process."""
     key = (current_runtime().settings.database.url, viewer.registration_id, viewer.is_teacher)
     kept, now = _facets.get(key), clock.now().timestamp()
@@ -70,7 +81,7 @@ def _context(
     number: int,
     rows: list[Listed],
     count: int,
-    facets: tuple[list[str], list[str]],
+    facets: Facets,
 ) -> dict[str, Any]:
     said = {("q" if name == "text" else name): value for name, value in asdict(wanted).items() if value}
     return {
@@ -112,9 +123,9 @@ def _applied(wanted: Wanted) -> dict[str, str]:
     return found
 
 
-def _filters(wanted: Wanted, facets: tuple[list[str], list[str]], *, is_learner: bool) -> list[dict[str, Any]]:
+def _filters(wanted: Wanted, facets: Facets, *, is_learner: bool) -> list[dict[str, Any]]:
     """name, label, options and value of each select."""
-    categories, languages = facets
+    categories, languages = facets.categories, facets.languages
     levels = [(level.value, level_word(level)) for level in Level]
     filters = [
         ("category", _("Category"), [("", _("Any category")), *((name, name) for name in categories)], wanted.category),
@@ -136,7 +147,11 @@ def _filters(wanted: Wanted, facets: tuple[list[str], list[str]], *, is_learner:
 def _card(session: SignedIn, row: Listed) -> dict[str, Any]:
     course = row.course
     facts = [level_word(course.level)] if course.level is not Level.ANY else []
-    facts += [language_name(course.language), *([duration(row.minutes)] if row.minutes else []), price_text(course)]
+    facts += [
+        language_name(course.language),
+        *([duration(course.minutes)] if course.minutes else []),
+        price_text(course),
+    ]
     is_here = session.course_slug == course.slug
     is_in = row.standing is Standing.ACTIVE
     can_enrol = session.role.is_learner and course.admission is Admission.OPEN and not is_in and not is_here
@@ -150,7 +165,7 @@ def _card(session: SignedIn, row: Listed) -> dict[str, Any]:
         "is_draft": course.state is PartState.DRAFT,
         "is_in": is_in,
         "rating": None,
-        "size": ngettext("%(num)d item", "%(num)d items", row.items),
+        "size": ngettext("%(num)d item", "%(num)d items", course.item_count),
         "url": url_for("courses.show_course", slug=course.slug) if is_here else None,
         "open_url": url_for("courses.open_other_course", slug=course.slug) if can_open and not is_here else None,
         "enrol_url": url_for("courses.enrol_in_course", slug=course.slug) if can_enrol else None,

@@ -6,6 +6,7 @@ waits for nobody.
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -16,6 +17,8 @@ from plugins.progress.recording import Key, record
 
 AT_ONCE = 200
 """Changes in one commit."""
+GATHER_S = 0.002
+"""How long a busy writer waits for more to come before it writes: fewer commits make room for more saves."""
 
 
 @dataclass(eq=False)
@@ -35,6 +38,7 @@ class GroupCommit:
         self._turn = threading.Lock()
         self._list = threading.Lock()
         self._waiting: list[_Waiting] = []
+        self._is_busy = False
 
     def save(self, changes: Sequence[Change]) -> set[Key]:
         """Write changes; returns when they are committed, with the keys of items that are not in the course.
@@ -47,7 +51,11 @@ class GroupCommit:
         while not mine.is_done:
             with self._turn:
                 if not mine.is_done:
-                    self._write(self._take())
+                    if self._is_busy:
+                        time.sleep(GATHER_S)
+                    some = self._take()
+                    self._is_busy = len(some) > 1
+                    self._write(some)
         if mine.error is not None:
             raise mine.error
         return mine.unknown
@@ -73,6 +81,10 @@ class GroupCommit:
             else:
                 entries[0].error, entries[0].is_done = error, True
             return
+        except BaseException:  # the process is being stopped: nobody is to wait for ever
+            for entry in entries:
+                entry.error, entry.is_done = RuntimeError("The server is being stopped."), True
+            raise
         for entry in entries:
             entry.unknown = unknown & {
                 (change.who.placement_id, change.who.user_id, change.ref) for change in entry.changes

@@ -81,7 +81,7 @@ def merge(facts: Facts, change: Change) -> None:
     facts.last_at = max(facts.last_at, change.at)
     if change.seen:
         facts.seen_at = change.at if facts.seen_at is None else min(facts.seen_at, change.at)
-    if change.duration_s is not None:
+    if change.duration_s is not None:  # what the course says about it comes back when the item is judged
         facts.duration_s = max(facts.duration_s or 0.0, change.duration_s)
     if change.watched:
         facts.watched = unite([*(facts.watched or []), *change.watched])
@@ -98,6 +98,7 @@ def merge(facts: Facts, change: Change) -> None:
 def conclude(facts: Facts, item: ItemDef, rule: Rule) -> None:
     """Set state and percent from the facts. What is done stays done, unless the learner takes back their own mark."""
     facts.kind = item.kind
+    facts.duration_s = item.duration_s or facts.duration_s
     is_text = item.kind not in UNWATCHABLE
     if is_text and facts.mark is False:
         facts.done_at = None
@@ -108,12 +109,11 @@ def conclude(facts: Facts, item: ItemDef, rule: Rule) -> None:
     facts.percent = reached if is_text else max(facts.percent, reached)
 
 
-def watched_percent(facts: Facts, item: ItemDef | None = None) -> int:
+def watched_percent(facts: Facts) -> int:
     """How much of a video was watched, 0 to 100, from the union of ranges; 0 while its length is not known."""
-    duration_s = (item.duration_s if item else None) or facts.duration_s
-    if not duration_s:
+    if not facts.duration_s:
         return 0
-    return min(100, int(100 * length_s(unite(facts.watched or [], duration_s)) / duration_s))
+    return min(100, int(100 * length_s(unite(facts.watched or [], facts.duration_s)) / facts.duration_s))
 
 
 def _has_become_done(facts: Facts, item: ItemDef, rule: Rule) -> bool:
@@ -122,11 +122,11 @@ def _has_become_done(facts: Facts, item: ItemDef, rule: Rule) -> bool:
             return False
         return facts.score_final if item.min_score is None else facts.score >= item.min_score
     if item.kind == "video":
-        return watched_percent(facts, item) >= WATCHED_PERCENT
+        return watched_percent(facts) >= WATCHED_PERCENT
     return bool(facts.mark) or (facts.seen_at is not None and rule.texts is TextDone.SEEN)
 
 
 def _percent(facts: Facts, item: ItemDef) -> int:
     if item.kind == "quiz":
         return facts.score or 0
-    return watched_percent(facts, item) if item.kind == "video" else 0
+    return watched_percent(facts) if item.kind == "video" else 0

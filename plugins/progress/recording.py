@@ -5,7 +5,7 @@ meet nor wait for each other in a circle. What became true is stated in the same
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
@@ -15,7 +15,16 @@ from sqlalchemy.dialects import postgresql, sqlite
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from plugins.progress.courses import Course, read_courses
-from plugins.progress.merging import NAMES, Change, Facts, Learner, conclude, merge
+from plugins.progress.merging import (
+    NAMES,
+    WATCHED_PERCENT,
+    Change,
+    Facts,
+    Learner,
+    conclude,
+    merge,
+    watched_percent,
+)
 from plugins.progress.models import ItemRow, ItemState, LearnerRow, TimeRow
 from plugins.progress.outline import course_of
 from plugins.progress.ranges import SLOT_S, fill_slots
@@ -39,11 +48,12 @@ def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
         return set()
     learners = _lock_learners(tx, changes)
     found = _read_items(tx, {_key(change) for change in changes})
-    before = {key: (facts.state, facts.percent, facts.score) for key, facts in found.items()}
-    courses = _read_courses_for(tx, changes, found)
-    unknown = _merge(changes, found, courses)
+    before = {key: (facts.state, facts.score) for key, facts in found.items()}
+    asked = _merge(changes, found)
+    courses = read_courses(tx, {(placement_id, course_of(ref)) for placement_id, _user, ref in asked}) if asked else {}
+    unknown = _conclude(asked, found, courses)
     _spend_time(tx, [change for change in changes if _key(change) not in unknown], found, learners)
-    moved = {key for key, facts in found.items() if (facts.state, facts.percent, facts.score) != before.get(key)}
+    moved = {key for key, facts in found.items() if (facts.state, facts.score) != before.get(key)}
     announce_items(tx, [found[key] for key in sorted(moved)])
     write_items(tx, found.values())
     settle(tx, {learners[Learner(*key[:2])] for key in moved}, courses)
@@ -71,12 +81,14 @@ def _insert(dialect: str, table: Table) -> Any:
 
 
 @cache
-def _upsert_learners(dialect: str) -> Insert:
+def _upsert_learners(dialect: str, *, is_presence: bool) -> Insert:
     statement = _insert(dialect, LEARNERS)
     newer = statement.excluded.last_at >= LEARNERS.c.last_at
-    changes = {
-        name: case((newer, statement.excluded[name]), else_=LEARNERS.c[name]) for name in ("last_ref", "last_at")
-    }
+    changes: dict[str, Any] = {"last_ref": LEARNERS.c.last_ref}
+    if is_presence:
+        changes = {
+            name: case((newer, statement.excluded[name]), else_=LEARNERS.c[name]) for name in ("last_ref", "last_at")
+        }
     key = [LEARNERS.c.placement_id, LEARNERS.c.user_id]
     return cast(Insert, statement.on_conflict_do_update(index_elements=key, set_=changes).returning(*LEARNERS.c))
 
@@ -96,24 +108,37 @@ def _upsert_times(dialect: str) -> Insert:
 
 
 def _lock_learners(tx: Tx, changes: Sequence[Change]) -> dict[Learner, Standing]:
-    """The rows of the learners, made where they are missing, locked, with the newest moment and item written."""
+    """The rows of the learners, made where they are missing and locked, with the newest moment and item written.
+
+    A score is news about a learner, but nothing that they are at.
+    """
     newest: dict[Learner, Change] = {}
     for change in changes:
-        if change.who not in newest or (change.at, change.ref) > (newest[change.who].at, newest[change.who].ref):
+        if change.who not in newest or _recency(change) > _recency(newest[change.who]):
             newest[change.who] = change
-    rows = [
-        {
-            "placement_id": who.placement_id,
-            "user_id": who.user_id,
-            "course_slug": course_of(change.ref),
-            "started_at": change.at,
-            "last_at": change.at,
-            "last_ref": change.ref,
-        }
-        for who, change in sorted(newest.items(), key=lambda pair: (pair[0].placement_id, pair[0].user_id))
-    ]
-    found = tx.execute(_upsert_learners(_dialect(tx)), rows)
-    return {Learner(row.placement_id, row.user_id): Standing.of(row) for row in found}
+    ordered = sorted(newest.items(), key=lambda pair: (pair[0].placement_id, pair[0].user_id))
+    found: dict[Learner, Standing] = {}
+    for is_presence in (True, False):
+        rows = [_learner_row(change) for _who, change in ordered if (change.score is None) is is_presence]
+        if rows:
+            for row in tx.execute(_upsert_learners(_dialect(tx), is_presence=is_presence), rows):
+                found[Learner(row.placement_id, row.user_id)] = Standing.of(row)
+    return found
+
+
+def _recency(change: Change) -> tuple[bool, datetime, str]:
+    return change.score is None, change.at, change.ref
+
+
+def _learner_row(change: Change) -> dict[str, Any]:
+    return {
+        "placement_id": change.who.placement_id,
+        "user_id": change.who.user_id,
+        "course_slug": course_of(change.ref),
+        "started_at": change.at,
+        "last_at": change.at,
+        "last_ref": change.ref,
+    }
 
 
 def _read_items(tx: Tx, keys: set[Key]) -> dict[Key, Facts]:
@@ -122,32 +147,42 @@ def _read_items(tx: Tx, keys: set[Key]) -> dict[Key, Facts]:
     return {(row.placement_id, row.user_id, row.ref): Facts(**row._mapping) for row in rows}
 
 
-def _read_courses_for(tx: Tx, changes: Sequence[Change], found: dict[Key, Facts]) -> dict[int, Course]:
-    """The courses that are needed: where an item is new to its learner, or may be done by what has come in."""
-    needed = [change for change in changes if _may_move(change, found.get(_key(change)))]
-    return read_courses(tx, {change.who.placement_id: course_of(change.ref) for change in needed}.items())
+def _merge(changes: Sequence[Change], found: dict[Key, Facts]) -> set[Key]:
+    """Join the changes in; returns the keys of items that the course has to judge: new ones, and what may be done now.
 
-
-def _may_move(change: Change, facts: Facts | None) -> bool:
-    if facts is None or change.mark is not None or change.score is not None:
-        return True
-    return facts.state is not ItemState.DONE and (bool(change.watched) or (change.seen and facts.seen_at is None))
-
-
-def _merge(changes: Sequence[Change], found: dict[Key, Facts], courses: dict[int, Course]) -> set[Key]:
-    unknown: set[Key] = set()
+    Most saves are somebody reading or watching on: for them the outline need not be read.
+    """
+    asked: set[Key] = set()
     for change in changes:
         key = _key(change)
-        course = courses.get(change.who.placement_id)
-        item = course.find_item(change.ref) if course else None
-        if key not in found:
-            if item is None:
-                unknown.add(key)
-                continue
-            found[key] = Facts(*key, kind=item.kind, last_at=change.at)
-        merge(found[key], change)
-        if item is not None and course is not None:
+        facts = found.get(key)
+        if facts is None:
+            facts = found[key] = Facts(*key, kind="", last_at=change.at)
+            asked.add(key)
+        is_first = change.seen and facts.seen_at is None
+        merge(facts, change)
+        if change.mark is not None or change.score is not None:
+            asked.add(key)
+        elif facts.state is not ItemState.DONE and (is_first or change.watched):
+            reached = watched_percent(facts)
+            if facts.kind == "video":
+                facts.percent = max(facts.percent, min(reached, WATCHED_PERCENT - 1))
+            if is_first or reached >= WATCHED_PERCENT:
+                asked.add(key)
+    return asked
+
+
+def _conclude(asked: set[Key], found: dict[Key, Facts], courses: dict[int, Course]) -> set[Key]:
+    """Judge items by their course; returns the keys of those that are new and not in it, which are forgotten again."""
+    unknown: set[Key] = set()
+    for key in asked:
+        course = courses.get(key[0])
+        item = course.find_item(key[2]) if course else None
+        if course is not None and item is not None:
             conclude(found[key], item, course.rule)
+        elif not found[key].kind:
+            unknown.add(key)
+            del found[key]
     return unknown
 
 

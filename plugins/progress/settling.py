@@ -37,7 +37,6 @@ class Standing:
     done_items: int
     counted_items: int
     seconds: int
-    last_at: datetime
     done_at: datetime | None
     before: tuple[Any, ...] = ()
 
@@ -52,7 +51,6 @@ class Standing:
             row.done_items,
             row.counted_items,
             row.seconds,
-            row.last_at,
             row.done_at,
         )
         made.before = made.written()
@@ -69,6 +67,7 @@ class Mark:
 
     state: ItemState
     score: int | None
+    done_at: datetime | None
 
 
 def announce_items(tx: Tx, items: Iterable[Facts]) -> None:
@@ -109,17 +108,17 @@ def write_learners(tx: Tx, learners: Iterable[Standing]) -> None:
 def read_marks(tx: Tx, learners: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Mark]]:
     """State and score of every item of learners (placement, user), by reference."""
     key = tuple_(ITEMS.c.placement_id, ITEMS.c.user_id)
-    columns = (ITEMS.c.placement_id, ITEMS.c.user_id, ITEMS.c.ref, ITEMS.c.state, ITEMS.c.score)
+    columns = (ITEMS.c.placement_id, ITEMS.c.user_id, ITEMS.c.ref, ITEMS.c.state, ITEMS.c.score, ITEMS.c.done_at)
     found: dict[tuple[int, int], dict[str, Mark]] = {}
     for row in tx.execute(select(*columns).where(key.in_(learners))):
-        found.setdefault((row.placement_id, row.user_id), {})[row.ref] = Mark(row.state, row.score)
+        found.setdefault((row.placement_id, row.user_id), {})[row.ref] = Mark(row.state, row.score, row.done_at)
     return found
 
 
 def _weigh(tx: Tx, one: Standing, course: Course, reached: Mapping[str, Mark]) -> None:
     weighed = weigh(course.outline, course.rule, reached)
     if weighed.is_done and one.done_at is None:
-        one.done_at = one.last_at
+        one.done_at = max(mark.done_at for mark in reached.values() if mark.done_at is not None)
         jobs.emit(tx, CourseDone(one.placement_id, one.user_id, course.slug, one.done_at.isoformat()))
     one.percent = 100 if one.done_at else weighed.percent
     one.done_items, one.counted_items = weighed.done, weighed.total

@@ -125,3 +125,28 @@ def test_lesson_and_feedback_are_printed_without_what_only_works_on_a_screen(sit
 
     expect(page.get_by_role("navigation", name="Previous and next")).to_be_hidden()
     expect(page.get_by_text("A table is a list of rows.")).to_be_visible()
+
+
+def test_nothing_moves_for_people_who_asked_for_less(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/design", MOODLE, reduced_motion="reduce")
+    moving = "[...document.querySelectorAll('*')].filter((el) => getComputedStyle(el).animationName !== 'none').length"
+
+    assert page.evaluate(moving) == 0
+    expect(page.locator(".skeleton > span").first).to_have_css("opacity", "1")
+
+
+def test_choice_and_current_page_show_in_forced_colours(site: str, browser: Browser) -> None:
+    page = open_page(browser, f"{site}/design", MOODLE, forced_colors="active")
+
+    expect(page.locator(".page-list a[aria-current]")).to_have_css("outline-style", "solid")
+    expect(page.locator(".choice:has(:checked)").first).to_have_css("outline-style", "solid")
+    expect(page.locator(".notice").first).to_have_css("border-top-style", "solid")
+
+
+@pytest.mark.parametrize("width", [885, 320])
+def test_menu_opens_within_the_frame(site: str, browser: Browser, width: int) -> None:
+    page = open_page(browser, f"{site}/design", (width, 650))
+    page.locator("details.menu > summary").click()
+    box = page.locator(".menu-body").bounding_box()
+
+    assert box and box["x"] >= 0 and box["x"] + box["width"] <= width

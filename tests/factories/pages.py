@@ -414,6 +414,80 @@ FRAGMENT = {
 
 THIRD = quiz()["quiz"] | {"attempts_left": 2, "next_attempt": 4}
 L, T = Role.LEARNER, Role.TEACHER
+REFUSED_FILE = "Files of this kind are not accepted here. What counts is the content, not the name."
+BOX = {
+    "endpoint": "#",
+    "action": "#",
+    "page_url": "#",
+    "chunk_bytes": 8_388_608,
+    "max_bytes": 5_000_000_000,
+    "max_form_bytes": 25_000_000,
+    "replaces": None,
+}
+
+
+def file_row(name: str = "split-apply-combine.png", **changes: Any) -> Context:
+    """A file, as `files/_list.html` documents it."""
+    base: Context = {
+        "name": name,
+        "url": "#",
+        "kind": "Image",
+        "size": 183_211,
+        "pixels": "1280 × 720",
+        "created_at": NOW,
+        "state": "ready",
+        "refusal": None,
+        "uses": 2,
+        "newer": None,
+        "newer_refusal": None,
+    }
+    return base | changes
+
+
+def files_page(**changes: Any) -> Context:
+    """All files of a course."""
+    unfinished = {
+        "name": "Week 1, a notebook is a conversation.mp4",
+        "size": 1_834_211_000,
+        "position": 788_710_000,
+        "percent": 43,
+        "fingerprint": "1700000000000 1834211000 Week 1.mp4",
+        "replaces": None,
+        "expires_at": NOW + timedelta(hours=40),
+        "url": "#",
+        "discard_url": "#",
+    }
+    video = {"kind": "Video", "pixels": None, "size": 512_300_100}
+    base: Context = {
+        "box": BOX,
+        "quota": {"used": 46_000_000_000, "limit": 50_000_000_000, "percent": 92},
+        "unfinished": [unfinished],
+        "rows": [
+            file_row("Week 0.mp4", **video, newer="scanning"),
+            file_row(),
+            file_row("weather-stations-of-the-whole-country.csv", state="scanning", kind=None, pixels=None, uses=0),
+            file_row("setup.exe", state="refused", refusal=REFUSED_FILE, kind=None, pixels=None, uses=0),
+        ],
+        "busy": True,
+        "list_url": "#",
+    }
+    return base | changes
+
+
+def file_page(**changes: Any) -> Context:
+    """One file."""
+    refused = changes.get("state") == "refused"
+    return {
+        "trail": [("Files", "#")],
+        "file": file_row(sha256="" if refused else SHA) | changes,
+        "uses": [] if refused else ["courses/first-steps/split-apply-combine"],
+        "download_url": None if refused else "#",
+        "image_url": None if refused else "/static/icon.svg",
+        "box": BOX | {"replaces": 7},
+        "delete_url": "#" if refused else None,
+    }
+
+
 PAGES: Samples = {
     "quiz": ("grading/quiz.html", L, quiz()),
     "quiz-first": (
@@ -538,5 +612,9 @@ PAGES: Samples = {
     "return": ("lti/return_to_lms.html", None, RETURN),
     **COURSE_PAGES,
     "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
+    "files": ("files/files.html", T, files_page()),
+    "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),
+    "file": ("files/file.html", T, file_page()),
+    "file-refused": ("files/file.html", T, file_page(state="refused", kind=None, refusal=REFUSED_FILE, pixels=None)),
     **PROGRESS_PAGES,
 }

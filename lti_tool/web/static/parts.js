@@ -1,7 +1,7 @@
 // Components that do more with a script: tabs, dialogs, menus, toasts, filters, the editor. Loaded after app.js on every page.
 (() => {
   "use strict";
-  const bridge = window.coursebridge;
+  const bridge = window.coursebridge, root = document.documentElement;
 
   // Tabs: links to sections become tabs (WAI-ARIA pattern, arrow keys move, the address remembers the choice).
   const showTab = (set, tab, focus) => {
@@ -68,6 +68,15 @@
     if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
   });
 
+  // A menu opens to the side that has room.
+  document.addEventListener("toggle", (event) => {
+    const menu = event.target;
+    if (!menu.matches?.("details.menu[open]")) return;
+    menu.classList.remove("from-start");
+    const box = menu.querySelector(".menu-body").getBoundingClientRect();
+    menu.classList.toggle("from-start", box.left < 0 || box.right > root.clientWidth);
+  }, true);
+
   // Toasts go after six seconds, unless somebody is at them or they say that something went wrong.
   const leave = (toast) => setTimeout(() => {
     if (toast.matches(":hover, :focus-within")) leave(toast); else toast.remove();
@@ -83,6 +92,8 @@
     toast.classList.add(kind);
     toast.querySelector("[data-text]").textContent = text;
     home.append(toast);
+    home.hidePopover?.(); // in front of a dialog, if one is open
+    home.showPopover?.();
     settle(toast);
   };
   document.addEventListener("coursebridge:toast", (event) => bridge.toast(event.detail.text, event.detail.kind));

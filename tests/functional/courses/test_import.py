@@ -455,6 +455,29 @@ class TestTwoPlacements:
         answer = browser.post(f"/grading/{SLUG}/quiz-1/mark")
         assert answer.status_code == 303 and "/hub/coursebridge/ticket" in answer.headers["Location"]
 
+    @pytest.mark.parametrize("damage", ["link", "no database"])
+    def test_gradebook_that_a_grader_spoilt_stops_nobody_else(
+        self, runtime: Runtime, run_import: Import, both: tuple[Someone, Someone], damage: str
+    ) -> None:
+        """Graders write to the folder of their gradebook. A link there must lead an import nowhere."""
+        for who in both:
+            marked(runtime, hand_in(runtime, who, "total = 2"))
+        spoilt, sound = (runtime.settings.placement_dir(SLUG, who.place.placement_id) for who in both)
+        file, target = spoilt / "gradebook" / "gradebook.db", runtime.settings.data_dir / "target.db"
+        file.unlink()
+        if damage == "link":
+            target.touch()
+            file.symlink_to(target)
+        else:
+            file.write_bytes(b"no database " * 1000)
+
+        run_import({"source/quiz-1/quiz-1.ipynb": quiz_notebook(8)})
+
+        assert not target.exists() or target.stat().st_size == 0
+        followed = load_structures(f"sqlite:///{sound}/gradebook/gradebook.db")
+        assert followed == load_structures(runtime.settings.structure_url(SLUG))
+        assert marked(runtime, hand_in(runtime, both[1], "total = 2")).points == 8
+
     def test_release_during_marking_has_it_marked_by_the_new_one(
         self, runtime: Runtime, run_import: Import, both: tuple[Someone, Someone], monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -88,4 +88,7 @@ class TestLivingPage:
 
     def test_shows_where_the_setting_is_on(self, app: Flask) -> None:
         install_design(app)
-        assert "How Coursebridge looks" in app.test_client().get("/design").text
+        client = app.test_client()
+        assert "How Coursebridge looks" in client.get("/design").text
+        assert "How Coursebridge looks" in client.post("/design", data={"sample-title": "Mine"}).text
+        assert client.post("/design", headers={"HX-Request": "true"}).text.startswith("<h2>")

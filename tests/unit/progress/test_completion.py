@@ -179,6 +179,14 @@ def test_quiz_is_done_from_its_least_score_on(
     assert (read(runtime, who).items[ref("quiz-1")].state is ItemState.DONE) == is_done
 
 
+def test_marking_is_nothing_that_the_learner_is_at(runtime: Runtime, ada: Learner) -> None:
+    take(runtime, change(ada, "film", 10, watched=[(0, 5)], position_s=5))
+    take(runtime, change(ada, "quiz-1", 999, score=10, score_final=False, score_version=1))
+    found = read(runtime, ada)
+
+    assert (found.next_ref, found.last_at) == (ref("film"), T0 + timedelta(seconds=10))
+
+
 def test_worse_attempt_leaves_the_quiz_passed(runtime: Runtime, ada: Learner) -> None:
     take(runtime, change(ada, "quiz-1", 1, score=80, score_version=1))
     take(runtime, change(ada, "quiz-1", 2, score=10, score_version=2))

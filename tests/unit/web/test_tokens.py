@@ -62,3 +62,18 @@ def test_first_load_leaves_room_for_what_a_page_adds() -> None:
 def test_everything_vendored_carries_its_licence() -> None:
     assert "Permission to use, copy, modify" in (STATIC / "htmx.LICENSE.txt").read_text()
     assert "SIL OPEN FONT LICENSE" in (STATIC / "fonts" / "source-sans-3.LICENSE.txt").read_text().upper()
+
+
+@pytest.mark.parametrize("name", ["app.css"])
+def test_sheet_turns_round_for_right_to_left_languages(name: str) -> None:
+    physical = (
+        r"(?:padding|margin|border)-(?:left|right)\b|(?<![\w-])(?:left|right|float)\s*:|text-align:\s*(?:left|right)"
+    )
+
+    assert re.findall(physical, (STATIC / name).read_text()) == []
+
+
+def test_colours_come_from_tokens() -> None:
+    rules = CSS[CSS.index("/* ---- Elements ---- */") : CSS.index("@media print")]
+
+    assert set(re.findall(r"#[0-9a-fA-F]{3,8}\b(?!-)", rules)) <= {"#fff", "#000"}  # pictures and video

@@ -1,0 +1,1 @@
+"""Reviews of courses by those who have taken a good part of them."""

@@ -1,0 +1,1 @@
+"""Videos of a course: uploaded or linked, with poster, captions, transcript and a player."""

@@ -1,0 +1,1 @@
+"""A plugin whose one page shows a video, as lessons do."""
