@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, delete, func, insert, or_, select
 
 from lti_tool.kernel.db import Tx
 from plugins.courses.models import Course, CourseLabel, CourseWord, Enrolment, Level, PartState, Standing
@@ -34,6 +34,8 @@ class Wanted:
     language: str = ""
     price: str = ""
     """`free` or `paid`."""
+    rating: str = ""
+    """`3`, `4`: at least so many stars on average."""
     mine: str = ""
     """`1`: only courses that the person takes."""
 
@@ -43,6 +45,8 @@ class Wanted:
         found = {part.name: str(said.get("q" if part.name == "text" else part.name, ""))[:200] for part in fields(cls)}
         if found["level"] not in set(Level):
             found["level"] = ""
+        if found["rating"] not in ("3", "4"):
+            found["rating"] = ""
         return cls(**{name: value.replace("\0", "") for name, value in found.items()})
 
 
@@ -64,10 +68,10 @@ class Listed:
     standing: Standing | None
 
 
-def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int) -> list[Listed]:
+def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int, ratings: Subquery) -> list[Listed]:
     """A page of courses, the best first. One query."""
     terms = words_of(wanted.text)[:MOST_WORDS]
-    conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms)]
+    conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms, ratings)]
     mine = select(Enrolment.standing).where(Enrolment.course_id == Course.id, Enrolment.user_id == viewer.user_id)
     query: Select[Any] = select(Course, mine.scalar_subquery()).where(*conditions)
     if terms:
@@ -82,10 +86,10 @@ def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int) -> list[Li
     return [Listed(*row) for row in tx.execute(query)]
 
 
-def count_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted) -> int:
+def count_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, ratings: Subquery) -> int:
     """How many courses fit. One query."""
     terms = words_of(wanted.text)[:MOST_WORDS]
-    conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms)]
+    conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms, ratings)]
     return tx.scalars(select(func.count(Course.id)).where(*conditions)).one()
 
 
@@ -99,7 +103,7 @@ class Facets:
 
 
 def list_facets(tx: Tx, viewer: Viewer) -> Facets:
-    """Of the courses that somebody may see. Three queries."""
+    """Of the courses that somebody may see. Two queries."""
     categories = (
         select(CourseLabel.label)
         .join(Course, Course.id == CourseLabel.course_id)
@@ -107,9 +111,9 @@ def list_facets(tx: Tx, viewer: Viewer) -> Facets:
         .distinct()
         .order_by(CourseLabel.label)
     )
-    languages = select(Course.language).where(*_may_see(viewer)).distinct().order_by(Course.language)
-    count = count_catalogue(tx, viewer, Wanted())
-    return Facets(list(tx.scalars(categories.limit(200))), list(tx.scalars(languages.limit(200))), count)
+    languages = select(Course.language, func.count()).where(*_may_see(viewer)).group_by(Course.language)
+    counts = {row[0]: row[1] for row in tx.execute(languages)}
+    return Facets(list(tx.scalars(categories.limit(200))), sorted(counts), sum(counts.values()))
 
 
 def index_course(tx: Tx, course: Course) -> None:
@@ -152,7 +156,7 @@ def _may_see(viewer: Viewer) -> list[ColumnElement[bool]]:
     return [theirs] if viewer.is_teacher else [theirs, Course.state == PartState.PUBLISHED]
 
 
-def _conditions(wanted: Wanted, viewer: Viewer, terms: list[str]) -> list[ColumnElement[bool]]:
+def _conditions(wanted: Wanted, viewer: Viewer, terms: list[str], ratings: Subquery) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [
         Course.id.in_(select(CourseWord.course_id).where(_begins(term))) for term in terms
     ]
@@ -167,6 +171,8 @@ def _conditions(wanted: Wanted, viewer: Viewer, terms: list[str]) -> list[Column
         found.append(Course.language == wanted.language)
     if wanted.price in ("free", "paid"):
         found.append(Course.price_minor.is_(None) if wanted.price == "free" else Course.price_minor.is_not(None))
+    if wanted.rating:
+        found.append(Course.slug.in_(select(ratings.c.course_slug).where(ratings.c.average >= int(wanted.rating))))
     if wanted.mine:
         theirs = select(Enrolment.course_id).where(
             Enrolment.user_id == viewer.user_id, Enrolment.standing == Standing.ACTIVE

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, make_response, redirect, request
+from flask import Response, make_response, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -19,6 +19,8 @@ from plugins.courses.outline import Pages, course_context
 from plugins.courses.reading import Reading, read_course
 from plugins.courses.service import get_media, read_markdown, read_media
 from plugins.courses.standing_pages import standing_context
+from plugins.courses.videos import find_player
+from plugins.reviews import public as reviews
 
 MEDIA_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -29,8 +31,10 @@ def show_course(slug: str) -> Response:
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         reading = read_course(tx, session, slug, with_results=True)
-    context = course_context(session, reading, Pages(slug))
-    return page("courses/course.html", **context, **standing_context(session, slug, reading))
+        rating = reviews.rating(tx, current_runtime(), [slug])[slug]
+    context = course_context(session, reading, Pages(slug)) | standing_context(session, slug, reading)
+    shown = {"average": rating.average, "count": rating.count, "url": url_for("reviews.list_reviews", slug=slug)}
+    return page("courses/course.html", **context | {"rating": shown})
 
 
 @blueprint.get("/<slug>/<item_slug>")
@@ -41,11 +45,12 @@ def show_item(slug: str, item_slug: str) -> AnyResponse:
         reading = read_course(tx, session, slug)
         item = _find_item(reading, item_slug)
         text, notebook = read_content(tx, slug, item)
+        player = find_player(tx, current_runtime(), session, reading, item)
     if reading.is_dropped:
         return redirect(Pages(slug).course, 303)
     if item.kind is ItemKind.QUIZ and item.slug not in reading.locks:
         return redirect(Pages(slug).item(item), 303)
-    return item_page(reading, item, Pages(slug), text, notebook, preview=None)
+    return item_page(reading, item, Pages(slug), text, notebook, preview=None, player=player)
 
 
 def _find_item(reading: Reading, slug: str) -> Item:
@@ -69,12 +74,19 @@ def read_content(tx: Tx, slug: str, item: Item) -> tuple[str, bytes | None]:
 
 
 def item_page(
-    reading: Reading, item: Item, pages: Pages, text: str, notebook: bytes | None, *, preview: dict[str, Any] | None
+    reading: Reading,
+    item: Item,
+    pages: Pages,
+    text: str,
+    notebook: bytes | None,
+    *,
+    preview: dict[str, Any] | None,
+    player: Any = None,
 ) -> Response:
     """The page of an item. `preview`: what a teacher's preview says at the top."""
     context = item_context(reading, item, pages, text, notebook)
     is_closed = context["lock"] is not None and preview is None
-    return page("courses/lesson.html", status=403 if is_closed else 200, preview=preview, **context)
+    return page("courses/lesson.html", status=403 if is_closed else 200, preview=preview, player=player, **context)
 
 
 @blueprint.get("/<slug>/media/<path:path>")

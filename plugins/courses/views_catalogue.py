@@ -32,6 +32,7 @@ from plugins.courses.models import Admission, Level, PartState, Standing
 from plugins.courses.outline import duration, language_name, level_word, price_text
 from plugins.courses.outline_edits import create_course
 from plugins.courses.views_enrol import enter_course
+from plugins.reviews import public as reviews
 
 FACETS_KEPT_S = 60
 MOST_PAGES = 1000
@@ -44,11 +45,16 @@ def show_catalogue() -> Response:
     session = current_session()
     wanted, number = Wanted.of(request.args), min(max(request.args.get("page", 1, type=int), 1), MOST_PAGES)
     viewer = Viewer(session.user_id, session.registration_id, session.role is Role.TEACHER)
-    with current_runtime().db.reading() as tx:
-        rows = list_catalogue(tx, viewer, wanted, number)
+    runtime = current_runtime()
+    table = reviews.ratings_table(runtime)
+    with runtime.db.reading() as tx:
+        rows = list_catalogue(tx, viewer, wanted, number, table)
         facets = _find_facets(tx, viewer)
-        count = facets.count if wanted == Wanted() else count_catalogue(tx, viewer, wanted)
-    return page("courses/catalogue.html", **_context(session, wanted, number, rows, count, facets))
+        count = facets.count if wanted == Wanted() else count_catalogue(tx, viewer, wanted, table)
+        ratings = reviews.rating(tx, runtime, [row.course.slug for row in rows])
+    context = _context(session, wanted, number, count, facets)
+    cards = [_card(session, row, ratings.get(row.course.slug)) for row in rows]
+    return page("courses/catalogue.html", cards=cards, **context)
 
 
 @blueprint.post("/new")
@@ -79,13 +85,11 @@ def _context(
     session: SignedIn,
     wanted: Wanted,
     number: int,
-    rows: list[Listed],
     count: int,
     facets: Facets,
 ) -> dict[str, Any]:
     said = {("q" if name == "text" else name): value for name, value in asdict(wanted).items() if value}
     return {
-        "cards": [_card(session, row) for row in rows],
         "query": wanted.text,
         "found": ngettext("%(num)d course", "%(num)d courses", count),
         "filters": _filters(wanted, facets, is_learner=session.role.is_learner),
@@ -118,6 +122,8 @@ def _applied(wanted: Wanted) -> dict[str, str]:
         found["language"] = language_name(wanted.language)
     if wanted.price in ("free", "paid"):
         found["price"] = _("Free") if wanted.price == "free" else _("With a price")
+    if wanted.rating:
+        found["rating"] = _("%(stars)s stars or more", stars=wanted.rating)
     if wanted.mine:
         found["mine"] = _("My courses")
     return found
@@ -138,13 +144,15 @@ def _filters(wanted: Wanted, facets: Facets, *, is_learner: bool) -> list[dict[s
         ),
         ("price", _("Price"), [("", _("Any price")), ("free", _("Free")), ("paid", _("With a price"))], wanted.price),
     ]
+    stars = [(number, _("%(stars)s stars or more", stars=number)) for number in ("3", "4")]
+    filters.append(("rating", _("Rating"), [("", _("Any rating")), *stars], wanted.rating))
     if is_learner:
         filters.append(("mine", _("Whose"), [("", _("All courses")), ("1", _("My courses"))], wanted.mine))
     shown = [each for each in filters if len(each[2]) > 2 or each[3]]
     return [{"name": name, "label": label, "options": options, "value": value} for name, label, options, value in shown]
 
 
-def _card(session: SignedIn, row: Listed) -> dict[str, Any]:
+def _card(session: SignedIn, row: Listed, rating: reviews.Rating | None) -> dict[str, Any]:
     course = row.course
     facts = [level_word(course.level)] if course.level is not Level.ANY else []
     facts += [
@@ -164,7 +172,7 @@ def _card(session: SignedIn, row: Listed) -> dict[str, Any]:
         "tags": course.categories,
         "is_draft": course.state is PartState.DRAFT,
         "is_in": is_in,
-        "rating": None,
+        "rating": rating if rating and rating.count else None,
         "size": ngettext("%(num)d item", "%(num)d items", course.item_count),
         "url": url_for("courses.show_course", slug=course.slug) if is_here else None,
         "open_url": url_for("courses.open_other_course", slug=course.slug) if can_open and not is_here else None,

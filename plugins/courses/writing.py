@@ -30,6 +30,8 @@ from plugins.courses.parts import (
 )
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import COMMAND_LINE, add_revision
+from plugins.courses.service import get_outline
+from plugins.courses.videos import take_up_video
 
 
 def said_parts(folder: CourseFolder) -> dict[str, Content]:
@@ -78,6 +80,8 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
     _write_media(tx, folder, course.id)
     tx.flush()
     publish_progress_outline(tx, course.slug)
+    for item in get_outline(tx, course.slug).published().items:
+        take_up_video(tx, course.slug, item)
 
 
 def _says_something_else(item: Item, state: PartState, content: Content) -> bool:

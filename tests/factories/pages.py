@@ -347,6 +347,7 @@ def lesson(html: str, **changes: Any) -> Context:
         "previous": {"title": "Many numbers at once", "url": "#", "kind": "lesson", "word": "Lesson"},
         "following": {"title": "Quiz 2: A year of weather", "url": "#", "kind": "quiz", "word": "Quiz"},
         "ref": None,
+        "player": None,
         "preview": None,
     }
     return base | changes
@@ -585,8 +586,8 @@ PAGES: Samples = {
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),
     "lesson-closed": ("courses/lesson.html", L, shown("lesson", html=None, lock="Opens after: Quiz 1")),
     "notebook": ("courses/lesson.html", L, shown("notebook", html=None, cells=CELLS)),
-    "link": ("courses/lesson.html", L, shown("link", html=None, url="https://example.org/", is_elsewhere=True)),
-    "file": ("courses/lesson.html", L, shown("file", html=None, url="#", file_name="weather.csv")),
+    "link-item": ("courses/lesson.html", L, shown("link", html=None, url="https://example.org/", is_elsewhere=True)),
+    "file-item": ("courses/lesson.html", L, shown("file", html=None, url="#", file_name="weather.csv")),
     "pick": ("courses/pick.html", T, pick()),
     "pick-many": (
         "courses/pick.html",

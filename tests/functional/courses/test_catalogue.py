@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone
@@ -28,7 +29,7 @@ OPEN_TO_ALL = {"admission": Admission.OPEN}
 
 @pytest.fixture(scope="module")
 def plugins() -> list[Plugin]:
-    return load_plugins(["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"])
+    return load_plugins(DEFAULT_PLUGINS)
 
 
 @pytest.fixture(scope="module")

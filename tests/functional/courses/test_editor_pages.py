@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
@@ -26,7 +27,7 @@ Browse = Callable[..., Browser]
 
 @pytest.fixture(scope="module")
 def plugins() -> list[Plugin]:
-    return load_plugins(["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"])
+    return load_plugins(DEFAULT_PLUGINS)
 
 
 @pytest.fixture(scope="module")
@@ -337,3 +338,20 @@ def test_uploads_path_is_not_for_reading_the_disk(ada: Teacher, tmp_path: Path) 
     path = new_item(ada, "Disk")
     given = {"file": (io.BytesIO(PNG), "../../../etc/x.png")}
     assert ada.post(f"{path}/upload", given, content_type="multipart/form-data").json["path"] == "x.png"
+
+
+def test_a_video_elsewhere_is_played_in_the_page(runtime: Runtime, ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Film", "video")
+    sent = ada.form(path) | {"url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "do": "publish"}
+    assert ada.post(path, sent).status_code == 303
+
+    with counted(runtime) as statements:
+        page = learner.get(f"{HOME}film")
+    assert page.status_code == 200 and "dQw4w9WgXcQ" in page.text and "video.js" in page.text
+    assert len(statements) <= 6, statements
+
+
+def test_the_course_page_shows_the_rating_and_the_way_to_the_catalogue(learner: Teacher) -> None:
+    page = learner.get(HOME).text
+    assert f"/reviews/{SLUG}" in page and "No reviews yet" in page
+    assert f'href="{learner.prefix}/courses/"' in page

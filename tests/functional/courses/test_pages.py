@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from config.settings import DEFAULT_PLUGINS
 from grading.assignments import get_assignment
 from grading.models import ResultRow
 from grading.submissions import make_snapshot, store_submission
@@ -33,7 +34,7 @@ Browse = Callable[..., Browser]
 @pytest.fixture(scope="module")
 def plugins() -> list[Plugin]:
     """What runs by default."""
-    return load_plugins(["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"])
+    return load_plugins(DEFAULT_PLUGINS)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import pytest
 from sqlalchemy import select
 
+from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
@@ -24,7 +25,7 @@ ALL = [REFS[0], MODULES[0], *REFS[1:4], MODULES[1], REFS[4]]
 
 @pytest.fixture
 def plugins() -> list[Plugin]:
-    return load_plugins(["lti_tool.lti", "grading", "plugins.progress", "plugins.courses"])
+    return load_plugins(DEFAULT_PLUGINS)
 
 
 @pytest.fixture
