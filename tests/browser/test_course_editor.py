@@ -14,7 +14,7 @@ from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import load_plugins
 from lti_tool.kernel.permissions import Role
 from plugins.courses.importer import import_course
-from tests.browser.test_look import QUIET
+from tests.browser.visitor import QUIET
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.course_folders import TOML, write_folder
 from tests.factories.grading import make_person, make_place, sign_in
