@@ -11,8 +11,10 @@ from flask import Flask
 
 from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from plugins.courses.guarding import KEPT_S
 from plugins.courses.importer import import_course
 from tests.conftest import BASE_URL, empty_database, make_app, make_settings, running
 from tests.factories import notebooks as make
@@ -356,3 +358,18 @@ def test_the_course_page_shows_the_rating_and_the_way_to_the_catalogue(learner: 
     page = learner.get(HOME).text
     assert f"/reviews/{SLUG}" in page and "No reviews yet" in page
     assert f'href="{learner.prefix}/courses/"' in page
+
+
+def test_a_closed_quiz_is_closed_at_its_own_address_too(ada: Teacher, learner: Teacher) -> None:
+    path = f"{EDIT}items/first-quiz"
+    with clock.frozen(clock.now()):
+        assert learner.get(f"/grading/{SLUG}/quiz-1").status_code == 200
+        ada.post(path, ada.form(path) | {"release": "2099-05-01T12:00", "do": "publish"})
+        clock.advance(KEPT_S)
+        for method, action in ((learner.get, ""), (learner.post, "/open"), (learner.post, "/submit")):
+            answer = method(f"/grading/{SLUG}/quiz-1{action}")
+            assert answer.status_code == 303 and answer.headers["Location"].endswith(f"{HOME}first-quiz")
+        assert "Not open yet" in learner.get(f"{HOME}first-quiz").text
+        ada.post(path, ada.form(path) | {"release": "", "do": "publish"})
+        clock.advance(KEPT_S)
+        assert learner.get(f"/grading/{SLUG}/quiz-1").status_code == 200
