@@ -1,15 +1,16 @@
-"""Run the benchmarks: `python -m benchmarks [--rounds N] [marking] [pages] [progress]`."""
+"""Run the benchmarks: `python -m benchmarks [--rounds N] [marking] [pages] [progress] [courses]`."""
 
 import argparse
 from collections.abc import Callable
 
-from benchmarks import marking, pages, progress
+from benchmarks import courses, marking, pages, progress
 from benchmarks.rows import Row, print_table, write_rows
 
 PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "marking": (marking.run, 8),
     "pages": (pages.run, 3),
     "progress": (progress.run, 1),
+    "courses": (courses.run, 1),
 }
 """What is measured, and how often unless told."""
 

@@ -62,6 +62,24 @@ def publish_assignment(
     return row.id
 
 
+def describe_assignment(
+    tx: Tx,
+    course_slug: str,
+    name: str,
+    *,
+    title: str,
+    summary: str,
+    item_ref: str,
+    max_attempts: int | None,
+    due_at: datetime | None,
+) -> None:
+    """Change what is said about a published quiz, and take submissions again if it was closed. Raises: NotFound."""
+    row = get_assignment(tx, course_slug, name)
+    row.title, row.summary, row.item_ref = title, summary, item_ref
+    row.max_attempts, row.due_at, row.closes_at = max_attempts, due_at, None
+    tx.flush()
+
+
 def close_assignment(tx: Tx, course_slug: str, name: str) -> None:
     """Take nothing more for a quiz that is no longer in the course; what was handed in stays. Publishing opens it."""
     row = find_assignment(tx, course_slug, name)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import func, select
 
-from grading.assignments import close_assignment, publish_assignment, publish_course
+from grading.assignments import close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
 from grading.engine.model import HANDED_IN, ContentError, Release
 from grading.gradebooks import record_prepared
@@ -29,6 +29,7 @@ __all__ = [
     "changing_course",
     "close_assignment",
     "count_submissions",
+    "describe_assignment",
     "find_assignment",
     "find_result",
     "list_max_points",

@@ -40,7 +40,7 @@ class Choice:
     course_title: str
     title: str
     kind: str
-    """`course`, `lesson` or `quiz`."""
+    """`course`, `module`, `lesson`, `video`, `notebook`, `quiz`, `file` or `link`."""
     group: str
     """Title of the module it stands in; choices of one group follow each other."""
     text: str = ""

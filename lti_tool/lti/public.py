@@ -11,6 +11,7 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
 from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
+from lti_tool.lti.people import record_placement
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ScoreRefused",
     "Sent",
     "count_links",
+    "count_platforms",
     "find_person_by_hub_name",
     "find_placement",
     "find_placement_by_key",
@@ -31,6 +33,7 @@ __all__ = [
     "list_people",
     "list_placement_roles",
     "list_placements",
+    "place_course",
     "send_score",
 ]
 
@@ -165,6 +168,16 @@ def find_platform_name(tx: Tx, registration_id: int) -> str | None:
     """The name of a registered platform."""
     row = tx.get(Registration, registration_id)
     return row.name if row else None
+
+
+def count_platforms(tx: Tx) -> int:
+    """How many platforms are registered, switched off ones too."""
+    return tx.scalars(select(func.count(Registration.id))).one()
+
+
+def place_course(tx: Tx, context_id: int, course_slug: str) -> int:
+    """Have an LMS course use this course of ours, without any activity there; returns the placement's id."""
+    return record_placement(tx, context_id, course_slug)
 
 
 def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:

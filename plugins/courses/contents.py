@@ -1,7 +1,7 @@
 """What of a course a teacher can place in the LMS, and where a launch of it ends."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, or_, select
 
@@ -10,64 +10,84 @@ from lti_tool.contract import Choice
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
-from plugins.courses.models import Course, Item, Module
-from plugins.courses.service import find_course
+from plugins.courses.access import may_be_closed
+from plugins.courses.models import Course, Item, Module, PartState
 
 
 class CourseContents:
-    """Answers `lti_tool.contract.Contents`: references are `courses/<course>` and `courses/<course>/<item>`."""
+    """Answers `lti_tool.contract.Contents`.
+
+    References are `courses/<course>`, `courses/<course>/<item>` and `courses/<course>/modules/<module>`.
+    """
 
     def list_choices(self, tx: Tx, registration_id: int) -> list[Choice]:
-        """Whole courses, lessons and quizzes of every course that this platform may use, in reading order."""
-        rows = _rows(tx, _may_use(registration_id))
-        points = grading.list_max_points(tx, {course.slug for course, _, _ in rows})
+        """Courses, modules and items of every published course that this platform may use, in reading order."""
+        rows = _rows(
+            tx, _may_use(registration_id), Course.state == PartState.PUBLISHED, Item.state == PartState.PUBLISHED
+        )
         choices: dict[str, Choice] = {}
         for course, module, item in rows:
-            whole = _course_choice(course)
-            choices.setdefault(whole.ref, whole)
-            choice = _item_choice(course, module, item, points)
-            choices[choice.ref] = choice
+            for choice in (_course_choice(course), _module_choice(course, module), _item_choice(course, module, item)):
+                choices.setdefault(choice.ref, choice)
         return list(choices.values())
 
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
-        """The item behind a reference, None if it is gone or not for this platform."""
-        slug, item_slug = split_ref(ref) or ("", "")
-        if not slug:
+        """The part behind a reference, None if it is gone or not for this platform.
+
+        Drafts too: what was placed and is hidden for a while is not gone.
+        """
+        found = split_ref(ref)
+        if found is None:
             return None
-        if not item_slug:
-            course = find_course(tx, slug)
-            is_theirs = course is not None and course.registration_id in (None, registration_id)
-            return _course_choice(course) if course is not None and is_theirs else None
-        rows = _rows(tx, _may_use(registration_id), Course.slug == slug, Item.slug == item_slug)
-        points = grading.list_max_points(tx, {slug}) if rows and rows[0][2].assignment else {}
-        return next((_item_choice(*row, points) for row in rows), None)
+        if not found.item and not found.module:
+            course = tx.scalar(select(Course).where(Course.slug == found.course, _may_use(registration_id)))
+            return _course_choice(course) if course is not None else None
+        part = Item.slug == found.item if found.item else Module.slug == found.module
+        for row in _rows(tx, _may_use(registration_id), Course.slug == found.course, part):
+            return _item_choice(*row) if found.item else _module_choice(*row[:2])
+        return None
 
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
-        """The quiz page, the lesson, or the course page."""
+        """The page of the quiz or item, or the course page, at the module."""
         found = split_ref(ref)
         if found is None:
             raise NotFound(
                 "item_not_found",
                 "This activity points to something that is no longer here. Ask your teacher to place it again.",
             )
-        slug, item_slug = found
-        if not item_slug:
-            return f"/courses/{slug}/"
+        if found.module:
+            return f"/courses/{found.course}/#m-{found.module}"
+        if not found.item:
+            return f"/courses/{found.course}/"
         query = (
-            select(Item.assignment)
+            select(Item, Module)
             .join(Course, Course.id == Item.course_id)
-            .where(Course.slug == slug, Item.slug == item_slug)
+            .join(Module, Module.id == Item.module_id)
+            .where(Course.slug == found.course, Item.slug == found.item)
         )
-        assignment = tx.scalar(query)
-        return grading.assignment_path(slug, assignment) if assignment else f"/courses/{slug}/{item_slug}"
+        row = tx.execute(query).one_or_none()
+        if row is not None and row[0].assignment and not may_be_closed(*row):
+            return grading.assignment_path(found.course, row[0].assignment)
+        return f"/courses/{found.course}/{found.item}"
 
 
-def split_ref(ref: str) -> tuple[str, str] | None:
-    """(course slug, item slug or "") of a reference of ours, else None."""
+@dataclass(frozen=True)
+class Ref:
+    """What a reference names; empty where it names nothing of that kind."""
+
+    course: str
+    item: str = ""
+    module: str = ""
+
+
+def split_ref(ref: str) -> Ref | None:
+    """A reference of ours in its parts, else None."""
     parts = ref.split("/")
-    if parts[0] != "courses" or len(parts) not in (2, 3) or not all(parts) or not ref.isprintable():
+    if parts[0] != "courses" or not all(parts) or not ref.isprintable():
         return None
-    return parts[1], parts[2] if len(parts) == 3 else ""
+    if len(parts) == 4 and parts[2] == "modules":
+        return Ref(parts[1], module=parts[3])
+    return Ref(*parts[1:]) if len(parts) in (2, 3) else None
 
 
 def _may_use(registration_id: int) -> ColumnElement[bool]:
@@ -89,7 +109,19 @@ def _course_choice(course: Course) -> Choice:
     return Choice(f"courses/{course.slug}", course.slug, course.title, course.title, "course", "", text=course.summary)
 
 
-def _item_choice(course: Course, module: Module, item: Item, points: dict[tuple[str, str], Decimal]) -> Choice:
+def _module_choice(course: Course, module: Module) -> Choice:
+    return Choice(
+        ref=f"courses/{course.slug}/modules/{module.slug}",
+        course_slug=course.slug,
+        course_title=course.title,
+        title=module.title,
+        kind="module",
+        group=module.title,
+        text=module.summary,
+    )
+
+
+def _item_choice(course: Course, module: Module, item: Item) -> Choice:
     return Choice(
         ref=f"courses/{course.slug}/{item.slug}",
         course_slug=course.slug,
@@ -98,5 +130,5 @@ def _item_choice(course: Course, module: Module, item: Item, points: dict[tuple[
         kind=item.kind.value,
         group=module.title,
         text=item.summary,
-        max_points=points.get((course.slug, item.assignment)) if item.assignment else None,
+        max_points=item.points if item.assignment else None,
     )

@@ -2,15 +2,27 @@
 
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from lti_tool.kernel.errors import AppError
+from plugins.courses.models import Admission, Level, PartState
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class CourseFolderError(AppError):
@@ -24,9 +36,25 @@ class CourseFolderError(AppError):
         self.problems = problems
 
 
+FormModel = TypeVar("FormModel", bound=BaseModel)
+
+
 def _one_line(text: str) -> str:
     if _CONTROL.search(text):
         raise ValueError("use one line of plain text, without control characters")
+    return text
+
+
+def _plain_text(text: str) -> str:
+    text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    if _CONTROL_IN_TEXT.search(text):
+        raise ValueError("use plain text, without control characters")
+    return text
+
+
+def _web_address(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^\s/?#@\\]+([/?#]\S*)?", text):
+        raise ValueError("write a whole address that begins with https://")
     return text
 
 
@@ -37,42 +65,130 @@ Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200),
 Text = Annotated[
     str, StringConstraints(max_length=2000), AfterValidator(lambda text: _one_line(" ".join(text.split())))
 ]
+LongText = Annotated[str, StringConstraints(max_length=50_000), AfterValidator(_plain_text)]
+Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_one_line)]
+_MEDIA = r"media/[^/\\]+(/[^/\\]+)*"
+RESERVED = ("edit", "media")
+"""No item is called so: these are pages of the course."""
+MediaFile = Annotated[str, StringConstraints(pattern=f"^({_MEDIA})?$", max_length=300), AfterValidator(_one_line)]
+NotebookFile = Annotated[
+    str, StringConstraints(pattern=rf"^({_MEDIA}\.ipynb)?$", max_length=300), AfterValidator(_one_line)
+]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_web_address)]
 
 
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class LessonItem(_Part):
+def _not_reserved(slug: str) -> str:
+    if slug in RESERVED:
+        raise ValueError("is taken by a page of every course; choose another")
+    return slug
+
+
+class _Item(_Part):
+    slug: Annotated[Slug, AfterValidator(_not_reserved)]
+    title: Line
+    summary: Text = ""
+    state: PartState = PartState.PUBLISHED
+    release: AwareDatetime | None = None
+    after: list[Slug] = Field([], max_length=50)
+    required: bool = Field(True, strict=True)
+    minutes: int | None = Field(None, ge=1, le=6000, strict=True)
+
+
+class LessonItem(_Item):
     """A page to read."""
 
     type: Literal["lesson"]
-    slug: Slug
-    title: Line
     file: Annotated[Line, StringConstraints(pattern=r"\.(md|markdown)$")]
 
 
-class QuizItem(_Part):
+class QuizItem(_Item):
     """A notebook quiz."""
 
     type: Literal["quiz"]
-    slug: Slug
-    title: Line
     assignment: AssignmentName
-    summary: Text = ""
     attempts: int | None = Field(None, ge=1, le=100, strict=True)
     due: AwareDatetime | None = None
 
 
-Item = Annotated[LessonItem | QuizItem, Field(discriminator="type")]
+class _Shows(_Item):
+    """Something else than text. A draft may still be empty."""
+
+    file: MediaFile = ""
+    url: Url = ""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "_Shows":
+        empty_draft = self.state is PartState.DRAFT and not self.file and not self.url
+        if bool(self.file) == bool(self.url) and not empty_draft:
+            raise ValueError("name either a file in media/ (file) or an address (url)")
+        return self
+
+
+class VideoItem(_Shows):
+    """A video."""
+
+    type: Literal["video"]
+
+
+class FileItem(_Shows):
+    """A file to save."""
+
+    type: Literal["file"]
+
+
+class NotebookItem(_Item):
+    """A notebook to read, and to open in JupyterHub."""
+
+    type: Literal["notebook"]
+    file: NotebookFile = ""
+
+    @model_validator(mode="after")
+    def _has_a_file(self) -> "NotebookItem":
+        if not self.file and self.state is not PartState.DRAFT:
+            raise ValueError("file is missing; name a notebook in media/")
+        return self
+
+
+class LinkItem(_Item):
+    """A page elsewhere; it opens in a new window."""
+
+    type: Literal["link"]
+    url: Url = ""
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> "LinkItem":
+        if not self.url and self.state is not PartState.DRAFT:
+            raise ValueError("url is missing; write a whole address that begins with https://")
+        return self
+
+
+AnyItem = LessonItem | QuizItem | NotebookItem | VideoItem | FileItem | LinkItem
+Item = Annotated[AnyItem, Field(discriminator="type")]
+ITEM_MODELS: dict[str, type[LessonItem | QuizItem | NotebookItem | VideoItem | FileItem | LinkItem]] = {
+    "lesson": LessonItem,
+    "video": VideoItem,
+    "notebook": NotebookItem,
+    "quiz": QuizItem,
+    "file": FileItem,
+    "link": LinkItem,
+}
+KINDS = ("lesson", "video", "notebook", "quiz", "file", "link")
 
 
 class Module(_Part):
     """A part of a course."""
 
+    slug: Annotated[str, StringConstraints(pattern=r"^([a-z0-9][a-z0-9-]{0,78})?$")] = ""
+    """Empty: made from the title."""
     title: Line
     summary: Text = ""
-    item: list[Item] = Field(min_length=1)
+    release: AwareDatetime | None = None
+    after: list[Slug] = Field([], max_length=50)
+    item: list[Item] = Field(default_factory=list)
 
 
 class CourseFile(_Part):
@@ -81,10 +197,43 @@ class CourseFile(_Part):
     slug: Slug
     title: Line
     summary: Text = ""
+    description: LongText = ""
     language: str = Field("en", pattern="^[a-z]{2,3}(-[A-Z]{2})?$")
+    level: Level = Level.ANY
+    categories: list[Label] = Field([], max_length=20)
+    tags: list[Label] = Field([], max_length=50)
     authors: list[Line] = Field([], max_length=100)
     licence: Short = ""
+    price: int | None = Field(None, ge=1, le=100_000_000, strict=True)
+    """Minor units of `currency`."""
+    currency: str = Field("", pattern="^([A-Z]{3})?$")
+    state: PartState = PartState.PUBLISHED
+    admission: Admission = Admission.LMS
+    revision: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8}-[0-9]{1,12})?$")] = ""
+    """Written by an export: what of the course in the browser this folder knows."""
     module: list[Module] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _price_has_a_currency(self) -> "CourseFile":
+        if (self.price is None) != (not self.currency):
+            raise ValueError("price and currency belong together; write both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _modules_have_slugs(self) -> "CourseFile":
+        taken = {module.slug for module in self.module if module.slug}
+        for number, module in enumerate(self.module, 1):
+            if not module.slug:
+                module.slug = free_slug(module.title, taken, f"module-{number}")
+                taken.add(module.slug)
+        return self
+
+
+def free_slug(title: str, taken: set[str], otherwise: str) -> str:
+    """A slug made from a title that is not taken; `otherwise` for a title without Latin letters or digits."""
+    ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    wanted = re.sub(r"[^a-z0-9]+", "-", ascii_title.lower()).strip("-")[:70].strip("-") or otherwise
+    return next(each for each in (wanted, *(f"{wanted}-{n}" for n in range(2, 99_999))) if each not in taken)
 
 
 def read_course_file(path: Path) -> CourseFile:
@@ -107,13 +256,28 @@ def check_course_file(said: Mapping[str, Any], name: str) -> CourseFile:
         raise CourseFolderError(problems) from error
 
 
+def check_form(model: type[FormModel], said: Mapping[str, Any]) -> tuple[FormModel | None, list[tuple[str, str]]]:
+    """What a form says, checked as course.toml is: (the model or None, [(field or "", what to change)])."""
+    try:
+        return model.model_validate(said), []
+    except ValidationError as error:
+        return None, [(str(problem["loc"][0]) if problem["loc"] else "", _what(problem)) for problem in error.errors()]
+
+
+def _kind(problem: Any) -> str:
+    """Of the item that the problem is in; pydantic's location names it after the item's number."""
+    loc = problem["loc"]
+    return loc[4] if len(loc) > 4 and loc[0] == "module" and loc[2] == "item" else ""
+
+
 def _where(problem: Any) -> str:
     """`module 2, item 1, slug: ` from pydantic's location."""
     words: list[str] = []
-    for part in problem["loc"]:
+    kind = _kind(problem)
+    for number, part in enumerate(problem["loc"]):
         if isinstance(part, int) and words:
             words[-1] += f" {part + 1}"
-        elif part not in ("lesson", "quiz"):
+        elif part != kind or number != 4:
             words.append(str(part))
     return ", ".join(words) + ": " if words else ""
 
@@ -121,14 +285,23 @@ def _where(problem: Any) -> str:
 _PATTERNS = {
     "slug": "use lower-case letters, digits and - only, at most 79",
     "assignment": "use letters, digits, ., _ and - only, at most 79, as the folder below source/ is called",
-    "file": "name a Markdown file that ends in .md",
     "language": "use a language code such as en or pt-BR",
+    "currency": "use three capital letters such as EUR",
+    "revision": "leave it as an export wrote it, or remove the line",
+}
+_FILES = {
+    "lesson": "name a Markdown file that ends in .md",
+    "notebook": "name a notebook that begins with media/ and ends in .ipynb",
+    "video": "name a file that begins with media/",
+    "file": "name a file that begins with media/",
 }
 _MESSAGES = {
     "missing": "is missing; add it",
     "extra_forbidden": "is not known here; check its spelling or remove it",
-    "union_tag_not_found": 'type is missing; write type = "lesson" or type = "quiz"',
-    "union_tag_invalid": 'type must be "lesson" or "quiz"',
+    "union_tag_not_found": f'type is missing; write type = "lesson" or another of: {", ".join(KINDS[1:])}',
+    "union_tag_invalid": f"type must be one of: {', '.join(KINDS)}",
+    "enum": "must be one of: {expected}",
+    "bool_type": "must be true or false, without quotes",
     "string_type": "must be text in quotes",
     "string_too_short": "is empty; fill it in",
     "string_too_long": "is too long; at most {max_length} characters",
@@ -147,7 +320,8 @@ _TABLES = {"module": "[[module]]", "item": "[[module.item]]"}
 def _what(problem: Any) -> str:
     kind, field = problem["type"], problem["loc"][-1] if problem["loc"] else ""
     if kind == "string_pattern_mismatch":
-        text = _PATTERNS.get(field, problem["msg"])
+        of_file = _FILES.get(_kind(problem), problem["msg"])
+        text = of_file if field == "file" else _PATTERNS.get(field, problem["msg"])
     elif kind == "list_type":
         text = f"must be written {_TABLES[field]}, with two brackets" if field in _TABLES else "must be a list"
     elif kind.startswith(("datetime", "date_")):

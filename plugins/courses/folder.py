@@ -2,7 +2,7 @@
 
     course.toml            what the course is and the order of its modules and items
     lessons/*.md           Markdown lessons
-    media/*                images and other files that lessons show
+    media/*                images, notebooks to read and other files that lessons show
     source/<assignment>/   nbgrader source notebooks with their data files
 
 An nbgrader course folder without course.toml is a course too: one module with one quiz per assignment.
@@ -15,15 +15,19 @@ from pathlib import Path
 
 from grading import public as grading
 from plugins.courses.course_file import (
+    AnyItem,
     CourseFile,
     CourseFolderError,
     LessonItem,
+    NotebookItem,
     QuizItem,
     check_course_file,
     read_course_file,
 )
 from plugins.courses.files import Found, find_files
 from plugins.courses.links import Place, find_link_problems
+from plugins.courses.models import PartState
+from plugins.courses.notebook_html import find_notebook_problem
 
 MAX_LESSON_BYTES = 500_000
 MAX_MEDIA_BYTES = 10_000_000
@@ -42,7 +46,7 @@ class CourseFolder:
         self.course = course
 
     @property
-    def items(self) -> Iterator[LessonItem | QuizItem]:
+    def items(self) -> Iterator[AnyItem]:
         """All items in reading order."""
         return (item for module in self.course.module for item in module.item)
 
@@ -57,8 +61,13 @@ class CourseFolder:
         return [item for item in self.items if isinstance(item, QuizItem)]
 
     def read_lesson(self, lesson: LessonItem) -> str:
-        """The Markdown of a lesson."""
-        return (self.path / lesson.file).read_text(encoding="utf-8-sig")
+        """The Markdown of a lesson, its line ends as they are."""
+        return (self.path / lesson.file).read_bytes().decode("utf-8-sig")
+
+    def read_toml(self) -> str:
+        """course.toml as it is; empty if there is none."""
+        path = self.path / "course.toml"
+        return path.read_bytes().decode("utf-8-sig") if path.is_file() else ""
 
     @cached_property
     def media(self) -> Found:
@@ -76,7 +85,12 @@ class CourseFolder:
 
     def place(self, lesson: LessonItem) -> Place:
         """Where links of a lesson start from, and what they can lead to."""
-        return Place.of(lesson.file, [(item.slug, getattr(item, "file", "")) for item in self.items])
+        return Place.of(lesson.file, [(item.slug, _page_of(item)) for item in self.items])
+
+
+def _page_of(item: AnyItem) -> str:
+    """The file that links to the item name: a lesson's."""
+    return item.file if isinstance(item, LessonItem) else ""
 
 
 def read_course_folder(path: Path, *, max_quiz_bytes: int = MAX_QUIZ_BYTES) -> CourseFolder:
@@ -146,6 +160,8 @@ def _check(folder: CourseFolder, max_quiz_bytes: int) -> list[str]:
         seen.add(item.slug)
         if isinstance(item, LessonItem):
             problems += _check_lesson(folder, item)
+        elif not isinstance(item, QuizItem):
+            problems += _check_file(folder, item)
         elif item.assignment in assignments:
             problems.append(
                 f"course.toml: quiz {item.slug}: the assignment {item.assignment} is used by another quiz already; "
@@ -154,7 +170,56 @@ def _check(folder: CourseFolder, max_quiz_bytes: int) -> list[str]:
         else:
             assignments.add(item.assignment)
             problems += _check_quiz(folder, item, max_quiz_bytes)
-    return [*problems, *_check_header(folder), *_check_media(folder.media)]
+    return [*problems, *_check_order(folder.course), *_check_header(folder), *_check_media(folder.media)]
+
+
+def _check_order(course: CourseFile) -> list[str]:
+    """Slugs of modules, and prerequisites: each is there, and none waits for itself."""
+    problems = []
+    modules = [module.slug for module in course.module]
+    for twice in sorted({slug for slug in modules if modules.count(slug) > 1}):
+        problems.append(f"course.toml: two modules have the slug {twice}; give each its own.")
+    items = {item.slug: item.after for module in course.module for item in module.item}
+    for what, parts in (("module", {module.slug: module.after for module in course.module}), ("item", items)):
+        for slug, after in parts.items():
+            problems += [
+                f"course.toml: {what} {slug}: after names {name}, which is no {what} of this course; correct the slug."
+                for name in after
+                if name not in parts
+            ]
+        circle = find_circle(parts)
+        if circle:
+            problems.append(
+                f"course.toml: {what} {circle[0]} waits for itself ({' after '.join(circle)}); take one `after` out."
+            )
+    return problems
+
+
+def find_circle(after: Mapping[str, list[str]]) -> list[str]:
+    """Parts that wait for each other, the first one again at the end; empty if there are none."""
+    left = dict(after)
+    while ready := [slug for slug, names in left.items() if not any(name in left for name in names)]:
+        for slug in ready:
+            del left[slug]
+    if not left:
+        return []
+    path = [next(iter(left))]  # everything that is left waits for something that is left
+    while path[-1] not in path[:-1]:
+        path.append(next(name for name in left[path[-1]] if name in left))
+    return path[path.index(path[-1]) :]
+
+
+def _check_file(folder: CourseFolder, item: AnyItem) -> list[str]:
+    """What an item names below media/ is there; a notebook can be read."""
+    file = getattr(item, "file", "")
+    if not file:
+        return []
+    if file.removeprefix("media/") not in {name for name, _file in folder.media.files}:
+        return [f"{file}: there is no such file; add it or correct the name ({item.type} {item.slug} in course.toml)."]
+    if isinstance(item, NotebookItem):
+        problem = find_notebook_problem((folder.path / file).read_bytes())
+        return [f"{file}: {problem}"] if problem else []
+    return []
 
 
 def _check_lesson(folder: CourseFolder, lesson: LessonItem) -> list[str]:
@@ -171,6 +236,8 @@ def _check_lesson(folder: CourseFolder, lesson: LessonItem) -> list[str]:
         return [f"{lesson.file}: cannot be read ({error.strerror}); change its permissions."]
     if "\0" in text:
         return [f"{lesson.file}: holds a NUL character; save it as plain text."]
+    if lesson.state is PartState.DRAFT:
+        return []  # nobody follows its links yet
     media = {name for name, _file in folder.media.files}
     return [f"{lesson.file}: {problem}" for problem in find_link_problems(text, folder.place(lesson), media)]
 

@@ -23,8 +23,9 @@ from lti_tool.lti import public as lti
 from plugins.courses.changes import Shown, describe_changes, read_shown
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.folder import CourseFolder, read_course_folder
+from plugins.courses.overwriting import refuse_to_overwrite
 from plugins.courses.service import find_course
-from plugins.courses.writing import write_course
+from plugins.courses.writing import note_points, write_course
 
 MOST_NAMED = 5
 """LMS courses that one line of a refusal names."""
@@ -45,11 +46,17 @@ class Imported:
 
 
 def import_course(
-    runtime: Runtime, path: Path, *, registration_id: int | None = None, change_platform: bool = False
+    runtime: Runtime,
+    path: Path,
+    *,
+    registration_id: int | None = None,
+    change_platform: bool = False,
+    overwrite: bool = False,
 ) -> Imported:
     """Import a course folder. `registration_id` limits it to one platform's teachers; None: every platform.
 
     Waits while the same course is being imported. `change_platform`: give a course that is there to another platform.
+    `overwrite`: replace what teachers wrote in the browser since; it stays in the history.
 
     Raises: CourseFolderError, Conflict, NotFound: nothing was changed; the message says what to do, one line for each
         problem.
@@ -59,15 +66,18 @@ def import_course(
     with _alone(runtime.settings.courses_dir, slug) as staging:
         with runtime.db.reading() as tx:
             _check_platform(tx, slug, registration_id, change_platform=change_platform)
+            refuse_to_overwrite(tx, folder, overwrite=overwrite)
         releases = _rehearse(folder, staging)
         with grading.changing_course(runtime.settings, slug) as change:
             _refuse_misfits(runtime, slug, change.list_misfits(staging))
             followed, structure_sha256 = change.install(staging)
         with runtime.db.transaction() as tx:
+            refuse_to_overwrite(tx, folder, overwrite=overwrite)
             before = read_shown(tx, slug)
             write_course(tx, folder, registration_id)
             _publish(tx, folder, before, releases, structure_sha256)
             grading.record_prepared(tx, followed, structure_sha256)
+            note_points(tx, slug)
             notes = describe_changes(tx, before, read_shown(tx, slug))
     points = {name: f"{release.max_score.normalize():f}" for name, release in releases.items()}
     return Imported(slug, folder.course.title, len(folder.lessons), len(folder.quizzes), points, notes)

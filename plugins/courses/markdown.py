@@ -1,12 +1,16 @@
-"""Lessons from Markdown to HTML (markdown-it-py): anchors at headings, coloured code, columns that keep their side."""
+"""Lessons from Markdown to HTML (markdown-it-py): anchors at headings, coloured code, formulas, columns with sides."""
 
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+from mdit_py_plugins.dollarmath import dollarmath_plugin
 from pygments import highlight
 from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
@@ -14,6 +18,8 @@ from pygments.util import ClassNotFound
 
 ANCHOR = "h-"
 """Begins the id of every heading, so that none is taken for a part of the page around the lesson."""
+MATH_INLINE, MATH_BLOCK = "math-inline", "math-block"
+"""Classes of formulas as written; `lesson_html` makes MathML of them."""
 _FORMATTER = HtmlFormatter(nowrap=True)
 _ALIGN = re.compile(r"text-align:(right|center)")
 
@@ -21,6 +27,9 @@ _ALIGN = re.compile(r"text-align:(right|center)")
 def to_html(text: str) -> str:
     """HTML of a lesson as written: not safe yet. A first heading that is the title is left out."""
     parser = MarkdownIt("commonmark", {"highlight": _highlight, "html": True}).enable(["table", "strikethrough"])
+    parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, allow_labels=False)
+    for kind in ("math_inline", "math_inline_double", "math_block"):
+        parser.add_render_rule(kind, _mark_formula)
     tokens = _without_title(parser.parse(text))
     _mark_headings(tokens)
     for token in tokens:
@@ -56,6 +65,11 @@ def _highlight(code: str, language: str, attributes: str) -> str:
     except ClassNotFound:
         marked = escapeHtml(code)
     return f'<pre class="code"><code>{marked}</code></pre>'
+
+
+def _mark_formula(self: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType) -> str:
+    name = MATH_INLINE if tokens[index].type == "math_inline" else MATH_BLOCK
+    return f'<code class="{name}">{escapeHtml(tokens[index].content.strip())}</code>'
 
 
 def _without_title(tokens: list[Token]) -> list[Token]:

@@ -1,105 +1,215 @@
-"""What the course page shows: every item, and for learners how far their own quizzes are."""
+"""What the course page shows: facts, every item with its state, and for learners how far they are."""
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
+from babel import Locale, UnknownLocaleError
+from babel.numbers import format_currency
 from flask import url_for
-from flask_babel import format_decimal, ngettext
+from flask_babel import format_datetime, format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
+from markupsafe import Markup
 
-from grading import public as grading
-from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
 from lti_tool.web.session import SignedIn
-from plugins.courses.models import Item
-from plugins.courses.service import Outline
+from plugins.courses.access import Lock
+from plugins.courses.forms import format_price
+from plugins.courses.lesson_html import render_lesson
+from plugins.courses.links import Place
+from plugins.courses.models import Course, Item, ItemKind, Level
+from plugins.courses.reading import Reading
+from plugins.courses.service import link_targets
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How a quiz stands for one person."""
+class Pages:
+    """Where the pages of a course are: the learner's own, or a teacher's preview of them."""
 
-    is_done: bool
-    note: str
+    slug: str
+    is_preview: bool = False
+
+    @property
+    def course(self) -> str:
+        """The course page."""
+        return url_for("courses.preview_course" if self.is_preview else "courses.show_course", slug=self.slug)
+
+    def item(self, item: Item) -> str:
+        """The page of an item; grading shows quizzes."""
+        if item.assignment and not self.is_preview:
+            return url_for("grading.show_quiz", slug=self.slug, name=item.assignment)
+        return self.course + item.slug
+
+    def render(self, text: str, place: Place) -> Markup:
+        """Markdown of the course as safe markup."""
+        media_url = url_for("courses.show_media", slug=self.slug, path="x").removesuffix("/x")
+        html = render_lesson(text, place, item_url=self.course[:-1], media_url=media_url, words=words())
+        return Markup(html)  # noqa: S704 - sanitised by nh3
 
 
-def outline_context(tx: Tx, session: SignedIn, outline: Outline) -> dict[str, Any]:
-    """The context of `courses/course.html`. Two queries at most."""
-    standings = _list_standings(tx, session, outline.course.slug)
-    modules: list[dict[str, Any]] = [
-        {
-            "title": module.title,
-            "summary": module.summary or None,
-            "entries": [_entry(session, outline.course.slug, item, standings) for item in items],
-        }
-        for module, items in outline.modules
-    ]
-    entries = [entry for module in modules for entry in module["entries"]]
-    progress, following = None, None
-    if session.role.is_learner:
-        progress, following = _progress(entries), _where_to_go_on(entries)
-        if following and progress and progress["done"]:
-            following["state"] = "next"
-    return {"course": outline.course, "progress": progress, "next_entry": following, "modules": modules}
+def words() -> tuple[str, str]:
+    """What screen readers hear of tables and of links that leave."""
+    return _("Table"), _("(new window)")
 
 
 def item_url(slug: str, item: Item) -> str:
     """The page of an item in this session."""
-    if item.assignment:
-        return url_for("grading.show_quiz", slug=slug, name=item.assignment)
-    return url_for("courses.show_item", slug=slug, item_slug=item.slug)
+    return Pages(slug).item(item)
 
 
-def _list_standings(tx: Tx, session: SignedIn, slug: str) -> dict[str, Standing]:
-    """By assignment name; results are the person's own."""
-    placement_id = session.placement_id if session.role.is_learner else None
-    results = grading.list_results(tx, placement_id, session.user_id) if placement_id is not None else {}
-    standings = {}
-    for (_course, name), maximum in grading.list_max_points(tx, {slug}).items():
-        result = results.get(name)
-        if result is None:
-            number = format_decimal(_plain(maximum))
-            points = ngettext("%(points)s point", "%(points)s points", 1 if maximum == 1 else 2, points=number)
-            standings[name] = Standing(False, points)
-        else:
-            facts = {"score": format_decimal(_plain(result.score)), "max": format_decimal(_plain(result.max_score))}
-            note = (
-                _("%(score)s of %(max)s so far", **facts) if result.needs_manual else _("%(score)s of %(max)s", **facts)
-            )
-            standings[name] = Standing(True, note)
-    return standings
+def course_context(session: SignedIn, reading: Reading, pages: Pages) -> dict[str, Any]:
+    """The context of `courses/course.html`."""
+    course = reading.outline.course
+    following = reading.find_next()
+    modules: list[dict[str, Any]] = [
+        {
+            "slug": module.slug,
+            "title": module.title,
+            "summary": module.summary or None,
+            "entries": [_entry(session, reading, item, pages, is_next=item is following) for item in items],
+        }
+        for module, items in reading.outline.modules
+    ]
+    place = Place.of("", link_targets(reading.outline))
+    return {
+        "course": {
+            "title": course.title,
+            "summary": course.summary or None,
+            "description": pages.render(course.description, place) if course.description else None,
+            "authors": course.authors,
+            "facts": list_facts(course, reading.outline.items),
+            "tags": [*course.categories, *course.tags],
+            "licence": course.licence or None,
+        },
+        "progress": _progress(reading),
+        "next_entry": _next_entry(reading, following, pages),
+        "modules": modules,
+    }
+
+
+def list_facts(course: Course, items: list[Item]) -> list[str]:
+    """Short facts: level, language, how long, price."""
+    facts = [level_word(course.level)] if course.level is not Level.ANY else []
+    facts.append(language_name(course.language))
+    minutes = sum(item.minutes or 0 for item in items)
+    if minutes:
+        facts.append(duration(minutes))
+    facts.append(price_text(course))
+    return facts
+
+
+def level_word(level: Level) -> str:
+    """A level, for people."""
+    names = {
+        Level.ANY: _("Any level"),
+        Level.BEGINNER: _("Beginner"),
+        Level.INTERMEDIATE: _("Intermediate"),
+        Level.ADVANCED: _("Advanced"),
+    }
+    return str(names[level])
+
+
+def kind_word(kind: ItemKind) -> str:
+    """A kind of item, for people."""
+    names = {
+        ItemKind.LESSON: _("Lesson"),
+        ItemKind.VIDEO: _("Video"),
+        ItemKind.NOTEBOOK: _("Notebook"),
+        ItemKind.QUIZ: _("Quiz"),
+        ItemKind.FILE: _("File"),
+        ItemKind.LINK: _("Link"),
+    }
+    return str(names[kind])
+
+
+def language_name(code: str) -> str:
+    """A language in the reader's own."""
+    return _language_name(code, str(get_locale()))
+
+
+@lru_cache(maxsize=2000)
+def _language_name(code: str, reader: str) -> str:
+    try:
+        return Locale.parse(code, sep="-").get_display_name(reader) or code
+    except (UnknownLocaleError, ValueError):
+        return code
+
+
+def duration(minutes: int) -> str:
+    """`45 min`, `2 h`, `2 h 15 min`."""
+    hours, left = divmod(minutes, 60)
+    if not hours:
+        return str(_("%(minutes)s min", minutes=left))
+    return str(_("%(hours)s h %(minutes)s min", hours=hours, minutes=left) if left else _("%(hours)s h", hours=hours))
+
+
+def price_text(course: Course) -> str:
+    """What the course costs."""
+    if course.price_minor is None:
+        return str(_("Free"))
+    return _price_text(course.price_minor, course.currency, str(get_locale()))
+
+
+@lru_cache(maxsize=2000)
+def _price_text(price_minor: int, currency: str, reader: str) -> str:
+    return str(format_currency(Decimal(format_price(price_minor, currency)), currency, locale=reader))
+
+
+def lock_text(lock: Lock) -> str:
+    """Why something is closed, and when it opens."""
+    if lock.opens_at is not None:
+        return str(_("Opens on %(date)s", date=format_datetime(lock.opens_at, "d MMM y, HH:mm z")))
+    return str(_("Opens after: %(titles)s", titles=", ".join(lock.after)))
+
+
+def _entry(session: SignedIn, reading: Reading, item: Item, pages: Pages, *, is_next: bool) -> dict[str, Any]:
+    lock = reading.locks.get(item.slug)
+    is_open = not item.assignment or session.role is not Role.OBSERVER  # quizzes show a learner's own work
+    has_page = is_open and (lock is None or pages.is_preview)
+    result = reading.results.get(item.assignment or "")
+    state = "done" if result is not None and not result.needs_manual else reading.state_of(item)
+    return {
+        "kind": item.kind.value,
+        "title": item.title,
+        "url": pages.item(item) if has_page else None,
+        "state": "next" if is_next and reading.progress and reading.progress.last_at else state,
+        "lock": lock_text(lock) if lock else None,
+        "opens_at": lock.opens_at if lock else None,
+        "note": _note(item, result),
+        "is_draft": pages.is_preview and item.has_changes,
+        "is_extra": not item.required,
+    }
+
+
+def _note(item: Item, result: Any) -> str | None:
+    if result is not None:
+        facts = {"score": format_decimal(_plain(result.score)), "max": format_decimal(_plain(result.max_score))}
+        note = _("%(score)s of %(max)s so far", **facts) if result.needs_manual else _("%(score)s of %(max)s", **facts)
+        return str(note)
+    if item.points is not None:
+        number = format_decimal(_plain(item.points))
+        return str(ngettext("%(points)s point", "%(points)s points", 1 if item.points == 1 else 2, points=number))
+    return duration(item.minutes) if item.minutes else None
 
 
 def _plain(points: Decimal) -> Decimal:
     return points.normalize() + 0
 
 
-def _entry(session: SignedIn, slug: str, item: Item, standings: dict[str, Standing]) -> dict[str, Any]:
-    standing = standings.get(item.assignment or "", Standing(False, ""))
-    is_open = not item.assignment or session.role is not Role.OBSERVER  # quizzes show a learner's own work
+def _progress(reading: Reading) -> dict[str, Any] | None:
+    found = reading.progress
+    if found is None or not reading.outline.items:
+        return None
     return {
-        "kind": item.kind.value,
-        "title": item.title,
-        "url": item_url(slug, item) if is_open else None,
-        "state": "done" if standing.is_done else "todo",
-        "note": standing.note or None,
+        "percent": found.percent,
+        "text": _("%(percent)s %% done", percent=found.percent),
+        "explained": found.explained,
     }
 
 
-def _progress(entries: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Only quizzes can be done: nobody watches who reads."""
-    quizzes = [entry for entry in entries if entry["kind"] == "quiz"]
-    if not quizzes:
+def _next_entry(reading: Reading, following: Item | None, pages: Pages) -> dict[str, Any] | None:
+    if following is None:
         return None
-    done = sum(entry["state"] == "done" for entry in quizzes)
-    text = ngettext("%(done)s of %(num)d quiz done", "%(done)s of %(num)d quizzes done", len(quizzes), done=done)
-    return {"done": done, "total": len(quizzes), "text": text}
-
-
-def _where_to_go_on(entries: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """What comes after the last quiz that is done; at the end, the first quiz that is not."""
-    done = [number for number, entry in enumerate(entries) if entry["state"] == "done"]
-    ahead = entries[done[-1] + 1 :] if done else entries
-    left = [entry for entry in entries if entry["kind"] == "quiz" and entry["state"] != "done"]
-    return next(iter([*ahead[:1], *left]), None)
+    has_begun = bool(reading.progress and reading.progress.last_at) or bool(reading.results)
+    return {"title": following.title, "url": pages.item(following), "has_begun": has_begun}

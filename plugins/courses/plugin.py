@@ -3,18 +3,27 @@
 from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin
-from plugins.courses import models
+from plugins.courses import guarding, views, views_catalogue, views_edit, views_enrol, views_history, views_item
+from plugins.courses.blueprint import blueprint
 from plugins.courses.commands import course
 from plugins.courses.contents import CourseContents
-from plugins.courses.views import blueprint
+from plugins.courses.handlers import HANDLERS
+from plugins.courses.models import MODELS
+from plugins.courses.personal_data import erase_personal_data, export_personal_data
+
+PAGES = (guarding, views, views_catalogue, views_edit, views_enrol, views_history, views_item)
+"""Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(
     name="courses",
-    summary="Courses of lessons and notebook quizzes, written as folders of files.",
-    requires=("lti", "grading"),
-    models=(models.Course, models.Module, models.Item, models.Media),
+    summary="Courses of lessons, videos and notebook quizzes, written in the browser or as folders of files.",
+    requires=("lti", "grading", "progress", "video", "reviews"),
+    models=MODELS,
+    handlers=HANDLERS,
     blueprints=(blueprint,),
     nav=(NavItem(label=_l("Course"), endpoint="courses.show_course"),),
     commands=(course,),
     contents=CourseContents(),
+    export_personal_data=export_personal_data,
+    erase_personal_data=erase_personal_data,
 )

@@ -1,24 +1,28 @@
-"""The course page, lessons and their files."""
+"""The course page, items and their files, as learners see them."""
 
-from flask import Blueprint, Response, make_response, redirect, request, url_for
+from typing import Any
+
+from flask import Response, make_response, redirect, request, url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import open_course
-from plugins.courses.lesson_html import render_lesson
-from plugins.courses.links import Place
+from plugins.courses.blueprint import blueprint
+from plugins.courses.item_pages import item_context
 from plugins.courses.media import is_shown, media_type
 from plugins.courses.models import Item, ItemKind
-from plugins.courses.outline import item_url, outline_context
-from plugins.courses.service import Outline, get_media, get_outline, read_markdown, read_media
+from plugins.courses.outline import Pages, course_context
+from plugins.courses.reading import Reading, read_course
+from plugins.courses.service import get_media, read_markdown, read_media
+from plugins.courses.standing_pages import standing_context
+from plugins.courses.videos import find_player
+from plugins.reviews import public as reviews
 
 MEDIA_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-
-blueprint = Blueprint("courses", __name__, url_prefix="/courses")
 
 
 @blueprint.get("/<slug>/")
@@ -26,24 +30,63 @@ def show_course(slug: str) -> Response:
     """The outline of a course."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        context = outline_context(tx, session, get_outline(tx, slug))
-    return page("courses/course.html", **context)
+        reading = read_course(tx, session, slug, with_results=True)
+        rating = reviews.rating(tx, current_runtime(), [slug])[slug]
+    context = course_context(session, reading, Pages(slug)) | standing_context(session, slug, reading)
+    shown = {"average": rating.average, "count": rating.count, "url": url_for("reviews.list_reviews", slug=slug)}
+    return page("courses/course.html", **context | {"rating": shown})
 
 
 @blueprint.get("/<slug>/<item_slug>")
 def show_item(slug: str, item_slug: str) -> AnyResponse:
-    """A lesson; a quiz is shown by grading."""
-    open_course(slug)
+    """A lesson or another item; a quiz is shown by grading."""
+    session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        outline = get_outline(tx, slug)
-        item = next((item for item in outline.items if item.slug == item_slug), None)
-        text = read_markdown(tx, item) if item is not None and item.kind is ItemKind.LESSON else ""
+        reading = read_course(tx, session, slug)
+        item = _find_item(reading, item_slug)
+        text, notebook = read_content(tx, slug, item)
+        player = find_player(tx, current_runtime(), session, reading, item)
+    if reading.is_dropped:
+        return redirect(Pages(slug).course, 303)
+    if item.kind is ItemKind.QUIZ and item.slug not in reading.locks:
+        return redirect(Pages(slug).item(item), 303)
+    return item_page(reading, item, Pages(slug), text, notebook, preview=None, player=player)
+
+
+def _find_item(reading: Reading, slug: str) -> Item:
+    item = reading.outline.find_item(slug)
     if item is None:
         message = _("This is no longer in the course. Open the course page to see what is.")
         raise NotFound("item_not_found", message)
-    if item.kind is ItemKind.QUIZ:
-        return redirect(item_url(slug, item), 303)
-    return _lesson_page(slug, outline, item, text)
+    return item
+
+
+def read_content(tx: Tx, slug: str, item: Item) -> tuple[str, bytes | None]:
+    """The text of a lesson, the file of a notebook."""
+    if item.kind is ItemKind.LESSON:
+        return read_markdown(tx, item), None
+    if item.kind is ItemKind.NOTEBOOK and item.file:
+        try:
+            return "", read_media(tx, get_media(tx, slug, item.file.removeprefix("media/")))
+        except NotFound:
+            return "", b""
+    return "", None
+
+
+def item_page(
+    reading: Reading,
+    item: Item,
+    pages: Pages,
+    text: str,
+    notebook: bytes | None,
+    *,
+    preview: dict[str, Any] | None,
+    player: Any = None,
+) -> Response:
+    """The page of an item. `preview`: what a teacher's preview says at the top."""
+    context = item_context(reading, item, pages, text, notebook)
+    is_closed = context["lock"] is not None and preview is None
+    return page("courses/lesson.html", status=403 if is_closed else 200, preview=preview, player=player, **context)
 
 
 @blueprint.get("/<slug>/media/<path:path>")
@@ -61,27 +104,3 @@ def show_media(slug: str, path: str) -> AnyResponse:
         response.headers.set("Content-Disposition", "attachment", filename=path.rsplit("/", 1)[-1])
     response.set_etag(media.sha256)
     return response.make_conditional(request)
-
-
-def _lesson_page(slug: str, outline: Outline, item: Item, text: str) -> Response:
-    items = outline.items
-    number, lessons = items.index(item), [other for other in items if other.kind is ItemKind.LESSON]
-    place = _("Lesson %(number)s of %(count)s", number=lessons.index(item) + 1, count=len(lessons))
-    html = render_lesson(
-        text,
-        Place.of(item.file, [(other.slug, other.file) for other in items]),
-        item_url=url_for("courses.show_item", slug=slug, item_slug="x").removesuffix("/x"),
-        media_url=url_for("courses.show_media", slug=slug, path="x").removesuffix("/x"),
-        words=(_("Table"), _("(new window)")),
-    )
-    return page(
-        "courses/lesson.html",
-        lesson={"title": item.title, "html": Markup(html)},  # noqa: S704 - sanitised by nh3
-        place=place if len(lessons) > 1 else None,
-        previous=_neighbour(slug, items[number - 1] if number else None),
-        following=_neighbour(slug, items[number + 1] if number + 1 < len(items) else None),
-    )
-
-
-def _neighbour(slug: str, item: Item | None) -> dict[str, str] | None:
-    return None if item is None else {"title": item.title, "url": item_url(slug, item), "kind": item.kind.value}

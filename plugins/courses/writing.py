@@ -1,62 +1,120 @@
-"""Writes a course folder into the tables. What stays keeps its row."""
+"""Writes a course folder into the tables. What stays keeps its row; what changes becomes a revision."""
 
 import hashlib
+import secrets
 
 from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import selectinload, undefer
 
+from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
-from plugins.courses.course_file import LessonItem, QuizItem
+from plugins.courses.catalogue import index_course
+from plugins.courses.course_file import LessonItem
 from plugins.courses.folder import CourseFolder
 from plugins.courses.media import media_type
-from plugins.courses.models import Course, Item, ItemKind, Media, Module
+from plugins.courses.models import Course, Item, Media, Module, Origin, PartState
+from plugins.courses.parts import (
+    COURSE,
+    OUTLINE,
+    Content,
+    fill_course,
+    fill_item,
+    fill_module,
+    item_content,
+    item_part,
+    module_part,
+    said_course,
+    said_item,
+    said_module,
+)
+from plugins.courses.progress_outline import publish_progress_outline
+from plugins.courses.revisions import COMMAND_LINE, add_revision
+from plugins.courses.service import get_outline
+from plugins.courses.videos import take_up_video
+
+
+def said_parts(folder: CourseFolder) -> dict[str, Content]:
+    """What a folder says of each part of its course."""
+    said = folder.course
+    parts = {COURSE: said_course(said)}
+    parts[OUTLINE] = {"modules": [[module.slug, [item.slug for item in module.item]] for module in said.module]}
+    for module in said.module:
+        parts[module_part(module.slug)] = said_module(module)
+        for item in module.item:
+            text = folder.read_lesson(item) if isinstance(item, LessonItem) else ""
+            parts[item_part(item.slug)] = said_item(item, text)
+    return parts
 
 
 def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> None:
     """Make the tables say what the folder says."""
-    course = _write_head(tx, folder, registration_id)
-    before = {item.slug: item for item in course.items}
-    old_modules, position = list(course.modules), 0
-    for number, said_module in enumerate(folder.course.module):
-        module = Module(course_id=course.id, position=number, title=said_module.title, summary=said_module.summary)
+    parts = said_parts(folder)
+    course = _write_head(tx, folder, parts[COURSE], registration_id)
+    modules = {module.slug: module for module in course.modules}
+    items = {item.slug: item for item in course.items}
+    position = 0
+    for number, said in enumerate(folder.course.module):
+        module = modules.pop(said.slug, None) or Module(course_id=course.id, slug=said.slug)
+        module.position = number
+        fill_module(module, parts[module_part(said.slug)])
         tx.add(module)
         tx.flush()
-        for said_item in said_module.item:
-            item = before.pop(said_item.slug, None) or Item(course_id=course.id, slug=said_item.slug)
-            _fill_item(item, said_item, folder, module.id, position)
+        for said_one in said.item:
+            item = items.pop(said_one.slug, None) or Item(course_id=course.id, slug=said_one.slug)
+            item.module_id, item.position = module.id, position
+            if _says_something_else(item, said_one.state, parts[item_part(said_one.slug)]):
+                item.state, item.has_changes = said_one.state, False
+                fill_item(item, parts[item_part(said_one.slug)])
+            if item.has_changes:  # saved in the browser and not published: it stays so
+                del parts[item_part(said_one.slug)]
             tx.add(item)
             position += 1
     tx.flush()
-    for gone in [*before.values(), *old_modules]:
+    for gone in [*items.values(), *modules.values()]:
         tx.delete(gone)
     tx.flush()
+    for part, content in parts.items():
+        add_revision(tx, course.id, part, content, COMMAND_LINE, base=None, origin=Origin.IMPORT, is_published=True)
+    index_course(tx, course)
     _write_media(tx, folder, course.id)
+    tx.flush()
+    publish_progress_outline(tx, course.slug)
+    for item in get_outline(tx, course.slug).published().items:
+        take_up_video(tx, course.slug, item)
+
+
+def _says_something_else(item: Item, state: PartState, content: Content) -> bool:
+    return item.id is None or item.state is not state or item_content(item) != content
+
+
+def note_points(tx: Tx, slug: str) -> None:
+    """Take over from grading what the quizzes are worth."""
+    points = {name: worth for (_slug, name), worth in grading.list_max_points(tx, {slug}).items()}
+    query = select(Item).join(Course, Course.id == Item.course_id).where(Course.slug == slug)
+    for item in tx.scalars(query.where(Item.assignment.is_not(None))):
+        item.points = points.get(item.assignment or "")
     tx.flush()
 
 
-def _write_head(tx: Tx, folder: CourseFolder, registration_id: int | None) -> Course:
-    said = folder.course
+def _write_head(tx: Tx, folder: CourseFolder, content: Content, registration_id: int | None) -> Course:
     loaded = (
-        select(Course).where(Course.slug == said.slug).options(selectinload(Course.modules), selectinload(Course.items))
+        select(Course)
+        .where(Course.slug == folder.course.slug)
+        .options(
+            selectinload(Course.modules), selectinload(Course.items).undefer(Item.markdown), undefer(Course.description)
+        )
+        .with_for_update()
     )
-    course = tx.scalar(loaded) or Course(slug=said.slug, modules=[], items=[])
-    course.title, course.summary, course.language = said.title, said.summary, said.language
-    course.authors, course.licence = list(said.authors), said.licence
+    course = tx.scalar(loaded)
+    if course is None:
+        course = Course(slug=folder.course.slug, uid=secrets.token_hex(4), modules=[], items=[])
+    fill_course(course, content)
+    course.state, course.toml = folder.course.state, folder.read_toml()
     course.registration_id, course.imported_at = registration_id, clock.now()
     tx.add(course)
     tx.flush()
     return course
-
-
-def _fill_item(item: Item, said: LessonItem | QuizItem, folder: CourseFolder, module_id: int, position: int) -> None:
-    item.module_id, item.position, item.title = module_id, position, said.title
-    if isinstance(said, LessonItem):
-        item.kind, item.summary, item.assignment = ItemKind.LESSON, "", None
-        item.file, item.markdown = said.file, folder.read_lesson(said)
-    else:
-        item.kind, item.summary, item.assignment = ItemKind.QUIZ, said.summary, said.assignment
-        item.file, item.markdown = "", ""
 
 
 def _write_media(tx: Tx, folder: CourseFolder, course_id: int) -> None:
@@ -65,9 +123,10 @@ def _write_media(tx: Tx, folder: CourseFolder, course_id: int) -> None:
         content = file.read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
         media = before.pop(path, None) or Media(course_id=course_id, path=path, sha256="")
-        media.content_type = media_type(path)
+        media.content_type, media.from_browser = media_type(path), False
         if media.sha256 != sha256:
             media.sha256, media.content = sha256, content
         tx.add(media)
     for gone in before.values():
-        tx.delete(gone)
+        if not gone.from_browser:
+            tx.delete(gone)

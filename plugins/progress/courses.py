@@ -78,11 +78,16 @@ def set_course(tx: Tx, course_slug: str, placement_id: int, *, rule: Rule | None
 
 
 def read_course_at(tx: Tx, course_slug: str, placement_id: int) -> Course:
-    """The course in one placement. Two queries. Raises: NotFound."""
-    found = read_courses(tx, [(placement_id, course_slug)])
-    if not found:
+    """The course in one placement. One query. Raises: NotFound."""
+    query = (
+        select(OutlineRow.definition, SettingsRow)
+        .outerjoin(SettingsRow, SettingsRow.placement_id == placement_id)
+        .where(OutlineRow.course_slug == course_slug)
+    )
+    found = tx.execute(query).one_or_none()
+    if found is None:
         raise NotFound("outline_not_found", "This course has no content yet. It shows up here as soon as it has.")
-    return found[placement_id]
+    return _course(course_slug, load_outline(found[0]), found[1])
 
 
 def read_courses(tx: Tx, places: Iterable[tuple[int, str]]) -> dict[int, Course]:
@@ -94,11 +99,14 @@ def read_courses(tx: Tx, places: Iterable[tuple[int, str]]) -> dict[int, Course]
     found = {}
     for placement_id, slug in slugs.items():
         if slug in outlines:
-            row, outline = settings.get(placement_id), outlines[slug]
-            rule = load_rule(row.rule) if row and row.rule else outline.rule
-            items = {item.ref: item for item in outline.items}
-            found[placement_id] = Course(slug, outline, rule, items, sends_score=bool(row and row.sends_score))
+            found[placement_id] = _course(slug, outlines[slug], settings.get(placement_id))
     return found
+
+
+def _course(slug: str, outline: OutlineDef, row: SettingsRow | None) -> Course:
+    rule = load_rule(row.rule) if row and row.rule else outline.rule
+    items = {item.ref: item for item in outline.items}
+    return Course(slug, outline, rule, items, sends_score=bool(row and row.sends_score))
 
 
 def has_own_rule(tx: Tx, placement_id: int) -> bool:

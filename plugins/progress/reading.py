@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from lti_tool.kernel.db import Tx
 from plugins.progress.courses import Course, read_course_at
@@ -82,11 +82,14 @@ class LearnerProgress:
 
 
 def read_course(tx: Tx, who: Learner, course_slug: str, skip: Collection[str] = ()) -> CourseProgress:
-    """A learner's progress. Four queries. `skip`: items that cannot be opened yet. Raises: NotFound: no outline."""
+    """A learner's progress. Two queries. `skip`: items that cannot be opened yet. Raises: NotFound: no outline."""
     course = read_course_at(tx, course_slug, who.placement_id)
-    learner = tx.get(LearnerRow, (who.placement_id, who.user_id))
-    mine = (ItemRow.placement_id == who.placement_id, ItemRow.user_id == who.user_id)
-    rows = {row.ref: row for row in tx.scalars(select(ItemRow).where(*mine))}
+    theirs = and_(ItemRow.placement_id == LearnerRow.placement_id, ItemRow.user_id == LearnerRow.user_id)
+    query = select(LearnerRow, ItemRow).outerjoin(ItemRow, theirs)
+    mine = (LearnerRow.placement_id == who.placement_id, LearnerRow.user_id == who.user_id)
+    found = tx.execute(query.where(*mine)).all()
+    learner = found[0][0] if found else None
+    rows = {item.ref: item for _learner, item in found if item is not None}
     return _course_progress(course, learner, rows, skip)
 
 

@@ -42,7 +42,7 @@ def make_preview() -> Flask:
         text = (COURSE / "lessons" / f"{name}.md").read_text(encoding="utf-8")
         place = Place.of(f"lessons/{name}.md", [])
         html = render_lesson(text, place, item_url="#", media_url="/media", words=("Table", "(new window)"))
-        facts = {"title": text.partition("\n")[0].removeprefix("# "), "html": Markup(html)}
+        facts = lesson("")["lesson"] | {"title": text.partition("\n")[0].removeprefix("# "), "html": Markup(html)}
         return render_sample(
             "lesson",
             {"lesson": ("courses/lesson.html", Role.LEARNER, lesson("", lesson=facts))},

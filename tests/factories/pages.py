@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
+from tests.factories.course_pages import COURSE_PAGES
 from tests.factories.progress_pages import PROGRESS_PAGES
 from tests.factories.review_pages import REVIEW_PAGES
 from tests.factories.video_pages import VIDEO_PAGES
@@ -236,6 +237,10 @@ def course(**changes: Any) -> Context:
             "title": title,
             "url": None if state == "locked" else "#",
             "state": state,
+            "lock": "Opens after: Quiz 2" if state == "locked" else None,
+            "opens_at": None,
+            "is_draft": False,
+            "is_extra": False,
             "note": note,
         }
 
@@ -243,11 +248,25 @@ def course(**changes: Any) -> Context:
         "course": {
             "title": "First steps with data",
             "summary": "From a line of text to a table you can question, in eight short steps.",
+            "description": Markup("<p>You will ask a table and get an answer.</p>"),
+            "authors": ["Grace Hopper"],
+            "facts": ["Beginner", "English", "4 h", "Free"],
+            "tags": ["Data", "python"],
+            "licence": "CC-BY-4.0",
         },
-        "progress": {"done": 3, "total": 8, "text": "3 of 8 done"},
-        "next_entry": {"title": "Many numbers at once", "url": "#"},
+        "rating": {"average": 4.4, "count": 31, "url": "#"},
+        "progress": {"percent": 38, "text": "38 % done", "explained": ["2 of 5 lessons", "1 of 3 quizzes passed"]},
+        "next_entry": {"title": "Many numbers at once", "url": "#", "has_begun": True},
+        "is_draft": False,
+        "edit_url": None,
+        "drop_url": "#",
+        "take_up_url": None,
+        "catalogue_url": "#",
+        "is_dropped": False,
+        "preview": None,
         "modules": [
             {
+                "slug": "m1",
                 "title": "Words and numbers",
                 "summary": None,
                 "entries": [
@@ -257,6 +276,7 @@ def course(**changes: Any) -> Context:
                 ],
             },
             {
+                "slug": "m2",
                 "title": "Tables",
                 "summary": "A year of weather, one row a day.",
                 "entries": [
@@ -266,6 +286,7 @@ def course(**changes: Any) -> Context:
                 ],
             },
             {
+                "slug": "m3",
                 "title": "Saying what you found",
                 "summary": None,
                 "entries": [
@@ -311,14 +332,46 @@ def lesson(html: str, **changes: Any) -> Context:
     """A lesson around some markup."""
     base: Context = {
         "trail": TRAIL,
-        "lesson": {"title": "A table you can question", "html": Markup(html)},
-        "place": "Lesson 4 of 5",
-        "previous": {"title": "Many numbers at once", "url": "#", "kind": "lesson"},
-        "following": {"title": "Quiz 2: A year of weather", "url": "#", "kind": "quiz"},
+        "lesson": {
+            "title": "A table you can question",
+            "kind": "lesson",
+            "kind_word": "Lesson",
+            "summary": None,
+            "html": Markup(html),
+            "cells": None,
+            "url": None,
+            "is_elsewhere": False,
+            "file_name": None,
+        },
+        "lock": None,
+        "place": "4 of 8",
+        "course_link": {"title": "First steps with data", "url": "#"},
+        "previous": {"title": "Many numbers at once", "url": "#", "kind": "lesson", "word": "Lesson"},
+        "following": {"title": "Quiz 2: A year of weather", "url": "#", "kind": "quiz", "word": "Quiz"},
+        "ref": None,
+        "player": None,
+        "preview": None,
     }
     return base | changes
 
 
+def shown(kind: str, lock: str | None = None, **changes: Any) -> Context:
+    """Another kind of item."""
+    base = lesson("", lock=lock)
+    return base | {"lesson": base["lesson"] | {"kind": kind, "kind_word": kind.capitalize()} | changes}
+
+
+CELLS: list[Context] = [
+    {"kind": "text", "html": Markup("<h2>Weather</h2><p>A year of it.</p>"), "outputs": []},
+    {
+        "kind": "code",
+        "html": Markup('<span class="n">print</span>(1)'),
+        "outputs": [
+            {"kind": "text", "text": "1", "html": "", "src": "", "alt": ""},
+            {"kind": "error", "text": "NameError: x", "html": "", "src": "", "alt": ""},
+        ],
+    },
+]
 PROSE = "<p>A table is a list of rows.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
 REFUSED = {
     "state": "refused",
@@ -529,8 +582,14 @@ PAGES: Samples = {
     "overview-none": ("grading/overview.html", T, overview(quizzes=[])),
     "registered": ("lti/registered.html", None, {"platform_name": "Moodle", "number": 1, "waits": True}),
     "course": ("courses/course.html", L, course()),
-    "course-new": ("courses/course.html", T, course(progress=None, next_entry=None)),
+    "course-new": ("courses/course.html", T, course(progress=None, next_entry=None, edit_url="#", is_draft=True)),
+    "course-dropped": ("courses/course.html", L, course(is_dropped=True, take_up_url="#", drop_url=None)),
+    "course-preview": ("courses/course.html", T, course(progress=None, next_entry=None, preview={"edit_url": "#"})),
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),
+    "lesson-closed": ("courses/lesson.html", L, shown("lesson", html=None, lock="Opens after: Quiz 1")),
+    "notebook": ("courses/lesson.html", L, shown("notebook", html=None, cells=CELLS)),
+    "link-item": ("courses/lesson.html", L, shown("link", html=None, url="https://example.org/", is_elsewhere=True)),
+    "file-item": ("courses/lesson.html", L, shown("file", html=None, url="#", file_name="weather.csv")),
     "pick": ("courses/pick.html", T, pick()),
     "pick-many": (
         "courses/pick.html",
@@ -554,6 +613,7 @@ PAGES: Samples = {
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
     "return": ("lti/return_to_lms.html", None, RETURN),
+    **COURSE_PAGES,
     "files": ("files/files.html", T, files_page()),
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),
     "file": ("files/file.html", T, file_page()),

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
@@ -23,7 +24,7 @@ Import = Callable[..., Imported]
 @pytest.fixture
 def plugins() -> list[Plugin]:
     """What runs by default."""
-    return load_plugins(["lti_tool.lti", "grading", "plugins.courses"])
+    return load_plugins(DEFAULT_PLUGINS)
 
 
 @pytest.fixture

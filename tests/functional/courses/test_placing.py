@@ -1,26 +1,31 @@
 """What teachers of a platform can place, and where a launch of it ends, from a campus."""
 
 import pytest
+from sqlalchemy import select
 
+from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.contents import CourseContents
+from plugins.courses.models import Enrolment, Standing, Via
 from tests.factories.course_folders import TOML, changed
-from tests.factories.grading import make_place
+from tests.factories.grading import make_place, work
 from tests.fakes.fixtures import campus, launcher, registration_id, served, tool
 from tests.fakes.launching import Launcher
 from tests.functional.courses.conftest import SLUG, Import
 
 __all__ = ["campus", "launcher", "registration_id", "served", "tool"]
 REFS = [f"courses/{SLUG}", *(f"courses/{SLUG}/{item}" for item in ("sowing", "watering", "first-quiz", "second-quiz"))]
+MODULES = [f"courses/{SLUG}/modules/{module}" for module in ("seeds", "wood")]
+ALL = [REFS[0], MODULES[0], *REFS[1:4], MODULES[1], REFS[4]]
 
 
 @pytest.fixture
 def plugins() -> list[Plugin]:
-    return load_plugins(["lti_tool.lti", "grading", "plugins.courses"])
+    return load_plugins(DEFAULT_PLUGINS)
 
 
 @pytest.fixture
@@ -40,15 +45,17 @@ def test_choices_are_the_course_and_its_items_in_reading_order(
     run_import()
     with runtime.db.reading() as tx:
         choices = CourseContents().list_choices(tx, registration_id)
-        found = [CourseContents().find_choice(tx, registration_id, ref) for ref in REFS]
+        found = [CourseContents().find_choice(tx, registration_id, ref) for ref in ALL]
 
-    assert [choice.ref for choice in choices] == REFS
+    assert [choice.ref for choice in choices] == ALL
     assert choices == found
     assert [(choice.kind, choice.group, choice.max_points) for choice in choices] == [
         ("course", "", None),
+        ("module", "Seeds", None),
         ("lesson", "Seeds", None),
         ("lesson", "Seeds", None),
         ("quiz", "Seeds", 4),
+        ("module", "Wood", None),
         ("quiz", "Wood", 6),
     ]
 
@@ -60,7 +67,7 @@ def test_a_course_of_one_platform_can_be_placed_there_only(
     contents = CourseContents()
 
     with runtime.db.reading() as tx:
-        assert [choice.ref for choice in contents.list_choices(tx, registration_id)] == REFS
+        assert [choice.ref for choice in contents.list_choices(tx, registration_id)] == ALL
         assert contents.list_choices(tx, other_id) == []
         assert all(contents.find_choice(tx, registration_id, ref) for ref in REFS)
         assert [contents.find_choice(tx, other_id, ref) for ref in REFS] == [None] * 5
@@ -87,6 +94,44 @@ def test_paths_lead_to_the_pages(runtime: Runtime, run_import: Import) -> None:
         "/grading/trees/quiz-1",
         "/grading/trees/quiz-2",
     ]
+
+
+def test_a_launch_of_a_module_ends_on_the_course_page_at_that_module(
+    launcher: Launcher, campus: CampusServer, run_import: Import
+) -> None:
+    run_import()
+    path = launcher.open("ada", add_activity(campus, MODULES[1]))
+
+    assert path.endswith("/courses/trees/#m-wood")
+    assert 'id="m-wood"' in launcher.client.get(path.partition("#")[0]).text
+
+
+def test_drafts_are_not_offered_and_a_launch_of_one_leads_nobody_to_its_text(
+    runtime: Runtime, launcher: Launcher, campus: CampusServer, run_import: Import
+) -> None:
+    draft = TOML.replace('slug = "watering"', 'slug = "watering"\nstate = "draft"')
+    run_import({"course.toml": draft.replace('slug = "second-quiz"', 'slug = "second-quiz"\nstate = "draft"')})
+    with runtime.db.reading() as tx:
+        offered = [choice.ref for choice in CourseContents().list_choices(tx, 1)]
+    assert offered == [REFS[0], MODULES[0], REFS[1], REFS[3]]
+
+    for ref in (REFS[2], REFS[4]):
+        assert launcher.client.get(launcher.open("ada", add_activity(campus, ref))).status_code == 404
+    token = launcher.open("ada", add_activity(campus, REFS[0])).split("/")[2]
+    assert launcher.client.get(f"/s/{token}/grading/trees/quiz-2").status_code == 303
+
+
+def test_learners_of_an_lms_course_are_enrolled(
+    runtime: Runtime, launcher: Launcher, campus: CampusServer, run_import: Import
+) -> None:
+    run_import()
+    for username in ("ada", "tess"):
+        launcher.open(username, add_activity(campus, REFS[0]))
+    work(runtime)
+
+    with runtime.db.reading() as tx:
+        (row,) = tx.scalars(select(Enrolment))
+    assert (row.via, row.standing) == (Via.LMS, Standing.ACTIVE)
 
 
 def test_a_launch_ends_on_the_page_of_the_item(launcher: Launcher, campus: CampusServer, run_import: Import) -> None:

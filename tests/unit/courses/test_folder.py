@@ -95,8 +95,16 @@ def test_hidden_files_and_leftovers_are_no_part_of_a_course(tmp_path: Path) -> N
         ('authors = ["Ada"]', "authors = [1]", "authors 1: must be text in quotes"),
         ('language = "en"', 'language = "english"', "language: use a language code such as en or pt-BR"),
         ('language = "en"', 'colour = "en"', "colour: is not known here; check its spelling or remove it"),
-        ('type = "quiz"', 'type = "exam"', 'module 1, item 3: type must be "lesson" or "quiz".'),
-        ('type = "lesson"\n', "", 'module 1, item 1: type is missing; write type = "lesson" or type = "quiz".'),
+        (
+            'type = "quiz"',
+            'type = "exam"',
+            "module 1, item 3: type must be one of: lesson, video, notebook, quiz, file, link.",
+        ),
+        (
+            'type = "lesson"\n',
+            "",
+            'module 1, item 1: type is missing; write type = "lesson" or another of: video, notebook, quiz',
+        ),
         ("attempts = 3", "attempts = 0", "module 1, item 3, attempts: must be at least 1 (it is 0)."),
         ("attempts = 3", 'attempts = "3"', "attempts: must be a whole number"),
         ("attempts = 3", "attempts = true", "attempts: must be a whole number"),
@@ -120,8 +128,6 @@ def test_what_is_wrong_in_course_toml_is_said_with_its_place(tmp_path: Path, old
         ('slug = "a"\ntitle = "A"\nmodule = "x"', "module: must be written [[module]], with two brackets"),
         ('slug = "a"\ntitle = "A"\n[module]\ntitle = "M"', "module: must be written [[module]], with two brackets"),
         ('slug = "a"\ntitle = "A"\nmodule = []', "module: is empty; add at least one"),
-        ('slug = "a"\ntitle = "A"\n[[module]]\ntitle = "M"\nitem = []', "module 1, item: is empty; add at least one"),
-        ('slug = "a"\ntitle = "A"\n[[module]]\ntitle = "M"', "module 1, item: is missing; add it"),
         ('slug = "a"\ntitle = "A"\n[[module]]\ntitle = "M"\nitem = [3]', "module 1, item 1: must be a table"),
         ("a = " + "[" * 3000, "is not valid TOML"),
         ("\xff\xfe", "course.toml:"),
@@ -334,3 +340,65 @@ def test_nbgrader_folders_with_unfit_names_are_named(tmp_path: Path) -> None:
         nbgrader_folder(tmp_path / "course", "Problem Set 1")
     with pytest.raises(CourseFolderError, match="Курс: rename the folder with Latin letters"):
         nbgrader_folder(tmp_path / "Курс", "ps1")
+
+
+VIDEO = '\n[[module.item]]\ntype = "video"\nslug = "film"\ntitle = "Film"\n'
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (VIDEO, "module 2, item 2: name either a file in media/ (file) or an address (url)."),
+        (VIDEO + 'file = "media/a.mp4"\nurl = "https://a.example/"', "module 2, item 2: name either a file"),
+        (VIDEO + 'file = "a.mp4"', "module 2, item 2, file: name a file that begins with media/ (it is 'a.mp4')."),
+        (VIDEO + 'file = "media/a.mp4"', "media/a.mp4: there is no such file; add it or correct the name (video film"),
+        (VIDEO + 'url = "ftp://a.example"', "item 2, url: write a whole address that begins with https://"),
+        (VIDEO + 'url = "javascript:alert(1)"', "item 2, url: write a whole address that begins with https://"),
+        (VIDEO + 'url = "https://a.example"\nminutes = 0', "minutes: must be at least 1 (it is 0)."),
+        (VIDEO + 'url = "https://a.example"\nstate = "secret"', "state: must be one of: 'draft' or 'published'"),
+        (VIDEO + 'url = "https://a.example"\nrequired = "no"', "required: must be true or false, without quotes"),
+        (VIDEO + 'url = "https://a.example"\nafter = ["nothing"]', "item film: after names nothing, which is no item"),
+        (VIDEO + 'url = "https://a.example"\nafter = ["film"]', "item film waits for itself (film after film)"),
+        (VIDEO.replace("video", "notebook") + 'file = "media/a.csv"', "file: name a notebook that begins with media/"),
+        (VIDEO.replace("video", "notebook") + 'file = "media/a.ipynb"', "media/a.ipynb: is no notebook of format 4"),
+        (VIDEO.replace("video", "link") + 'url = ""', "item 2: url is missing; write a whole address"),
+        ('\n[[module]]\nslug = "seeds"\ntitle = "M"', "two modules have the slug seeds; give each its own."),
+        ('\n[[module]]\ntitle = "M"\nafter = ["x"]', "module m: after names x, which is no module of this course"),
+    ],
+)
+def test_what_is_wrong_with_an_item_is_said(tmp_path: Path, more: str, said: str) -> None:
+    toml = TOML.replace('title = "Seeds"', 'title = "Seeds"\nslug = "seeds"') + more
+
+    assert said in problem_of(write_folder(tmp_path, {"course.toml": toml, "media/a.ipynb": "{}"}))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("price = 5", "price and currency belong together; write both or none."),
+        ('price = 5\ncurrency = "euro"', "currency: use three capital letters such as EUR"),
+        ('price = 0.5\ncurrency = "EUR"', "price: must be a whole number"),
+        ('level = "hard"', "level: must be one of: "),
+        ('revision = "7"', "revision: leave it as an export wrote it, or remove the line"),
+        ('description = "a\\u0007"', "description: use plain text, without control characters"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_said(tmp_path: Path, line: str, said: str) -> None:
+    assert said in problem_of(write_folder(tmp_path, {"course.toml": f"{line}\n{TOML}"}))
+
+
+def test_items_that_wait_for_each_other_in_a_circle_are_refused(tmp_path: Path) -> None:
+    toml = TOML.replace('slug = "sowing"', 'slug = "sowing"\nafter = ["watering"]')
+    toml = toml.replace('slug = "watering"', 'slug = "watering"\nafter = ["first-quiz"]')
+    toml = toml.replace('slug = "first-quiz"', 'slug = "first-quiz"\nafter = ["sowing"]')
+
+    assert "sowing after watering after first-quiz after sowing" in problem_of(
+        write_folder(tmp_path, {"course.toml": toml})
+    )
+
+
+def test_modules_without_a_slug_get_one_from_their_title(tmp_path: Path) -> None:
+    toml = TOML.replace('title = "Wood"', 'title = "Seeds"') + '\n[[module]]\ntitle = "日本"\n'
+    folder = read_course_folder(write_folder(tmp_path, {"course.toml": toml}))
+
+    assert [module.slug for module in folder.course.module] == ["seeds", "seeds-2", "module-3"]

@@ -27,10 +27,11 @@ def test_the_example_can_be_imported(tmp_path: Path) -> None:
     (tmp_path / "lessons" / "sowing.md").write_text(example("lessons/sowing.md"))
     (tmp_path / "media" / "seed.png").write_bytes(PNG)
     (tmp_path / "source" / "quiz-1" / "quiz-1.ipynb").write_bytes(quiz_notebook())
+    (tmp_path / "media" / "growth.ipynb").write_bytes(quiz_notebook())
 
     folder = read_course_folder(tmp_path)
 
-    assert [item.slug for item in folder.items] == ["sowing", "first-quiz"]
+    assert [item.slug for item in folder.items] == ["sowing", "first-quiz", "film", "growth", "forest"]
     assert folder.quizzes[0].due is not None
 
 

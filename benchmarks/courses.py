@@ -1,0 +1,339 @@
+"""Course list, course page and search over HTTP, by learners who look, think for a second, and look again.
+
+The web server is the one of `coursebridge up`, in processes of its own. 10,000 courses with 80,000 items, 100,000
+enrolments, and for search some 300,000 words; a class of 200 on SQLite.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, insert, text
+
+from benchmarks.rows import Row
+from config.settings import Settings, load_settings
+from lti_tool.app.process import make_process
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Base, Database
+from lti_tool.kernel.permissions import Role
+from lti_tool.web.session import SessionRow, digest_of
+from plugins.courses.catalogue import weigh_words
+from plugins.courses.models import (
+    Admission,
+    Course,
+    CourseLabel,
+    CourseWord,
+    Enrolment,
+    Item,
+    ItemKind,
+    Level,
+    Module,
+    PartState,
+    Standing,
+    Via,
+)
+from plugins.progress.models import ItemRow, ItemState, LearnerRow, OutlineRow
+from plugins.progress.outline import ItemDef, ModuleDef, OutlineDef, dump_outline
+from tests.servers import free_port, running_postgresql
+
+ITEMS = 8
+SECONDS = 20
+WARM_S = 5
+THINK_S = 1.0
+WORKERS = 2
+THREADS = 16
+TARGETS = {"course list": 25.0, "course page": 35.0, "search": 60.0}
+"""p95 in milliseconds."""
+_NOUNS = "trees rivers tables numbers stars cells maps songs words bridges markets forests clouds circuits proteins"
+_KINDS = "first advanced applied modern practical visual historical small great open living digital hidden"
+_FILLER = "learn read write measure compare draw explain count model build test question answer data value story"
+NOUNS, KINDS, FILLER = (words.split(" ") for words in (_NOUNS, _KINDS, _FILLER))
+AT = clock.now()
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much there is, and how many look at once."""
+
+    name: str
+    courses: int
+    enrolments: int
+    users: int
+
+
+LARGE = Size("PostgreSQL, 10,000 courses", courses=10_000, enrolments=100_000, users=100)
+LARGE_SQLITE = Size("SQLite, 10,000 courses", courses=10_000, enrolments=100_000, users=100)
+
+
+@dataclass
+class Taken:
+    """Milliseconds by page."""
+
+    times_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in TARGETS})
+    refused: int = 0
+
+
+def run(rounds: int) -> list[Row]:
+    """Both databases; of several rounds the median p95."""
+    with running_postgresql() as server:
+        rows = _measure(LARGE, server.format(database="postgres"), rounds)
+    with tempfile.TemporaryDirectory() as folder:
+        rows += _measure(LARGE_SQLITE, f"sqlite:///{folder}/bench.sqlite3", rounds)
+    return rows
+
+
+def _measure(size: Size, url: str, rounds: int) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load_settings(
+            data_dir=Path(folder), secret_key=secrets.token_hex(32), database={"url": url, "pool_size": 10}
+        )
+        runtime, _plugins = make_process(settings)
+        began = time.monotonic()
+        tokens = _seed(runtime.db, size)
+        print(f"{size.name}: made in {time.monotonic() - began:.0f} s", flush=True)
+        with _serving(settings) as port:
+            taken = [asyncio.run(_load(port, tokens)) for _round in range(rounds)]
+        runtime.db.close()
+    return [_report(size, name, taken) for name in TARGETS]
+
+
+def _report(size: Size, name: str, taken: Sequence[Taken]) -> Row:
+    p95 = statistics.median(_percentile(one.times_ms[name], 95) for one in taken)
+    every = [value for one in taken for value in one.times_ms[name]]
+    refused = sum(one.refused for one in taken)
+    print(
+        f"{name}, {size.name}: p50 {_percentile(every, 50):.1f}, p95 {p95:.1f}, p99 {_percentile(every, 99):.1f} ms; "
+        f"{len(every)} pages, {refused} not answered with 200; load {os.getloadavg()[0]:.1f}",
+        flush=True,
+    )
+    includes = (
+        f"p95 over HTTP, session read included; {size.users} closed-loop users thinking {THINK_S:.0f} s, "
+        f"{size.enrolments:,} enrolments, {WORKERS} server processes of {THREADS} threads; users and database on the "
+        "same machine"
+    )
+    target = TARGETS[name]
+    return Row(
+        f"{name}, {size.name}", round(p95, 1), target, "the target", round(target / p95, 2), "ms", len(every), includes
+    )
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return sorted(values)[min(len(values) - 1, len(values) * percent // 100)]
+
+
+# ---- what there is ----
+
+
+def _seed(db: Database, size: Size) -> list[tuple[str, str]]:
+    """Everything; returns (session token, course slug) of the users."""
+    Base.metadata.create_all(db.engine)
+    rng = random.Random(1)
+    with db.engine.begin() as connection:
+        for start in range(1, size.courses + 1, 1000):
+            _add_courses(connection, rng, range(start, min(start + 1000, size.courses + 1)))
+        enrolled = [
+            {
+                "user_id": number // 10 + 1,
+                "course_id": (number * 7919) % size.courses + 1,
+                "via": Via.LMS,
+                "standing": Standing.ACTIVE,
+                "enrolled_at": AT,
+            }
+            for number in range(size.enrolments)
+        ]
+        for start in range(0, size.enrolments, 5000):
+            connection.execute(insert(Enrolment), enrolled[start : start + 5000])
+        tokens = _add_learners(connection, size)
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+    else:
+        with db.engine.begin() as connection:
+            connection.execute(text("ANALYZE"))
+    return tokens
+
+
+def _add_courses(connection: Connection, rng: random.Random, numbers: range) -> None:
+    courses, labels, words, modules, items, outlines = [], [], [], [], [], []
+    for number in numbers:
+        title = f"{rng.choice(KINDS).capitalize()} {rng.choice(NOUNS)} {number}"
+        summary = " ".join(rng.choices(FILLER + NOUNS, k=20))
+        category = rng.choice(NOUNS).capitalize()
+        courses.append(_course(number, title, summary, category, rng))
+        labels.append({"course_id": number, "kind": "category", "label": category})
+        found = weigh_words([(4, title), (3, category), (2, summary), (1, " ".join(rng.choices(FILLER, k=30)))])
+        words += [{"course_id": number, "word": word, "weight": weight} for word, weight in found.items()]
+        modules.append({"id": number, "course_id": number, "slug": "m", "position": 0, "title": "All", "summary": ""})
+        items += [_item(number, place) for place in range(ITEMS)]
+        outlines.append(_outline(number))
+    parts = ((Course, courses), (CourseLabel, labels), (CourseWord, words), (Module, modules), (Item, items))
+    for model, rows in parts:
+        connection.execute(insert(model), rows)
+    connection.execute(insert(OutlineRow), outlines)
+
+
+def _course(number: int, title: str, summary: str, category: str, rng: random.Random) -> dict[str, Any]:
+    return {
+        "id": number,
+        "slug": f"course-{number}",
+        "uid": f"{number:08x}",
+        "title": title,
+        "summary": summary,
+        "description": "",
+        "language": rng.choice(["en", "de", "es", "fr"]),
+        "level": rng.choice(list(Level)),
+        "categories": [category],
+        "tags": [],
+        "authors": ["Ada Lopez"],
+        "licence": "",
+        "price_minor": rng.choice([None, 1999]),
+        "currency": "EUR",
+        "state": PartState.PUBLISHED,
+        "admission": Admission.OPEN,
+        "item_count": ITEMS,
+        "minutes": 10 * ITEMS,
+        "imported_at": AT,
+        "toml": "",
+    }
+
+
+def _item(course: int, place: int) -> dict[str, Any]:
+    return {
+        "course_id": course,
+        "module_id": course,
+        "position": place,
+        "kind": ItemKind.LESSON,
+        "slug": f"item-{place}",
+        "title": f"Lesson {place}",
+        "summary": "",
+        "state": PartState.PUBLISHED,
+        "has_changes": False,
+        "after": [f"item-{place - 1}"] if place == ITEMS - 1 else [],
+        "required": True,
+        "minutes": 10,
+        "file": f"lessons/{place}.md",
+        "url": "",
+        "markdown": "A page of text. " * 40,
+    }
+
+
+def _outline(number: int) -> dict[str, Any]:
+    items = [ItemDef(f"courses/course-{number}/item-{place}", "lesson", title=f"Lesson {place}") for place in range(8)]
+    definition = dump_outline(OutlineDef([ModuleDef("m", "All", items)]))
+    return {"course_slug": f"course-{number}", "version": 1, "definition": definition, "published_at": AT}
+
+
+def _add_learners(connection: Connection, size: Size) -> list[tuple[str, str]]:
+    names = ("display_name", "hub_name", "course_title", "platform_name", "frame_origin", "return_url", "locale")
+    facts = dict.fromkeys(names, "x") | {"locale": "en", "deep_linking": None, "brand": ""}
+    tokens, sessions, learners, reached = [], [], [], []
+    for user in range(1, size.users + 1):
+        course = user * 97 % size.courses + 1
+        token, slug = secrets.token_urlsafe(32), f"course-{course}"
+        tokens.append((token, slug))
+        sessions.append(
+            {
+                "digest": digest_of(token),
+                "user_id": user,
+                "registration_id": 1,
+                "course_slug": slug,
+                "placement_id": course,
+                "role": Role.LEARNER,
+                "facts": facts,
+                "created_at": AT,
+                "expires_at": AT + timedelta(hours=8),
+            }
+        )
+        who = {"placement_id": course, "user_id": user}
+        last = f"courses/{slug}/item-2"
+        learners.append(who | {"course_slug": slug, "percent": 38, "started_at": AT, "last_at": AT, "last_ref": last})
+        reached += [
+            who | {"ref": f"courses/{slug}/item-{place}", "state": ItemState.DONE, "percent": 100} | _begun()
+            for place in range(3)
+        ]
+    connection.execute(insert(SessionRow), sessions)
+    connection.execute(insert(LearnerRow), learners)
+    connection.execute(insert(ItemRow), reached)
+    return tokens
+
+
+def _begun() -> dict[str, Any]:
+    return {"kind": "lesson", "seconds": 60, "watched": [], "done_at": AT, "last_at": AT, "score_version": 0}
+
+
+# ---- who looks ----
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[int]:
+    """The web server in processes of its own; its port."""
+    port = free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COURSEBRIDGE_")} | {
+        "COURSEBRIDGE_DATA_DIR": str(settings.data_dir),
+        "COURSEBRIDGE_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "COURSEBRIDGE_DATABASE__URL": settings.database.url,
+        "COURSEBRIDGE_LOG_LEVEL": "WARNING",
+    }
+    serve = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "lti_tool.app.factory:create_app"]
+    serve += ["--no-access-log", "--host", "127.0.0.1", "--port", str(port), "--workers", str(WORKERS)]
+    server = subprocess.Popen([*serve, "--blocking-threads", str(THREADS), "--log-level", "warning"], env=env)
+    try:
+        _wait_ready(port)
+        yield port
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def _wait_ready(port: int) -> None:
+    for _attempt in range(300):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("The web server does not answer.")
+
+
+async def _load(port: int, tokens: list[tuple[str, str]]) -> Taken:
+    """Every user at their own pace; the first seconds warm up and are not counted."""
+    taken, began = Taken(), time.monotonic()
+    await asyncio.gather(*(_look(port, token, slug, taken, began) for token, slug in tokens))
+    return taken
+
+
+async def _look(port: int, token: str, slug: str, taken: Taken, began: float) -> None:
+    rng = random.Random(slug)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    await asyncio.sleep(rng.random() * THINK_S)
+    while time.monotonic() < began + WARM_S + SECONDS:
+        name = rng.choice(list(TARGETS))
+        path = {
+            "course list": f"/courses/?page={rng.randrange(1, 20)}" if rng.random() < 0.5 else "/courses/",
+            "course page": f"/courses/{slug}/",
+            "search": f"/courses/?q={rng.choice(KINDS)}+{rng.choice(NOUNS)[:4]}",
+        }[name]
+        due = time.monotonic()
+        writer.write(f"GET /s/{token}{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        await reader.readexactly(length)
+        if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            taken.refused += 1
+        elif due > began + WARM_S:
+            taken.times_ms[name].append((time.monotonic() - due) * 1000)
+        await asyncio.sleep(THINK_S)
+    writer.close()

@@ -1,0 +1,123 @@
+// The editor of courses: what is typed is kept, pictures are pasted, items are dragged. Everything works without it too.
+(() => {
+  "use strict";
+  const bridge = window.coursebridge;
+
+  // Times are sent in UTC; in the browser they are the writer's own.
+  const pad = (number) => String(number).padStart(2, "0");
+  const localValue = (at) => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
+  document.querySelectorAll("[data-zone]").forEach((field) => {
+    field.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    field.form.querySelectorAll("[data-local]").forEach((input) => {
+      const at = new Date(`${input.value}Z`);
+      if (!Number.isNaN(at.getTime())) input.value = localValue(at);
+    });
+  });
+
+  // Keep what is typed: a second after the last key, at once when the page is left.
+  document.querySelectorAll("form[data-autosave]").forEach((form) => {
+    const state = form.querySelector("[data-kept-at]");
+    let timer = 0, changed = false, leaving = false;
+    const body = () => {
+      const data = new FormData(form);
+      data.delete("upload");
+      return data;
+    };
+    const keep = async () => {
+      changed = false;
+      try {
+        const answer = await fetch(form.dataset.autosave, { method: "POST", body: body() });
+        if (!answer.ok) throw new Error(answer.status);
+        const { saved_at: at } = await answer.json();
+        const time = new Intl.DateTimeFormat(bridge.lang, { hour: "numeric", minute: "2-digit" }).format(new Date(at));
+        state.textContent = form.dataset.kept.replace("%t", time);
+      } catch {
+        changed = true;
+        state.textContent = form.dataset.lost;
+        bridge.announce(form.dataset.lost);
+      }
+    };
+    form.addEventListener("input", () => {
+      changed = true;
+      clearTimeout(timer);
+      timer = setTimeout(keep, 1000);
+    });
+    form.addEventListener("submit", () => { leaving = true; clearTimeout(timer); });
+    window.addEventListener("pagehide", () => { if (changed && !leaving) navigator.sendBeacon(form.dataset.autosave, body()); });
+  });
+
+  // Pictures and files pasted or dropped into the text.
+  const insert = (area, text) => {
+    area.focus();
+    area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
+    area.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  document.querySelectorAll("[data-upload]").forEach((box) => {
+    const area = box.querySelector("textarea");
+    const send = async (file) => {
+      bridge.announce(box.dataset.uploading);
+      const data = new FormData();
+      data.append("file", file, file.name || "picture.png");
+      try {
+        const answer = await fetch(box.dataset.upload, { method: "POST", body: data });
+        const said = await answer.json();
+        if (!answer.ok) throw new Error(said.error);
+        insert(area, `${said.markdown}\n`);
+      } catch (error) {
+        bridge.toast(error.message, "bad");
+      }
+    };
+    area.addEventListener("paste", (event) => {
+      const files = [...event.clipboardData.files];
+      if (!files.length) return;
+      event.preventDefault();
+      files.forEach(send);
+    });
+    area.addEventListener("dragover", (event) => { if (event.dataTransfer.types.includes("Files")) event.preventDefault(); });
+    area.addEventListener("drop", (event) => {
+      const files = [...event.dataTransfer.files];
+      if (!files.length) return;
+      event.preventDefault();
+      files.forEach(send);
+    });
+  });
+
+  // Items are dragged within and between modules; the buttons do the same from the keyboard.
+  document.querySelectorAll("[data-arrange]").forEach((outline) => {
+    let held = null;
+    outline.querySelectorAll("[data-item]").forEach((item) => { item.draggable = true; });
+    outline.addEventListener("dragstart", (event) => {
+      held = event.target.closest?.("[data-item]");
+      if (!held) return;
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setData("text/plain", held.dataset.item);
+      held.classList.add("held");
+    });
+    outline.addEventListener("dragover", (event) => {
+      const list = held && event.target.closest("[data-module]")?.querySelector("[data-items]");
+      if (!list) return;
+      event.preventDefault();
+      const over = event.target.closest("[data-item]");
+      if (!over) list.append(held);
+      else if (over !== held) {
+        const box = over.getBoundingClientRect();
+        over[event.clientY < box.top + box.height / 2 ? "before" : "after"](held);
+      }
+    });
+    outline.addEventListener("drop", (event) => { if (held) event.preventDefault(); });
+    outline.addEventListener("dragend", () => {
+      if (!held) return;
+      held.classList.remove("held");
+      held = null;
+      const form = Object.assign(document.createElement("form"), { method: "post", action: outline.dataset.arrange, hidden: true });
+      const add = (name, value) => form.append(Object.assign(document.createElement("input"), { name, value }));
+      add("base", outline.dataset.base);
+      outline.querySelectorAll("[data-module]").forEach((module) => {
+        add("entry", `module/${module.dataset.module}`);
+        module.querySelectorAll("[data-item]").forEach((item) => add("entry", `item/${item.dataset.item}`));
+      });
+      document.body.append(form);
+      form.requestSubmit();
+    });
+  });
+})();

@@ -1,0 +1,116 @@
+"""Two revisions side by side: what changed in each field, and in texts line by line."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from plugins.courses.parts import Content
+
+TEXTS = ("markdown", "description")
+"""Fields that are compared by lines."""
+AROUND = 3
+"""Unchanged lines shown around a change."""
+LONGEST_LINE = 2000
+"""Characters; changes within longer lines are not looked for."""
+_WORDS = re.compile(r"\w+|\s+|[^\w\s]")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a comparison, as the macro `diff` shows it."""
+
+    kind: str
+    """same, added, removed or gap"""
+    old: int | None
+    new: int | None
+    text: str
+    """Text, or markup with `ins` and `del`. Of a gap: empty; `count` lines are left out."""
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """A field that says something else now."""
+
+    name: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between two revisions."""
+
+    fields: list[FieldChange]
+    texts: dict[str, list[Line]]
+    """By field."""
+
+    @property
+    def is_same(self) -> bool:
+        """Nothing differs."""
+        return not self.fields and not self.texts
+
+
+def compare(old: Content, new: Content) -> Comparison:
+    """What was changed from `old` to `new`."""
+    names = [name for name in new if old.get(name) != new[name]]
+    fields = [FieldChange(name, _plain(old.get(name)), _plain(new[name])) for name in names if name not in TEXTS]
+    texts = {name: compare_texts(str(old.get(name) or ""), str(new[name])) for name in names if name in TEXTS}
+    return Comparison(fields, texts)
+
+
+def compare_texts(old: str, new: str) -> list[Line]:
+    """Line by line, with the changed words within lines marked."""
+    before, after = old.splitlines(), new.splitlines()
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) > 2000)
+    found: list[Line] = []
+    end = 0
+    for group in matcher.get_grouped_opcodes(AROUND):
+        if group[0][1] > end:
+            found.append(Line("gap", None, None, "", group[0][1] - end))
+        end = group[-1][2]
+        for tag, a, b, c, d in group:
+            found += _lines(tag, before[a:b], after[c:d], a + 1, c + 1)
+    return found
+
+
+def _lines(tag: str, old: Sequence[str], new: Sequence[str], a: int, c: int) -> Iterator[Line]:
+    if tag == "equal":
+        for number, text in enumerate(old):
+            yield Line("same", a + number, c + number, text)
+        return
+    marked = [_mark(*pair) for pair in zip(old, new, strict=False)] if tag == "replace" else []
+    for number, text in enumerate(old):
+        yield Line("removed", a + number, None, marked[number][0] if number < len(marked) else text)
+    for number, text in enumerate(new):
+        yield Line("added", None, c + number, marked[number][1] if number < len(marked) else text)
+
+
+def _mark(old: str, new: str) -> tuple[str, str]:
+    """Both lines with what differs between them in `del` and `ins`; plain where they have little in common."""
+    if max(len(old), len(new)) > LONGEST_LINE:
+        return old, new
+    before, after = _WORDS.findall(old), _WORDS.findall(new)
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    if matcher.ratio() < 0.4:
+        return old, new
+    left, right = Markup(), Markup()
+    for tag, a, b, c, d in matcher.get_opcodes():
+        gone, came = escape("".join(before[a:b])), escape("".join(after[c:d]))
+        left += gone if tag == "equal" or not gone else Markup("<del>{}</del>").format(gone)
+        right += came if tag == "equal" or not came else Markup("<ins>{}</ins>").format(came)
+    return left, right
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "\n".join(
+            ": ".join([str(part[0]), ", ".join(part[1])]) if isinstance(part, list) else str(part) for part in value
+        )
+    return "" if value is None else str(value)

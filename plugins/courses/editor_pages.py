@@ -1,0 +1,288 @@
+"""What the pages of the editor show."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from plugins.courses.comparing import Comparison, compare
+from plugins.courses.forms import form_fields
+from plugins.courses.models import Admission, Item, ItemKind, Level, Module, Origin, PartState, Revision, Unsaved
+from plugins.courses.outline import kind_word, level_word
+from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
+from plugins.courses.revisions import EditConflict
+from plugins.courses.service import Outline
+
+
+def field_words() -> dict[str, str]:
+    """Names of fields, for people."""
+    return {
+        "title": _("Title"),
+        "summary": _("Summary"),
+        "description": _("Description"),
+        "language": _("Language"),
+        "level": _("Level"),
+        "categories": _("Categories"),
+        "tags": _("Tags"),
+        "authors": _("Teachers"),
+        "licence": _("Licence"),
+        "price": _("Price"),
+        "currency": _("Currency"),
+        "admission": _("Who gets in"),
+        "release": _("Opens"),
+        "after": _("Only after"),
+        "required": _("Required"),
+        "minutes": _("Minutes"),
+        "file": _("File"),
+        "url": _("Address"),
+        "markdown": _("Text"),
+        "attempts": _("Attempts"),
+        "due": _("Due"),
+        "modules": _("Order"),
+        "type": _("Kind"),
+        "assignment": _("Assignment"),
+    }
+
+
+def _item_url(page: str, slug: str, item_slug: str) -> str:
+    return url_for(f"courses.{page}", slug=slug, item_slug=item_slug)
+
+
+def _move_url(slug: str, kind: str, name: str, way: str) -> str:
+    return url_for("courses.move_view", slug=slug, kind=kind, name=name, way=way)
+
+
+def part_word(part: str) -> str:
+    """Where a revision belongs, for people."""
+    if part in (COURSE, OUTLINE):
+        return str(_("Settings") if part == COURSE else _("Order"))
+    kind, _slash, slug = part.partition("/")
+    return str(_("Module %(slug)s", slug=slug) if kind == "module" else _("Item %(slug)s", slug=slug))
+
+
+def part_url(slug: str, part: str) -> str:
+    """The editor of a part."""
+    kind, _slash, name = part.partition("/")
+    if kind == "item":
+        return url_for("courses.edit_item", slug=slug, item_slug=name)
+    if kind == "module":
+        return url_for("courses.edit_module", slug=slug, module_slug=name)
+    return url_for("courses.edit_settings" if part == COURSE else "courses.edit_outline", slug=slug)
+
+
+def frame(slug: str, outline: Outline, current: str) -> dict[str, Any]:
+    """What every page of the editor has: the course, its state, the tabs."""
+    pages = [
+        ("outline", _("Outline"), url_for("courses.edit_outline", slug=slug)),
+        ("settings", _("Settings"), url_for("courses.edit_settings", slug=slug)),
+        ("people", _("People"), url_for("courses.edit_people", slug=slug)),
+    ]
+    return {
+        "course": {"title": outline.course.title, "state": outline.course.state.value},
+        "tabs": [
+            {"label": label, "url": url, "current": name == current, "number": None} for name, label, url in pages
+        ],
+        "preview_url": url_for("courses.preview_course", slug=slug),
+        "course_url": url_for("courses.show_course", slug=slug),
+    }
+
+
+def outline_context(
+    slug: str, outline: Outline, removed: Sequence[Revision], quizzes: Sequence[str], base: int
+) -> dict[str, Any]:
+    """The context of `courses/edit/outline.html`."""
+    modules = outline.modules
+    order = [(module.slug, item.slug) for module, items in modules for item in items]
+    is_published = outline.course.state is PartState.PUBLISHED
+    return frame(slug, outline, "outline") | {
+        "modules": [
+            _module_line(slug, module, items, number, len(modules), order)
+            for number, (module, items) in enumerate(modules)
+        ],
+        "kinds": [(kind.value, kind_word(kind)) for kind in ItemKind if kind is not ItemKind.QUIZ or quizzes],
+        "quizzes": [(name, name) for name in quizzes],
+        "add_item_url": url_for("courses.add_item_view", slug=slug),
+        "add_module_url": url_for("courses.add_module_view", slug=slug),
+        "order_url": url_for("courses.arrange_view", slug=slug),
+        "history_url": url_for("courses.show_history", slug=slug, part=OUTLINE),
+        "state_url": url_for("courses.set_state", slug=slug, state="draft" if is_published else "published"),
+        "base": base,
+        "removed": [
+            {
+                "title": revision.content["title"],
+                "url": url_for("courses.put_back_view", slug=slug, item_slug=revision.part.removeprefix("item/")),
+            }
+            for revision in removed
+        ],
+    }
+
+
+def _module_line(
+    slug: str, module: Module, items: list[Item], number: int, count: int, order: list[tuple[str, str]]
+) -> dict[str, Any]:
+    return {
+        "slug": module.slug,
+        "title": module.title,
+        "edit_url": url_for("courses.edit_module", slug=slug, module_slug=module.slug),
+        "up_url": _move_url(slug, "module", module.slug, "up") if number else None,
+        "down_url": _move_url(slug, "module", module.slug, "down") if number + 1 < count else None,
+        "remove_url": url_for("courses.remove_module_view", slug=slug, module_slug=module.slug)
+        if not items and count > 1
+        else None,
+        "release_at": module.release_at,
+        "entries": [_item_line(slug, item, number, count, order, module.slug) for item in items],
+    }
+
+
+def _item_line(
+    slug: str, item: Item, module_number: int, count: int, order: list[tuple[str, str]], module_slug: str
+) -> dict[str, Any]:
+    place = order.index((module_slug, item.slug))
+    is_published = item.state is PartState.PUBLISHED
+    return {
+        "slug": item.slug,
+        "title": item.title,
+        "kind": item.kind.value,
+        "kind_word": kind_word(item.kind),
+        "is_published": is_published,
+        "has_changes": item.has_changes,
+        "release_at": item.release_at,
+        "edit_url": _item_url("edit_item", slug, item.slug),
+        "preview_url": _item_url("preview_item", slug, item.slug),
+        "publish_url": _item_url("publish_view", slug, item.slug) if item.has_changes or not is_published else None,
+        "unpublish_url": _item_url("unpublish_view", slug, item.slug) if is_published else None,
+        "remove_url": _item_url("remove_item_view", slug, item.slug),
+        "history_url": url_for("courses.show_history", slug=slug, part=item_part(item.slug)),
+        "up_url": _move_url(slug, "item", item.slug, "up") if place or module_number else None,
+        "down_url": _move_url(slug, "item", item.slug, "down")
+        if place + 1 < len(order) or module_number + 1 < count
+        else None,
+    }
+
+
+def settings_choices() -> dict[str, Any]:
+    """Options of the selects on the page of settings."""
+    return {
+        "levels": [(level.value, level_word(level)) for level in Level],
+        "admissions": [
+            {"value": Admission.LMS.value, "label": _("Members of the LMS courses that use it"), "hint": None},
+            {
+                "value": Admission.INVITATION.value,
+                "label": _("They, and whoever has a code"),
+                "hint": _("You make codes on the page People."),
+            },
+            {
+                "value": Admission.OPEN.value,
+                "label": _("They, and every learner who finds it in the catalogue"),
+                "hint": _("For nothing, also if a price is set."),
+            },
+        ],
+    }
+
+
+def item_editor(
+    slug: str, outline: Outline, item: Item, form: dict[str, Any], base: int, media: Sequence[str]
+) -> dict[str, Any]:
+    """The context of `courses/edit/item.html` but for what happened: see `happened`."""
+    files = [path for path in media if item.kind is not ItemKind.NOTEBOOK or path.endswith(".ipynb")]
+    return frame(slug, outline, "outline") | {
+        "item": {
+            "title": item.title,
+            "slug": item.slug,
+            "kind": item.kind.value,
+            "kind_word": kind_word(item.kind),
+            "is_published": item.state is PartState.PUBLISHED,
+            "has_changes": item.has_changes,
+            "fields": form_fields(item.kind.value),
+        },
+        "form": form,
+        "base": base,
+        "others": [(other.slug, other.title) for other in outline.items if other.slug != item.slug],
+        "files": [("", _("None")), *((f"media/{path}", path) for path in files)],
+        "save_url": _item_url("save_item_view", slug, item.slug),
+        "render_url": _item_url("render_text", slug, item.slug),
+        "unsaved_url": _item_url("keep_unsaved_view", slug, item.slug),
+        "upload_url": _item_url("upload_view", slug, item.slug),
+        "discard_url": _item_url("discard_view", slug, item.slug),
+        "item_preview_url": _item_url("preview_item", slug, item.slug),
+        "history_url": url_for("courses.show_history", slug=slug, part=item_part(item.slug)),
+        "unpublish_url": _item_url("unpublish_view", slug, item.slug) if item.state is PartState.PUBLISHED else None,
+    }
+
+
+def module_editor(slug: str, outline: Outline, module: Module, form: dict[str, Any], base: int) -> dict[str, Any]:
+    """The context of `courses/edit/module.html` but for what happened."""
+    return frame(slug, outline, "outline") | {
+        "module": {"title": module.title, "slug": module.slug},
+        "form": form,
+        "base": base,
+        "others": [(other.slug, other.title) for other, _items in outline.modules if other.slug != module.slug],
+        "save_url": url_for("courses.save_module_view", slug=slug, module_slug=module.slug),
+        "history_url": url_for("courses.show_history", slug=slug, part=module_part(module.slug)),
+    }
+
+
+def happened(
+    problems: Sequence[tuple[str, str]] = (),
+    conflict: EditConflict | None = None,
+    mine: Content | None = None,
+    unsaved: Unsaved | None = None,
+    said: str | None = None,
+    warnings: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What an editor says at its top: what was refused, a conflict, text that is not saved yet."""
+    words = field_words()
+    return {
+        "errors": dict(problems),
+        "error_list": [(name or "main", f"{words.get(name, '')} {text}".strip()) for name, text in problems],
+        "conflict": None
+        if conflict is None
+        else {
+            "author": conflict.author_name or _("an import"),
+            "at": conflict.made_at,
+            "changes": comparison_context(compare(conflict.content, mine or {})),
+        },
+        "unsaved_at": unsaved.saved_at if unsaved else None,
+        "said": said,
+        "warnings": list(warnings),
+    }
+
+
+def comparison_context(found: Comparison) -> dict[str, Any]:
+    """What the partial `courses/edit/_changes.html` shows."""
+    words = field_words()
+
+    def line(each: Any) -> dict[str, Any]:
+        gap = ngettext("%(num)d line is the same", "%(num)d lines are the same", each.count)
+        return {"kind": each.kind, "old": each.old, "new": each.new, "text": gap if each.kind == "gap" else each.text}
+
+    return {
+        "fields": [{"name": words.get(one.name, one.name), "old": one.old, "new": one.new} for one in found.fields],
+        "texts": [
+            {"name": words.get(name, name), "lines": [line(each) for each in lines]}
+            for name, lines in found.texts.items()
+        ],
+        "is_same": found.is_same,
+    }
+
+
+def history_context(slug: str, outline: Outline, part: str, revisions: Sequence[Revision]) -> dict[str, Any]:
+    """The context of `courses/edit/history.html`."""
+    origins = {Origin.BROWSER: _("written here"), Origin.IMPORT: _("imported"), Origin.RESTORE: _("restored")}
+    return frame(slug, outline, "outline") | {
+        "part": {"word": part_word(part), "url": part_url(slug, part)},
+        "revisions": [
+            {
+                "number": revision.number,
+                "at": revision.made_at,
+                "author": revision.author_name or None,
+                "origin": origins[revision.origin],
+                "is_published": revision.published_at is not None,
+            }
+            for revision in revisions
+        ],
+        "compare_url": url_for("courses.compare_revisions", slug=slug, part=part),
+        "restore_url": url_for("courses.restore_view", slug=slug, part=part) if part != OUTLINE else None,
+    }

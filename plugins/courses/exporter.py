@@ -1,0 +1,226 @@
+"""Writes a course as a folder: what `import_course` reads, made for Git. Files that have not changed stay as they are.
+
+What is exported is what learners see, and what was never published, marked as a draft. With `saved`, what teachers
+last saved stands in the place of what learners see; importing that publishes it.
+"""
+
+import posixpath
+import shutil
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import undefer
+
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Conflict, NotFound
+from lti_tool.kernel.runtime import Runtime
+from plugins.courses.course_file import CourseFile
+from plugins.courses.models import Admission, Course, Item, Level, Media, Module, PartState, Revision
+from plugins.courses.parts import (
+    COURSE,
+    Content,
+    course_content,
+    item_content,
+    item_part,
+    module_content,
+    module_part,
+    read_time,
+)
+from plugins.courses.revisions import list_newest
+from plugins.courses.toml_text import Value, write_toml
+
+OURS = ("course.toml", "lessons", "media", "source")
+"""What an export writes; anything else in the folder (README, .git) is left alone."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export wrote."""
+
+    slug: str
+    title: str
+    files: int
+    left_out: list[str]
+    """Slugs of items with changes that are not published and not in the folder."""
+
+
+def export_course(runtime: Runtime, slug: str, path: Path, *, saved: bool = False) -> Exported:
+    """Write the course into the folder `path`, which is new, empty or an earlier export.
+
+    Raises: NotFound: no such course. Conflict: the folder holds something else.
+    """
+    with runtime.db.reading() as tx:
+        course = _load(tx, slug)
+        _check_target(path, slug)
+        items = _items(tx, course.id)
+        newest = list_newest(tx, course.id) if saved else {}
+        files = _list_texts(tx, course, items, {part: revision.content for part, revision in newest.items()})
+        quizzes = {item.assignment for item in items if item.assignment}
+        path.mkdir(parents=True, exist_ok=True)
+        for part in OURS:
+            _remove(path / part)
+        count = _write_media(tx, course.id, path)
+    count += _copy_sources(runtime.settings.courses_dir / slug / "source", path / "source", quizzes)
+    for name, body in files.items():
+        _write(path, name, body)
+    left_out = [] if saved else [item.slug for item in items if item.has_changes]
+    return Exported(slug, course.title, count + len(files), left_out)
+
+
+def _load(tx: Tx, slug: str) -> Course:
+    query = select(Course).where(Course.slug == slug).options(undefer(Course.description), undefer(Course.toml))
+    course = tx.scalar(query)
+    if course is None:
+        raise NotFound("course_not_found", f"There is no course {slug}. `coursebridge course list` shows them.")
+    return course
+
+
+def _check_target(path: Path, slug: str) -> None:
+    if not path.exists():
+        return
+    if not path.is_dir():
+        raise Conflict("export_target", f"{path} is a file. Name a folder.")
+    toml = path / "course.toml"
+    if toml.is_file():
+        try:
+            other = tomllib.loads(toml.read_text(encoding="utf-8-sig")).get("slug")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+            other = None
+        if other == slug:
+            return
+        raise Conflict("export_target", f"{path} holds another course ({other}). Name another folder.")
+    if any(not entry.name.startswith(".") for entry in path.iterdir()):
+        raise Conflict("export_target", f"{path} is not empty and holds no course. Name a new folder.")
+
+
+def _items(tx: Tx, course_id: int) -> list[Item]:
+    query = select(Item).where(Item.course_id == course_id).options(undefer(Item.markdown)).order_by(Item.position)
+    return list(tx.scalars(query))
+
+
+def _list_texts(tx: Tx, course: Course, items: list[Item], saved: dict[str, Content]) -> dict[str, str]:
+    """course.toml and the lessons."""
+    texts: dict[str, str] = {}
+    contents: dict[str, Content] = {}
+    for item in items:
+        content = dict(saved.get(item_part(item.slug)) or item_content(item))
+        if content["type"] == "lesson":
+            content["file"] = _free_file(content["file"], item.slug, content["markdown"], texts)
+            texts[content["file"]] = content["markdown"]
+        contents[item.slug] = content
+    said = _toml_values(tx, course, items, contents, saved)
+    if _says_the_same(course.toml, said):
+        return {"course.toml": course.toml, **texts}
+    newest = tx.scalar(select(func.max(Revision.id)).where(Revision.course_id == course.id))
+    said["head"]["revision"] = f"{course.uid}-{newest}"
+    return {"course.toml": write_toml(said["head"], said["tables"]), **texts}
+
+
+def _free_file(file: str, slug: str, text: str, taken: dict[str, str]) -> str:
+    """Two lessons that share a file say the same, or one gets a file of its own."""
+    if taken.get(file, text) == text:
+        return file
+    name = f"lessons/{slug}.md"
+    while name in taken:
+        name = f"{name[:-3]}-2.md"
+    return name
+
+
+def _toml_values(
+    tx: Tx, course: Course, items: list[Item], contents: dict[str, Content], saved: dict[str, Content]
+) -> dict[str, Any]:
+    settings = saved.get(COURSE) or course_content(course)
+    head: dict[str, Value] = {"slug": course.slug, **_without_defaults(settings)}
+    if course.state is not PartState.PUBLISHED:
+        head["state"] = course.state.value
+    tables: list[tuple[str, dict[str, Value]]] = []
+    query = select(Module).where(Module.course_id == course.id).order_by(Module.position)
+    for module in tx.scalars(query):
+        content = saved.get(module_part(module.slug)) or module_content(module)
+        tables.append(("module", {"slug": module.slug, **_said(content, ("title", "summary", "release", "after"))}))
+        tables += [
+            ("module.item", _item_values(item, contents[item.slug])) for item in items if item.module_id == module.id
+        ]
+    return {"head": head, "tables": tables}
+
+
+def _without_defaults(settings: Content) -> dict[str, Value]:
+    kept = {name: value for name, value in settings.items() if value or name in ("title", "language")}
+    if kept.get("level") == Level.ANY.value:
+        del kept["level"]
+    if kept.get("admission") == Admission.LMS.value:
+        del kept["admission"]
+    return kept
+
+
+def _item_values(item: Item, content: Content) -> dict[str, Value]:
+    head: dict[str, Value] = {"type": content["type"], "slug": item.slug}
+    values = head | _said(content, ("title", "file", "url", "assignment", "summary", "attempts", "due"))
+    if item.state is not PartState.PUBLISHED:
+        values["state"] = item.state.value
+    values |= _said(content, ("release", "after", "minutes"))
+    return values if content["required"] else values | {"required": False}
+
+
+def _said(content: Content, names: tuple[str, ...]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name in names:
+        value = content[name]
+        if value and name in ("release", "due"):
+            value = read_time(value)
+        if value:
+            values[name] = value
+    return values
+
+
+def _says_the_same(toml: str, said: dict[str, Any]) -> bool:
+    """Whether the course.toml that was imported still says what the course is."""
+    if not toml:
+        return False
+    ours = CourseFile.model_validate(tomllib.loads(write_toml(said["head"], said["tables"])))
+    theirs = CourseFile.model_validate(tomllib.loads(toml))
+    return ours == theirs.model_copy(update={"revision": ""})
+
+
+def _write_media(tx: Tx, course_id: int, path: Path) -> int:
+    """One file in memory at a time."""
+    paths = list(tx.scalars(select(Media.path).where(Media.course_id == course_id)))
+    for name in paths:
+        target = path / "media" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        query = select(Media.content).where(Media.course_id == course_id, Media.path == name)
+        target.write_bytes(tx.scalars(query).one())
+    return len(paths)
+
+
+def _copy_sources(source: Path, target: Path, quizzes: set[str]) -> int:
+    """The quizzes' notebooks with their data, as they were imported."""
+    header, count = source / "header.ipynb", 0
+    if quizzes and header.is_file():
+        target.mkdir(exist_ok=True)
+        shutil.copyfile(header, target / "header.ipynb")
+        count += 1
+    for name in sorted(quizzes):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, target / name, copy_function=shutil.copyfile)
+            count += sum(entry.is_file() for entry in (target / name).rglob("*"))
+    return count
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
+
+
+def _write(root: Path, name: str, body: str) -> None:
+    """`name` comes from course.toml; it does not lead out of the folder."""
+    inside = posixpath.normpath(name)
+    if inside.startswith(("../", "/")) or inside == "..":
+        raise Conflict("export_target", f"{name} leads out of the folder. Give the lesson another file.")
+    (root / inside).parent.mkdir(parents=True, exist_ok=True)
+    (root / inside).write_bytes(body.encode())

@@ -1,0 +1,66 @@
+"""A quiz that is closed to a learner, or a draft, is closed at its own address too, which is grading's."""
+
+from flask import redirect, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from lti_tool.kernel import clock
+from lti_tool.web.runtime import current_runtime
+from lti_tool.web.session import find_current_session
+from plugins.courses.access import may_be_closed
+from plugins.courses.blueprint import blueprint
+from plugins.courses.models import Course, Item, Module, PartState
+from plugins.courses.reading import read_course
+from plugins.courses.service import get_outline
+
+KEPT_OPEN = ("grading.show_feedback", "grading.show_marked_notebook")
+"""What somebody handed in stays theirs to read."""
+
+
+MOST_KEPT = 5000
+KEPT_S = 5
+"""How long a process goes by what it has read of a course."""
+_limited: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
+
+
+@blueprint.before_app_request
+def refuse_closed_quizzes() -> Response | None:
+    """Lead a learner from a closed quiz to the page that says why."""
+    session = find_current_session() if (request.endpoint or "").startswith("grading.") else None
+    name, slug = (request.view_args or {}).get("name"), session.course_slug if session else None
+    if session is None or slug is None or name is None or not session.role.is_learner:
+        return None
+    if request.endpoint in KEPT_OPEN or name not in _list_limited(slug):
+        return None
+    with current_runtime().db.reading() as tx:
+        outline = get_outline(tx, slug)
+        item = next((item for item in outline.items if item.assignment == name), None)
+        is_shown = outline.course.state is PartState.PUBLISHED and item in outline.published().items
+        is_open = is_shown and item is not None and item.slug not in read_course(tx, session, slug).locks
+    if item is None or is_open:
+        return None
+    return redirect(url_for("courses.show_item", slug=slug, item_slug=item.slug), 303)
+
+
+def _list_limited(slug: str) -> frozenset[str]:
+    """The quizzes of a course that are closed to somebody at some time."""
+    runtime, now = current_runtime(), clock.now().timestamp()
+    key = (runtime.settings.database.url, slug)
+    kept = _limited.get(key)
+    if kept is None or not 0 <= now - kept[0] < KEPT_S:
+        if len(_limited) > MOST_KEPT:
+            _limited.clear()
+        query = (
+            select(Item, Module, Course.state)
+            .join(Module, Module.id == Item.module_id)
+            .join(Course, Course.id == Item.course_id)
+            .where(Course.slug == slug, Item.assignment.is_not(None))
+        )
+        with runtime.db.reading() as tx:
+            found = [
+                item.assignment or ""
+                for item, module, state in tx.execute(query)
+                if state is PartState.DRAFT or may_be_closed(item, module)
+            ]
+        kept = _limited[key] = (now, frozenset(found))
+    return kept[1]

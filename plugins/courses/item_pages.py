@@ -1,0 +1,84 @@
+"""What the page of an item shows, for each kind."""
+
+from typing import Any
+
+from flask import url_for
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from plugins.courses.lesson_html import address_links
+from plugins.courses.links import Place
+from plugins.courses.models import Item, ItemKind
+from plugins.courses.notebook_html import Cell, NotebookError, render_notebook
+from plugins.courses.outline import Pages, kind_word, lock_text, words
+from plugins.courses.reading import Reading, ref_of
+from plugins.courses.service import link_targets
+
+
+def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook: bytes | None) -> dict[str, Any]:
+    """The context of `courses/lesson.html`: `text` of a lesson, `notebook` of a notebook."""
+    items = reading.outline.items
+    number = items.index(item)
+    lock = reading.locks.get(item.slug)
+    is_closed = lock is not None and not pages.is_preview
+    place = Place.of(item.file if item.kind is ItemKind.LESSON else "", link_targets(reading.outline))
+    return {
+        "lesson": {
+            "title": item.title,
+            "kind": item.kind.value,
+            "kind_word": kind_word(item.kind),
+            "summary": item.summary or None,
+            "html": pages.render(text, place) if item.kind is ItemKind.LESSON and not is_closed else None,
+            "cells": _cells(notebook, place, pages) if notebook is not None and not is_closed else None,
+            "url": None if is_closed else _content_url(item, pages),
+            "is_elsewhere": bool(item.url),
+            "file_name": item.file.rpartition("/")[2] or None,
+        },
+        "lock": lock_text(lock) if lock else None,
+        "place": _("%(number)s of %(count)s", number=number + 1, count=len(items)) if len(items) > 1 else None,
+        "course_link": {"title": reading.outline.course.title, "url": pages.course},
+        "previous": _neighbour(pages, items[number - 1] if number else None),
+        "following": _neighbour(pages, items[number + 1] if number + 1 < len(items) else None),
+        "ref": None if pages.is_preview or is_closed else ref_of(pages.slug, item),
+    }
+
+
+def _content_url(item: Item, pages: Pages) -> str | None:
+    """Where a link, video or file is; None of a text or of what is not there yet."""
+    if item.kind in (ItemKind.LESSON, ItemKind.QUIZ):
+        return None
+    if item.url:
+        return item.url
+    path = item.file.removeprefix("media/")
+    return url_for("courses.show_media", slug=pages.slug, path=path) if path else None
+
+
+def _cells(notebook: bytes, place: Place, pages: Pages) -> list[dict[str, Any]]:
+    """Cells as the macro `notebook_cell` takes them. An unreadable notebook has none."""
+    try:
+        cells = render_notebook(notebook, place, words())
+    except NotebookError:
+        return []
+    media_url = url_for("courses.show_media", slug=pages.slug, path="x").removesuffix("/x")
+    return [_cell(cell, pages.course[:-1], media_url) for cell in cells]
+
+
+def _cell(cell: Cell, item_url: str, media_url: str) -> dict[str, Any]:
+    outputs = [
+        {
+            "kind": {"picture": "image", "warning": "text"}.get(output.kind, output.kind),
+            "text": output.text,
+            "html": Markup(output.html),  # noqa: S704 - sanitised by nh3
+            "src": output.source,
+            "alt": output.text,
+        }
+        for output in cell.outputs
+    ]
+    html = address_links(cell.html, item_url, media_url)
+    return {"kind": cell.kind, "html": Markup(html), "outputs": outputs}  # noqa: S704 - sanitised by nh3
+
+
+def _neighbour(pages: Pages, item: Item | None) -> dict[str, str] | None:
+    if item is None:
+        return None
+    return {"title": item.title, "url": pages.item(item), "kind": item.kind.value, "word": kind_word(item.kind)}

@@ -1,0 +1,153 @@
+"""A notebook to read, as safe HTML: no script, nothing from outside, whatever its cells and outputs hold."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+import nh3
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers import PythonLexer
+
+from plugins.courses.lesson_html import render_part
+from plugins.courses.links import Place
+
+PICTURES = ("image/png", "image/jpeg", "image/gif")
+MOST_CELLS = 2000
+SHOWN_TEXT = 40_000
+"""Characters of one output that the page shows."""
+_TAGS = nh3.ALLOWED_TAGS - {"img", "a"}
+_ATTRIBUTES = {"th": {"colspan", "rowspan", "scope"}, "td": {"colspan", "rowspan"}}
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: `kind` is text, warning, error, html or picture."""
+
+    kind: str
+    text: str = ""
+    html: str = ""
+    """Safe."""
+    source: str = ""
+    """Of a picture: a data URL."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: `kind` is code or text."""
+
+    kind: str
+    html: str
+    """Safe."""
+    outputs: tuple[Output, ...] = ()
+
+
+class NotebookError(ValueError):
+    """What is wrong with a notebook; the text says what to do."""
+
+
+def find_notebook_problem(content: bytes) -> str | None:
+    """Why this is no notebook that can be shown, in a sentence; None: it is one."""
+    try:
+        _read(content)
+    except NotebookError as error:
+        return str(error)
+    return None
+
+
+def render_notebook(content: bytes, place: Place, words: tuple[str, str]) -> list[Cell]:
+    """The cells of a notebook; links of text cells as in lessons (`links.ITEM`). Raises: NotebookError."""
+    return [_cell(raw, place, words) for raw in _read(content)]
+
+
+def _read(content: bytes) -> list[Mapping[str, Any]]:
+    try:
+        cells = json.loads(content)["cells"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NotebookError("is no notebook of format 4; open it in JupyterLab and save it again.") from error
+    if not isinstance(cells, list) or not all(isinstance(cell, dict) for cell in cells):
+        raise NotebookError("is no notebook of format 4; open it in JupyterLab and save it again.")
+    if len(cells) > MOST_CELLS:
+        raise NotebookError(f"has {len(cells)} cells; at most {MOST_CELLS} are shown. Split it.")
+    return cells
+
+
+def _cell(raw: Mapping[str, Any], place: Place, words: tuple[str, str]) -> Cell:
+    source = _joined(raw.get("source"))
+    if raw.get("cell_type") == "code":
+        outputs = raw.get("outputs")
+        shown = (_output(each) for each in (outputs if isinstance(outputs, list) else []) if isinstance(each, dict))
+        code = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
+        return Cell("code", nh3.clean(code, tags={"span"}, attributes={"span": {"class"}}), tuple(filter(None, shown)))
+    if raw.get("cell_type") == "markdown":
+        return Cell("text", render_part(source, place, words, _attachments(raw)))
+    return Cell("text", f"<pre>{escape(source)}</pre>")
+
+
+def _joined(value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(part for part in value if isinstance(part, str))
+    return value if isinstance(value, str) else ""
+
+
+def _attachments(raw: Mapping[str, Any]) -> dict[str, str]:
+    """Pictures pasted into a text cell, as data URLs by name."""
+    found: dict[str, str] = {}
+    bundles = raw.get("attachments")
+    for name, bundle in bundles.items() if isinstance(bundles, dict) else ():
+        for mime in PICTURES:
+            body = _joined(bundle.get(mime)) if isinstance(bundle, dict) else ""
+            if body and (address := _data_url(mime, body)):
+                found[f"attachment:{name}"] = address
+    return found
+
+
+def _data_url(mime: str, body: str) -> str | None:
+    body = "".join(body.split())
+    try:
+        base64.b64decode(body, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return f"data:{mime};base64,{body}"
+
+
+def _output(raw: Mapping[str, Any]) -> Output | None:
+    kind = raw.get("output_type")
+    if kind == "stream":
+        return _text("warning" if raw.get("name") == "stderr" else "text", _joined(raw.get("text")))
+    if kind == "error":
+        trace = raw.get("traceback")
+        lines = [line for line in trace if isinstance(line, str)] if isinstance(trace, list) else []
+        return _text("error", "\n".join(lines) or f"{raw.get('ename')}: {raw.get('evalue')}")
+    data = raw.get("data")
+    return _rich({mime: _joined(value) for mime, value in data.items()}) if isinstance(data, dict) else None
+
+
+def _rich(data: Mapping[str, str]) -> Output | None:
+    """The best form of a displayed object that is safe to show."""
+    alternative = _plain(data.get("text/plain", ""))[:200]
+    for mime in PICTURES:
+        if data.get(mime) and (address := _data_url(mime, data[mime])):
+            return Output("picture", alternative, source=address)
+    if data.get("image/svg+xml"):  # as an image, SVG runs no script and loads nothing
+        return Output("picture", alternative, source=f"data:image/svg+xml,{quote(data['image/svg+xml'])}")
+    if data.get("text/html"):
+        return Output("html", html=nh3.clean(data["text/html"], tags=_TAGS, attributes=_ATTRIBUTES))
+    text = data.get("text/plain") or data.get("text/markdown") or data.get("text/latex")
+    return _text("text", text) if text else None
+
+
+def _text(kind: str, text: str) -> Output:
+    bare = _plain(text)
+    return Output(kind, f"{bare[:SHOWN_TEXT]}\n…" if len(bare) > SHOWN_TEXT else bare)
+
+
+def _plain(text: str) -> str:
+    return _ESCAPES.sub("", text)

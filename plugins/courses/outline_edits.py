@@ -1,0 +1,253 @@
+"""Changes of the order of a course: modules and items are added, moved, taken out and put back."""
+
+import secrets
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from grading import public as grading
+from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Conflict, Invalid, NotFound
+from plugins.courses.catalogue import index_course
+from plugins.courses.course_file import free_slug
+from plugins.courses.editing import Editor, open_for_editing
+from plugins.courses.models import Admission, Course, Item, ItemKind, Level, Module, Origin, PartState, Revision
+from plugins.courses.parts import (
+    COURSE,
+    OUTLINE,
+    Content,
+    course_content,
+    fill_item,
+    fill_module,
+    item_content,
+    item_part,
+    module_content,
+    module_part,
+)
+from plugins.courses.progress_outline import publish_progress_outline
+from plugins.courses.revisions import add_revision, list_newest
+from plugins.courses.service import Outline, get_item, get_outline
+from plugins.courses.writing import note_points
+
+Order = list[tuple[str, list[str]]]
+"""(module slug, item slugs) in reading order."""
+
+
+def create_course(tx: Tx, title: str, language: str, editor: Editor) -> Course:
+    """A new course of the editor's platform: a draft with one empty module."""
+    taken = set(tx.scalars(select(Course.slug)))
+    course = Course(
+        slug=free_slug(title, taken, "course"),
+        uid=secrets.token_hex(4),
+        title=title,
+        summary="",
+        description="",
+        language=language,
+        level=Level.ANY,
+        categories=[],
+        tags=[],
+        authors=[editor.name] if editor.name else [],
+        licence="",
+        admission=Admission.LMS,
+        state=PartState.DRAFT,
+        registration_id=editor.registration_id,
+        imported_at=clock.now(),
+    )
+    tx.add(course)
+    tx.flush()
+    add_revision(tx, course.id, COURSE, course_content(course), editor.author, base=0, is_published=True)
+    index_course(tx, course)
+    grading.publish_course(tx, course.slug, course.title)
+    add_module(tx, course.slug, "First module", editor)
+    return course
+
+
+def add_module(tx: Tx, slug: str, title: str, editor: Editor) -> Module:
+    """A new module at the end. Raises: NotFound, Forbidden."""
+    course = open_for_editing(tx, slug, editor)
+    outline = get_outline(tx, slug)
+    taken = {module.slug for module, _items in outline.modules} | _used(tx, course.id, "module/")
+    number = len(outline.modules)
+    module = Module(course_id=course.id, position=number, slug=free_slug(title, taken, f"module-{number + 1}"))
+    fill_module(module, {"title": title, "summary": "", "release": None, "after": []})
+    tx.add(module)
+    tx.flush()
+    part = module_part(module.slug)
+    add_revision(tx, course.id, part, module_content(module), editor.author, base=0, is_published=True)
+    _note_order(tx, course, editor)
+    return module
+
+
+def add_item(
+    tx: Tx, slug: str, module_slug: str, kind: ItemKind, title: str, editor: Editor, assignment: str | None = None
+) -> Item:
+    """A new item at the end of a module, as a draft. Raises: NotFound, Forbidden, Invalid."""
+    course = open_for_editing(tx, slug, editor)
+    outline = get_outline(tx, slug)
+    module = next((module for module, _items in outline.modules if module.slug == module_slug), None)
+    if module is None:
+        raise NotFound("module_not_found", "This module is no longer in the course. Open the outline again.")
+    if (kind is ItemKind.QUIZ) != (assignment is not None) or assignment not in [None, *list_free_quizzes(tx, outline)]:
+        raise Invalid("quiz_not_free", "Choose an imported quiz that is not in the course yet.")
+    taken = {item.slug for item in outline.items} | _used(tx, course.id, "item/") | {"edit", "media"}
+    item = Item(course_id=course.id, module_id=module.id, position=len(outline.items), state=PartState.DRAFT)
+    item.slug = free_slug(title, taken, f"{kind.value}-{len(outline.items) + 1}")
+    fill_item(item, new_content(kind, title, item.slug, assignment))
+    tx.add(item)
+    tx.flush()
+    add_revision(tx, course.id, item_part(item.slug), item_content(item), editor.author, base=0)
+    note_points(tx, slug)
+    _apply(tx, course, _order(get_outline(tx, slug)), editor)
+    return item
+
+
+def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -> Content:
+    """An item that says nothing yet."""
+    return {
+        "type": kind.value,
+        "title": title,
+        "summary": "",
+        "release": None,
+        "after": [],
+        "required": True,
+        "minutes": None,
+        "file": f"lessons/{slug}.md" if kind is ItemKind.LESSON else "",
+        "url": "",
+        "markdown": "",
+        "assignment": assignment,
+        "attempts": None,
+        "due": None,
+    }
+
+
+def list_free_quizzes(tx: Tx, outline: Outline) -> list[str]:
+    """Assignments that were imported with the course and stand nowhere in it now."""
+    used = {item.assignment for item in outline.items}
+    return sorted(name for _slug, name in grading.list_max_points(tx, {outline.course.slug}) if name not in used)
+
+
+def move_module(tx: Tx, slug: str, module_slug: str, step: int, editor: Editor) -> None:
+    """One place up (-1) or down (1); at the end it stays. Raises: NotFound, Forbidden."""
+    course = open_for_editing(tx, slug, editor)
+    order = _order(get_outline(tx, slug))
+    here = next((number for number, (name, _items) in enumerate(order) if name == module_slug), None)
+    if here is None:
+        raise NotFound("module_not_found", "This module is no longer in the course. Open the outline again.")
+    there = min(max(here + step, 0), len(order) - 1)
+    order.insert(there, order.pop(here))
+    _apply(tx, course, order, editor)
+
+
+def move_item(tx: Tx, slug: str, item_slug: str, step: int, editor: Editor) -> None:
+    """One place up (-1) or down (1), into the next module where one ends. Raises: NotFound, Forbidden."""
+    course = open_for_editing(tx, slug, editor)
+    order = _order(get_outline(tx, slug))
+    here = next((number for number, (_name, items) in enumerate(order) if item_slug in items), None)
+    if here is None:
+        raise NotFound("item_not_found", "This is no longer in the course. Open the outline again.")
+    items = order[here][1]
+    place = items.index(item_slug)
+    if 0 <= place + step < len(items):
+        items.insert(place + step, items.pop(place))
+    elif 0 <= here + step < len(order):
+        there = order[here + step][1]
+        there.insert(len(there) if step < 0 else 0, items.pop(place))
+    _apply(tx, course, order, editor)
+
+
+def arrange(tx: Tx, slug: str, order: Order, editor: Editor, base: int) -> None:
+    """Take over an order made by dragging. Raises: NotFound, Forbidden, Conflict: it is not of this outline."""
+    course = open_for_editing(tx, slug, editor)
+    there = _order(get_outline(tx, slug))
+    newest = list_newest(tx, course.id, [OUTLINE]).get(OUTLINE)
+    same = [
+        sorted(name for name, _items in some) + sorted(slug for _name, items in some for slug in items)
+        for some in (order, there)
+    ]
+    if same[0] != same[1] or (newest is not None and newest.number != base):
+        raise Conflict("outline_changed", "Somebody else has changed the outline meanwhile. This is how it is now.")
+    _apply(tx, course, order, editor)
+
+
+def remove_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> None:
+    """Take an item out; its revisions, and what learners have done, stay. Raises: NotFound, Forbidden."""
+    course = open_for_editing(tx, slug, editor)
+    item = get_item(tx, course.id, item_slug)
+    if item.assignment:
+        grading.close_assignment(tx, slug, item.assignment)
+    tx.delete(item)
+    tx.flush()
+    _note_order(tx, course, editor)
+
+
+def remove_module(tx: Tx, slug: str, module_slug: str, editor: Editor) -> None:
+    """Take an empty module out. Raises: NotFound, Forbidden, Invalid: it holds something, or is the last."""
+    course = open_for_editing(tx, slug, editor)
+    outline = get_outline(tx, slug)
+    module, items = next((pair for pair in outline.modules if pair[0].slug == module_slug), (None, []))
+    if module is None:
+        raise NotFound("module_not_found", "This module is no longer in the course. Open the outline again.")
+    if items or len(outline.modules) == 1:
+        raise Invalid("module_not_empty", "Move its items to another module first. The last module stays.")
+    tx.delete(module)
+    tx.flush()
+    _apply(tx, course, _order(get_outline(tx, slug)), editor)
+
+
+def list_removed(tx: Tx, outline: Outline) -> list[Revision]:
+    """The last revision of each item that was taken out, by slug."""
+    there = {item_part(item.slug) for item in outline.items}
+    newest = list_newest(tx, outline.course.id)
+    return [newest[part] for part in sorted(newest) if part.startswith("item/") and part not in there]
+
+
+def put_back(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
+    """Make an item that was taken out a draft at the end of the course. Raises: NotFound, Forbidden, Invalid."""
+    course = open_for_editing(tx, slug, editor)
+    outline = get_outline(tx, slug)
+    found = list_newest(tx, course.id, [item_part(item_slug)]).get(item_part(item_slug))
+    if found is None or outline.find_item(item_slug) is not None:
+        raise NotFound("item_not_found", "There is nothing to put back. Open the outline again.")
+    if found.content["assignment"] and found.content["assignment"] not in list_free_quizzes(tx, outline):
+        raise Invalid("quiz_not_free", "Another item shows this quiz now. Take that one out first.")
+    item = Item(course_id=course.id, module_id=outline.modules[-1][0].id, slug=item_slug, state=PartState.DRAFT)
+    item.position = len(outline.items)
+    fill_item(item, found.content)
+    tx.add(item)
+    tx.flush()
+    add_revision(tx, course.id, found.part, found.content, editor.author, base=None, origin=Origin.RESTORE)
+    note_points(tx, slug)
+    _note_order(tx, course, editor)
+    return item
+
+
+def _order(outline: Outline) -> Order:
+    return [(module.slug, [item.slug for item in items]) for module, items in outline.modules]
+
+
+def _apply(tx: Tx, course: Course, order: Order, editor: Editor) -> None:
+    outline = get_outline(tx, course.slug)
+    modules = {module.slug: module for module, _items in outline.modules}
+    items = {item.slug: item for item in outline.items}
+    position = 0
+    for number, (name, slugs) in enumerate(order):
+        modules[name].position = number
+        for slug in slugs:
+            items[slug].module_id, items[slug].position = modules[name].id, position
+            position += 1
+    tx.flush()
+    _note_order(tx, course, editor)
+
+
+def _note_order(tx: Tx, course: Course, editor: Editor) -> None:
+    order: Sequence[tuple[str, list[str]]] = _order(get_outline(tx, course.slug))
+    content = {"modules": [[name, items] for name, items in order]}
+    add_revision(tx, course.id, OUTLINE, content, editor.author, base=None, is_published=True)
+    publish_progress_outline(tx, course.slug)
+
+
+def _used(tx: Tx, course_id: int, prefix: str) -> set[str]:
+    """Slugs that once were; activities in an LMS may still name them."""
+    query = select(Revision.part).where(Revision.course_id == course_id, Revision.part.startswith(prefix)).distinct()
+    return {part.removeprefix(prefix) for part in tx.scalars(query)}

@@ -1,0 +1,26 @@
+"""What the course page says about who looks at it: a teacher may edit, a learner may drop or take it up again."""
+
+from typing import Any
+
+from flask import url_for
+
+from lti_tool.kernel.permissions import Role
+from lti_tool.web.session import SignedIn
+from plugins.courses.models import PartState
+from plugins.courses.reading import Reading
+
+
+def standing_context(session: SignedIn, slug: str, reading: Reading) -> dict[str, Any]:
+    """The rest of the context of `courses/course.html`."""
+    is_learner = session.role.is_learner
+    is_dropped = reading.is_dropped
+    return {
+        "is_draft": reading.outline.course.state is not PartState.PUBLISHED,
+        "edit_url": url_for("courses.edit_outline", slug=slug) if session.role is Role.TEACHER else None,
+        "is_dropped": is_dropped,
+        "take_up_url": url_for("courses.take_up", slug=slug) if is_learner and is_dropped else None,
+        "drop_url": url_for("courses.drop_course", slug=slug) if is_learner and not is_dropped else None,
+        "catalogue_url": url_for("courses.show_catalogue"),
+        "rating": None,
+        "preview": None,
+    }

@@ -1,0 +1,169 @@
+"""Preview as a learner; revisions, compared and restored; people and codes."""
+
+from typing import Any
+
+from flask import Response, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from lti_tool.kernel.db import Tx
+from lti_tool.kernel.errors import Invalid, NotFound
+from lti_tool.web.render import page
+from lti_tool.web.runtime import current_runtime
+from lti_tool.web.session import current_session
+from plugins.courses import editing
+from plugins.courses.blueprint import blueprint
+from plugins.courses.comparing import compare
+from plugins.courses.editing import Editor
+from plugins.courses.editor_pages import comparison_context, frame, history_context, part_url, part_word
+from plugins.courses.enrolling import count_enrolments, list_invitations, make_invitation, withdraw_invitation
+from plugins.courses.models import ItemKind, Standing
+from plugins.courses.outline import Pages, course_context
+from plugins.courses.previewing import read_preview, text_of
+from plugins.courses.revisions import get_revision, list_history
+from plugins.courses.service import get_media, read_media
+from plugins.courses.standing_pages import standing_context
+from plugins.courses.views import item_page
+from plugins.courses.views_edit import open_editor, read_outline
+
+MOST_PLACES = 10_000
+
+
+@blueprint.get("/<slug>/edit/preview/")
+def preview_course(slug: str) -> Response:
+    """The course page as a learner would see it."""
+    editor = open_editor(slug)
+    with current_runtime().db.reading() as tx:
+        read_outline(tx, slug, editor)
+        tx.expunge_all()
+        reading = read_preview(tx, slug)
+    session = current_session()
+    context = course_context(session, reading, Pages(slug, is_preview=True)) | standing_context(session, slug, reading)
+    preview = {"edit_url": url_for("courses.edit_outline", slug=slug)}
+    return page("courses/course.html", **context | {"preview": preview, "edit_url": None})
+
+
+@blueprint.get("/<slug>/edit/preview/<item_slug>")
+def preview_item(slug: str, item_slug: str) -> AnyResponse:
+    """An item as a learner would see it."""
+    editor = open_editor(slug)
+    with current_runtime().db.reading() as tx:
+        read_outline(tx, slug, editor)
+        tx.expunge_all()
+        reading = read_preview(tx, slug)
+        item = reading.outline.find_item(item_slug)
+        if item is None:
+            raise NotFound("item_not_found", _("This is no longer in the course. Open the outline again."))
+        notebook = _read_file(tx, slug, item.file) if item.kind is ItemKind.NOTEBOOK and item.file else None
+    if item.kind is ItemKind.QUIZ and item.assignment:
+        return redirect(url_for("grading.show_quiz", slug=slug, name=item.assignment) + "?as=learner", 303)
+    preview = {"edit_url": url_for("courses.edit_item", slug=slug, item_slug=item_slug)}
+    return item_page(reading, item, Pages(slug, is_preview=True), text_of(item), notebook, preview=preview)
+
+
+def _read_file(tx: Tx, slug: str, file: str) -> bytes:
+    try:
+        return read_media(tx, get_media(tx, slug, file.removeprefix("media/")))
+    except NotFound:
+        return b""
+
+
+@blueprint.get("/<slug>/edit/history/<path:part>")
+def show_history(slug: str, part: str) -> Response:
+    """The revisions of a part."""
+    editor = open_editor(slug)
+    with current_runtime().db.reading() as tx:
+        outline = read_outline(tx, slug, editor)
+        revisions = list_history(tx, outline.course.id, part)
+    if not revisions:
+        raise NotFound("revision_not_found", _("There are no revisions of this. Open the outline again."))
+    return page("courses/edit/history.html", **history_context(slug, outline, part, revisions))
+
+
+@blueprint.get("/<slug>/edit/compare/<path:part>")
+def compare_revisions(slug: str, part: str) -> Response:
+    """What two revisions of a part differ in."""
+    editor = open_editor(slug)
+    old, new = (request.args.get(name, 0, type=int) for name in ("old", "new"))
+    with current_runtime().db.reading() as tx:
+        outline = read_outline(tx, slug, editor)
+        before, after = (get_revision(tx, outline.course.id, part, number) for number in sorted((old, new)))
+        changes = comparison_context(compare(before.content, after.content))
+    return page(
+        "courses/edit/compare.html",
+        **frame(slug, outline, "outline"),
+        part={"word": part_word(part), "url": part_url(slug, part)},
+        history_url=url_for("courses.show_history", slug=slug, part=part),
+        old=_revision(before),
+        new=_revision(after),
+        changes=changes,
+    )
+
+
+def _revision(revision: Any) -> dict[str, Any]:
+    return {"number": revision.number, "at": revision.made_at, "author": revision.author_name or None}
+
+
+@blueprint.post("/<slug>/edit/restore/<path:part>")
+def restore_view(slug: str, part: str) -> AnyResponse:
+    """Make an old revision the newest again."""
+    editor = open_editor(slug)
+    number = request.form.get("number", 0, type=int)
+    with current_runtime().db.transaction() as tx:
+        editing.restore(tx, slug, part, number, editor)
+    return redirect(part_url(slug, part), 303)
+
+
+@blueprint.get("/<slug>/edit/people")
+def edit_people(slug: str) -> Response:
+    """Who takes the course, and the codes that let people in."""
+    return _people_page(slug, open_editor(slug), None)
+
+
+@blueprint.post("/<slug>/edit/people")
+def make_code(slug: str) -> Response:
+    """A new code; it is shown this once."""
+    editor, places = open_editor(slug), request.form.get("places", 30, type=int)
+    if not 1 <= places <= MOST_PLACES:
+        raise Invalid("places_invalid", f"A code lets 1 to {MOST_PLACES} people in.")
+    with current_runtime().db.transaction() as tx:
+        course = editing.open_for_editing(tx, slug, editor)
+        code = make_invitation(tx, course.id, editor.user_id, places)
+    return _people_page(slug, editor, code)
+
+
+@blueprint.post("/<slug>/edit/people/<int:invitation_id>/withdraw")
+def withdraw_code(slug: str, invitation_id: int) -> AnyResponse:
+    """Let nobody else in by a code."""
+    editor = open_editor(slug)
+    with current_runtime().db.transaction() as tx:
+        course = editing.open_for_editing(tx, slug, editor)
+        withdraw_invitation(tx, course.id, invitation_id)
+    return redirect(url_for("courses.edit_people", slug=slug), 303)
+
+
+def _people_page(slug: str, editor: Editor, code: str | None) -> Response:
+    with current_runtime().db.reading() as tx:
+        outline = read_outline(tx, slug, editor)
+        counts = count_enrolments(tx, outline.course.id)
+        invitations = list_invitations(tx, outline.course.id)
+    return page(
+        "courses/edit/people.html",
+        **frame(slug, outline, "people"),
+        active=counts.get(Standing.ACTIVE, 0),
+        dropped=counts.get(Standing.DROPPED, 0),
+        admission=outline.course.admission.value,
+        code=code,
+        make_url=url_for("courses.make_code", slug=slug),
+        invitations=[
+            {
+                "hint": row.hint,
+                "used": row.used,
+                "places": row.places,
+                "expires_at": row.expires_at,
+                "is_over": row.withdrawn_at is not None,
+                "withdraw_url": url_for("courses.withdraw_code", slug=slug, invitation_id=row.id),
+            }
+            for row in invitations
+        ],
+    )

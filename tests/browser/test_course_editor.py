@@ -1,0 +1,103 @@
+"""The editor of courses in a real browser: preview, keeping what is typed, pasting, dragging, and the keyboard."""
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from werkzeug.serving import make_server
+
+from config.settings import DEFAULT_PLUGINS
+from lti_tool.contract import load_plugins
+from lti_tool.kernel.permissions import Role
+from plugins.courses.importer import import_course
+from tests.browser.visitor import QUIET
+from tests.conftest import empty_database, make_app, make_settings, running
+from tests.factories.course_folders import TOML, write_folder
+from tests.factories.grading import make_person, make_place, sign_in
+
+EDIT = "/courses/trees/edit/"
+HEAD = TOML[: TOML.index('[[module.item]]\ntype = "quiz"')]
+PASTE = """
+    const area = document.querySelector("#markdown"), data = new DataTransfer();
+    const bytes = Uint8Array.from(atob("iVBORw0KGgo="), (c) => c.charCodeAt(0));
+    data.items.add(new File([bytes], "shot.png", { type: "image/png" }));
+    area.focus();
+    area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
+"""
+
+
+@pytest.fixture(scope="module")
+def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a teacher's session."""
+    data, plugins = tmp_path_factory.mktemp("editor"), load_plugins(DEFAULT_PLUGINS)
+    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as runtime:
+        files = dict.fromkeys(("source/quiz-1/quiz-1.ipynb", "source/quiz-1/data.csv"))
+        text = {"lessons/sowing.md": "See [watering](watering)."}
+        import_course(runtime, write_folder(data / "trees", {"course.toml": HEAD, **files, **text}))
+        with runtime.db.transaction() as tx:
+            teacher = make_person(tx, make_place(tx), "Ada", Role.TEACHER)
+        app = make_app(runtime, plugins)
+        prefix = sign_in(app, teacher, "trees")
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}{prefix}"
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def page(session: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        opened = browser.new_page(viewport={"width": 885, "height": 650}, timezone_id="Asia/Tokyo")
+        opened.on("pageerror", lambda error: pytest.fail(str(error)))
+        yield opened
+        browser.close()
+
+
+def test_what_is_typed_is_previewed_kept_and_published(session: str, page: Page) -> None:
+    page.goto(f"{session}{EDIT}items/sowing")
+    page.get_by_label("Text").fill("Now $x^2$ and [watering](watering).")
+    expect(page.locator("#markdown-preview math")).to_be_visible()
+    expect(page.get_by_text("not saved yet")).to_be_visible()
+
+    page.reload()
+    expect(page.get_by_label("Text")).to_have_value("Now $x^2$ and [watering](watering).")
+    page.get_by_role("button", name="Publish changes").click()
+    page.goto(f"{session}/courses/trees/sowing")
+    expect(page.locator("article math")).to_be_visible()
+
+
+def test_a_pasted_picture_becomes_a_line_of_text(session: str, page: Page) -> None:
+    page.goto(f"{session}{EDIT}items/watering")
+    page.evaluate(PASTE)
+    expect(page.get_by_label("Text")).to_have_value(re.compile(r"!\[shot\]\(\.\./media/shot(-\d+)?\.png\)"))
+
+
+def test_times_are_the_writers_own(session: str, page: Page) -> None:
+    page.goto(f"{session}{EDIT}modules/seeds")
+    page.get_by_label("Opens").fill("2030-01-02T09:00")
+    page.get_by_role("button", name="Save module").click()
+    page.goto(f"{session}{EDIT}modules/seeds")
+    expect(page.get_by_label("Opens")).to_have_value("2030-01-02T09:00")
+    page.goto(f"{session}{EDIT}")
+    expect(page.locator("time").first).to_have_attribute("datetime", "2030-01-02T00:00:00+00:00")
+
+
+def test_items_are_moved_by_dragging_and_by_keyboard(session: str, page: Page, tmp_path: Path) -> None:
+    page.goto(f"{session}{EDIT}")
+    items = page.locator("[data-item]")
+    first = items.nth(0).get_attribute("data-item")
+    with page.expect_navigation():
+        items.nth(0).drag_to(items.nth(1), target_position={"x": 20, "y": 45})
+    expect(items.nth(1)).to_have_attribute("data-item", first or "")
+
+    page.locator(f"[data-item={first}]").get_by_role("button", name="up").focus()
+    page.keyboard.press("Enter")
+    expect(items.nth(0)).to_have_attribute("data-item", first or "")

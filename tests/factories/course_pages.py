@@ -1,0 +1,291 @@
+"""Sample contexts of the pages of courses, for `tests/factories/pages.py`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from lti_tool.kernel.permissions import Role
+
+NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
+Context = dict[str, Any]
+FRAME: Context = {
+    "course": {"title": "First steps with data", "state": "draft"},
+    "tabs": [
+        {"label": "Outline", "url": "#", "current": True, "number": None},
+        {"label": "Settings", "url": "#", "current": False, "number": None},
+        {"label": "People", "url": "#", "current": False, "number": None},
+    ],
+    "preview_url": "#",
+    "course_url": "#",
+}
+QUIET: Context = {
+    "errors": {},
+    "error_list": [],
+    "conflict": None,
+    "unsaved_at": None,
+    "said": None,
+    "warnings": [],
+    "discard_url": "#",
+}
+CHANGES: Context = {
+    "fields": [{"name": "Title", "old": "Tables", "new": "A table you can question"}],
+    "texts": [
+        {
+            "name": "Text",
+            "lines": [
+                {"kind": "same", "old": 1, "new": 1, "text": "## Rows and columns"},
+                {"kind": "removed", "old": 2, "new": None, "text": Markup("A table is a <del>heap</del> of rows.")},
+                {"kind": "added", "old": None, "new": 2, "text": Markup("A table is a <ins>list</ins> of rows.")},
+                {"kind": "gap", "old": None, "new": None, "text": "12 lines are the same"},
+                {"kind": "added", "old": None, "new": 15, "text": "<b>Escaped</b>"},
+            ],
+        }
+    ],
+    "is_same": False,
+}
+
+
+def _entry(number: int, title: str, kind: str, **changes: Any) -> Context:
+    base: Context = {
+        "slug": f"item-{number}",
+        "title": title,
+        "kind": kind,
+        "kind_word": kind.capitalize(),
+        "is_published": True,
+        "has_changes": False,
+        "release_at": None,
+        "edit_url": "#",
+        "preview_url": "#",
+        "publish_url": None,
+        "unpublish_url": "#",
+        "remove_url": "#",
+        "history_url": "#",
+        "up_url": f"#up-{number}",
+        "down_url": f"#down-{number}",
+    }
+    return base | changes
+
+
+OUTLINE: Context = FRAME | {
+    "error": None,
+    "modules": [
+        {
+            "slug": "words",
+            "title": "Words and numbers",
+            "edit_url": "#",
+            "up_url": None,
+            "down_url": "#m1",
+            "remove_url": None,
+            "release_at": None,
+            "entries": [
+                _entry(1, "A notebook is a conversation", "lesson", up_url=None),
+                _entry(2, "One question, many values", "lesson", has_changes=True, publish_url="#"),
+                _entry(3, "Quiz 1: Words and numbers", "quiz", release_at=NOW),
+            ],
+        },
+        {
+            "slug": "tables",
+            "title": "A table you can question",
+            "edit_url": "#",
+            "up_url": "#m2",
+            "down_url": None,
+            "remove_url": "#",
+            "release_at": NOW,
+            "entries": [_entry(4, "A year of weather", "notebook", is_published=False, publish_url="#", down_url=None)],
+        },
+        {
+            "slug": "end",
+            "title": "The end",
+            "edit_url": "#",
+            "up_url": "#m3",
+            "down_url": None,
+            "remove_url": "#",
+            "release_at": None,
+            "entries": [],
+        },
+    ],
+    "kinds": [("lesson", "Lesson"), ("video", "Video"), ("quiz", "Quiz")],
+    "quizzes": [("quiz-3", "quiz-3")],
+    "add_item_url": "#",
+    "add_module_url": "#",
+    "order_url": "#",
+    "state_url": "#",
+    "history_url": "#",
+    "base": 3,
+    "removed": [{"title": "Old lesson", "url": "#"}],
+}
+SETTINGS: Context = (
+    FRAME
+    | QUIET
+    | {
+        "form": {
+            "title": "First steps with data",
+            "summary": "From a line of text to a table you can question.",
+            "description": "You will …",
+            "language": "en",
+            "level": "beginner",
+            "categories": "Data",
+            "tags": "python, tables",
+            "authors": "Grace Hopper",
+            "licence": "CC-BY-4.0",
+            "price": "",
+            "currency": "",
+            "admission": "lms",
+        },
+        "base": 2,
+        "levels": [("", "Any level"), ("beginner", "Beginner")],
+        "admissions": [
+            {"value": "lms", "label": "Members of the LMS courses that use it", "hint": None},
+            {"value": "open", "label": "Everybody", "hint": "For nothing."},
+        ],
+        "save_url": "#",
+        "history_url": "#",
+        "is_saved": True,
+    }
+)
+MODULE: Context = (
+    FRAME
+    | QUIET
+    | {
+        "module": {"title": "Tables", "slug": "tables"},
+        "form": {"title": "Tables", "summary": "", "release": "2026-12-01T09:00", "after": ["words"]},
+        "base": 1,
+        "others": [("words", "Words and numbers")],
+        "save_url": "#",
+        "history_url": "#",
+    }
+)
+TEXT = "## Rows and columns\n\nA table is a list of rows: $n \\times m$.\n\n![Seed](../media/seed.png)\n"
+ITEM: Context = (
+    FRAME
+    | QUIET
+    | {
+        "item": {
+            "title": "A table you can question",
+            "slug": "tables",
+            "kind": "lesson",
+            "kind_word": "Lesson",
+            "is_published": True,
+            "has_changes": True,
+            "fields": (),
+        },
+        "form": {
+            "title": "A table you can question",
+            "summary": "",
+            "required": True,
+            "minutes": 12,
+            "release": "",
+            "due": "",
+            "attempts": "",
+            "after": ["words"],
+            "markdown": TEXT,
+            "file": "lessons/tables.md",
+            "url": "",
+        },
+        "base": 4,
+        "preview": Markup("<h2>Rows and columns</h2><p>A table is a list of rows.</p>"),
+        "others": [("words", "Words and numbers"), ("quiz", "Quiz 1")],
+        "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
+        "save_url": "#",
+        "render_url": "#",
+        "unsaved_url": "#",
+        "upload_url": "#",
+        "unpublish_url": "#",
+        "item_preview_url": "#",
+        "history_url": "#",
+    }
+)
+NOTEBOOK_ITEM = ITEM | {
+    "item": ITEM["item"] | {"kind": "notebook", "kind_word": "Notebook", "fields": ("file",), "is_published": False},
+    "errors": {"minutes": "must be a whole number; leave it empty if it does not matter."},
+    "error_list": [("minutes", "Minutes must be a whole number; leave it empty if it does not matter.")],
+    "unpublish_url": None,
+}
+CONFLICT = ITEM | {"conflict": {"author": "Alan Turing", "at": NOW, "changes": CHANGES}}
+UNSAVED = ITEM | {"unsaved_at": NOW, "warnings": ["line 3: the link nowhere leads nowhere."]}
+HISTORY: Context = FRAME | {
+    "part": {"word": "Item tables", "url": "#"},
+    "revisions": [
+        {"number": 3, "at": NOW, "author": "Grace Hopper", "origin": "written here", "is_published": False},
+        {"number": 2, "at": NOW, "author": "Alan Turing", "origin": "restored", "is_published": True},
+        {"number": 1, "at": NOW, "author": None, "origin": "imported", "is_published": True},
+    ],
+    "compare_url": "#",
+    "restore_url": "#",
+}
+COMPARE: Context = FRAME | {
+    "part": {"word": "Item tables", "url": "#"},
+    "history_url": "#",
+    "old": {"number": 1, "at": NOW, "author": None},
+    "new": {"number": 3, "at": NOW, "author": "Grace Hopper"},
+    "changes": CHANGES,
+}
+PEOPLE: Context = FRAME | {
+    "active": 28,
+    "dropped": 2,
+    "admission": "lms",
+    "code": "7KQ2M-X4PWN",
+    "make_url": "#",
+    "invitations": [
+        {"hint": "7KQ", "used": 0, "places": 30, "expires_at": NOW, "is_over": False, "withdraw_url": "#"},
+        {"hint": "ABC", "used": 12, "places": 30, "expires_at": NOW, "is_over": True, "withdraw_url": "#"},
+    ],
+}
+
+
+def _card(title: str, **changes: Any) -> Context:
+    base: Context = {
+        "title": title,
+        "summary": "From a line of text to a table you can question, in eight short steps.",
+        "facts": ["Beginner", "English", "4 h", "Free"],
+        "authors": "Grace Hopper",
+        "tags": ["Data"],
+        "is_draft": False,
+        "is_in": False,
+        "size": "8 items",
+        "rating": {"average": 4.4, "count": 31},
+        "url": None,
+        "open_url": None,
+        "enrol_url": None,
+        "closed_note": None,
+    }
+    return base | changes
+
+
+CATALOGUE: Context = {
+    "cards": [
+        _card("First steps with data", url="#"),
+        _card("Statistics for people who draw", is_in=True, open_url="#", rating=None),
+        _card("Trees", enrol_url="#", facts=["English", "€19.99"], summary=None),
+        _card("Rivers of the world and what they carry", closed_note="Through your LMS", is_draft=True),
+    ],
+    "query": "data",
+    "found": "4 courses",
+    "filters": [
+        {"name": "category", "label": "Category", "options": [("", "Any category"), ("Data", "Data")], "value": "Data"},
+        {"name": "level", "label": "Level", "options": [("", "Any level"), ("beginner", "Beginner")], "value": ""},
+    ],
+    "applied": [{"label": "Data", "remove_url": "#"}],
+    "clear_url": "#",
+    "page_number": 2,
+    "page_count": 9,
+    "url_of": lambda number: f"#{number}",
+    "code_url": "#",
+    "new_url": "#",
+}
+EMPTY_CATALOGUE = CATALOGUE | {"cards": [], "found": "0 courses", "page_number": 1, "page_count": 1, "new_url": None}
+COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
+    "catalogue": ("courses/catalogue.html", Role.LEARNER, CATALOGUE),
+    "catalogue-none": ("courses/catalogue.html", Role.TEACHER, EMPTY_CATALOGUE),
+    "edit-outline": ("courses/edit/outline.html", Role.TEACHER, OUTLINE),
+    "edit-settings": ("courses/edit/settings.html", Role.TEACHER, SETTINGS),
+    "edit-module": ("courses/edit/module.html", Role.TEACHER, MODULE),
+    "edit-item": ("courses/edit/item.html", Role.TEACHER, ITEM),
+    "edit-notebook": ("courses/edit/item.html", Role.TEACHER, NOTEBOOK_ITEM),
+    "edit-conflict": ("courses/edit/item.html", Role.TEACHER, CONFLICT),
+    "edit-unsaved": ("courses/edit/item.html", Role.TEACHER, UNSAVED),
+    "edit-history": ("courses/edit/history.html", Role.TEACHER, HISTORY),
+    "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
+    "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
+}

@@ -1,0 +1,233 @@
+"""Who sees which courses, how they are found, and how people come into them and leave."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from config.settings import DEFAULT_PLUGINS
+from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel import clock
+from lti_tool.kernel.errors import Gone
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from plugins.courses.catalogue import index_course, words_of
+from plugins.courses.enrolling import accept_invitation, make_invitation
+from plugins.courses.models import Admission, Course, Enrolment, Item, ItemKind, Level, Module, PartState, Standing
+from plugins.courses.progress_outline import publish_progress_outline
+from tests.conftest import empty_database, make_app, make_settings, running
+from tests.factories.grading import Place, make_place
+from tests.functional.courses.test_editor_pages import Teacher
+from tests.functional.grading.conftest import counted
+
+HERE = "/courses/"
+OPEN_TO_ALL = {"admission": Admission.OPEN}
+
+
+@pytest.fixture(scope="module")
+def plugins() -> list[Plugin]:
+    return load_plugins(DEFAULT_PLUGINS)
+
+
+@pytest.fixture(scope="module")
+def runtime(
+    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
+    data = tmp_path_factory.mktemp("catalogue")
+    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
+    return make_app(runtime, plugins)
+
+
+@pytest.fixture(scope="module")
+def place(runtime: Runtime) -> Place:
+    with runtime.db.transaction() as tx:
+        return make_place(tx)
+
+
+@pytest.fixture(scope="module")
+def courses(runtime: Runtime, place: Place) -> None:
+    """Some courses, each with a lesson."""
+    with runtime.db.transaction() as tx:
+        other = make_place(tx, "canvas").registration_id
+        add(runtime, tx, "trees", title="Trees", summary="From seed to Größe.", categories=["Nature"], tags=["wood"])
+        add(runtime, tx, "stones", title="Stones", description="Wooden? No.", level=Level.ADVANCED, **OPEN_TO_ALL)
+        add(runtime, tx, "rivers", title="Rivers", language="de", price_minor=1999, currency="EUR", **OPEN_TO_ALL)
+        add(runtime, tx, "hidden", title="Hidden woods", state=PartState.DRAFT)
+        add(runtime, tx, "theirs", title="Their woods", registration_id=other, **OPEN_TO_ALL)
+
+
+def add(runtime: Runtime, tx: Any, slug: str, **changes: Any) -> None:
+    facts: dict[str, Any] = {
+        "summary": "",
+        "description": "",
+        "language": "en",
+        "authors": ["Ada Lopez"],
+        "licence": "",
+    }
+    facts |= {"categories": [], "tags": [], "level": Level.ANY, "uid": slug, "imported_at": clock.now()}
+    course = Course(slug=slug, **facts | {"state": PartState.PUBLISHED, "admission": Admission.LMS} | changes)
+    tx.add(course)
+    tx.flush()
+    module = Module(course_id=course.id, slug="m", position=0, title="M", summary="", after=[])
+    tx.add(module)
+    tx.flush()
+    item = Item(course_id=course.id, module_id=module.id, position=0, kind=ItemKind.LESSON, slug="l", title="L")
+    item.summary, item.minutes = "", 90
+    tx.add(item)
+    index_course(tx, course)
+    publish_progress_outline(tx, slug)
+
+
+@pytest.fixture
+def visit(app: Flask, someone: Any, courses: None) -> Callable[..., Teacher]:
+    """`visit(role, course)` → a browser."""
+    return lambda role=Role.LEARNER, slug="trees": Teacher(app, someone(role), slug)
+
+
+def titles(page: str) -> list[str]:
+    return re.findall(r'<li class="course-card"><h2[^>]*>(?:<a[^>]*>)?([^<]+)<', page)
+
+
+def test_people_see_published_courses_of_their_platform_and_teachers_drafts_too(visit: Any) -> None:
+    assert titles(visit().get(HERE).text) == ["Rivers", "Stones", "Trees"]
+    assert titles(visit(Role.TEACHER).get(HERE).text) == ["Hidden woods", "Rivers", "Stones", "Trees"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("q=wood", ["Trees", "Stones"]),
+        ("q=WOODEN", ["Stones"]),
+        ("q=grosse", ["Trees"]),
+        ("q=größe", ["Trees"]),
+        ("q=ada+riv", ["Rivers"]),
+        ("q=ada+nothing", []),
+        ("q=%25", ["Rivers", "Stones", "Trees"]),
+        ("q=%27%22%3Cb%3E%00", []),
+        ("category=Nature", ["Trees"]),
+        ("level=advanced", ["Stones"]),
+        ("level=nonsense", ["Rivers", "Stones", "Trees"]),
+        ("language=de", ["Rivers"]),
+        ("price=free&language=en", ["Stones", "Trees"]),
+        ("price=paid", ["Rivers"]),
+        ("mine=1", []),
+        ("page=9999999999", []),
+        ("page=-1", ["Rivers", "Stones", "Trees"]),
+    ],
+)
+def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: list[str]) -> None:
+    browser = visit()
+    browser.get(HERE)
+    with counted(runtime) as statements:
+        answer = browser.get(f"{HERE}?{query}")
+    assert (answer.status_code, titles(answer.text)) == (200, found)
+    assert "<b>" not in re.sub(r"<b class|<b>No|<b>\d", "", answer.text)
+    assert len(statements) <= 6
+
+
+def test_the_first_look_takes_few_queries_too(runtime: Runtime, visit: Any) -> None:
+    browser = visit(Role.ASSISTANT)
+    with counted(runtime) as statements:
+        page = browser.get(HERE).text
+    assert len(statements) <= 6
+    assert "€19.99" in page and "1 h 30 min" in page and "German" in page and "Free" in page
+
+
+def test_a_learner_enrols_reads_drops_and_takes_it_up_again(runtime: Runtime, visit: Any) -> None:
+    browser = visit()
+    answer = browser.post("/courses/enrol/stones")
+    assert answer.status_code == 303
+    there = answer.headers["Location"]
+    assert there.endswith("/courses/stones/") and not there.startswith(browser.prefix)
+    assert browser.get(there).status_code == 200
+    assert titles(browser.get(f"{HERE}?mine=1").text) == ["Stones"]
+
+    prefix = there.removesuffix("/courses/stones/")
+    assert browser.post(f"{prefix}/courses/stones/drop").status_code == 303
+    page = browser.get(there).text
+    assert "You have dropped this course" in page and "courses/stones/l" not in page
+    assert browser.get(f"{there}l").status_code == 303
+    assert browser.post("/courses/open/stones").status_code == 403
+    assert browser.post(f"{prefix}/courses/stones/take-up").status_code == 303
+    assert browser.get(f"{there}l").status_code == 200
+    assert browser.post("/courses/open/stones").status_code == 303
+
+
+@pytest.mark.parametrize(("slug", "status"), [("trees", 403), ("hidden", 404), ("theirs", 404), ("none", 404)])
+def test_what_is_not_open_takes_nobody(visit: Any, slug: str, status: int) -> None:
+    assert visit(slug="stones").post(f"/courses/enrol/{slug}").status_code == status
+
+
+def test_only_learners_enrol_and_teachers_open_courses_of_their_platform(visit: Any) -> None:
+    teacher = visit(Role.TEACHER)
+    assert teacher.post("/courses/enrol/stones").status_code == 403
+    assert teacher.post("/courses/open/stones").status_code == 303
+    assert teacher.post("/courses/open/theirs").status_code == 404
+    assert visit().post("/courses/open/stones").status_code == 403
+
+
+def test_a_code_lets_in_as_many_as_it_says(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        course_id = tx.scalars(select(Course.id).where(Course.slug == "rivers")).one()
+        code = make_invitation(tx, course_id, 1, 1)
+    first, second = visit(), visit()
+
+    assert first.post("/courses/invitation", {"code": "AAAAA-AAAAA"}).status_code == 404
+    assert first.post("/courses/invitation", {"code": f" {code.lower()} "}).status_code == 303
+    assert first.post("/courses/invitation", {"code": code}).status_code == 303  # again: no second place
+    assert second.post("/courses/invitation", {"code": code}).status_code == 410
+    with runtime.db.reading() as tx:
+        assert len(list(tx.scalars(select(Enrolment).where(Enrolment.course_id == course_id)))) == 1
+
+
+def test_a_code_that_is_over_lets_nobody_in(runtime: Runtime, visit: Any) -> None:
+    teacher = visit(Role.TEACHER, "trees")
+    page = teacher.post("/courses/trees/edit/people", {"places": "5"})
+    assert page.status_code == 403  # two platforms use it
+    with runtime.db.transaction() as tx:
+        course_id = tx.scalars(select(Course.id).where(Course.slug == "rivers")).one()
+        code = make_invitation(tx, course_id, 1, 5)
+    with clock.frozen(clock.now()):
+        clock.advance(91 * 24 * 3600)
+        with pytest.raises(Gone), runtime.db.transaction() as tx:
+            accept_invitation(tx, code, session_of(99))
+
+
+def session_of(user_id: int) -> Any:
+    class Session:
+        registration_id = 1
+
+    Session.user_id = user_id  # type: ignore[attr-defined]
+    return Session
+
+
+def test_a_teacher_makes_a_course_and_writes_its_first_lesson(runtime: Runtime, visit: Any) -> None:
+    teacher = visit(Role.TEACHER)
+    answer = teacher.post("/courses/new", {"title": "Birds & bees"})
+    assert answer.status_code == 303 and answer.headers["Location"].endswith("/courses/birds-bees/edit/")
+    editor = teacher.get(answer.headers["Location"])
+    assert editor.status_code == 200 and "First module" in editor.text
+    assert visit().post("/courses/new", {"title": "X"}).status_code == 400
+    assert "Birds &amp; bees" not in visit().get(HERE).text
+    with runtime.db.reading() as tx:
+        assert tx.scalars(select(Course.registration_id).where(Course.slug == "birds-bees")).one() is not None
+
+
+def test_dropping_keeps_a_row(runtime: Runtime, visit: Any) -> None:
+    browser = visit(slug="trees")
+    browser.post("/courses/trees/drop")
+    with runtime.db.reading() as tx:
+        standings = list(tx.scalars(select(Enrolment.standing).where(Enrolment.standing == Standing.DROPPED)))
+    assert standings
+
+
+def test_words_are_found_without_case_and_accents() -> None:
+    assert words_of("Größe, GROSSE Éclair x_1 é") == ["grosse", "eclair", "x_1", "e"]

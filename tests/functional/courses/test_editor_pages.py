@@ -1,0 +1,375 @@
+"""The editor in a browser without JavaScript: every form does what it says, and learners see none of it."""
+
+import io
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from config.settings import DEFAULT_PLUGINS
+from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel import clock
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from plugins.courses.guarding import KEPT_S
+from plugins.courses.importer import import_course
+from tests.conftest import BASE_URL, empty_database, make_app, make_settings, running
+from tests.factories import notebooks as make
+from tests.factories.course_folders import PNG, write_folder
+from tests.factories.grading import Place, make_place
+from tests.functional.courses.conftest import SLUG, Browser
+from tests.functional.grading.conftest import counted
+
+HOME, EDIT = f"/courses/{SLUG}/", f"/courses/{SLUG}/edit/"
+Browse = Callable[..., Browser]
+
+
+@pytest.fixture(scope="module")
+def plugins() -> list[Plugin]:
+    return load_plugins(DEFAULT_PLUGINS)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
+    """One tool for all these tests; each takes a course of its own, or only looks."""
+    data = tmp_path_factory.mktemp("editor")
+    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as made:
+        import_course(made, write_folder(data / "trees"))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def runtime(shared: Runtime) -> Runtime:
+    return shared
+
+
+@pytest.fixture(scope="module")
+def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
+    return make_app(runtime, plugins)
+
+
+@pytest.fixture(scope="module")
+def place(runtime: Runtime) -> Place:
+    with runtime.db.transaction() as tx:
+        return make_place(tx)
+
+
+class Teacher(Browser):
+    """A browser that posts forms and reads what they hold."""
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
+        url = path if path.startswith("/s/") else self.prefix + path
+        return self.client.post(url, data=data or {}, base_url=BASE_URL, **more)
+
+    def form(self, path: str) -> dict[str, Any]:
+        """What the editor's main form would send as it is."""
+        page = self.get(path).text
+        form = max(re.findall(r"<form.*?</form>", page, re.S), key=len)
+        found: dict[str, Any] = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]*? value="([^"]*)"', form))
+        for name in ("file", "upload", "after"):
+            found.pop(name, None)
+        text = re.search(r'<textarea id="markdown".*?>\n?(.*?)</textarea>', form, re.S)
+        return found | ({"markdown": text.group(1)} if text else {})
+
+
+@pytest.fixture
+def ada(app: Flask, someone: Any) -> Teacher:
+    return Teacher(app, someone(Role.TEACHER), SLUG)
+
+
+@pytest.fixture
+def ben(app: Flask, someone: Any) -> Teacher:
+    return Teacher(app, someone(Role.TEACHER), SLUG)
+
+
+@pytest.fixture
+def learner(app: Flask, someone: Any) -> Teacher:
+    return Teacher(app, someone(Role.LEARNER), SLUG)
+
+
+def new_item(teacher: Teacher, title: str, kind: str = "lesson", module: str = "wood") -> str:
+    """Path of the editor of a new item."""
+    answer = teacher.post(f"{EDIT}items", {"module": module, "kind": kind, "title": title})
+    assert answer.status_code == 303, answer.text
+    return answer.headers["Location"].removeprefix(teacher.prefix)
+
+
+PAGES = (
+    "",
+    "settings",
+    "people",
+    "modules/seeds",
+    "items/sowing",
+    "items/first-quiz",
+    "history/item/sowing",
+    "history/course",
+    "history/outline",
+    "compare/item/sowing?old=1&new=1",
+    "preview/",
+    "preview/sowing",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_teachers_see_the_editor_with_few_queries_and_learners_do_not(
+    runtime: Runtime, ada: Teacher, learner: Teacher, path: str
+) -> None:
+    with counted(runtime) as statements:
+        answer = ada.get(EDIT + path)
+    assert answer.status_code == 200, answer.text
+    assert len(statements) <= 6, statements
+    assert learner.get(EDIT + path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "items",
+        "modules",
+        "settings",
+        "state/draft",
+        "items/sowing",
+        "items/sowing/publish",
+        "items/sowing/remove",
+        "people",
+        "order",
+        "items/sowing/upload",
+        "items/sowing/unsaved",
+        "move/item/sowing/up",
+        "restore/item/sowing",
+    ],
+)
+def test_learners_change_nothing(learner: Teacher, path: str) -> None:
+    data = {"module": "seeds", "kind": "lesson", "title": "X", "places": "3", "base": "1", "number": "1"}
+    data |= {"language": "en", "admission": "lms", "level": ""}
+    answer = learner.post(EDIT + path, {**data, "file": (io.BytesIO(PNG), "a.png")}, content_type="multipart/form-data")
+    assert answer.status_code == 403
+    assert "Sowing" in learner.get(HOME).text
+
+
+def test_a_lesson_is_written_previewed_published_and_read(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Bark")
+    form = ada.form(path)
+    text = "Bark is $x^2$ thick.\n\n```python\nprint(1)\n```\n\n<script>alert(1)</script>\n\n[Sow](sowing)"
+    answer = ada.post(path, form | {"markdown": text, "minutes": "12", "required": "1", "do": "save"})
+    assert answer.status_code == 303
+
+    assert learner.get(f"{HOME}bark").status_code == 404
+    preview = ada.get(f"{EDIT}preview/bark").text
+    assert "<msup>" in preview and "alert(1)" not in preview and "Preview:" in preview
+    assert f"{EDIT}preview/sowing" in preview
+
+    assert ada.post(f"{path}/publish").status_code == 303
+    page = learner.get(f"{HOME}bark").text
+    assert "<msup>" in page and f'href="{learner.prefix}{HOME}sowing"' in page
+    assert "Bark" in learner.get(HOME).text and "12 min" in learner.get(HOME).text
+
+
+def test_learners_go_on_seeing_what_was_published(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Leaf")
+    ada.post(path, ada.form(path) | {"markdown": "Green.", "do": "publish"})
+    ada.post(path, ada.form(path) | {"markdown": "Brown.", "do": "save"})
+
+    assert "Green." in learner.get(f"{HOME}leaf").text
+    assert "Brown." in ada.get(f"{EDIT}preview/leaf").text
+    assert "Changed" in ada.get(EDIT).text
+
+
+def test_two_teachers_at_once_lose_nothing(ada: Teacher, ben: Teacher) -> None:
+    path = new_item(ada, "Root")
+    hers, his = ada.form(path), ben.form(path)
+    assert ada.post(path, hers | {"markdown": "Deep <b>roots</b>.", "do": "save"}).status_code == 303
+
+    refused = ben.post(path, his | {"markdown": "Flat roots.", "do": "save"})
+    assert refused.status_code == 409
+    assert "Two people edited this" in refused.text
+    assert "<del>Deep</del>" in refused.text or "Deep &lt;b&gt;" in refused.text
+    assert "Flat roots.</textarea>" in refused.text
+    assert "Flat roots." in ben.get(path).text  # kept for him
+    assert "Flat roots." not in ada.get(path).text
+
+    again = {**his, "markdown": "Flat and deep roots.", "do": "save"}
+    again["base"] = re.findall(r'name="base" value="(\d+)"', refused.text)[0]
+    assert ben.post(path, again).status_code == 303
+    history = ada.get(path.replace("items/", "history/item/")).text
+    assert history.count("<tr>") == 4  # head, new, hers, his
+
+
+def test_what_is_typed_is_kept_until_it_is_saved_or_discarded(ada: Teacher, ben: Teacher) -> None:
+    path = new_item(ada, "Twig")
+    answer = ada.post(f"{path}/unsaved", ada.form(path) | {"markdown": "Half a sent"})
+    assert answer.status_code == 200 and answer.json["saved_at"]
+
+    assert "Half a sent" in ada.get(path).text and "not saved yet" in ada.get(path).text
+    assert "Half a sent" not in ben.get(path).text
+    ada.post(f"{path}/discard")
+    assert "Half a sent" not in ada.get(path).text
+
+
+def test_an_old_revision_is_compared_and_restored(ada: Teacher) -> None:
+    path = new_item(ada, "Seedling")
+    for text in ("One.\n", "One.\n\n<img onerror=x> Two.\n"):
+        ada.post(path, ada.form(path) | {"markdown": text, "do": "save"})
+    where = path.replace("/edit/items/", "/edit/%s/item/")
+
+    page = ada.get(where.replace("%s", "compare") + "?old=2&new=3").text
+    assert "&lt;img onerror=x&gt; Two." in page and "<img onerror" not in page
+    assert ada.post(where.replace("%s", "restore"), {"number": "2"}).status_code == 303
+    assert "One.\n</textarea>" in ada.get(path).text
+
+
+def test_what_is_wrong_is_said_and_what_was_typed_stays(ada: Teacher) -> None:
+    path = new_item(ada, "Bud")
+    sent = ada.form(path) | {"title": " ", "minutes": "many", "release": "soon", "markdown": "Kept text", "do": "save"}
+    answer = ada.post(path, sent)
+
+    assert answer.status_code == 422
+    for words in ("Title is empty; fill it in", "must be a whole number", "is not a date", "Kept text</textarea>"):
+        assert words in answer.text, words
+
+
+def test_a_link_that_leads_nowhere_is_told_before_publishing(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Stem")
+    answer = ada.post(path, ada.form(path) | {"markdown": "[x](nowhere)", "do": "publish"})
+
+    assert answer.status_code == 422 and "leads nowhere" in answer.text
+    assert learner.get(f"{HOME}stem").status_code == 404
+    drawn = ada.post(f"{path}/render", {"markdown": "[x](nowhere)"}, headers={"HX-Request": "true"}).text
+    assert "Before it can be published" in drawn and "<html" not in drawn
+    assert "<textarea" in ada.post(f"{path}/render", ada.form(path) | {"markdown": "**b**"}).text
+
+
+def test_a_pasted_picture_is_shown_in_the_lesson(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Fruit")
+    given = {"file": (io.BytesIO(PNG), "my photo (1).PNG")}
+    answer = ada.post(f"{path}/upload", given, content_type="multipart/form-data")
+    assert answer.json == {"path": "my-photo-1.png", "markdown": "![my-photo-1](../media/my-photo-1.png)"}
+    ada.post(path, ada.form(path) | {"markdown": answer.json["markdown"], "do": "publish"})
+    assert f'src="{learner.prefix}{HOME}media/my-photo-1.png"' in learner.get(f"{HOME}fruit").text
+    assert learner.get(f"{HOME}media/my-photo-1.png").data == PNG
+
+    for name in ("page.html", "x.js", "noname"):
+        refused = ada.post(f"{path}/upload", {"file": (io.BytesIO(b"x"), name)}, content_type="multipart/form-data")
+        assert refused.status_code == 400 and "not taken" in refused.json["error"]
+
+
+def test_a_notebook_is_uploaded_and_read_without_its_scripts(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Reading", "notebook")
+    cells = [make.text("# Weather\n\n$y$ <script>alert(1)</script>"), make.code("print('<b>')")]
+    given = {"upload": (io.BytesIO(make.notebook(*cells)), "weather.ipynb"), "do": "publish"}
+    answer = ada.post(path, ada.form(path) | given, content_type="multipart/form-data")
+    assert answer.status_code == 303, answer.text
+
+    page = learner.get(f"{HOME}reading").text
+    assert "<mi>y</mi>" in page and "alert(1)" not in page and "&lt;b&gt;" in page
+    assert "weather.ipynb" in page
+    broken = {"upload": (io.BytesIO(b"{}"), "broken.ipynb")}
+    assert ada.post(path, ada.form(path) | broken, content_type="multipart/form-data").status_code == 400
+
+
+def test_a_link_opens_in_a_window_of_its_own(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Forest", "link")
+    wrong = ada.post(path, ada.form(path) | {"url": "javascript:alert(1)", "do": "save"})
+    assert wrong.status_code == 422 and "begins with https://" in wrong.text
+    ada.post(path, ada.form(path) | {"url": "https://example.org/forest", "do": "publish"})
+
+    page = learner.get(f"{HOME}forest").text
+    assert re.search(r'href="https://example.org/forest" target="_blank" rel="noopener', page)
+
+
+def test_items_move_by_buttons_and_by_dragging(ada: Teacher) -> None:
+    made = [new_item(ada, title).rpartition("/")[2] for title in ("Aa", "Bb")]
+    assert ada.post(f"{EDIT}move/item/{made[1]}/up").status_code == 303
+    page = ada.get(EDIT).text
+    assert page.index('id="item-bb"') < page.index('id="item-aa"')
+
+    entries = re.findall(r'data-module="([^"]+)"|data-item="([^"]+)"', page)
+    order = [f"module/{module}" if module else f"item/{item}" for module, item in entries]
+    order.insert(1, order.pop(order.index("item/aa")))
+    base = re.findall(r'data-base="(\d+)"', page)[0]
+    assert ada.post(f"{EDIT}order", {"base": base, "entry": order}).status_code == 303
+    refused = ada.post(f"{EDIT}order", {"base": base, "entry": order[:-1]})
+    assert refused.status_code == 409 and "This is how it is now" in refused.text
+    assert ada.get(EDIT).text.index('id="item-aa"') < ada.get(EDIT).text.index('id="item-sowing"')
+
+
+def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Later")
+    ada.post(
+        path,
+        ada.form(path) | {"markdown": "Secret.", "release": "2099-05-01T12:00", "do": "publish", "tz": "Europe/Berlin"},
+    )
+    other = new_item(ada, "After quiz")
+    ada.post(other, ada.form(other) | {"markdown": "Secret.", "after": "second-quiz", "do": "publish"})
+
+    page = learner.get(HOME).text
+    assert 'datetime="2099-05-01T10:00:00+00:00"' in page and "Opens after: Second quiz" in page
+    for slug in ("later", "after-quiz"):
+        closed = learner.get(f"{HOME}{slug}")
+        assert closed.status_code == 403 and "Not open yet" in closed.text and "Secret." not in closed.text
+        assert "Secret." in ada.get(f"{EDIT}preview/{slug}").text
+        assert "Secret." in ada.get(f"{HOME}{slug}").text
+
+
+def test_a_hidden_course_is_for_teachers_only(ada: Teacher, learner: Teacher) -> None:
+    ada.post(f"{EDIT}state/draft")
+    assert learner.get(HOME).status_code == 404
+    assert "This course is a draft" in ada.get(HOME).text
+    ada.post(f"{EDIT}state/published")
+    assert learner.get(HOME).status_code == 200
+
+
+def test_settings_are_checked_and_saved(ada: Teacher) -> None:
+    form = {"title": "Trees", "language": "en", "level": "", "admission": "lms", "base": "1"}
+    wrong = ada.post(f"{EDIT}settings", form | {"title": "", "price": "a lot", "currency": "EUR"})
+    assert wrong.status_code == 422
+    assert "Title is empty" in wrong.text and "must be a number such as 19.99" in wrong.text
+
+    said = {"price": "19,99", "currency": "eur", "tags": "wood, wood ,bark", "description": "# Hi\r\n\r\n**bold**"}
+    assert ada.post(f"{EDIT}settings", form | said).status_code == 303
+    page = ada.get(HOME).text
+    assert "€19.99" in page and "<strong>bold</strong>" in page and "bark" in page
+
+
+def test_uploads_path_is_not_for_reading_the_disk(ada: Teacher, tmp_path: Path) -> None:
+    path = new_item(ada, "Disk")
+    given = {"file": (io.BytesIO(PNG), "../../../etc/x.png")}
+    assert ada.post(f"{path}/upload", given, content_type="multipart/form-data").json["path"] == "x.png"
+
+
+def test_a_video_elsewhere_is_played_in_the_page(runtime: Runtime, ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Film", "video")
+    sent = ada.form(path) | {"url": "https://www.youtube.com/watch?v=dQw4w9WgXcQ", "do": "publish"}
+    assert ada.post(path, sent).status_code == 303
+
+    with counted(runtime) as statements:
+        page = learner.get(f"{HOME}film")
+    assert page.status_code == 200, page.text
+    assert "dQw4w9WgXcQ" in page.text and "/static/video." in page.text
+    assert len(statements) <= 6, statements
+
+
+def test_the_course_page_shows_the_rating_and_the_way_to_the_catalogue(learner: Teacher) -> None:
+    page = learner.get(HOME).text
+    assert f"/reviews/{SLUG}" in page and "No reviews yet" in page
+    assert f'href="{learner.prefix}/courses/"' in page
+
+
+def test_a_closed_quiz_is_closed_at_its_own_address_too(ada: Teacher, learner: Teacher) -> None:
+    path = f"{EDIT}items/first-quiz"
+    with clock.frozen(clock.now()):
+        assert learner.get(f"/grading/{SLUG}/quiz-1").status_code == 200
+        ada.post(path, ada.form(path) | {"release": "2099-05-01T12:00", "do": "publish"})
+        clock.advance(KEPT_S)
+        for method, action in ((learner.get, ""), (learner.post, "/open"), (learner.post, "/submit")):
+            answer = method(f"/grading/{SLUG}/quiz-1{action}")
+            assert answer.status_code == 303 and answer.headers["Location"].endswith(f"{HOME}first-quiz")
+        assert "Not open yet" in learner.get(f"{HOME}first-quiz").text
+        ada.post(path, ada.form(path) | {"release": "", "do": "publish"})
+        clock.advance(KEPT_S)
+        assert learner.get(f"/grading/{SLUG}/quiz-1").status_code == 200
