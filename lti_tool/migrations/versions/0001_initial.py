@@ -17,16 +17,32 @@ def upgrade() -> None:
     op.create_table('courses_course',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('slug', sa.String(length=80), nullable=False),
+    sa.Column('uid', sa.String(length=16), nullable=False),
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('summary', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), nullable=False),
     sa.Column('language', sa.String(length=10), nullable=False),
+    sa.Column('level', sa.String(length=40), nullable=False),
+    sa.Column('categories', sa.JSON(), nullable=False),
+    sa.Column('tags', sa.JSON(), nullable=False),
     sa.Column('authors', sa.JSON(), nullable=False),
     sa.Column('licence', sa.String(length=200), nullable=False),
+    sa.Column('price_minor', sa.Integer(), nullable=True),
+    sa.Column('currency', sa.String(length=3), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('admission', sa.String(length=40), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=True),
+    sa.Column('item_count', sa.Integer(), nullable=False),
+    sa.Column('minutes', sa.Integer(), nullable=False),
     sa.Column('imported_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('toml', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_course')),
     sa.UniqueConstraint('slug', name=op.f('uq_courses_course_slug'))
     )
+    with op.batch_alter_table('courses_course', schema=None) as batch_op:
+        batch_op.create_index('ix_courses_course_listed', ['state', 'title', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_courses_course_registration_id'), ['registration_id'], unique=False)
+
     op.create_table('files_file',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('course_slug', sa.String(length=80), nullable=False),
@@ -342,12 +358,54 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_web_session_registration_id'), ['registration_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_web_session_user_id'), ['user_id'], unique=False)
 
+    op.create_table('courses_enrolment',
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('via', sa.String(length=40), nullable=False),
+    sa.Column('standing', sa.String(length=40), nullable=False),
+    sa.Column('enrolled_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('dropped_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_enrolment_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('user_id', 'course_id', name=op.f('pk_courses_enrolment'))
+    )
+    with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
+        batch_op.create_index('ix_courses_enrolment_course', ['course_id', 'standing'], unique=False)
+
+    op.create_table('courses_invitation',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('hint', sa.String(length=8), nullable=False),
+    sa.Column('made_by', sa.Integer(), nullable=True),
+    sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('places', sa.Integer(), nullable=False),
+    sa.Column('used', sa.Integer(), nullable=False),
+    sa.Column('withdrawn_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_invitation_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_invitation')),
+    sa.UniqueConstraint('digest', name=op.f('uq_courses_invitation_digest'))
+    )
+    with op.batch_alter_table('courses_invitation', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_invitation_course_id'), ['course_id'], unique=False)
+
+    op.create_table('courses_label',
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('kind', sa.String(length=10), nullable=False),
+    sa.Column('label', sa.String(length=200), nullable=False),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_label_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('course_id', 'kind', 'label', name=op.f('pk_courses_label'))
+    )
+    with op.batch_alter_table('courses_label', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_label_label'), ['label'], unique=False)
+
     op.create_table('courses_media',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('course_id', sa.Integer(), nullable=False),
     sa.Column('path', sa.String(length=300), nullable=False),
     sa.Column('content_type', sa.String(length=100), nullable=False),
     sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('from_browser', sa.Boolean(), nullable=False),
     sa.Column('content', sa.LargeBinary(), nullable=False),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_media_course_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_media')),
@@ -357,13 +415,55 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('course_id', sa.Integer(), nullable=False),
     sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('slug', sa.String(length=80), nullable=False),
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('summary', sa.Text(), nullable=False),
+    sa.Column('release_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('after', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_module_course_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_module'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_module')),
+    sa.UniqueConstraint('course_id', 'slug', name=op.f('uq_courses_module_course_id_slug'))
     )
-    with op.batch_alter_table('courses_module', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_courses_module_course_id'), ['course_id'], unique=False)
+    op.create_table('courses_revision',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('part', sa.String(length=100), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('content', sa.JSON(), nullable=False),
+    sa.Column('author_id', sa.Integer(), nullable=True),
+    sa.Column('author_name', sa.String(length=255), nullable=False),
+    sa.Column('origin', sa.String(length=40), nullable=False),
+    sa.Column('made_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('published_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_revision_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_revision')),
+    sa.UniqueConstraint('course_id', 'part', 'number', name=op.f('uq_courses_revision_course_id_part_number'))
+    )
+    with op.batch_alter_table('courses_revision', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_revision_author_id'), ['author_id'], unique=False)
+
+    op.create_table('courses_unsaved',
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('part', sa.String(length=100), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('base', sa.Integer(), nullable=False),
+    sa.Column('form', sa.JSON(), nullable=False),
+    sa.Column('saved_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_unsaved_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('course_id', 'part', 'user_id', name=op.f('pk_courses_unsaved'))
+    )
+    with op.batch_alter_table('courses_unsaved', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_unsaved_user_id'), ['user_id'], unique=False)
+
+    op.create_table('courses_word',
+    sa.Column('word', sa.String(length=40).with_variant(sa.VARCHAR(length=40, collation='C'), 'postgresql'), nullable=False),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('weight', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_word_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('word', 'course_id', name=op.f('pk_courses_word'))
+    )
+    with op.batch_alter_table('courses_word', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_word_course_id'), ['course_id'], unique=False)
 
     op.create_table('files_content',
     sa.Column('file_id', sa.Integer(), nullable=False),
@@ -528,9 +628,19 @@ def upgrade() -> None:
     sa.Column('slug', sa.String(length=80), nullable=False),
     sa.Column('title', sa.String(length=200), nullable=False),
     sa.Column('summary', sa.Text(), nullable=False),
-    sa.Column('file', sa.String(length=200), server_default='', nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('has_changes', sa.Boolean(), nullable=False),
+    sa.Column('release_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('after', sa.JSON(), nullable=False),
+    sa.Column('required', sa.Boolean(), nullable=False),
+    sa.Column('minutes', sa.Integer(), nullable=True),
+    sa.Column('file', sa.String(length=300), nullable=False),
+    sa.Column('url', sa.Text(), nullable=False),
     sa.Column('markdown', sa.Text(), nullable=False),
     sa.Column('assignment', sa.String(length=80), nullable=True),
+    sa.Column('attempts', sa.Integer(), nullable=True),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('points', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_item_course_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['module_id'], ['courses_module.id'], name=op.f('fk_courses_item_module_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_item')),
@@ -838,11 +948,32 @@ def downgrade() -> None:
 
     op.drop_table('files_upload')
     op.drop_table('files_content')
-    with op.batch_alter_table('courses_module', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_courses_module_course_id'))
+    with op.batch_alter_table('courses_word', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_word_course_id'))
 
+    op.drop_table('courses_word')
+    with op.batch_alter_table('courses_unsaved', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_unsaved_user_id'))
+
+    op.drop_table('courses_unsaved')
+    with op.batch_alter_table('courses_revision', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_revision_author_id'))
+
+    op.drop_table('courses_revision')
     op.drop_table('courses_module')
     op.drop_table('courses_media')
+    with op.batch_alter_table('courses_label', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_label_label'))
+
+    op.drop_table('courses_label')
+    with op.batch_alter_table('courses_invitation', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_invitation_course_id'))
+
+    op.drop_table('courses_invitation')
+    with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
+        batch_op.drop_index('ix_courses_enrolment_course')
+
+    op.drop_table('courses_enrolment')
     with op.batch_alter_table('web_session', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_web_session_user_id'))
         batch_op.drop_index(batch_op.f('ix_web_session_registration_id'))
@@ -909,5 +1040,9 @@ def downgrade() -> None:
         batch_op.drop_index('ix_files_file_course_slug_name')
 
     op.drop_table('files_file')
+    with op.batch_alter_table('courses_course', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_course_registration_id'))
+        batch_op.drop_index('ix_courses_course_listed')
+
     op.drop_table('courses_course')
     # ### end Alembic commands ###
