@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from config.settings import Settings, load_settings
+from config.settings import DEFAULT_PLUGINS, Settings, load_settings
 from lti_tool.app.worker import publish_with
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Tool
@@ -30,7 +30,7 @@ LEASE_S = 3
 @pytest.fixture
 def plugins() -> list[Plugin]:
     """What the processes load."""
-    return load_plugins(["lti_tool.lti", "grading", "plugins.courses"])
+    return load_plugins(DEFAULT_PLUGINS)
 
 
 @pytest.fixture

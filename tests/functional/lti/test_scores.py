@@ -13,7 +13,7 @@ from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import CachedToken, Link, User
 from lti_tool.lti.nrps import list_members
-from lti_tool.lti.public import Score, ScoreRefused, Sent, list_grade_targets, send_score
+from lti_tool.lti.public import Score, ScoreRefused, Sent, list_grade_targets, list_placement_roles, send_score
 from tests.fakes.launching import Launcher
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
@@ -137,7 +137,8 @@ def test_grade_targets_are_the_activities_that_the_learner_opened(
 ) -> None:
     campus.add_activity("Never opened", custom={"coursebridge_item": "courses/demo/quiz-1"}, points=5)
     with runtime.db.reading() as tx:
-        targets = list_grade_targets(tx, ada.user_id, "courses/demo/quiz-1")
+        [(placement, _role)] = list_placement_roles(tx, ada.user_id)
+        targets = list_grade_targets(tx, placement.id, ada.user_id, "courses/demo/quiz-1")
     assert [target.title for target in targets] == ["First quiz"]
 
 

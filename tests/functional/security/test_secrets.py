@@ -19,7 +19,7 @@ def test_data_directory_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 def test_config_show_masks_passwords_inside_urls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     given = {
-        "SECRET_KEY": "hunter2-key",
+        "SECRET_KEY": "hunter2-key-of-more-than-32-characters",
         "HUB__SERVICE_TOKEN": "hunter2-token",
         "DATABASE__URL": "postgresql+psycopg://tool:hunter2%40x@db/tool?sslpassword=hunter2&connect_timeout=5",
         "JOBS__BROKER_URL": "redis://:hunter2@redis:6379/0",
