@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.runtime import Runtime
 from plugins.progress.public import CourseProgress, ItemState, Learner, publish_outline, read_course
-from tests.browser.test_look import QUIET
+from tests.browser.visitor import QUIET
 from tests.factories.grading import SLUG, Someone, make_person, make_place, sign_in
 from tests.factories.progress import outline, ref
 

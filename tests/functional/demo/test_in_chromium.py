@@ -162,6 +162,7 @@ def test_frame_launches_across_sites_and_the_platform_keeps_data(framed: FramedT
     expect(tool.locator("#who")).to_have_text("Ada Lopez")
     if site.campus.profile.storage_target:
         expect(tool.locator("#stored")).to_have_text("kept s1")
+    page.wait_for_load_state()  # the style sheet sizes the frame
     box = page.locator("iframe[name=tool]").bounding_box()
     assert box is not None
     assert (box["width"], box["height"]) == (885, 653)
@@ -179,6 +180,7 @@ def test_selected_content_comes_back_to_the_course_page(framed: FramedTool, page
     site = framed.site
     page.goto(f"{site.campus.base_url}/login/tess")
     page.get_by_role("link", name="Select content").click()
+    page.wait_for_load_state()  # the style sheet sizes the frame
     box = page.locator("iframe[name=tool]").bounding_box()
     assert box is not None
     assert (box["width"], box["height"]) == (770, 578)

@@ -67,7 +67,7 @@ def test_a_class_that_clicks_at_once_all_reach_their_notebook(busy_hub: RunningH
     print(f"{LAUNCHES} launches: first {times[0]:.1f} s, median {times[len(times) // 2]:.1f} s, last {times[-1]:.1f} s")
     for number, (visitor, _) in enumerate(came):
         assert visitor.last.status_code == 200, visitor.last.text
-        assert visitor.last.url.path.endswith("/lab/tree/notebooks-101/quiz-1/quiz-1.ipynb"), visitor.last.url
+        assert visitor.last.url.path.endswith(f"/lab/tree/{KEY}/quiz-1/quiz-1.ipynb"), visitor.last.url
         assert person(number) in str(visitor.last.url)
     assert "throttling" not in busy_hub.log()
 
