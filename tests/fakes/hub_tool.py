@@ -28,6 +28,8 @@ class HubTool:
     failures: int = 0
     """How many more reports are answered with 503."""
     is_down: bool = False
+    down: tuple[int, bytes] = (503, b'{"code": "down"}')
+    """What is answered while it is down: status and body."""
     url: str = ""
 
     def add_person(self, name: str, display_name: str, **roles: str) -> str:
@@ -67,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[0] == "page":
             self._page(parts[1])
         elif self.state.is_down:
-            self._answer(503, {"code": "down"})
+            self._send(*self.state.down)
         elif parts[2] == "courses" and len(parts) > 4 and self._user():
             self._answer(*self._quiz(parts[3], parts[4:]))
         elif parts[:4] != ["api", "v1", "hub", "users"] or not self._is_hub():
@@ -75,13 +77,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif person := self.state.people.get(parts[4]):
             self._answer(200, {"courses": person["courses"]})
         else:
-            self._answer(404, {"code": "not_found"})
+            self._answer(404, {"code": "person_not_found"})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         parts = self.path.strip("/").split("/")
         if self.state.is_down:
-            self._answer(503, {"code": "down"})
+            self._send(*self.state.down)
         elif parts[2:] == ["hub", "tickets", "redeem"] and self._is_hub():
             self._redeem(body["ticket"])
         elif parts[2] == "courses" and parts[4] == "marks-changed":
@@ -114,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _redeem(self, ticket: str) -> None:
         found = self.state.tickets.pop(ticket, None)
         if found is None or ticket in self.state.expired:
-            self._answer(410, {"code": "ticket_used"})
+            self._answer(410, {"code": "ticket_gone"})
             return
         name, next_path = found
         self._answer(200, {**self.state.people[name], "next": next_path})
@@ -146,7 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
             return None
 
     def _answer(self, status: int, document: dict[str, Any]) -> None:
-        data = json.dumps(document).encode()
+        self._send(status, json.dumps(document).encode())
+
+    def _send(self, status: int, data: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
