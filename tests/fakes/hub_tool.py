@@ -20,6 +20,7 @@ class HubTool:
     hub_url: str = ""
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     tickets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    given: int = 0
     expired: set[str] = field(default_factory=set)
     marks_changed: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """(Hub user name of the grader, course, body)"""
@@ -40,7 +41,8 @@ class HubTool:
 
     def ticket(self, name: str, next_path: str) -> str:
         """A fresh ticket."""
-        ticket = f"ticket-{len(self.tickets) + 1}-of-{name}"
+        self.given += 1  # redeemed ones are forgotten, and no number comes twice
+        ticket = f"ticket-{self.given}-of-{name}"
         self.tickets[ticket] = (name, next_path)
         return ticket
 
