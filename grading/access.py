@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from grading.api_models import Course
+from grading.gates import Caller
 from grading.models import CourseRow
 from grading.submissions import Learner, Submitter
 from lti_tool.kernel.db import Tx
@@ -27,6 +28,11 @@ class PlacementAccess:
     def who(self) -> Submitter:
         """The person as a learner here."""
         return Submitter(self.placement.id, self.person.id, self.person.hub_name)
+
+    @property
+    def caller(self) -> Caller:
+        """The person for the gates of quizzes."""
+        return Caller(self.placement.id, self.person.id, self.role)
 
     @property
     def slug(self) -> str:

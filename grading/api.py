@@ -12,6 +12,7 @@ from grading.api_answers import assignment_answers, page_url, submission_answer
 from grading.assignments import get_assignment
 from grading.drafts import find_draft, load_draft, save_draft
 from grading.filesets import load_files
+from grading.gates import closed_quizzes, refuse_closed
 from grading.hub_tickets import check_service_token, redeem_ticket
 from grading.hub_tokens import hub_name_of
 from grading.messages import SyncMarks
@@ -115,20 +116,21 @@ def list_courses() -> Any:
 @for_user
 @api.call("user", {200: models.Assignments, 404: Problem})
 def list_course_assignments(key: str) -> Any:
-    """The quizzes of a course and the caller's work on them."""
+    """The quizzes of a course and the caller's work on them; of those that are closed to them, what they handed in."""
     access = _access().at(key)
-    runtime = current_runtime()
+    runtime, closed = current_runtime(), closed_quizzes(access.slug, access.caller)
     with runtime.db.reading() as tx:
         answers = assignment_answers(tx, runtime.settings, access.slug, access.who)
-    return models.Assignments(assignments=answers)
+    return models.Assignments(assignments=[each for each in answers if each.attempts or each.name not in closed])
 
 
 @blueprint.get("/courses/<key>/assignments/<name>/release")
 @for_user
-@api.call("user", {200: models.ReleaseAnswer, 404: Problem})
+@api.call("user", {200: models.ReleaseAnswer, 403: Problem, 404: Problem})
 def get_release(key: str, name: str) -> Any:
     """The files that learners begin with."""
     access = _access().at(key)
+    refuse_closed(access.slug, name, access.caller)
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, access.slug, name)
         files = load_files(tx, row.release)
@@ -167,13 +169,21 @@ def put_draft(key: str, name: str, json: models.DraftBody) -> Any:
 @for_user
 @api.call(
     "user",
-    {200: models.SubmissionAnswer, 201: models.SubmissionAnswer, 409: Problem, 413: Problem, 422: Problem},
+    {
+        200: models.SubmissionAnswer,
+        201: models.SubmissionAnswer,
+        403: Problem,
+        409: Problem,
+        413: Problem,
+        422: Problem,
+    },
     body=models.SubmissionBody,
 )
 def submit(key: str, name: str, json: models.SubmissionBody) -> Any:
     """Hand in. The answer is the receipt: what it says is stored."""
     access = _access().at(key)
     access.require_learner()
+    refuse_closed(access.slug, name, access.caller)
     runtime = current_runtime()
     limit = runtime.settings.grading.max_submission_bytes
     snapshot = make_snapshot(models.decode_files(json.files), limit)

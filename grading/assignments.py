@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from grading.engine.model import Release
 from grading.filesets import pack_files, store_files
@@ -59,6 +59,7 @@ def publish_assignment(
         for question in release.questions
     ]
     tx.flush()
+    _take_over(tx, row)
     return row.id
 
 
@@ -78,6 +79,13 @@ def describe_assignment(
     row.title, row.summary, row.item_ref = title, summary, item_ref
     row.max_attempts, row.due_at, row.closes_at = max_attempts, due_at, None
     tx.flush()
+    _take_over(tx, row)
+
+
+def _take_over(tx: Tx, row: AssignmentRow) -> None:
+    """One quiz stands at an item, and the LMS has one column for it: the one before gets no more marks into it."""
+    others = (AssignmentRow.item_ref == row.item_ref, AssignmentRow.id != row.id)
+    tx.execute(update(AssignmentRow).where(*others).values(item_ref=""))
 
 
 def close_assignment(tx: Tx, course_slug: str, name: str) -> None:
@@ -100,11 +108,6 @@ def get_assignment(tx: Tx, course_slug: str, name: str) -> AssignmentRow:
             "assignment_not_found", "There is no such quiz in this course. Go back to the course and open it again."
         )
     return row
-
-
-def find_assignment_of_item(tx: Tx, item_ref: str) -> AssignmentRow | None:
-    """The quiz behind an item reference."""
-    return tx.scalar(select(AssignmentRow).where(AssignmentRow.item_ref == item_ref))
 
 
 def list_assignments(tx: Tx, course_slug: str) -> list[AssignmentRow]:

@@ -102,6 +102,7 @@ class AssignmentRow(Base):
     name: Mapped[str] = mapped_column(String(200))
     """nbgrader's name of the assignment, also its folder."""
     item_ref: Mapped[str] = mapped_column(String(300), index=True)
+    """Of the course's item that it stands at; empty: another quiz stands there now."""
     title: Mapped[str] = mapped_column(String(300))
     summary: Mapped[str] = mapped_column(Text, default="")
     max_points: Mapped[Decimal] = mapped_column(Points)

@@ -156,6 +156,10 @@ def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:
     if affect(tx, update(PassbackRow).where(*wanted, mine).values(sending_job=job_id)) != 1:
         return None
     row = tx.get_one(PassbackRow, passback_id, populate_existing=True)
+    if _shows_another_quiz(tx, row):
+        row.sending_job, row.state, row.changed_at = None, PassbackState.REFUSED, clock.now()
+        row.text = "The activity in the LMS shows another quiz now. Have it show this one, open it, then send again."
+        return None
     if row.state is not PassbackState.PENDING:  # an operator runs its dead job again
         _move(row, PassbackState.PENDING)
     submission = tx.get_one(SubmissionRow, row.submission_id)
@@ -175,6 +179,16 @@ def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:
     )
     row.announced_id = row.submission_id
     return order
+
+
+def _shows_another_quiz(tx: Tx, row: PassbackRow) -> bool:
+    """Has a teacher chosen another quiz for the activity since? Its column in the LMS is that one's then."""
+    shown = lti.find_shown_item(tx, row.link_id)
+    mine = tx.get_one(AssignmentRow, row.assignment_id).item_ref
+    return (
+        shown not in (None, mine)
+        and tx.scalar(select(AssignmentRow.id).where(AssignmentRow.item_ref == shown)) is not None
+    )
 
 
 def _lock(tx: Tx, passback_id: int) -> PassbackRow | None:

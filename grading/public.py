@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from grading.assignments import close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
 from grading.engine.model import HANDED_IN, ContentError, Release
+from grading.gates import Caller, add_gate
 from grading.gradebooks import record_prepared
 from grading.models import AssignmentRow, ResultRow, SubmissionRow
 from grading.releasing import CourseChange, changing_course, list_source_problems, make_release
@@ -21,10 +22,12 @@ from lti_tool.kernel.db import Tx
 __all__ = [
     "HANDED_IN",
     "Assignment",
+    "Caller",
     "ContentError",
     "CourseChange",
     "Release",
     "Result",
+    "add_gate",
     "assignment_path",
     "changing_course",
     "close_assignment",

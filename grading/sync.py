@@ -4,6 +4,7 @@ Formgrader tells us of each saved mark; a lost notice is harmless, because `reco
 minute. The time of submission says which attempt it is that the gradebook holds.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ from lti_tool.kernel.jobs import JobRun
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.types import as_points
 from lti_tool.lti import public as lti
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,10 @@ def sync_marks(open_engine: OpenEngine, run: JobRun, message: SyncMarks) -> None
 
 
 def reconcile(open_engine: OpenEngine, runtime: Runtime) -> None:
-    """Compare the totals of every gradebook with ours and enqueue `SyncMarks` for those that differ."""
+    """Compare the totals of every gradebook with ours and enqueue `SyncMarks` for those that differ.
+
+    Graders write to their gradebook as they like, with a terminal too. One that cannot be read stops no other.
+    """
     with runtime.db.reading() as tx:
         marked = SubmissionRow.marked_at.is_not(None)
         tried = select(SubmissionRow.placement_id, AssignmentRow.id, AssignmentRow.name).where(marked).distinct()
@@ -82,8 +88,12 @@ def reconcile(open_engine: OpenEngine, runtime: Runtime) -> None:
         placement = placements[placement_id]
         if placement is None:
             continue
-        engine = open_engine(runtime.settings, placement)
-        names = differing(settled[placement_id, assignment_id], engine.list_totals(assignment))
+        try:
+            totals = open_engine(runtime.settings, placement).list_totals(assignment)
+            names = differing(settled[placement_id, assignment_id], totals)
+        except Exception:
+            log.exception("gradebook_not_compared", extra={"placement": placement_id, "assignment": assignment})
+            continue
         if names:
             with runtime.db.transaction() as tx:
                 for name in names:

@@ -11,6 +11,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from jupyter_ext.hub.places import is_course_key, is_user_name
 
 TIMEOUT_S = 10.0
+NOT_KNOWN = {(HTTPStatus.NOT_FOUND, "person_not_found"), (HTTPStatus.GONE, "ticket_gone")}
+"""The tool's own words. A 404 of whatever stands in front of a tool that is down says nothing about anybody."""
 GRADER_ROLES = frozenset({"teacher", "assistant", "admin"})
 
 
@@ -82,24 +84,27 @@ class Tool:
             response = await AsyncHTTPClient().fetch(request, raise_error=False)
         except (OSError, HTTPClientError) as error:
             raise ToolUnavailable(str(error)) from error
-        if response.code in {HTTPStatus.GONE, HTTPStatus.NOT_FOUND}:
+        document = _document(response)
+        if (response.code, document.get("code")) in NOT_KNOWN:
             raise Unknown(f"{response.code} from the tool")
-        return _document(response)
+        if response.code != HTTPStatus.OK:
+            raise ToolUnavailable(f"{response.code} from the tool")
+        return document
 
 
 def _document(response: HTTPResponse) -> dict[str, Any]:
-    if response.code != HTTPStatus.OK:
-        raise ToolUnavailable(f"{response.code} from the tool")
     try:
         document = json.loads(response.body)
     except ValueError as error:
-        raise ToolUnavailable("the tool's answer is not JSON") from error
+        raise ToolUnavailable(f"{response.code} from the tool, and its answer is not JSON") from error
     if not isinstance(document, dict):
-        raise ToolUnavailable("the tool's answer is not an object")
+        raise ToolUnavailable(f"{response.code} from the tool, and its answer is not an object")
     return document
 
 
 def _courses(answer: dict[str, Any]) -> tuple[Course, ...]:
-    rows = answer.get("courses", [])
-    found = (Course(str(row["key"]), str(row.get("title", row["key"])), str(row.get("role", ""))) for row in rows)
+    try:
+        found = [Course(str(row["key"]), str(row["title"]), str(row["role"])) for row in answer["courses"]]
+    except (KeyError, TypeError) as error:  # no courses is an empty list; anything else is not the tool's answer
+        raise ToolUnavailable("the tool's answer names no courses") from error
     return tuple(course for course in found if is_course_key(course.key))

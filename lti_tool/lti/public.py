@@ -27,6 +27,7 @@ __all__ = [
     "find_placement",
     "find_placement_by_key",
     "find_platform_name",
+    "find_shown_item",
     "get_person",
     "list_grade_targets",
     "list_learners",
@@ -156,6 +157,11 @@ def list_grade_targets(tx: Tx, placement_id: int, user_id: int, item_ref: str) -
         .order_by(Link.id)
     )
     return [GradeTarget(link.id, user_id, link.registration_id, link.title) for link in tx.scalars(query)]
+
+
+def find_shown_item(tx: Tx, link_id: int) -> str | None:
+    """Reference of the item that an activity of an LMS shows since it was last launched; None: none, or no activity."""
+    return tx.scalar(select(Link.item_ref).where(Link.id == link_id))
 
 
 def count_links(tx: Tx, item_refs: Collection[str]) -> dict[str, int]:

@@ -1,16 +1,19 @@
-"""A quiz that is closed to a learner, or a draft, is closed at its own address too, which is grading's."""
+"""A quiz that is closed to a learner, or a draft, is closed wherever grading shows it: as a page and in Jupyter."""
 
-from flask import redirect, request, url_for
+from flask import Flask, redirect, request, url_for
+from flask.blueprints import BlueprintSetupState
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from grading import public as grading
 from lti_tool.kernel import clock
+from lti_tool.kernel.errors import NotFound
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import find_current_session
 from plugins.courses.access import may_be_closed
 from plugins.courses.blueprint import blueprint
 from plugins.courses.models import Course, Item, Module, PartState
-from plugins.courses.reading import read_course
+from plugins.courses.reading import Reader, read_course
 from plugins.courses.service import get_outline
 
 KEPT_OPEN = ("grading.show_feedback", "grading.show_marked_notebook")
@@ -32,14 +35,34 @@ def refuse_closed_quizzes() -> Response | None:
         return None
     if request.endpoint in KEPT_OPEN or name not in _list_limited(slug):
         return None
+    item_slug = _list_closed(slug, session).get(name)
+    return redirect(url_for("courses.show_item", slug=slug, item_slug=item_slug), 303) if item_slug else None
+
+
+def list_closed_to(slug: str, who: grading.Caller) -> frozenset[str]:
+    """The quizzes that a person's single-user server neither gets nor hands in."""
+    if who.role.is_staff or not _list_limited(slug):
+        return frozenset()
+    return frozenset(_list_closed(slug, who))
+
+
+@blueprint.record_once
+def _add_gate(state: BlueprintSetupState) -> None:
+    assert isinstance(state.app, Flask)
+    grading.add_gate(state.app, list_closed_to)
+
+
+def _list_closed(slug: str, who: Reader) -> dict[str, str]:
+    """Slugs of the items whose quizzes are closed to a person, by assignment."""
     with current_runtime().db.reading() as tx:
-        outline = get_outline(tx, slug)
-        item = next((item for item in outline.items if item.assignment == name), None)
-        is_shown = outline.course.state is PartState.PUBLISHED and item in outline.published().items
-        is_open = is_shown and item is not None and item.slug not in read_course(tx, session, slug).locks
-    if item is None or is_open:
-        return None
-    return redirect(url_for("courses.show_item", slug=slug, item_slug=item.slug), 303)
+        try:
+            outline = get_outline(tx, slug)
+        except NotFound:
+            return {}
+        items = {item.assignment: item for item in outline.items if item.assignment}
+        shown = outline.published().items if outline.course.state is PartState.PUBLISHED else []
+        locks = read_course(tx, who, slug).locks if shown else {}
+        return {name: item.slug for name, item in items.items() if item not in shown or item.slug in locks}
 
 
 def _list_limited(slug: str) -> frozenset[str]:

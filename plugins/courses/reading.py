@@ -2,16 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
-from lti_tool.web.session import SignedIn
+from lti_tool.kernel.permissions import Role
 from plugins.courses.access import Lock, find_locks
 from plugins.courses.models import Item, PartState, Standing
 from plugins.courses.service import Outline, get_outline
 from plugins.progress import public as progress
+
+
+class Reader(Protocol):
+    """A person in a placement: a session, or whose single-user server asks."""
+
+    @property
+    def user_id(self) -> int:
+        """Of the person."""
+
+    @property
+    def placement_id(self) -> int | None:
+        """None: in no course."""
+
+    @property
+    def role(self) -> Role:
+        """There."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +72,7 @@ class Reading:
         return next(open_ones, None)
 
 
-def read_course(tx: Tx, session: SignedIn, slug: str, *, with_results: bool = False) -> Reading:
+def read_course(tx: Tx, session: Reader, slug: str, *, with_results: bool = False) -> Reading:
     """The course of this session; three queries, with results four.
 
     Raises: NotFound: not there, or not published and the person no teacher.

@@ -10,13 +10,13 @@ from plugins.progress.merging import Change, Learner
 
 
 def read_grade(tx: Tx, fact: GradeRecorded) -> Change | None:
-    """The result that counts now, as a change of the quiz's item. None: there is none any more.
+    """The result that counts now, as a change of the quiz's item. None: there is none any more, or no item.
 
     The event only says that there is news: whichever of two comes first, the newest result is read.
     """
     quiz = grading.find_assignment(tx, fact.course_slug, fact.assignment)
     result = grading.find_result(tx, fact.placement_id, fact.user_id, fact.assignment_id)
-    if quiz is None or result is None:
+    if quiz is None or result is None or not quiz.item_ref:  # another quiz stands at its item
         return None
     return Change(
         Learner(fact.placement_id, fact.user_id),

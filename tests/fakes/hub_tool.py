@@ -20,6 +20,7 @@ class HubTool:
     hub_url: str = ""
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     tickets: dict[str, tuple[str, str]] = field(default_factory=dict)
+    given: int = 0
     expired: set[str] = field(default_factory=set)
     marks_changed: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """(Hub user name of the grader, course, body)"""
@@ -28,6 +29,8 @@ class HubTool:
     failures: int = 0
     """How many more reports are answered with 503."""
     is_down: bool = False
+    down: tuple[int, bytes] = (503, b'{"code": "down"}')
+    """What is answered while it is down: status and body."""
     url: str = ""
 
     def add_person(self, name: str, display_name: str, **roles: str) -> str:
@@ -38,7 +41,8 @@ class HubTool:
 
     def ticket(self, name: str, next_path: str) -> str:
         """A fresh ticket."""
-        ticket = f"ticket-{len(self.tickets) + 1}-of-{name}"
+        self.given += 1  # redeemed ones are forgotten, and no number comes twice
+        ticket = f"ticket-{self.given}-of-{name}"
         self.tickets[ticket] = (name, next_path)
         return ticket
 
@@ -67,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         if parts[0] == "page":
             self._page(parts[1])
         elif self.state.is_down:
-            self._answer(503, {"code": "down"})
+            self._send(*self.state.down)
         elif parts[2] == "courses" and len(parts) > 4 and self._user():
             self._answer(*self._quiz(parts[3], parts[4:]))
         elif parts[:4] != ["api", "v1", "hub", "users"] or not self._is_hub():
@@ -75,13 +79,13 @@ class _Handler(BaseHTTPRequestHandler):
         elif person := self.state.people.get(parts[4]):
             self._answer(200, {"courses": person["courses"]})
         else:
-            self._answer(404, {"code": "not_found"})
+            self._answer(404, {"code": "person_not_found"})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))) or b"{}")
         parts = self.path.strip("/").split("/")
         if self.state.is_down:
-            self._answer(503, {"code": "down"})
+            self._send(*self.state.down)
         elif parts[2:] == ["hub", "tickets", "redeem"] and self._is_hub():
             self._redeem(body["ticket"])
         elif parts[2] == "courses" and parts[4] == "marks-changed":
@@ -114,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _redeem(self, ticket: str) -> None:
         found = self.state.tickets.pop(ticket, None)
         if found is None or ticket in self.state.expired:
-            self._answer(410, {"code": "ticket_used"})
+            self._answer(410, {"code": "ticket_gone"})
             return
         name, next_path = found
         self._answer(200, {**self.state.people[name], "next": next_path})
@@ -146,7 +150,9 @@ class _Handler(BaseHTTPRequestHandler):
             return None
 
     def _answer(self, status: int, document: dict[str, Any]) -> None:
-        data = json.dumps(document).encode()
+        self._send(status, json.dumps(document).encode())
+
+    def _send(self, status: int, data: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))

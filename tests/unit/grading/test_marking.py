@@ -17,7 +17,16 @@ from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
-from tests.factories.grading import NAME, Someone, get_submission, submit, work
+from tests.factories.grading import (
+    NAME,
+    Someone,
+    get_submission,
+    make_context,
+    make_person,
+    placement_at,
+    submit,
+    work,
+)
 from tests.fakes.engine import FakeCourse, open_fake_course
 from tests.fakes.lms import FakeLms
 
@@ -302,6 +311,26 @@ def test_lost_notice_of_a_manual_mark_is_made_up_for(
     assert len(lms.posted) == 1
     with runtime.db.reading() as tx:
         assert jobs.due_ids(tx) == []
+
+
+def test_damaged_gradebook_keeps_no_other_from_being_compared(
+    runtime: Runtime, learner: Someone, engine: FakeCourse
+) -> None:
+    """Graders of one LMS course may spoil their own gradebook, and nobody else's marks."""
+    with runtime.db.transaction() as tx:
+        elsewhere = make_person(tx, make_context(tx, learner.place))
+    for who in (learner, elsewhere):
+        submit(runtime, who, points=2, manual=True)
+        work(runtime)
+    (engine.folder / "gradebook.json").write_text("spoilt")
+    open_fake_course(runtime.settings, placement_at(runtime, elsewhere.place)).mark_by_hand(
+        NAME, elsewhere.hub_name, "2"
+    )
+    reconcile(open_fake_course, runtime)
+    work(runtime)
+
+    assert result_of(runtime, learner) == (Decimal(2), 1)
+    assert result_of(runtime, elsewhere) == (Decimal(4), 1)
 
 
 def test_marks_are_not_taken_over_while_a_newer_attempt_waits(

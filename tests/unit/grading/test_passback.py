@@ -3,19 +3,25 @@
 import threading
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from grading.assignments import close_assignment, publish_assignment
 from grading.messages import PassBackGrade
 from grading.models import DeliveryRow, PassbackRow, PassbackState, SubmissionRow
 from grading.passback import send_again, send_all_again
+from grading.results import find_result_row
+from grading.sync import reconcile
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.errors import Conflict, ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.messages import LinkLaunched
+from lti_tool.lti.models import Link
 from lti_tool.lti.public import Score, ScoreRefused
-from tests.factories.grading import ITEM_REF, Someone, make_link, submit, visit, work
+from tests.factories.grading import ITEM_REF, NAME, SLUG, Someone, make_link, submit, visit, work
+from tests.fakes.engine import FakeCourse, fake_release, open_fake_course
 from tests.fakes.lms import FakeLms
 
 
@@ -259,3 +265,55 @@ def test_result_and_outbox_are_written_together(runtime: Runtime, learner: Someo
     assert (row.state, row.points, row.version, row.sent_version) == (PassbackState.PENDING, Decimal(3), 1, 0)
     with runtime.db.reading() as tx:
         assert len(jobs.due_ids(tx)) == 1
+
+
+def test_grade_is_not_sent_to_an_activity_that_shows_another_quiz_since(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    lms.answers = [ScoreRefused("learner_left", "no", retryable=False)]
+    submit(runtime, learner, points=3)
+    work(runtime)
+    other = "courses/notebooks-101/quiz-2"
+    with runtime.db.transaction() as tx:
+        facts: dict[str, Any] = {"max_attempts": None, "due_at": None, "release": fake_release("quiz-2")}
+        publish_assignment(tx, SLUG, "quiz-2", title="Quiz 2", item_ref=other, **facts)
+        tx.get_one(Link, learner.place.link_id).item_ref = other
+    with runtime.db.transaction() as tx:
+        send_again(tx, tx.scalars(select(PassbackRow)).one())
+    work(runtime)
+
+    assert lms.posted == []
+    (row,) = outbox(runtime)
+    assert (row.state, row.sent_version) == (PassbackState.REFUSED, 0)
+    assert row.text is not None
+    assert "another quiz" in row.text
+
+    with runtime.db.transaction() as tx:
+        tx.get_one(Link, learner.place.link_id).item_ref = ITEM_REF
+        send_again(tx, tx.get_one(PassbackRow, row.id))
+    work(runtime)
+    assert [each.given for each in lms.posted] == [3]
+
+
+def test_marks_of_a_quiz_that_was_replaced_stay_out_of_the_column_of_the_next(
+    runtime: Runtime, learner: Someone, lms: FakeLms, engine: FakeCourse
+) -> None:
+    submit(runtime, learner, points=2, manual=True)
+    work(runtime)
+    with runtime.db.transaction() as tx:
+        facts: dict[str, Any] = {"max_attempts": None, "due_at": None, "release": fake_release("quiz-1b")}
+        publish_assignment(tx, SLUG, "quiz-1b", title="Quiz 1", item_ref=ITEM_REF, **facts)
+        close_assignment(tx, SLUG, NAME)
+    engine.mark_by_hand(NAME, learner.hub_name, "2")
+    reconcile(open_fake_course, runtime)
+    with runtime.db.transaction() as tx:
+        jobs.emit(
+            tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner", learner.place.placement_id)
+        )
+    work(runtime)
+
+    assert lms.posted == []
+    with runtime.db.reading() as tx:
+        result = find_result_row(tx, 1, learner.submitter)
+        assert result is not None
+        assert result.points == 4
