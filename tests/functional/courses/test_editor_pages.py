@@ -316,6 +316,28 @@ def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher) 
         assert "Secret." in ada.get(f"{HOME}{slug}").text
 
 
+def test_the_files_of_what_is_closed_are_closed_too(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Answers", "file")
+    given = {"upload": (io.BytesIO(b"42"), "answers.csv")}
+    ada.post(path, ada.form(path) | given, content_type="multipart/form-data")
+    lesson = new_item(ada, "Locked")
+    picture = {"file": (io.BytesIO(PNG + b"locked"), "locked.png")}
+    ada.post(f"{lesson}/upload", picture, content_type="multipart/form-data")
+    text = {"markdown": "![Locked](../media/locked.png)", "release": "2099-05-01T12:00", "do": "publish"}
+    ada.post(lesson, ada.form(lesson) | text)
+    for name in ("answers.csv", "locked.png"):
+        assert learner.get(f"{HOME}media/{name}").status_code == 404
+        assert ada.get(f"{HOME}media/{name}").status_code == 200
+
+    ada.post(f"{path}/publish")
+    ada.post(lesson, ada.form(lesson) | {"release": "", "do": "publish"})
+    for name in ("answers.csv", "locked.png"):
+        assert learner.get(f"{HOME}media/{name}").status_code == 200
+    ada.post(f"{EDIT}state/draft")
+    assert learner.get(f"{HOME}media/answers.csv").status_code == 404
+    ada.post(f"{EDIT}state/published")
+
+
 def test_a_hidden_course_is_for_teachers_only(ada: Teacher, learner: Teacher) -> None:
     ada.post(f"{EDIT}state/draft")
     assert learner.get(HOME).status_code == 404
