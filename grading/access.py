@@ -6,11 +6,13 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from grading.api_models import Course
+from grading.hub_tokens import hub_name_of
 from grading.models import CourseRow
 from grading.submissions import Learner, Submitter
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
@@ -68,6 +70,22 @@ def load_access_by_name(tx: Tx, hub_name: str) -> Access:
         )
     roles = lti.list_placement_roles(tx, person.id)
     return Access(person, {placement.key: PlacementAccess(person, placement, role) for placement, role in roles})
+
+
+def find_caller(runtime: Runtime, authorization: str, key: str) -> PlacementAccess:
+    """Who calls the API with this header, in a placement. May ask the Hub: never inside a transaction.
+
+    Raises: Unauthenticated, ExternalError: as `hub_name_of`. Forbidden, NotFound: they are nobody there.
+    """
+    name = hub_name_of(runtime, read_bearer(authorization))
+    with runtime.db.reading() as tx:
+        return load_access_by_name(tx, name).at(key)
+
+
+def read_bearer(authorization: str) -> str | None:
+    """The token of an Authorization header, None without one."""
+    scheme, _space, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
 
 
 def course_models(tx: Tx, access: Access) -> list[Course]:

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from grading import api_models as models
-from grading.access import Access, course_models, load_access_by_name
+from grading.access import Access, course_models, load_access_by_name, read_bearer
 from grading.api_answers import assignment_answers, page_url, submission_answer
 from grading.assignments import get_assignment
 from grading.drafts import find_draft, load_draft, save_draft
@@ -218,5 +218,4 @@ def _access() -> Access:
 
 
 def _bearer() -> str | None:
-    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else None
+    return read_bearer(request.headers.get("Authorization", ""))

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from sqlalchemy import func, select
 
+from grading.access import find_caller
 from grading.assignments import close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
 from grading.engine.model import HANDED_IN, ContentError, Release
@@ -31,6 +32,7 @@ __all__ = [
     "count_submissions",
     "describe_assignment",
     "find_assignment",
+    "find_caller",
     "find_result",
     "list_max_points",
     "list_results",

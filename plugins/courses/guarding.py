@@ -1,21 +1,28 @@
-"""A quiz that is closed to a learner, or a draft, is closed at its own address too, which is grading's."""
+"""A quiz that is closed to a learner, or a draft, is closed at its own addresses too, which are grading's."""
+
+from dataclasses import dataclass
 
 from flask import redirect, request, url_for
+from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
+from grading import public as grading
 from lti_tool.kernel import clock
+from lti_tool.kernel.errors import Forbidden
+from lti_tool.kernel.permissions import Role
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import find_current_session
 from plugins.courses.access import may_be_closed
 from plugins.courses.blueprint import blueprint
 from plugins.courses.models import Course, Item, Module, PartState
-from plugins.courses.reading import read_course
+from plugins.courses.reading import Reader, read_course
 from plugins.courses.service import get_outline
 
 KEPT_OPEN = ("grading.show_feedback", "grading.show_marked_notebook")
 """What somebody handed in stays theirs to read."""
-
+API = ("grading_api.get_release", "grading_api.submit")
+"""What a single-user server does with a quiz only while it is open; what was saved there can always be fetched."""
 
 MOST_KEPT = 5000
 KEPT_S = 5
@@ -30,16 +37,43 @@ def refuse_closed_quizzes() -> Response | None:
     name, slug = (request.view_args or {}).get("name"), session.course_slug if session else None
     if session is None or slug is None or name is None or not session.role.is_learner:
         return None
-    if request.endpoint in KEPT_OPEN or name not in _list_limited(slug):
+    if request.endpoint in KEPT_OPEN:
+        return None
+    item = _find_closed(session, slug, name)
+    return redirect(url_for("courses.show_item", slug=slug, item_slug=item.slug), 303) if item else None
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A learner at their single-user server."""
+
+    user_id: int
+    placement_id: int | None
+    role: Role
+
+
+@blueprint.before_app_request
+def refuse_closed_quizzes_to_servers() -> None:
+    """Raises: Forbidden: a learner's server asks for a quiz that is closed to them. Else what the API raises."""
+    if request.endpoint not in API:
+        return
+    said = request.view_args or {}
+    found = grading.find_caller(current_runtime(), request.headers.get("Authorization", ""), said["key"])
+    caller = Caller(found.person.id, found.placement.id, found.role)
+    if found.role.is_learner and _find_closed(caller, found.slug, said["name"]):
+        raise Forbidden("quiz_closed", _("This quiz is not open to you. Its page in the course says why."))
+
+
+def _find_closed(who: Reader, slug: str, name: str) -> Item | None:
+    """The item of a quiz that is closed to this learner."""
+    if name not in _list_limited(slug):
         return None
     with current_runtime().db.reading() as tx:
         outline = get_outline(tx, slug)
         item = next((item for item in outline.items if item.assignment == name), None)
         is_shown = outline.course.state is PartState.PUBLISHED and item in outline.published().items
-        is_open = is_shown and item is not None and item.slug not in read_course(tx, session, slug).locks
-    if item is None or is_open:
-        return None
-    return redirect(url_for("courses.show_item", slug=slug, item_slug=item.slug), 303)
+        is_open = is_shown and item is not None and item.slug not in read_course(tx, who, slug).locks
+    return None if is_open else item
 
 
 def _list_limited(slug: str) -> frozenset[str]:

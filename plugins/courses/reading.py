@@ -2,16 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
-from lti_tool.web.session import SignedIn
+from lti_tool.kernel.permissions import Role
 from plugins.courses.access import Lock, find_locks
 from plugins.courses.models import Item, PartState, Standing
 from plugins.courses.service import Outline, get_outline
 from plugins.progress import public as progress
+
+
+class Reader(Protocol):
+    """Whom a course is read for: a session, or a caller of the API."""
+
+    @property
+    def user_id(self) -> int:
+        """The person."""
+
+    @property
+    def placement_id(self) -> int | None:
+        """Where they take the course."""
+
+    @property
+    def role(self) -> Role:
+        """What they are there."""
 
 
 @dataclass(frozen=True)
@@ -55,26 +72,26 @@ class Reading:
         return next(open_ones, None)
 
 
-def read_course(tx: Tx, session: SignedIn, slug: str, *, with_results: bool = False) -> Reading:
-    """The course of this session; three queries, with results four.
+def read_course(tx: Tx, who: Reader, slug: str, *, with_results: bool = False) -> Reading:
+    """The course of a session; three queries, with results four.
 
     Raises: NotFound: not there, or not published and the person no teacher.
     """
-    outline = get_outline(tx, slug, with_description=with_results, user_id=session.user_id)
-    if outline.course.state is not PartState.PUBLISHED and not session.role.is_staff:
+    outline = get_outline(tx, slug, with_description=with_results, user_id=who.user_id)
+    if outline.course.state is not PartState.PUBLISHED and not who.role.is_staff:
         raise NotFound("course_not_published", "This course is not published yet. Come back later.")
     shown = outline.published()
-    if not session.role.is_learner or session.placement_id is None:
+    if not who.role.is_learner or who.placement_id is None:
         return Reading(shown, None, {})
-    who = progress.Learner(session.placement_id, session.user_id)
+    learner = progress.Learner(who.placement_id, who.user_id)
     try:
-        reached = progress.read_course(tx, who, slug)
+        reached = progress.read_course(tx, learner, slug)
     except NotFound:  # nothing was published yet
         return Reading(shown, None, {})
     prefix = ref_of(slug, None)
     done = {ref.removeprefix(prefix) for ref, one in reached.items.items() if one.state is progress.ItemState.DONE}
     locks = find_locks(shown, done, clock.now())
-    results = grading.list_results(tx, session.placement_id, session.user_id) if with_results else {}
+    results = grading.list_results(tx, who.placement_id, who.user_id) if with_results else {}
     return Reading(shown, reached, locks, results)
 
 
