@@ -1,4 +1,8 @@
-"""A quiz that is closed to a learner, or a draft, is closed at its own addresses too, which are grading's."""
+"""What courses decide about the pages of others.
+
+A quiz that is closed to a learner, or a draft, is closed at its own addresses too, which are grading's. Files and
+videos of a course that several platforms use are changed by none of them.
+"""
 
 from dataclasses import dataclass
 
@@ -15,15 +19,18 @@ from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import find_current_session
 from plugins.courses.access import may_be_closed
 from plugins.courses.blueprint import blueprint
+from plugins.courses.editing import require_own
 from plugins.courses.models import Course, Item, Module, PartState
 from plugins.courses.reading import Reader, read_course
-from plugins.courses.service import get_outline
+from plugins.courses.service import find_course, get_outline
 
 KEPT_OPEN = ("grading.show_feedback", "grading.show_marked_notebook")
 """What somebody handed in stays theirs to read."""
 API = ("grading_api.get_release", "grading_api.submit")
 """What a single-user server does with a quiz only while it is open; what was saved there can always be fetched."""
 
+OWN_CHOICES = ("video.keep_preference",)
+"""Changes nothing of the course."""
 MOST_KEPT = 5000
 KEPT_S = 5
 """How long a process goes by what it has read of a course."""
@@ -62,6 +69,21 @@ def refuse_closed_quizzes_to_servers() -> None:
     caller = Caller(found.person.id, found.placement.id, found.role)
     if found.role.is_learner and _find_closed(caller, found.slug, said["name"]):
         raise Forbidden("quiz_closed", _("This quiz is not open to you. Its page in the course says why."))
+
+
+@blueprint.before_app_request
+def refuse_changes_to_shared_courses() -> None:
+    """Raises: Forbidden: staff of one platform changes a file or video that others see too."""
+    endpoint = request.endpoint or ""
+    if request.method not in ("POST", "PATCH", "DELETE") or not endpoint.startswith(("files.", "video.")):
+        return
+    session = find_current_session()
+    if session is None or session.course_slug is None or not session.role.is_staff or endpoint in OWN_CHOICES:
+        return
+    with current_runtime().db.reading() as tx:
+        course = find_course(tx, session.course_slug)
+        if course is not None:
+            require_own(tx, course, session.registration_id)
 
 
 def _find_closed(who: Reader, slug: str, name: str) -> Item | None:
