@@ -152,7 +152,7 @@ def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
             course_slug=course_slug,
             link_url=link.url,
             link_kind=link.kind,
-            title=(title.strip() or link.url.rpartition("/")[2] or link.url)[:200],
+            title=(tidy(title) or link.url.rpartition("/")[2] or link.url)[:200],
             state=VideoState.PROCESSING if is_file else VideoState.READY,
             created_at=clock.now(),
         )
@@ -176,7 +176,12 @@ def probe_again(tx: Tx, row: VideoRow, *, is_new: bool = True) -> None:
 
 def rename(tx: Tx, row: VideoRow, title: str) -> None:
     """Give it another title; an empty one changes nothing."""
-    row.title = " ".join(title.split())[:200] or row.title
+    row.title = tidy(title)[:200] or row.title
+
+
+def tidy(text: str) -> str:
+    """One line without control characters: PostgreSQL takes no NUL."""
+    return "".join(char for char in " ".join(text.split()) if char.isprintable())
 
 
 def set_poster(tx: Tx, row: VideoRow, file_id: int | None) -> None:
