@@ -338,6 +338,19 @@ def test_the_files_of_what_is_closed_are_closed_too(ada: Teacher, learner: Teach
     ada.post(f"{EDIT}state/published")
 
 
+def test_numbers_that_no_row_has_are_not_there(ada: Teacher) -> None:
+    most = "9" * 30
+    for path in (
+        f"{EDIT}compare/item/sowing?old=1&new={most}",
+        f"/reviews/{SLUG}/{most}/report",
+        f"/files/{SLUG}/{most}",
+    ):
+        assert ada.get(path).status_code == 404
+    assert ada.post(f"{EDIT}restore/item/sowing", {"number": most}).status_code == 404
+    assert ada.post(f"{EDIT}items/sowing/unsaved", ada.form(f"{EDIT}items/sowing") | {"base": most}).status_code == 200
+    ada.post(f"{EDIT}items/sowing/discard")
+
+
 def test_a_hidden_course_is_for_teachers_only(ada: Teacher, learner: Teacher) -> None:
     ada.post(f"{EDIT}state/draft")
     assert learner.get(HOME).status_code == 404
