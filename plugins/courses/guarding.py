@@ -72,6 +72,19 @@ def refuse_closed_quizzes_to_servers() -> None:
 
 
 @blueprint.before_app_request
+def refuse_marks_on_closed_items() -> None:
+    """Raises: Forbidden: a learner says that they have done what is closed to them, which would open what follows."""
+    session = find_current_session() if request.endpoint == "progress.mark_item" else None
+    slug = (request.view_args or {}).get("slug")
+    if session is None or slug is None or slug != session.course_slug or not session.role.is_learner:
+        return
+    with current_runtime().db.reading() as tx:
+        is_closed = find_course(tx, slug) and request.form.get("item") in read_course(tx, session, slug).locks
+    if is_closed:
+        raise Forbidden("item_closed", _("This is not open to you yet. Its page says when it is."))
+
+
+@blueprint.before_app_request
 def refuse_changes_to_shared_courses() -> None:
     """Raises: Forbidden: staff of one platform changes a file or video that others see too."""
     endpoint = request.endpoint or ""

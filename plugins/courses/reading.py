@@ -40,7 +40,7 @@ class Reading:
     progress: progress.CourseProgress | None
     """Of a learner in a placement."""
     locks: Mapping[str, Lock]
-    """By item slug; of learners only."""
+    """By item slug; of learners, and of observers what opens later."""
     results: Mapping[str, grading.Result] = field(default_factory=dict)
     """By assignment."""
 
@@ -82,7 +82,9 @@ def read_course(tx: Tx, who: Reader, slug: str, *, with_results: bool = False) -
         raise NotFound("course_not_published", "This course is not published yet. Come back later.")
     shown = outline.published()
     if not who.role.is_learner or who.placement_id is None:
-        return Reading(shown, None, {})
+        is_early = who.role is Role.OBSERVER  # has nothing to do first, but waits until a part opens
+        everything = {item.slug for item in shown.items}
+        return Reading(shown, None, find_locks(shown, everything, clock.now()) if is_early else {})
     learner = progress.Learner(who.placement_id, who.user_id)
     try:
         reached = progress.read_course(tx, learner, slug)

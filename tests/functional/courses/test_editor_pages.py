@@ -298,7 +298,7 @@ def test_items_move_by_buttons_and_by_dragging(ada: Teacher) -> None:
     assert ada.get(EDIT).text.index('id="item-aa"') < ada.get(EDIT).text.index('id="item-sowing"')
 
 
-def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher) -> None:
+def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher, browse: Browse) -> None:
     path = new_item(ada, "Later")
     ada.post(
         path,
@@ -306,6 +306,12 @@ def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher) 
     )
     other = new_item(ada, "After quiz")
     ada.post(other, ada.form(other) | {"markdown": "Secret.", "after": "second-quiz", "do": "publish"})
+
+    observer = browse(Role.OBSERVER)
+    assert observer.get(f"{HOME}later").status_code == 403
+    assert "Secret." in observer.get(f"{HOME}after-quiz").text
+    for slug, status in (("later", 403), ("after-quiz", 403), ("sowing", 303)):
+        assert learner.post(f"/progress/{SLUG}/mark", {"item": slug, "done": "yes"}).status_code == status
 
     page = learner.get(HOME).text
     assert 'datetime="2099-05-01T10:00:00+00:00"' in page and "Opens after: Second quiz" in page
