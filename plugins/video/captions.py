@@ -13,7 +13,7 @@ from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import NotFound, Unacceptable
 from plugins.video.models import CaptionRow, CaptionSource
 from plugins.video.probe import Track
-from plugins.video.service import tidy
+from plugins.video.texts import tidy
 from plugins.video.vtt import Cue, read_captions, read_own, write_vtt
 
 UNKNOWN = "und"

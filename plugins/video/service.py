@@ -14,6 +14,7 @@ from plugins.files import public as files
 from plugins.video.links import Link, LinkKind, read_link
 from plugins.video.messages import ProbeVideo, VideoReady
 from plugins.video.models import CaptionRow, CaptionSource, PosterKind, UseRow, VideoRow, VideoState
+from plugins.video.texts import tidy
 
 T = TypeVar("T")
 
@@ -177,11 +178,6 @@ def probe_again(tx: Tx, row: VideoRow, *, is_new: bool = True) -> None:
 def rename(tx: Tx, row: VideoRow, title: str) -> None:
     """Give it another title; an empty one changes nothing."""
     row.title = tidy(title)[:200] or row.title
-
-
-def tidy(text: str) -> str:
-    """One line without control characters: PostgreSQL takes no NUL."""
-    return "".join(char for char in " ".join(text.split()) if char.isprintable())
 
 
 def set_poster(tx: Tx, row: VideoRow, file_id: int | None) -> None:
