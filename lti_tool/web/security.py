@@ -17,6 +17,7 @@ POLICY = (
 
 EXTENSIBLE = ("frame-src", "media-src")
 """Directives that a view may extend by an origin, for the one page that it answers with."""
+MOST_ID = 2**63 - 1
 HSTS = "max-age=31536000"
 
 
@@ -45,8 +46,9 @@ def allow_source(directive: str, source: str) -> None:
 
 
 def _refuse_odd_addresses() -> None:
-    """A NUL is in no address of ours, and PostgreSQL takes it in no text."""
-    if "\0" in request.path:
+    """A NUL is in no address of ours, and PostgreSQL takes it in no text; no row has so high a number."""
+    is_too_high = any(isinstance(value, int) and value > MOST_ID for value in (request.view_args or {}).values())
+    if "\0" in request.path or is_too_high:
         raise NotFound("http_404", "There is no page at this address. Go back to your course and open it again.")
 
 

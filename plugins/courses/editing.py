@@ -38,10 +38,13 @@ class Editor:
 
 def may_edit(tx: Tx, course: Course, editor: Editor) -> bool:
     """Teachers edit courses of their own platform; a course of every platform only while there is one platform."""
-    if editor.role is not Role.TEACHER:
-        return False
+    return editor.role is Role.TEACHER and is_of_platform(tx, course, editor.registration_id)
+
+
+def is_of_platform(tx: Tx, course: Course, registration_id: int) -> bool:
+    """Is the course this platform's alone?"""
     if course.registration_id is not None:
-        return course.registration_id == editor.registration_id
+        return course.registration_id == registration_id
     return lti.count_platforms(tx) == 1
 
 
@@ -49,7 +52,12 @@ def require_editor(tx: Tx, course: Course, editor: Editor) -> None:
     """Raises: Forbidden."""
     if editor.role is not Role.TEACHER:
         raise Forbidden("role_refused", "Only teachers edit courses.")
-    if not may_edit(tx, course, editor):
+    require_own(tx, course, editor.registration_id)
+
+
+def require_own(tx: Tx, course: Course, registration_id: int) -> None:
+    """Raises: Forbidden: other platforms use the course too."""
+    if not is_of_platform(tx, course, registration_id):
         raise Forbidden(
             "course_shared",
             "Several platforms use this course, so it is edited as files. Ask the people who run this tool, "

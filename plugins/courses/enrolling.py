@@ -8,6 +8,7 @@ import secrets
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
@@ -22,12 +23,8 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def enrol(tx: Tx, user_id: int, course_id: int, via: Via) -> Enrolment:
     """Have somebody take a course, again if they had dropped it. Doing it twice changes nothing."""
-    row = tx.get(Enrolment, (user_id, course_id), with_for_update=True)
-    if row is None:
-        row = Enrolment(user_id=user_id, course_id=course_id, via=via, enrolled_at=clock.now())
-        row.standing = Standing.ACTIVE
-        tx.add(row)
-    elif row.standing is Standing.DROPPED:
+    row = _lock_enrolment(tx, user_id, course_id, via)
+    if row.standing is Standing.DROPPED:
         row.standing, row.dropped_at, row.via = Standing.ACTIVE, None, via
     tx.flush()
     return row
@@ -35,12 +32,24 @@ def enrol(tx: Tx, user_id: int, course_id: int, via: Via) -> Enrolment:
 
 def drop(tx: Tx, user_id: int, course_id: int) -> None:
     """End it. What was done stays."""
-    row = tx.get(Enrolment, (user_id, course_id), with_for_update=True)
-    if row is None:
-        row = Enrolment(user_id=user_id, course_id=course_id, via=Via.LMS, enrolled_at=clock.now())
-        tx.add(row)
+    row = _lock_enrolment(tx, user_id, course_id, Via.LMS)
     row.standing, row.dropped_at = Standing.DROPPED, clock.now()
     tx.flush()
+
+
+def _lock_enrolment(tx: Tx, user_id: int, course_id: int, via: Via) -> Enrolment:
+    """The row, made if there is none; of two requests that make it one finds the other's."""
+    key = (user_id, course_id)
+    row = tx.get(Enrolment, key, with_for_update=True)
+    if row is not None:
+        return row
+    made = Enrolment(user_id=user_id, course_id=course_id, via=via, enrolled_at=clock.now(), standing=Standing.ACTIVE)
+    try:
+        with tx.begin_nested():
+            tx.add(made)
+    except IntegrityError:
+        return tx.get_one(Enrolment, key, with_for_update=True)
+    return made
 
 
 def may_use(course: Course, registration_id: int) -> bool:
@@ -79,7 +88,7 @@ def make_invitation(tx: Tx, course_id: int, made_by: int, places: int) -> str:
 def accept_invitation(tx: Tx, code: str, session: SignedIn) -> Course:
     """Enrol by code. Raises: NotFound: no such code, or not of this platform. Gone: used up, expired or withdrawn."""
     bare = "".join(character for character in code.upper() if character in ALPHABET)
-    invitation = tx.scalar(select(Invitation).where(Invitation.digest == _digest(bare)))
+    invitation = tx.scalar(select(Invitation).where(Invitation.digest == _digest(bare)).with_for_update())
     course = tx.get(Course, invitation.course_id) if invitation else None
     if invitation is None or course is None or not may_use(course, session.registration_id):
         raise NotFound("code_unknown", "There is no such code. Look at it again: it has ten letters and digits.")

@@ -1,25 +1,31 @@
-"""A quiz that is closed to a learner, or a draft, is closed wherever grading shows it: as a page and in Jupyter."""
+"""What courses decide about the pages of others.
+
+A quiz that is closed to a learner, or a draft, is closed wherever grading shows it: as a page and in Jupyter. Files and
+videos of a course that several platforms use are changed by none of them.
+"""
 
 from flask import Flask, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
+from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from grading import public as grading
 from lti_tool.kernel import clock
-from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import find_current_session
 from plugins.courses.access import may_be_closed
 from plugins.courses.blueprint import blueprint
+from plugins.courses.editing import require_own
 from plugins.courses.models import Course, Item, Module, PartState
 from plugins.courses.reading import Reader, read_course
-from plugins.courses.service import get_outline
+from plugins.courses.service import find_course, get_outline
 
 KEPT_OPEN = ("grading.show_feedback", "grading.show_marked_notebook")
 """What somebody handed in stays theirs to read."""
-
-
+OWN_CHOICES = ("video.keep_preference",)
+"""Changes nothing of the course."""
 MOST_KEPT = 5000
 KEPT_S = 5
 """How long a process goes by what it has read of a course."""
@@ -37,6 +43,34 @@ def refuse_closed_quizzes() -> Response | None:
         return None
     item_slug = _list_closed(slug, session).get(name)
     return redirect(url_for("courses.show_item", slug=slug, item_slug=item_slug), 303) if item_slug else None
+
+
+@blueprint.before_app_request
+def refuse_marks_on_closed_items() -> None:
+    """Raises: Forbidden: a learner says that they have done what is closed to them, which would open what follows."""
+    session = find_current_session() if request.endpoint == "progress.mark_item" else None
+    slug = (request.view_args or {}).get("slug")
+    if session is None or slug is None or slug != session.course_slug or not session.role.is_learner:
+        return
+    with current_runtime().db.reading() as tx:
+        is_closed = find_course(tx, slug) and request.form.get("item") in read_course(tx, session, slug).locks
+    if is_closed:
+        raise Forbidden("item_closed", _("This is not open to you yet. Its page says when it is."))
+
+
+@blueprint.before_app_request
+def refuse_changes_to_shared_courses() -> None:
+    """Raises: Forbidden: staff of one platform changes a file or video that others see too."""
+    endpoint = request.endpoint or ""
+    if request.method not in ("POST", "PATCH", "DELETE") or not endpoint.startswith(("files.", "video.")):
+        return
+    session = find_current_session()
+    if session is None or session.course_slug is None or not session.role.is_staff or endpoint in OWN_CHOICES:
+        return
+    with current_runtime().db.reading() as tx:
+        course = find_course(tx, session.course_slug)
+        if course is not None:
+            require_own(tx, course, session.registration_id)
 
 
 def list_closed_to(slug: str, who: grading.Caller) -> frozenset[str]:

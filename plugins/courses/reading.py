@@ -40,7 +40,7 @@ class Reading:
     progress: progress.CourseProgress | None
     """Of a learner in a placement."""
     locks: Mapping[str, Lock]
-    """By item slug; of learners only."""
+    """By item slug; of learners, and of observers what opens later."""
     results: Mapping[str, grading.Result] = field(default_factory=dict)
     """By assignment."""
 
@@ -72,26 +72,28 @@ class Reading:
         return next(open_ones, None)
 
 
-def read_course(tx: Tx, session: Reader, slug: str, *, with_results: bool = False) -> Reading:
-    """The course of this session; three queries, with results four.
+def read_course(tx: Tx, who: Reader, slug: str, *, with_results: bool = False) -> Reading:
+    """The course of a session; three queries, with results four.
 
     Raises: NotFound: not there, or not published and the person no teacher.
     """
-    outline = get_outline(tx, slug, with_description=with_results, user_id=session.user_id)
-    if outline.course.state is not PartState.PUBLISHED and not session.role.is_staff:
+    outline = get_outline(tx, slug, with_description=with_results, user_id=who.user_id)
+    if outline.course.state is not PartState.PUBLISHED and not who.role.is_staff:
         raise NotFound("course_not_published", "This course is not published yet. Come back later.")
     shown = outline.published()
-    if not session.role.is_learner or session.placement_id is None:
-        return Reading(shown, None, {})
-    who = progress.Learner(session.placement_id, session.user_id)
+    if not who.role.is_learner or who.placement_id is None:
+        is_early = who.role is Role.OBSERVER  # has nothing to do first, but waits until a part opens
+        everything = {item.slug for item in shown.items}
+        return Reading(shown, None, find_locks(shown, everything, clock.now()) if is_early else {})
+    learner = progress.Learner(who.placement_id, who.user_id)
     try:
-        reached = progress.read_course(tx, who, slug)
+        reached = progress.read_course(tx, learner, slug)
     except NotFound:  # nothing was published yet
         return Reading(shown, None, {})
     prefix = ref_of(slug, None)
     done = {ref.removeprefix(prefix) for ref, one in reached.items.items() if one.state is progress.ItemState.DONE}
     locks = find_locks(shown, done, clock.now())
-    results = grading.list_results(tx, session.placement_id, session.user_id) if with_results else {}
+    results = grading.list_results(tx, who.placement_id, who.user_id) if with_results else {}
     return Reading(shown, reached, locks, results)
 
 

@@ -16,6 +16,9 @@ from lti_tool.kernel.errors import Conflict, NotFound
 from plugins.courses.models import Course, Origin, Revision
 from plugins.courses.parts import Content
 
+MOST_REVISIONS = 2**31 - 1
+"""What a database takes as a number."""
+
 
 @dataclass(frozen=True)
 class Author:
@@ -80,7 +83,7 @@ def list_history(tx: Tx, course_id: int, part: str) -> list[Revision]:
 def get_revision(tx: Tx, course_id: int, part: str, number: int) -> Revision:
     """One revision with its content. Raises: NotFound."""
     query = select(Revision).where(Revision.course_id == course_id, Revision.part == part, Revision.number == number)
-    found = tx.scalar(query.options(undefer(Revision.content)))
+    found = tx.scalar(query.options(undefer(Revision.content))) if 0 < number <= MOST_REVISIONS else None
     if found is None:
         raise NotFound("revision_not_found", "There is no such revision. Open the history again.")
     return found

@@ -14,6 +14,7 @@ from lti_tool.web.session import open_course
 from plugins.courses.blueprint import blueprint
 from plugins.courses.item_pages import item_context
 from plugins.courses.media import is_shown, media_type
+from plugins.courses.media_access import require_media
 from plugins.courses.models import Item, ItemKind
 from plugins.courses.outline import Pages, course_context
 from plugins.courses.reading import Reading, read_course
@@ -92,9 +93,10 @@ def item_page(
 @blueprint.get("/<slug>/media/<path:path>")
 def show_media(slug: str, path: str) -> AnyResponse:
     """A file that a lesson shows or offers. It can run no script, whatever it is."""
-    open_course(slug)
+    session = open_course(slug)
     with current_runtime().db.reading() as tx:
         media = get_media(tx, slug, path)
+        require_media(tx, session, slug, media)
         is_known = request.if_none_match.contains(media.sha256)
         response = make_response(b"" if is_known else read_media(tx, media))
     response.headers["Content-Type"] = media_type(path)

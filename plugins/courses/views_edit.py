@@ -18,7 +18,7 @@ from plugins.courses.editor_pages import frame, happened, module_editor, outline
 from plugins.courses.forms import item_form, read_module, read_settings, settings_form, shown_form
 from plugins.courses.models import ItemKind, PartState
 from plugins.courses.parts import COURSE, OUTLINE, course_content, module_content, module_part
-from plugins.courses.revisions import EditConflict, find_newest, list_newest
+from plugins.courses.revisions import MOST_REVISIONS, EditConflict, find_newest, list_newest
 from plugins.courses.service import Outline, get_module, get_outline
 
 
@@ -37,7 +37,7 @@ def read_outline(tx: Tx, slug: str, editor: Editor) -> Outline:
 
 def sent_base() -> int:
     """The revision that the form began with."""
-    return request.form.get("base", 0, type=int)
+    return min(max(request.form.get("base", 0, type=int), 0), MOST_REVISIONS)
 
 
 def to_outline(slug: str, anchor: str = "") -> AnyResponse:

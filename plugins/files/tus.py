@@ -135,7 +135,7 @@ def _receive(upload: UploadRow) -> Received:
 def _terminate(session: SignedIn, upload_id: str) -> Response:
     """Termination. Raises: Conflict: the file is whole and being checked."""
     with current_runtime().db.transaction() as tx:
-        upload = get_upload(tx, upload_id, staff_course(session), session.user_id)
+        upload = get_upload(tx, upload_id, staff_course(session), session.user_id, lock=True)
         if upload.position == upload.length:
             raise Conflict("upload_whole", "This upload is finished. Delete the file on the course's page of files.")
         remove_upload(tx, upload)

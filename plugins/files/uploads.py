@@ -63,9 +63,12 @@ def begin(tx: Tx, runtime: Runtime, wanted: Wanted) -> UploadRow:
     return upload
 
 
-def get_upload(tx: Tx, upload_id: str, course_slug: str, owner_id: int) -> UploadRow:
-    """Somebody's own upload in their course. Raises: NotFound: there is none, or it has expired."""
-    row = tx.get(UploadRow, upload_id)
+def get_upload(tx: Tx, upload_id: str, course_slug: str, owner_id: int, *, lock: bool = False) -> UploadRow:
+    """Somebody's own upload in their course; with `lock` it stays where it is until the transaction ends.
+
+    Raises: NotFound: there is none, or it has expired.
+    """
+    row = tx.get(UploadRow, upload_id, with_for_update=lock or None)
     is_theirs = row is not None and (row.course_slug, row.owner_id) == (course_slug, owner_id)
     if row is None or not is_theirs or (row.expires_at <= clock.now() and row.position < row.length):
         raise NotFound("upload_not_found", "This upload is no longer here. Begin it again.")

@@ -82,7 +82,7 @@ def discard(slug: str, upload_id: str) -> AnyResponse:
     """Give one's own unfinished upload up."""
     session = open_course(slug)
     with current_runtime().db.transaction() as tx:
-        upload = get_upload(tx, upload_id, slug, session.user_id)
+        upload = get_upload(tx, upload_id, slug, session.user_id, lock=True)
         if upload.position < upload.length:
             service.remove_upload(tx, upload)
     return redirect(url_for("files.list_course", slug=slug), 303)

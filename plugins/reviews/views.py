@@ -128,7 +128,7 @@ def _list_context(tx: Tx, session: SignedIn, slug: str) -> dict[str, Any]:
     rating = read_ratings(tx, [slug], settings.prior_weight)[slug]
     found = rating.count if stars is None else rating.by_stars[stars]
     pages = max(1, -(-found // settings.page_size))
-    number = min(max(1, int(asked["page"])), pages) if asked.get("page", "").isdecimal() else 1
+    number = min(max(1, asked.get("page", 1, type=int)), pages)
     shown = service.list_reviews(
         tx,
         slug,

@@ -13,6 +13,7 @@ from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import NotFound, Unacceptable
 from plugins.video.models import CaptionRow, CaptionSource
 from plugins.video.probe import Track
+from plugins.video.texts import tidy
 from plugins.video.vtt import Cue, read_captions, read_own, write_vtt
 
 UNKNOWN = "und"
@@ -102,7 +103,7 @@ def _put(
     if row is None:
         row = CaptionRow(video_id=video_id, language=language)
         tx.add(row)
-    row.label = " ".join(label.split())[:80] or name_language(language) or "Captions"
+    row.label = tidy(label)[:80] or name_language(language) or "Captions"
     row.source, row.cues, row.text, row.updated_at = source, len(cues), text, clock.now()
     row.digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     tx.flush()

@@ -73,7 +73,7 @@ def _split(url: str) -> SplitResult:
         is_sound = parts.scheme == "https" and parts.hostname and not parts.username and parts.port != 0
     except ValueError:
         is_sound = False
-    plain = re.fullmatch(r"[!-~]+", url) and not re.search(r"[\s;,'\"<>\\]", parts.netloc if is_sound else "")
+    plain = re.fullmatch(r"[!-~]+", url) and (not is_sound or re.fullmatch(r"[\w.:\[\]-]+", parts.netloc, re.ASCII))
     if not is_sound or not plain or len(url) > MAX_URL:
         raise Unacceptable("video_link_invalid", "Give a whole address that begins with https://.")
     return parts

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Invalid
@@ -46,13 +47,24 @@ def keep_preference(
         values["captions"] = captions
     if transcript is not None:
         values["transcript"] = transcript == "open"
-    row = tx.get(PreferenceRow, user_id, with_for_update=True)
-    if row is None:
-        row = PreferenceRow(user_id=user_id)
-        tx.add(row)
+    row = _lock_row(tx, user_id)
     for name, value in values.items():
         setattr(row, name, value)
     tx.flush()
+
+
+def _lock_row(tx: Tx, user_id: int) -> PreferenceRow:
+    """Made if there is none: a player may say two things at once."""
+    row = tx.get(PreferenceRow, user_id, with_for_update=True)
+    if row is not None:
+        return row
+    made = PreferenceRow(user_id=user_id)
+    try:
+        with tx.begin_nested():
+            tx.add(made)
+    except IntegrityError:
+        return tx.get_one(PreferenceRow, user_id, with_for_update=True)
+    return made
 
 
 def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from plugins.files import public as files
 from plugins.video.links import Link, LinkKind, read_link
 from plugins.video.messages import ProbeVideo, VideoReady
 from plugins.video.models import CaptionRow, CaptionSource, PosterKind, UseRow, VideoRow, VideoState
+from plugins.video.texts import tidy
 
 T = TypeVar("T")
 
@@ -152,7 +153,7 @@ def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
             course_slug=course_slug,
             link_url=link.url,
             link_kind=link.kind,
-            title=(title.strip() or link.url.rpartition("/")[2] or link.url)[:200],
+            title=(tidy(title) or link.url.rpartition("/")[2] or link.url)[:200],
             state=VideoState.PROCESSING if is_file else VideoState.READY,
             created_at=clock.now(),
         )
@@ -176,7 +177,7 @@ def probe_again(tx: Tx, row: VideoRow, *, is_new: bool = True) -> None:
 
 def rename(tx: Tx, row: VideoRow, title: str) -> None:
     """Give it another title; an empty one changes nothing."""
-    row.title = " ".join(title.split())[:200] or row.title
+    row.title = tidy(title)[:200] or row.title
 
 
 def set_poster(tx: Tx, row: VideoRow, file_id: int | None) -> None:

@@ -28,9 +28,10 @@ def show_media(slug: str, token: str, name: str) -> AnyResponse:
     open_course(slug)
     video_id = read_media_token(current_runtime(), token)
     with current_runtime().db.reading() as tx:
+        video = get_video(tx, slug, video_id)
         if name.endswith(".vtt"):
-            return _show_captions(tx, video_id, name.partition(".")[0])
-        return redirect(_address_of(tx, get_video(tx, slug, video_id), name), 302)
+            return _show_captions(tx, video.id, name.partition(".")[0])
+        return redirect(_address_of(tx, video, name), 302)
 
 
 @blueprint.post("/<slug>/preferences")

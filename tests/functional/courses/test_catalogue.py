@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,7 +17,18 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.catalogue import index_course, words_of
 from plugins.courses.enrolling import accept_invitation, make_invitation
-from plugins.courses.models import Admission, Course, Enrolment, Item, ItemKind, Level, Module, PartState, Standing
+from plugins.courses.models import (
+    Admission,
+    Course,
+    Enrolment,
+    Invitation,
+    Item,
+    ItemKind,
+    Level,
+    Module,
+    PartState,
+    Standing,
+)
 from plugins.courses.progress_outline import publish_progress_outline
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.grading import Place, make_place
@@ -186,6 +198,18 @@ def test_a_code_lets_in_as_many_as_it_says(runtime: Runtime, visit: Any) -> None
     assert second.post("/courses/invitation", {"code": code}).status_code == 410
     with runtime.db.reading() as tx:
         assert len(list(tx.scalars(select(Enrolment).where(Enrolment.course_id == course_id)))) == 1
+
+
+def test_pressing_twice_takes_one_place(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        course_id = tx.scalars(select(Course.id).where(Course.slug == "rivers")).one()
+        code = make_invitation(tx, course_id, 1, 4)
+    browser = visit()
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(browser.post, "/courses/invitation", {"code": code}) for _ in range(4)]
+    assert [answer.result().status_code for answer in answers] == [303] * 4
+    with runtime.db.reading() as tx:
+        assert tx.scalars(select(Invitation.used).where(Invitation.hint == code[:3])).one() == 1
 
 
 def test_a_code_that_is_over_lets_nobody_in(runtime: Runtime, visit: Any) -> None:

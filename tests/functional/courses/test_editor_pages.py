@@ -298,7 +298,7 @@ def test_items_move_by_buttons_and_by_dragging(ada: Teacher) -> None:
     assert ada.get(EDIT).text.index('id="item-aa"') < ada.get(EDIT).text.index('id="item-sowing"')
 
 
-def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher) -> None:
+def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher, browse: Browse) -> None:
     path = new_item(ada, "Later")
     ada.post(
         path,
@@ -307,6 +307,12 @@ def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher) 
     other = new_item(ada, "After quiz")
     ada.post(other, ada.form(other) | {"markdown": "Secret.", "after": "second-quiz", "do": "publish"})
 
+    observer = browse(Role.OBSERVER)
+    assert observer.get(f"{HOME}later").status_code == 403
+    assert "Secret." in observer.get(f"{HOME}after-quiz").text
+    for slug, status in (("later", 403), ("after-quiz", 403), ("sowing", 303)):
+        assert learner.post(f"/progress/{SLUG}/mark", {"item": slug, "done": "yes"}).status_code == status
+
     page = learner.get(HOME).text
     assert 'datetime="2099-05-01T10:00:00+00:00"' in page and "Opens after: Second quiz" in page
     for slug in ("later", "after-quiz"):
@@ -314,6 +320,41 @@ def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher) 
         assert closed.status_code == 403 and "Not open yet" in closed.text and "Secret." not in closed.text
         assert "Secret." in ada.get(f"{EDIT}preview/{slug}").text
         assert "Secret." in ada.get(f"{HOME}{slug}").text
+
+
+def test_the_files_of_what_is_closed_are_closed_too(ada: Teacher, learner: Teacher) -> None:
+    path = new_item(ada, "Answers", "file")
+    given = {"upload": (io.BytesIO(b"42"), "answers.csv")}
+    ada.post(path, ada.form(path) | given, content_type="multipart/form-data")
+    lesson = new_item(ada, "Locked")
+    picture = {"file": (io.BytesIO(PNG + b"locked"), "locked.png")}
+    ada.post(f"{lesson}/upload", picture, content_type="multipart/form-data")
+    text = {"markdown": "![Locked](../media/locked.png)", "release": "2099-05-01T12:00", "do": "publish"}
+    ada.post(lesson, ada.form(lesson) | text)
+    for name in ("answers.csv", "locked.png"):
+        assert learner.get(f"{HOME}media/{name}").status_code == 404
+        assert ada.get(f"{HOME}media/{name}").status_code == 200
+
+    ada.post(f"{path}/publish")
+    ada.post(lesson, ada.form(lesson) | {"release": "", "do": "publish"})
+    for name in ("answers.csv", "locked.png"):
+        assert learner.get(f"{HOME}media/{name}").status_code == 200
+    ada.post(f"{EDIT}state/draft")
+    assert learner.get(f"{HOME}media/answers.csv").status_code == 404
+    ada.post(f"{EDIT}state/published")
+
+
+def test_numbers_that_no_row_has_are_not_there(ada: Teacher) -> None:
+    most = "9" * 30
+    for path in (
+        f"{EDIT}compare/item/sowing?old=1&new={most}",
+        f"/reviews/{SLUG}/{most}/report",
+        f"/files/{SLUG}/{most}",
+    ):
+        assert ada.get(path).status_code == 404
+    assert ada.post(f"{EDIT}restore/item/sowing", {"number": most}).status_code == 404
+    assert ada.post(f"{EDIT}items/sowing/unsaved", ada.form(f"{EDIT}items/sowing") | {"base": most}).status_code == 200
+    ada.post(f"{EDIT}items/sowing/discard")
 
 
 def test_a_hidden_course_is_for_teachers_only(ada: Teacher, learner: Teacher) -> None:

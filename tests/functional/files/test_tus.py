@@ -4,6 +4,7 @@ import base64
 import hashlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -194,6 +195,15 @@ def test_a_terminated_upload_gives_its_room_back(runtime: Runtime, tus: Tus, wor
 
     assert tus.call("HEAD", url).status_code == 404
     assert not list((runtime.settings.data_dir / "files").rglob("*-*"))
+    with runtime.db.reading() as tx:
+        assert public.quota_left(tx, runtime, SLUG) == runtime.settings.files.quota_bytes
+
+
+def test_an_upload_that_is_given_up_twice_gives_its_room_back_once(runtime: Runtime, tus: Tus) -> None:
+    url = tus.create("trees.csv", len(TEXT))
+    with ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(tus.call, "DELETE", url) for _ in range(4)]
+    assert sorted(answer.result().status_code for answer in answers) == [204, 404, 404, 404]
     with runtime.db.reading() as tx:
         assert public.quota_left(tx, runtime, SLUG) == runtime.settings.files.quota_bytes
 

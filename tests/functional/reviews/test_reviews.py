@@ -204,6 +204,7 @@ def test_long_lists_have_pages_and_can_be_filtered_by_stars(
 
     assert numbers("") == list("65432")
     assert numbers("?page=2") == numbers("?page=99") == list("10")
+    assert numbers(f"?page={'9' * 5000}") == numbers("?page=-1") == list("65432")
     assert numbers("?stars=1") == ["0"]
     assert numbers("?stars=4") == []
     assert numbers("?stars=x&page=x&sort=x") == list("65432")

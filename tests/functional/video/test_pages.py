@@ -65,6 +65,17 @@ def test_an_address_opens_one_video_of_this_course_only(film: video.Video, teach
     assert teacher.get(address.replace(SLUG, "other")).status_code == 403
 
 
+def test_an_address_opens_no_captions_of_another_course(
+    runtime: Runtime, film: video.Video, teacher: Browser, app: Any, someone: Any
+) -> None:
+    add_captions(teacher, film)
+    address = film_address(teacher.get(page_of(film)).text).removeprefix(teacher.prefix)
+    captions = address.replace("/file", "/en.x.vtt")
+    assert teacher.get(captions).status_code == 200
+    other = Browser(app, someone(Role.TEACHER), "other")
+    assert other.get(captions.replace(SLUG, "other")).status_code == 404
+
+
 def test_captions_are_served_as_webvtt(film: video.Video, teacher: Browser) -> None:
     add_captions(teacher, film)
     found = re.search(
