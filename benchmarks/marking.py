@@ -106,7 +106,7 @@ def measure(quiz: Quiz, rounds: int) -> Row:
     try:
         course, theirs = prepare(folder / "ours", quiz), prepare(folder / "theirs", quiz)
         stock = NbGraderAPI(
-            coursedir=CourseDirectory(root=str(theirs.path), course_id="default_course"),
+            coursedir=CourseDirectory(root=str(theirs.path), course_id="default_course", db_url=theirs.gradebook_url()),
             config=Config({"Execute": {"extra_arguments": ["--log-level=40"]}}),  # its kernels warn at every start
         )
         quiet()
@@ -144,7 +144,7 @@ def mark_stock(stock: NbGraderAPI, course: CourseRoot, quiz: Quiz, learner: str,
     replace_tree(course.path / "submitted" / learner / quiz.name, files)
     outcome = stock.autograde(quiz.name, learner)
     if not outcome["success"]:
-        raise RuntimeError(outcome["log"])
+        raise RuntimeError(outcome.get("log") or outcome.get("error"))
 
 
 def same(ours: CourseRoot, theirs: CourseRoot, quiz: Quiz, learner: str) -> None:

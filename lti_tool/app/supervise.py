@@ -145,6 +145,7 @@ class Supervisor:
         if self._quick_deaths[name] >= MAX_QUICK_DEATHS:
             raise StartError(f"{name} keeps ending (exit code {code}); {self._why(name)}")
         log.warning("process_restarted", extra={"part": name, "exit_code": code})
+        _kill_group(self._running[name])  # a web server's own workers would go on answering
         self._spawn(self._specs[name])
 
     def _wait_ready(self, process: Process, ready_s: float) -> None:

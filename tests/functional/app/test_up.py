@@ -103,9 +103,11 @@ def test_everything_runs_and_sigterm_stops_it(place: Place, port: int, up: Up) -
 def test_a_killed_worker_and_a_killed_web_server_are_started_again(place: Place, port: int, up: Up) -> None:
     before = children_of(up.pid)
     assert len(before) == 3
+    family = descendants_of(up.pid)
     for pid in before:
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: len(children_of(up.pid).keys() - before.keys()) == 3, "they were not started again")
+    wait_until(lambda: not any(map(is_alive, family)), "something that they started still runs")
 
     def answers() -> bool:
         try:
