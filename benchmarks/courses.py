@@ -9,13 +9,9 @@ import os
 import random
 import secrets
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +20,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 
 from benchmarks.rows import Row
-from config.settings import Settings, load_settings
+from benchmarks.serving import THREADS, serving
+from config.settings import load_settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Base, Database
@@ -47,14 +44,13 @@ from plugins.courses.models import (
 )
 from plugins.progress.models import ItemRow, ItemState, LearnerRow, OutlineRow
 from plugins.progress.outline import ItemDef, ModuleDef, OutlineDef, dump_outline
-from tests.servers import free_port, running_postgresql
+from tests.servers import running_postgresql
 
 ITEMS = 8
 SECONDS = 20
 WARM_S = 5
 THINK_S = 1.0
 WORKERS = 2
-THREADS = 16
 TARGETS = {"course list": 25.0, "course page": 35.0, "search": 60.0}
 """p95 in milliseconds."""
 _NOUNS = "trees rivers tables numbers stars cells maps songs words bridges markets forests clouds circuits proteins"
@@ -104,7 +100,7 @@ def _measure(size: Size, url: str, rounds: int) -> list[Row]:
         began = time.monotonic()
         tokens = _seed(runtime.db, size)
         print(f"{size.name}: made in {time.monotonic() - began:.0f} s", flush=True)
-        with _serving(settings) as port:
+        with serving(settings, WORKERS) as port:
             taken = [asyncio.run(_load(port, tokens)) for _round in range(rounds)]
         runtime.db.close()
     return [_report(size, name, taken) for name in TARGETS]
@@ -275,37 +271,6 @@ def _begun() -> dict[str, Any]:
 
 
 # ---- who looks ----
-
-
-@contextmanager
-def _serving(settings: Settings) -> Iterator[int]:
-    """The web server in processes of its own; its port."""
-    port = free_port()
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COURSEBRIDGE_")} | {
-        "COURSEBRIDGE_DATA_DIR": str(settings.data_dir),
-        "COURSEBRIDGE_SECRET_KEY": settings.secret_key.get_secret_value(),
-        "COURSEBRIDGE_DATABASE__URL": settings.database.url,
-        "COURSEBRIDGE_LOG_LEVEL": "WARNING",
-    }
-    serve = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "lti_tool.app.factory:create_app"]
-    serve += ["--no-access-log", "--host", "127.0.0.1", "--port", str(port), "--workers", str(WORKERS)]
-    server = subprocess.Popen([*serve, "--blocking-threads", str(THREADS), "--log-level", "warning"], env=env)
-    try:
-        _wait_ready(port)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_ready(port: int) -> None:
-    for _attempt in range(300):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("The web server does not answer.")
 
 
 async def _load(port: int, tokens: list[tuple[str, str]]) -> Taken:

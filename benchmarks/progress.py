@@ -9,13 +9,9 @@ import json
 import os
 import secrets
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain, count
@@ -25,7 +21,8 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, select, text
 
 from benchmarks.rows import Row
-from config.settings import Settings, load_settings
+from benchmarks.serving import THREADS, serving
+from config.settings import load_settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Base, Database
@@ -37,14 +34,13 @@ from plugins.progress.models import ItemRow, ItemState, LearnerRow, OutlineRow, 
 from plugins.progress.outline import ItemDef, ModuleDef, OutlineDef, dump_outline
 from plugins.progress.ranges import BLOCK_S
 from plugins.progress.saves import learner_key
-from tests.servers import free_port, running_postgresql
+from tests.servers import running_postgresql
 
 ITEMS = 50
 """Items of a course, all begun by every learner."""
 SECONDS = 20
 WARM_S = 3
 LINES = 64
-THREADS = 16
 """Of each server process: most of them wait for the same commit."""
 SENDERS = 2000
 """Learners who are at it."""
@@ -100,7 +96,7 @@ def _measure(size: Size, url: str, rounds: int) -> Row:
         print(f"{size.name}: {count:,} rows made in {time.monotonic() - began:.0f} s", flush=True)
         senders = _make_sessions(runtime, size)
         _analyze(runtime.db)
-        with _serving(settings, size.workers) as port:
+        with serving(settings, size.workers) as port:
             taken = [asyncio.run(_load(port, size, senders, number)) for number in range(rounds)]
         lost = _count_lost(runtime.db, [save for one in taken for save in one.sent])
         runtime.db.close()
@@ -281,37 +277,6 @@ def _make_sessions(runtime: Runtime, size: Size) -> list[Sender]:
     with runtime.db.engine.begin() as connection:
         connection.execute(insert(SessionRow), rows)
     return senders
-
-
-@contextmanager
-def _serving(settings: Settings, workers: int) -> Iterator[int]:
-    """The web server in processes of its own; its port."""
-    port = free_port()
-    env = {name: value for name, value in os.environ.items() if not name.startswith("COURSEBRIDGE_")} | {
-        "COURSEBRIDGE_DATA_DIR": str(settings.data_dir),
-        "COURSEBRIDGE_SECRET_KEY": settings.secret_key.get_secret_value(),
-        "COURSEBRIDGE_DATABASE__URL": settings.database.url,
-        "COURSEBRIDGE_LOG_LEVEL": "WARNING",
-    }
-    serve = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "lti_tool.app.factory:create_app"]
-    serve += ["--no-access-log", "--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
-    server = subprocess.Popen([*serve, "--blocking-threads", str(THREADS), "--log-level", "warning"], env=env)
-    try:
-        _wait_ready(port)
-        yield port
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def _wait_ready(port: int) -> None:
-    for _attempt in range(300):
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("The web server does not answer.")
 
 
 async def _load(port: int, size: Size, senders: list[Sender], number: int) -> Taken:

@@ -11,6 +11,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.jobs import JobRun
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.kernel.upsert import upsert
 from lti_tool.lti import public as lti
 from lti_tool.lti.messages import LinkLaunched
 
@@ -43,12 +44,9 @@ def _prepare(open_engine: OpenEngine, run: JobRun, placement_id: int) -> None:
 
 def record_prepared(tx: Tx, placement_ids: Iterable[int], structure_sha256: str) -> None:
     """Write down which release these gradebooks follow now."""
+    values = {"structure_sha256": structure_sha256, "prepared_at": clock.now()}
     for placement_id in placement_ids:
-        row = tx.get(GradebookRow, placement_id, with_for_update=True)
-        if row is None:
-            row = GradebookRow(placement_id=placement_id)
-            tx.add(row)
-        row.structure_sha256, row.prepared_at = structure_sha256, clock.now()
+        upsert(tx, GradebookRow, {"placement_id": placement_id}, values)
 
 
 def require_gradebook(runtime: Runtime, placement_id: int) -> None:

@@ -20,7 +20,7 @@ UNPRIVILEGED = ("postgres", "nobody")
 
 @contextmanager
 def running_postgresql(*, is_durable: bool = False) -> Iterator[str]:
-    """A PostgreSQL server of our own; yields a URL with `{database}` left open. Skips the test without binaries.
+    """A PostgreSQL server of our own; yields a URL with `{database}` left open. Fails the test without binaries.
 
     Tests need no commit to survive a power cut; a benchmark that counts commits does.
     """
@@ -45,10 +45,10 @@ def running_postgresql(*, is_durable: bool = False) -> Iterator[str]:
 
 @contextmanager
 def running_redis() -> Iterator[str]:
-    """A Redis server of our own; yields its URL. Skips the test without the binary."""
+    """A Redis server of our own; yields its URL. Fails the test without the binary."""
     binary = shutil.which("redis-server")
     if binary is None:
-        pytest.skip("Redis is not installed")
+        pytest.fail("Redis is not installed: apt-get install redis-server")
     folder = Path(tempfile.mkdtemp(prefix="coursebridge-redis-"))
     user, port = _unprivileged_user(), free_port()
     if user:
@@ -86,7 +86,7 @@ def _find_binaries() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     on_path = shutil.which("initdb")
     if not found and not on_path:
-        pytest.skip("PostgreSQL is not installed")
+        pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
     return Path(found[-1] if found else str(on_path)).parent
 
 

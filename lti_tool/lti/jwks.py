@@ -20,8 +20,8 @@ from lti_tool.kernel.db import affect
 from lti_tool.kernel.errors import ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.types import to_json
+from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.models import CachedKeys, Registration
-from lti_tool.lti.upsert import upsert
 
 log = logging.getLogger(__name__)
 

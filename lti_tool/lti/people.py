@@ -12,10 +12,10 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import emit
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.signing import Signer
+from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.claims import Claims
 from lti_tool.lti.messages import LinkLaunched
 from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Placement, Registration, User, Visit
-from lti_tool.lti.upsert import upsert
 
 HUB_NAME_LENGTH = 26
 LINK_CONTEXT = "coursebridge:link:"

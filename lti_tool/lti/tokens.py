@@ -17,10 +17,10 @@ from sqlalchemy import delete
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.keys import get_signing_key
 from lti_tool.lti.models import CachedToken, Registration
 from lti_tool.lti.retry_after import retry_after_s
-from lti_tool.lti.upsert import upsert
 
 PURPOSE = "lti-access-token"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
