@@ -2,7 +2,9 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,15 +17,23 @@ from lti1p3platform.ltiplatform import LTI1P3PlatformConfAbstract
 from lti1p3platform.message_launch import LTIAdvantageMessageLaunchAbstract
 from lti1p3platform.oidc_login import OIDCLoginAbstract
 from lti1p3platform.registration import Registration
+from lti1p3platform.score import ActivityProgress, GradeProgress
+from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.keys import list_published_keys
+from lti_tool.lti.models import Link, User
 from lti_tool.lti.models import Registration as Row
+from lti_tool.lti.public import Score, send_score
 from lti_tool.lti.registrations import PlatformFacts, add_registration
 from lti_tool.lti.tokens import get_token
 from tests.fakes.launching import FRAME, query_of
+from tests.functional.lti.test_deep_linking import field, form_action
 
-LEARNER = "http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"
+MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
+QUIZ = "courses/demo/quiz-1"
+SCORE_SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
 
 
 class Platform(LTI1P3PlatformConfAbstract):
@@ -44,8 +54,10 @@ class Platform(LTI1P3PlatformConfAbstract):
         )
         registration.set_client_id("independent").set_deployment_id("one")
         registration.set_launch_url("https://localhost/lti/launch")
+        registration.set_deeplink_launch_url("https://localhost/lti/launch")
         registration.set_oidc_login_url("https://localhost/lti/login")
         self._registration = registration
+        self.scores: list[dict[str, Any]] = []
 
     def get_registration_by_params(self, **kwargs: Any) -> Registration:
         assert self._registration
@@ -81,7 +93,14 @@ def platform() -> Iterator[Platform]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            self._answer(made.get_access_token(query_of("?" + body)))
+            if self.path == "/token":
+                self._answer(made.get_access_token(query_of("?" + body)))
+                return
+            assert self.path == "/items/1/scores"
+            assert self.headers["Content-Type"] == "application/vnd.ims.lis.v1.score+json"
+            assert made.validate_token(self.headers["Authorization"].removeprefix("Bearer "), [SCORE_SCOPE])
+            made.scores.append(json.loads(body))
+            self._answer({})
 
         def _answer(self, document: Any) -> None:
             body = json.dumps(document).encode()
@@ -111,27 +130,68 @@ def row(platform: Platform, runtime: Runtime) -> Row:
         return add_registration(tx, facts, allow_http=True)
 
 
-def test_learner_launches(platform: Platform, row: Row, client: FlaskClient) -> None:
+def send(platform: Platform, client: FlaskClient, role: str, describe: Callable[[Launch], object]) -> TestResponse:
+    """A login and a launch of Ida's, made by that library; what `describe` sets says of what."""
     login = Login(Request({}), platform)
     login.set_lti_message_hint()
     parts = urlsplit(login.initiate_login("user-7"))
     asked = query_of(client.get(f"{parts.path}?{parts.query}", headers=FRAME).headers["Location"])
     launch = Launch(Request(asked), platform)
-    launch.set_user_data("user-7", [LEARNER], full_name="Independent Ida")
-    launch.set_resource_link_claim("link-1", title="Quiz")
+    launch.set_user_data("user-7", [MEMBERSHIP + role], full_name="Independent Ida")
     launch.set_launch_context_claim("course-1", [], "Course", "C1")
-    launch.set_custom_parameters_claim({"coursebridge_item": "courses/demo/quiz-1"})
+    describe(launch)
     form = launch.lti_launch()
     assert form["launch_url"] == "https://localhost/lti/launch"
     answer = client.post("/lti/launch", data={"id_token": form["id_token"], "state": form["state"]}, headers=FRAME)
     assert answer.status_code == 303, answer.text
-    page = client.get(answer.headers["Location"])
-    assert page.text == "courses/demo/quiz-1\nIndependent Ida\nlearner\n"
+    return client.get(answer.headers["Location"])
+
+
+def describe_quiz(launch: Launch) -> None:
+    base = launch._platform_config.get_registration().get_iss() or ""
+    launch.set_resource_link_claim("link-1", title="Quiz")
+    launch.set_custom_parameters_claim({"coursebridge_item": QUIZ})
+    launch.set_ags(base + "/items", base + "/items/1")
+
+
+def test_learner_launches(platform: Platform, row: Row, client: FlaskClient) -> None:
+    page = send(platform, client, "Learner", describe_quiz)
+
+    assert page.text == f"{QUIZ}\nIndependent Ida\nlearner\n"
+
+
+def test_teacher_picks_a_quiz(platform: Platform, row: Row, runtime: Runtime, client: FlaskClient) -> None:
+    platform.get_registration().set_tool_key_set({"keys": list_published_keys(runtime)})
+    back = (platform.get_registration().get_iss() or "") + "/picked"
+
+    picker = send(platform, client, "Instructor", lambda launch: launch.set_dl(back))
+    answer = client.post(picker.request.path, data={"item": [QUIZ]})
+
+    assert form_action(answer.text) == back
+    (item,) = platform.validate_deeplinking_resp({"JWT": field(answer.text, "JWT")})
+    assert item["custom"] == {"coursebridge_item": QUIZ}
+    assert item["lineItem"]["scoreMaximum"] == 13
+
+
+def test_score_arrives(platform: Platform, row: Row, runtime: Runtime, client: FlaskClient) -> None:
+    platform.get_registration().set_tool_key_set({"keys": list_published_keys(runtime)})
+    send(platform, client, "Learner", describe_quiz)
+    with runtime.db.reading() as tx:
+        user_id = tx.scalars(select(User.id).where(User.registration_id == row.id)).one()
+        link_id = tx.scalars(select(Link.id).where(Link.registration_id == row.id)).one()
+
+    given = Score(
+        Decimal("7.5"), Decimal(13), "Submitted", "FullyGraded", datetime(2026, 3, 1, tzinfo=UTC), "", True, None
+    )
+    send_score(runtime, link_id, user_id, given, after=None)
+
+    (score,) = platform.scores
+    assert (score["userId"], score["scoreGiven"], score["scoreMaximum"]) == ("user-7", 7.5, 13)
+    assert ActivityProgress(score["activityProgress"]) and GradeProgress(score["gradingProgress"])
 
 
 def test_platform_gives_a_token_for_our_assertion(platform: Platform, row: Row, runtime: Runtime) -> None:
     platform.get_registration().set_tool_key_set({"keys": list_published_keys(runtime)})
-    scope = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
-    token = get_token(runtime, row, [scope])
-    assert platform.validate_token(token, [scope])
-    assert get_token(runtime, row, [scope]) == token
+    token = get_token(runtime, row, [SCORE_SCOPE])
+    assert platform.validate_token(token, [SCORE_SCOPE])
+    assert get_token(runtime, row, [SCORE_SCOPE]) == token
