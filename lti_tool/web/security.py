@@ -1,6 +1,7 @@
 """Headers that every response carries, and the check on where a post comes from."""
 
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
@@ -64,30 +65,29 @@ def _refuse_foreign_posts() -> None:
         )
 
 
-def _let_files_in(policy: str) -> str:
-    """A policy under which images and players may also come from the bucket that files are kept in, if there is one."""
-    origin = current_runtime().settings.files.origin
-    if not origin:
-        return policy
-    for source in ("img-src 'self' data:", "media-src 'self'"):
-        policy = policy.replace(source, f"{source} {origin}")
-    return policy
+@lru_cache(maxsize=1000)
+def _policy(frame_origin: str, files_origin: str, hub_url: str) -> str:
+    """The policy of a page. Images and players may come from the bucket that files are kept in too, if there is one."""
+    policy = POLICY
+    for source in ("img-src 'self' data:", "media-src 'self'") if files_origin else ():
+        policy = policy.replace(source, f"{source} {files_origin}")
+    return policy.format(
+        ancestors=f"'self' {frame_origin}".strip(),
+        forms=" ".join(["'self'", *filter(None, [frame_origin]), *_hub_sources(hub_url)]),
+    )
 
 
 def _add_headers(response: Response) -> Response:
-    session = find_current_session()
-    origin = session.frame_origin if session else ""
-    policy = _let_files_in(POLICY).format(
-        ancestors=f"'self' {origin}".strip(),
-        forms=" ".join(["'self'", *filter(None, [origin]), *_hub_sources(current_runtime().settings.hub.url)]),
-    )
-    response.headers.setdefault("Content-Security-Policy", _extended(policy.strip()))
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-    if current_runtime().settings.base_url.scheme == "https":
-        response.headers.setdefault("Strict-Transport-Security", HSTS)
-    response.headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
+    session, settings = find_current_session(), current_runtime().settings
+    policy = _policy(session.frame_origin if session else "", settings.files.origin, settings.hub.url)
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", _extended(policy))
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+    if settings.base_url.scheme == "https":
+        headers.setdefault("Strict-Transport-Security", HSTS)
+    headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
     return response
 
 
@@ -106,6 +106,8 @@ def _hub_sources(url: str) -> list[str]:
 def _extended(policy: str) -> str:
     """The policy with what `allow_source` was told."""
     sources: dict[str, list[str]] = g.get("coursebridge_sources", {})
+    if not sources:
+        return policy
     parts = [part.split() for part in policy.split(";")]
     names = {part[0] for part in parts}
     parts += [[directive] for directive in sources if directive not in names]
