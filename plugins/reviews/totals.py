@@ -10,7 +10,7 @@ reviews of such an average course each one is mixed with. What people are shown 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 from typing import Any, cast
 
@@ -71,6 +71,7 @@ def weigh(by_stars: Mapping[int, int], mean: float, prior_weight: int, hidden: i
     return Rating(total / count if count else None, count, weighed, numbers, hidden)
 
 
+@lru_cache(maxsize=8)
 def ratings_table(prior_weight: int) -> Subquery:
     """For lists: `course_slug`, `count`, `average`, `bayes` of every course that has reviews, to join.
 

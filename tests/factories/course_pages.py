@@ -238,12 +238,11 @@ def _card(title: str, **changes: Any) -> Context:
     base: Context = {
         "title": title,
         "summary": "From a line of text to a table you can question, in eight short steps.",
-        "facts": ["Beginner", "English", "4 h", "Free"],
+        "facts": ["Beginner", "English", "4 h", "Free", "8 items"],
         "authors": "Grace Hopper",
         "tags": ["Data"],
         "is_draft": False,
         "is_in": False,
-        "size": "8 items",
         "rating": {"average": 4.4, "count": 31},
         "url": None,
         "open_url": None,
@@ -257,7 +256,7 @@ CATALOGUE: Context = {
     "cards": [
         _card("First steps with data", url="#"),
         _card("Statistics for people who draw", is_in=True, open_url="#", rating=None),
-        _card("Trees", enrol_url="#", facts=["English", "€19.99"], summary=None),
+        _card("Trees", enrol_url="#", facts=["English", "€19.99", "8 items"], summary=None),
         _card("Rivers of the world and what they carry", closed_note="Through your LMS", is_draft=True),
     ],
     "query": "data",
