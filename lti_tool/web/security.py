@@ -1,11 +1,14 @@
 """Headers that every response carries, and the check on where a post comes from."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 
+from config.settings import Settings
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import TOKEN_KEY, find_current_session
@@ -20,6 +23,12 @@ EXTENSIBLE = ("frame-src", "media-src")
 """Directives that a view may extend by an origin, for the one page that it answers with."""
 MOST_ID = 2**63 - 1
 HSTS = "max-age=31536000"
+_SAFE = (
+    ("Referrer-Policy", "same-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+    ("Cache-Control", "no-store"),  # redirects too: their addresses hold sessions
+)
 
 
 def install_security(app: Flask) -> None:
@@ -46,6 +55,17 @@ def allow_source(directive: str, source: str) -> None:
     g.setdefault("coursebridge_sources", {}).setdefault(directive, []).append(source)
 
 
+def is_foreign_post(environ: Mapping[str, Any]) -> bool:
+    """Whether a post within a session comes from a page of somebody else. A learner's own server may be same-site."""
+    return TOKEN_KEY in environ and environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site")
+
+
+def data_headers(settings: Settings) -> list[tuple[str, str]]:
+    """Of an answer that is data for a script of ours, not a page: nobody frames it, nobody keeps it."""
+    secure = [("Strict-Transport-Security", HSTS)] if settings.base_url.scheme == "https" else []
+    return [("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"), *_SAFE, *secure]
+
+
 def _refuse_odd_addresses() -> None:
     """A NUL is in no address of ours, and PostgreSQL takes it in no text; no row has so high a number."""
     is_too_high = any(isinstance(value, int) and value > MOST_ID for value in (request.view_args or {}).values())
@@ -55,11 +75,7 @@ def _refuse_odd_addresses() -> None:
 
 def _refuse_foreign_posts() -> None:
     """A form of a session is only ever posted by our own page (its address is secret; this is the second lock)."""
-    if (
-        request.method == "POST"
-        and TOKEN_KEY in request.environ
-        and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")  # a learner's server may be same-site
-    ):
+    if request.method == "POST" and is_foreign_post(request.environ):
         raise Forbidden(
             "foreign_post", "This form was not sent from our page. Open the activity again from your course."
         )
@@ -82,12 +98,10 @@ def _add_headers(response: Response) -> Response:
     policy = _policy(session.frame_origin if session else "", settings.files.origin, settings.hub.url)
     headers = response.headers
     headers.setdefault("Content-Security-Policy", _extended(policy))
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
+    for name, value in _SAFE:
+        headers.setdefault(name, value)
     if settings.base_url.scheme == "https":
         headers.setdefault("Strict-Transport-Security", HSTS)
-    headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
     return response
 
 

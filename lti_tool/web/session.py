@@ -55,7 +55,9 @@ class SessionRow(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
-_BY_DIGEST = select(cast(Table, SessionRow.__table__)).where(SessionRow.digest == bindparam("digest"))
+_SESSIONS = cast(Table, SessionRow.__table__)
+_BY_DIGEST = select(_SESSIONS).where(_SESSIONS.c.digest == bindparam("digest"))
+_BY_DIGESTS = select(_SESSIONS).where(_SESSIONS.c.digest.in_(bindparam("digests", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,11 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
 
 def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | None:
     """The session behind a token, unless it is over or belongs to another browser."""
-    row = find_session_row(tx, digest_of(token))
+    return accept_session(find_session_row(tx, digest_of(token)), browser_secret)
+
+
+def accept_session(row: Row[Any] | None, browser_secret: str | None) -> SignedIn | None:
+    """What a stored session says, unless it is over or belongs to another browser."""
     if row is None or row.expires_at <= clock.now():
         return None
     if row.browser_digest and (
@@ -134,6 +140,11 @@ def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | N
     ):
         return None
     return read_session(row)
+
+
+def find_session_rows(tx: Tx, digests: Iterable[str]) -> dict[str, Row[Any]]:
+    """The columns of several stored sessions, by digest. One query."""
+    return {row.digest: row for row in tx.execute(_BY_DIGESTS, {"digests": sorted(digests)})}
 
 
 def find_session_row(tx: Tx, digest: str) -> Row[Any] | None:
