@@ -5,9 +5,10 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, request, url_for
+from flask import Response, current_app, request, url_for
 from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel import clock
@@ -36,6 +37,8 @@ from plugins.reviews import public as reviews
 
 FACETS_KEPT_S = 60
 MOST_PAGES = 1000
+MOST_CARDS = 5000
+"""Texts of cards that a process keeps: some megabytes."""
 _facets: dict[tuple[Any, ...], tuple[float, Facets]] = {}
 
 
@@ -165,10 +168,13 @@ def _card(session: SignedIn, row: Listed, reader: str, opens: str, enrols: str) 
     can_open = is_here or is_in or session.role.is_staff
     return {
         "title": row.title,
-        "summary": row.summary or None,
-        "facts": _facts(reader, row.level, row.language, row.minutes, row.price_minor, row.currency, row.item_count),
-        "authors": ", ".join(row.authors),
-        "tags": row.categories,
+        "about": _about(
+            reader,
+            _facts(reader, row.level, row.language, row.minutes, row.price_minor, row.currency, row.item_count),
+            row.summary,
+            ", ".join(row.authors),
+            tuple(row.categories),
+        ),
         "is_draft": row.state is PartState.DRAFT,
         "is_in": is_in,
         "rating": row if row.count else None,
@@ -179,18 +185,26 @@ def _card(session: SignedIn, row: Listed, reader: str, opens: str, enrols: str) 
     }
 
 
-@lru_cache(maxsize=5000)
+@lru_cache(maxsize=MOST_CARDS)
+def _about(reader: str, facts: tuple[str, ...], summary: str, authors: str, tags: tuple[str, ...]) -> Markup:
+    """Kept by what it is made of, so that a course that changes has another one. `reader`: as for `_facts`."""
+    template = current_app.jinja_env.get_template("courses/_card_about.html")
+    html = template.render(facts=facts, summary=summary or None, authors=authors, tags=tags)
+    return Markup(html)  # noqa: S704 - a template's own markup
+
+
+@lru_cache(maxsize=MOST_CARDS)
 def _facts(
     reader: str, level: Level, language: str, minutes: int, price_minor: int | None, currency: str, items: int
-) -> list[str]:
+) -> tuple[str, ...]:
     """Many courses say the same about themselves. `reader`: in whose language, that of this request."""
-    return [
+    return (
         *([level_word(level)] if level is not Level.ANY else []),
         language_name(language),
         *([duration(minutes)] if minutes else []),
         price_text(price_minor, currency),
         ngettext("%(num)d item", "%(num)d items", items),
-    ]
+    )
 
 
 def _closed_note(admission: Admission) -> str:

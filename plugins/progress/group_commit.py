@@ -25,6 +25,12 @@ GATHER_S = 0.002
 """How long a busy writer waits for more to come before it writes: fewer commits make room for more saves."""
 
 
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(frozen=True)
 class Claim:
     """Changes that somebody says are of a session, which is looked up together with those of others."""
@@ -43,6 +49,8 @@ class _Waiting:
     claim: Claim | None = None
     is_refused: bool = False
     is_done: bool = False
+    turn: threading.Lock = field(default_factory=_locked)
+    """Released once these changes are written, or it is the turn of this request to write."""
     unknown: set[Key] = field(default_factory=set)
     error: Exception | None = None
 
@@ -53,9 +61,9 @@ class GroupCommit:
     def __init__(self, db: Database) -> None:
         """`db` is where the changes go."""
         self._db = db
-        self._turn = threading.Lock()
         self._list = threading.Lock()
         self._waiting: list[_Waiting] = []
+        self._is_writing = False
         self._is_busy = False
 
     def save(self, changes: Sequence[Change]) -> set[Key]:
@@ -73,17 +81,29 @@ class GroupCommit:
     def _wait(self, mine: _Waiting) -> _Waiting:
         with self._list:
             self._waiting.append(mine)
-        while not mine.is_done:
-            with self._turn:
-                if not mine.is_done:
-                    if self._is_busy:
-                        time.sleep(GATHER_S)
-                    some = self._take()
-                    self._is_busy = len(some) > 1
-                    self._write(some)
+            is_first, self._is_writing = not self._is_writing, True
+        if not is_first:
+            mine.turn.acquire()
+        if not mine.is_done:
+            self._write_some()
         if mine.error is not None:
             raise mine.error
         return mine
+
+    def _write_some(self) -> None:
+        """Write what waits, hand over to whoever came first since, and only then wake those who are done."""
+        if self._is_busy:
+            time.sleep(GATHER_S)
+        some = self._take()
+        self._is_busy = len(some) > 1
+        try:
+            self._write(some)
+        finally:
+            with self._list:
+                following = self._waiting[0] if self._waiting else None
+                self._is_writing = following is not None
+            for entry in [following, *some] if following else some:
+                entry.turn.release()
 
     def _take(self) -> list[_Waiting]:
         with self._list:

@@ -37,7 +37,7 @@ class ShortWay:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         if environ["PATH_INFO"] == PATH and (length := _length(environ)):
-            body = environ["wsgi.input"].read(length)
+            body = _read(environ["wsgi.input"], length)
             answer = self._take(environ, body)
             if answer is not None:
                 start_response("200 OK", [*self._headers, ("Content-Length", str(len(answer)))])
@@ -60,6 +60,14 @@ class ShortWay:
         claim = Claim(digest_of(environ[TOKEN_KEY]), changes_of_session, len(batch.saves))
         done = writer_of(self._runtime.db).save_claimed(claim)
         return None if done is None else json.dumps(answer_of(batch, *done)).encode()
+
+
+def _read(stream: Any, length: int) -> bytes:
+    """The body; shorter if the browser has hung up."""
+    body: bytes = stream.read(length)
+    while len(body) < length and (more := stream.read(length - len(body))):
+        body += more
+    return body
 
 
 def _length(environ: WSGIEnvironment) -> int:

@@ -14,7 +14,7 @@ from functools import lru_cache, reduce
 from operator import add
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, Table, select
+from sqlalchemy import ColumnElement, Float, Row, Select, Subquery, Table, bindparam, select
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -25,6 +25,7 @@ STARS = (1, 2, 3, 4, 5)
 MIDDLE = 3.0
 """The mean where there is no review at all."""
 TOTALS = cast(Table, TotalRow.__table__)
+_TOTALS_OF = select(TOTALS).where(TOTALS.c.course_slug.in_(bindparam("course_slugs", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def add_to_totals(tx: Tx, course_slug: str, changes: Mapping[int, int], *, hidde
 
 def read_ratings(tx: Tx, course_slugs: Collection[str], prior_weight: int) -> dict[str, Rating]:
     """The rating of each of these courses. One query."""
-    rows = {row.course_slug: row for row in tx.scalars(_totals_of(course_slugs))}
+    rows = {row.course_slug: row for row in tx.execute(_TOTALS_OF, {"course_slugs": [*course_slugs, EVERYTHING]})}
     mean = _mean(_by_stars(rows.get(EVERYTHING)))
     return {
         slug: weigh(_by_stars(row := rows.get(slug)), mean, prior_weight, row.hidden if row else 0)
@@ -96,11 +97,7 @@ def prior_mean() -> Select[Any]:
     return select(as_type(_sum(), Float) / _count()).where(TotalRow.course_slug == EVERYTHING, _count() > 0)
 
 
-def _totals_of(course_slugs: Collection[str]) -> Select[TotalRow]:
-    return select(TotalRow).where(TotalRow.course_slug.in_([*course_slugs, EVERYTHING]))
-
-
-def _by_stars(row: TotalRow | None) -> dict[int, int]:
+def _by_stars(row: Row[Any] | None) -> dict[int, int]:
     return {} if row is None else {stars: getattr(row, f"stars_{stars}") for stars in STARS}
 
 
