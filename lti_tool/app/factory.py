@@ -1,5 +1,7 @@
 """Builds the web application."""
 
+import gc
+
 from flask import Flask, Response, request
 from flask_babel import Babel
 from sqlalchemy import text
@@ -29,7 +31,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings.log_level)
     runtime, plugins = make_process(settings)
     publish_with(settings, runtime.db.router)
-    return build_app(runtime, plugins)
+    app = build_app(runtime, plugins)
+    gc.freeze()  # modules, tables and pages stay: the collector need not look at them again and again
+    return app
 
 
 def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
