@@ -11,7 +11,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid
 from lti_tool.kernel.permissions import Role
 from lti_tool.web.render import page
-from lti_tool.web.runtime import RUNTIME_KEY, current_runtime
+from lti_tool.web.runtime import RUNTIME_KEY, current_runtime, wrap_app
 from lti_tool.web.session import SignedIn, current_session, find_current_session, open_course
 from plugins.progress.blueprint import blueprint
 from plugins.progress.group_commit import writer_of
@@ -65,9 +65,9 @@ def take_saves() -> Response:
 
 @blueprint.record_once
 def _open_short_way(state: BlueprintSetupState) -> None:
-    app = state.app
-    assert isinstance(app, Flask)
-    app.wsgi_app = ShortWay(app.wsgi_app, app.extensions[RUNTIME_KEY])  # type: ignore[method-assign]  # Flask's way
+    assert isinstance(state.app, Flask)
+    runtime = state.app.extensions[RUNTIME_KEY]
+    wrap_app(state.app, lambda wsgi: ShortWay(wsgi, runtime))
 
 
 def learner_of(session: SignedIn) -> Learner:
