@@ -12,7 +12,7 @@ from flask import Blueprint, Response, jsonify, make_response, request
 from lti_tool.demo import claims
 from lti_tool.demo.campus import Campus, the_campus
 from lti_tool.demo.model import CampusError, Tool
-from lti_tool.demo.profiles import SERVICE_SCOPES
+from lti_tool.demo.profiles import supported_scopes
 from lti_tool.demo.token import bearer
 
 TOKEN_LIFE_S = 3600
@@ -59,7 +59,7 @@ def configuration() -> Response:
             "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
             "jwks_uri": campus.jwks_url,
             "registration_endpoint": campus.url("/register"),
-            "scopes_supported": ["openid", *SERVICE_SCOPES],
+            "scopes_supported": ["openid", *supported_scopes(campus.profile)],
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -140,10 +140,11 @@ def _check_fixed(document: Mapping[str, Any]) -> None:
 
 def _scopes(campus: Campus, text: str) -> tuple[str, ...]:
     asked = [scope for scope in text.split() if scope != "openid"]
-    unknown = [scope for scope in asked if scope not in SERVICE_SCOPES]
+    known = supported_scopes(campus.profile)
+    unknown = [scope for scope in asked if scope not in known]
     if unknown and campus.profile.unknown_scope_refused:
         raise CampusError(f"Unknown scope {unknown[0]}.", 422, "invalid_scope")
-    return tuple(scope for scope in asked if scope in SERVICE_SCOPES)
+    return tuple(scope for scope in asked if scope in known)
 
 
 def _word(source: Mapping[str, Any], name: str) -> str:

@@ -27,8 +27,9 @@ class Dialect:
     """Custom parameters that the platform is asked for at registration; it fills the variables in at each launch."""
 
 
-GENERIC = Dialect("generic")
-MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100)
+HISTORY = {"coursebridge_history": "$Context.id.history"}
+GENERIC = Dialect("generic", custom={**HISTORY, "coursebridge_link_history": "$ResourceLink.id.history"})
+MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100, custom=HISTORY)
 CANVAS = Dialect(
     "canvas",
     families=("canvas",),
@@ -36,7 +37,13 @@ CANVAS = Dialect(
     host_suffixes=(".instructure.com", ".canvaslms.com"),
     keeps_grade_when_pending=True,
     submission_extension="https://canvas.instructure.com/lti/submission",
-    custom={"coursebridge_brand": "$com.instructure.brandConfigJSON"},
+    custom={
+        **HISTORY,
+        "coursebridge_brand": "$com.instructure.brandConfigJSON",
+        "coursebridge_course": "$Canvas.course.id",
+        "coursebridge_previous": "$Canvas.course.previousCourseIds",
+        "coursebridge_observees": "$com.instructure.User.observees",
+    },
 )
 DIALECTS = {dialect.name: dialect for dialect in (GENERIC, MOODLE, CANVAS)}
 

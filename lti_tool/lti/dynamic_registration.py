@@ -12,7 +12,7 @@ import httpx
 from lti_tool.kernel.errors import AppError, ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import ags, nrps
-from lti_tool.lti.claims import Reader
+from lti_tool.lti.claim_reader import Reader
 from lti_tool.lti.dialects import Dialect, detect_dialect
 from lti_tool.lti.invites import release_invite, use_invite
 from lti_tool.lti.models import Approval

@@ -11,10 +11,15 @@ from lti_tool.kernel.errors import Forbidden, Invalid
 from lti_tool.kernel.once import use_once
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.claims import Claims
+from lti_tool.lti.claims import NO_HISTORY, Claims
+from lti_tool.lti.copies import inherit_item, learn_copy
 from lti_tool.lti.dialects import GENERIC, detect_dialect
 from lti_tool.lti.launch import Launch
+from lti_tool.lti.legacy import learn_legacy
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
+from lti_tool.lti.models_services import CopyState
+from lti_tool.lti.notice_service import learn_notices
+from lti_tool.lti.observing import record_observed
 from lti_tool.lti.people import (
     Known,
     learn_deployment,
@@ -33,6 +38,7 @@ from lti_tool.web.session import SignedIn, session_path, start_session
 PICK_PATH = "/lti/pick"
 EMPTY_PATH = "/lti/empty"
 GONE_PATH = "/lti/gone"
+COPIED_PATH = "/lti/copied"
 
 
 def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> str:
@@ -93,10 +99,20 @@ def _learn_dialect(tx: Tx, registration: Registration, claims: Claims) -> None:
 
 def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launch, deployment: Deployment) -> str:
     claims = launch.claims
-    role = role_of(claims.roles)
+    role = role_of(claims.roles) if claims.sub else Role.OBSERVER
     known = record_user(tx, runtime.signer, launch.registration, claims, role)
+    if claims.sub:
+        learn_legacy(tx, runtime, launch.registration, claims, known.user_id)
     context_id = record_context(tx, deployment, claims, known.user_id, role)
+    if context_id is not None and role is Role.OBSERVER and claims.sub:
+        record_observed(tx, known.user_id, context_id, claims.observed)
+    may_be_copy = context_id is not None and (claims.history != NO_HISTORY or claims.notices is not None)
+    copy = learn_copy(tx, context_id, claims.history) if may_be_copy and context_id is not None else None
     link = record_link(tx, deployment, claims, context_id)
+    if link and copy:
+        inherit_item(tx, link, copy, claims.history)
+    if claims.notices:
+        learn_notices(tx, runtime, launch.registration, deployment, claims.notices)
     found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
     choice = found[1] if found else None
     placement_id = record_placement(tx, context_id, choice.course_slug) if choice and context_id else None
@@ -105,8 +121,9 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
     session = replace(session, placement_id=placement_id)
     token = start_session(tx, session, launch.browser_secret)
-    if link and claims.item_ref and not found:
-        # the LMS names it again at every launch, so that choosing something else here would not last
+    if copy and copy.state is CopyState.OFFERED and link and role.is_staff:
+        return session_path(token, COPIED_PATH)
+    if link and not found and (claims.item_ref or (link.item_ref and not role.is_staff)):
         return session_path(token, GONE_PATH)
     return session_path(token, _first_page(tx, found, role, picks=session.deep_linking is not None))
 
