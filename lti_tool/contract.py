@@ -60,6 +60,9 @@ class Contents(Protocol):
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         """The path (below the application root, beginning with `/`) of the page that a launch of this item ends on."""
 
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        """The path of the page that shows staff what one learner has done of this item."""
+
 
 @dataclass(frozen=True)
 class Plugin:

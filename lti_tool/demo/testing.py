@@ -241,11 +241,17 @@ class CampusServer:
             yield client
 
     def start_launch(
-        self, username: str, activity: Activity | None = None, *, tool: Tool | None = None, method: str | None = None
+        self,
+        username: str,
+        activity: Activity | None = None,
+        *,
+        tool: Tool | None = None,
+        method: str | None = None,
+        for_user: str | None = None,
     ) -> FormPost:
-        """Return the login initiation form; without an activity it is deep linking."""
+        """Return the login initiation form; without an activity it is deep linking, with ``for_user`` a review."""
         tool = tool or self.campus.get_tool(activity.tool_id if activity else None)
-        return oidc.start_launch(self.campus, self.person(username), tool, activity, method=method)
+        return oidc.start_launch(self.campus, self.person(username), tool, activity, method=method, for_user=for_user)
 
     def authorize(self, username: str | None, auth_url: str) -> FormPost:
         """Answer the tool's redirect to the authentication endpoint, honestly: the form to post to the tool.

@@ -15,6 +15,7 @@ from lti_tool.lti.models import Approval, Context, Link, Membership, Registratio
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.observing import LEARNING, Observed, get_observed
 from lti_tool.lti.people import record_placement
+from lti_tool.lti.reviewing import review_url
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "list_placements",
     "list_placements_of",
     "place_course",
+    "review_url",
     "select_test_people",
     "send_score",
 ]

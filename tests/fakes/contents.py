@@ -32,6 +32,9 @@ class StubContents:
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         return "/stub/" + ref
 
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        return f"/stub/review/{user_id}/{ref}"
+
 
 def stub_contents_plugin(choices: Iterable[Choice] = (LESSON, QUIZ, OTHER)) -> Plugin:
     """The plugin; its only page says who is signed in."""
