@@ -19,6 +19,31 @@ TOKEN_LIFE_S = 3600
 TOOL_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 PLATFORM_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 
+_VENDOR = "https://canvas.instructure.com/lti/"
+_PLACEMENTS = {
+    "ContentArea",
+    "RichTextEditor",
+    "course_navigation",
+    "account_navigation",
+    "assignment_selection",
+    "link_selection",
+    "editor_button",
+    "homework_submission",
+    "migration_selection",
+}
+_VENDOR_VALUES: Mapping[str, tuple[object, ...]] = {
+    "visibility": ("admins", "members", "public"),
+    "display_type": (
+        "default",
+        "full_width",
+        "full_width_in_context",
+        "full_width_with_nav",
+        "in_nav_context",
+        "borderless",
+    ),
+    "course_navigation/default_enabled": (True, False),
+}
+
 blueprint = Blueprint("registration", __name__)
 
 
@@ -42,6 +67,7 @@ def configuration() -> Response:
         "messages_supported": [
             {"type": claims.RESOURCE_LAUNCH, "placements": ["ContentArea"]},
             {"type": claims.DEEP_LAUNCH, "placements": ["ContentArea"]},
+            *([{"type": claims.REVIEW_LAUNCH}] if campus.profile.submission_review else []),
         ],
         "variables": ["User.id", "Person.name.full", "Person.email.primary", "Context.id", "ResourceLink.id"],
     }
@@ -108,6 +134,8 @@ def read_registration(campus: Campus, document: Mapping[str, Any]) -> Tool:
     messages = tool_part.get("messages", [])
     if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
         raise _bad("messages must be a list of objects.")
+    if campus.profile.vendor_variables:
+        _check_vendor(messages)
     deep: dict[str, Any] = next((m for m in messages if m.get("type") == claims.DEEP_LAUNCH), {})
     custom = tool_part.get("custom_parameters", {})
     return Tool(
@@ -124,6 +152,20 @@ def read_registration(campus: Campus, document: Mapping[str, Any]) -> Tool:
         custom={str(k): str(v) for k, v in custom.items()} if isinstance(custom, dict) else {},
         state=campus.profile.registered_state,
     )
+
+
+def _check_vendor(messages: list[dict[str, Any]]) -> None:
+    """Check what only Canvas knows: its placements and the values of its own keys."""
+    for message in messages:
+        for place in message.get("placements", []):
+            if str(place).removeprefix(_VENDOR) not in _PLACEMENTS:
+                raise _bad(f"There is no placement {place}.")
+        for name, allowed in _VENDOR_VALUES.items():
+            if message.get(_VENDOR + name) not in (None, *allowed):
+                raise _bad(f"{name} must be one of {', '.join(map(str, allowed))}.")
+        sizes = [message.get(f"{_VENDOR}launch_{side}", 1) for side in ("width", "height")]
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise _bad("launch_width and launch_height must be numbers of pixels.")
 
 
 def _check_fixed(document: Mapping[str, Any]) -> None:

@@ -67,6 +67,11 @@ class Reader:
             raise bad_claim(key, f"has more than {limit} entries")
         return tuple(values)
 
+    def find_list(self, key: str) -> tuple[Any, ...]:
+        """A list of anything; empty when it is absent or something else. For what nothing depends on."""
+        values = self._value.get(key)
+        return tuple(values[:100]) if isinstance(values, list) else ()
+
     def flag(self, key: str) -> bool | None:
         """true, false or None; the strings that some platforms send instead are understood."""
         value = self._value.get(key)
