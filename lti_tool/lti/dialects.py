@@ -23,6 +23,8 @@ class Dialect:
     """A score that is not FullyGraded can be sent without erasing the grade (with the submission extension)."""
     submission_extension: str | None = None
     """Key of the extension of a score that says more about the submission."""
+    opens_reviews: bool = True
+    """Does its gradebook open work by the Submission Review message? Canvas launches an address instead."""
     custom: Mapping[str, str] = field(default_factory=dict)
     """Custom parameters that the platform is asked for at registration; it fills the variables in at each launch."""
 
@@ -37,6 +39,7 @@ CANVAS = Dialect(
     host_suffixes=(".instructure.com", ".canvaslms.com"),
     keeps_grade_when_pending=True,
     submission_extension="https://canvas.instructure.com/lti/submission",
+    opens_reviews=False,
     custom={
         **HISTORY,
         "coursebridge_brand": "$com.instructure.brandConfigJSON",

@@ -51,3 +51,19 @@ class ActOnNotice(Job):
     name: ClassVar[str] = "lti.act_on_notice"
 
     notice_row_id: int
+
+
+@dataclass(frozen=True)
+class UpdateLineItem(Job):
+    """Carry what an activity shows now over into its column in the LMS."""
+
+    name: ClassVar[str] = "lti.update_line_item"
+
+    link_id: int
+    item_ref: str
+    title: str
+    max_points: str
+    """A decimal number."""
+    opens_at: str = ""
+    """ISO 8601; empty: no such date."""
+    due_at: str = ""

@@ -142,4 +142,6 @@ def _item_choice(course: Course, module: Module, item: Item) -> Choice:
         group=module.title,
         text=item.summary,
         max_points=item.points if item.assignment else None,
+        opens_at=max((moment for moment in (module.release_at, item.release_at) if moment), default=None),
+        due_at=item.due_at if item.assignment else None,
     )
