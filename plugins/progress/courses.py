@@ -83,6 +83,18 @@ def set_course(tx: Tx, course_slug: str, placement_id: int, *, rule: Rule | None
     jobs.enqueue(tx, SettleCourse(course_slug, placement_id))
 
 
+def copy_settings(tx: Tx, course_slug: str, origin_id: int, placement_id: int) -> None:
+    """Have a placement begin with what a teacher has set in another one. What was set here already stays."""
+    origin = tx.get(SettingsRow, origin_id)
+    if origin is None or tx.get(SettingsRow, placement_id) is not None:
+        return
+    copied = SettingsRow(placement_id=placement_id, course_slug=course_slug, version=1)
+    copied.rule, copied.sends_score = origin.rule, origin.sends_score
+    tx.add(copied)
+    tx.flush()
+    jobs.enqueue(tx, SettleCourse(course_slug, placement_id))
+
+
 def read_course_at(tx: Tx, course_slug: str, placement_id: int) -> Course:
     """The course in one placement. One query. Raises: NotFound."""
     found = tx.execute(_AT, {"course_slug": course_slug, "placement_id": placement_id}).one_or_none()

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid
 from lti_tool.kernel.permissions import Role
+from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import RUNTIME_KEY, current_runtime, wrap_app
 from lti_tool.web.session import SignedIn, current_session, find_current_session, open_course
@@ -28,10 +29,32 @@ def show_course(slug: str) -> AnyResponse:
     session = open_course(slug)
     if session.role.is_staff:
         return redirect(url_for("progress.show_class", slug=slug), 303)
+    if session.role is Role.OBSERVER:
+        return _observed_page(session, slug)
     who = learner_of(session)
     with current_runtime().db.reading() as tx:
         found = read_course(tx, who, slug)
     return page("progress/course.html", **progress_context(slug, found, is_own=True))
+
+
+def _observed_page(session: SignedIn, slug: str) -> Response:
+    """The progress of the learner whom an observer follows. Raises: Forbidden: the LMS named nobody."""
+    if session.placement_id is None:
+        raise Forbidden("course_refused", _("This session is for no course. Open the activity again from your LMS."))
+    with current_runtime().db.reading() as tx:
+        observed = lti.get_observed(tx, session.user_id, session.context_id, request.args.get("of"))
+        found = read_course(tx, Learner(session.placement_id, observed.user_id), slug)
+    tabs = [
+        {
+            "label": name,
+            "url": url_for("progress.show_course", slug=slug, of=user_id),
+            "current": user_id == observed.user_id,
+            "number": None,
+        }
+        for user_id, name in observed.everybody
+    ]
+    context = progress_context(slug, found, is_own=False, links_quizzes=True)
+    return page("progress/course.html", learner=observed.name, tabs=tabs if len(tabs) > 1 else [], **context)
 
 
 @blueprint.post("/<slug>/mark")
@@ -73,9 +96,7 @@ def _open_short_way(state: BlueprintSetupState) -> None:
 def learner_of(session: SignedIn) -> Learner:
     """The learner of a session. Raises: Forbidden: it is nobody's own progress."""
     if session.role is Role.OBSERVER:
-        # A platform may name whom an observer follows (role_scope_mentor); the tool does not keep that.
-        message = _("Your LMS did not say whose progress you follow, so there is nothing to show here.")
-        raise Forbidden("observed_unknown", message)
+        raise Forbidden("role_refused", _("Observers read the progress of the learner whom they follow."))
     if not session.role.is_learner or session.placement_id is None:
         raise Forbidden("role_refused", _("Only learners have progress. Open the class to see theirs."))
     return Learner(session.placement_id, session.user_id)

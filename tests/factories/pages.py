@@ -334,6 +334,14 @@ def pick(**changes: Any) -> Context:
     return base | changes
 
 
+def activity() -> Context:
+    """What an activity of the LMS shows, for its teacher."""
+    choice = {"title": "Quiz 1", "course_title": "First steps with data", "max_points": Decimal(10)}
+    dates = {"opens_at": None, "due_at": NOW}
+    said = {"activity": "Week 1: quiz", "platform": "Moodle", "pick_url": "#", "update_url": "#", "is_sent": True}
+    return {**said, "choice": choice | dates}
+
+
 def lesson(html: str, **changes: Any) -> Context:
     """A lesson around some markup."""
     base: Context = {
@@ -625,6 +633,9 @@ PAGES: Samples = {
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
     "return": ("lti/return_to_lms.html", None, RETURN),
+    "copied": ("lti/copied.html", T, {"origin": "Notebooks 101, autumn", "action": "#", "platform": "Moodle"}),
+    "activity": ("lti/activity.html", T, activity()),
+    "pick-search": ("courses/pick.html", T, pick(multiple=True, search={"url": "#", "words": "", "course": "first"})),
     **COURSE_PAGES,
     "files": ("files/files.html", T, files_page()),
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),
