@@ -18,14 +18,26 @@ from lti_tool.kernel.errors import Forbidden, Invalid, TooLarge
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import DEEP_LINKING, Claims, parse_claims
 from lti_tool.lti.jwks import find_key
+from lti_tool.lti.ladder import Browser, Proof, prove_browser
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
 from lti_tool.lti.registrations import is_platform_url, require_active
-from lti_tool.lti.state import AGAIN, LoginState, check_age, check_browser, read_state
+from lti_tool.lti.state import AGAIN, LoginState, check_age, read_state
 
 TOKEN_BYTES = 100_000
 ALGORITHM = "RS256"
 _JWS = jwt.PyJWS(algorithms=[ALGORITHM])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the platform had the browser post, for a login that is ours and not too old."""
+
+    form: Mapping[str, Iterable[str]]
+    state: LoginState
+    state_token: str
+    registration: Registration
+    cached_keys: CachedKeys | None
 
 
 @dataclass(frozen=True)
@@ -36,20 +48,15 @@ class Launch:
     claims: Claims
     state: LoginState
     state_token: str
-    browser_secret: str | None
-    """None: a frame that keeps no cookies."""
+    proof: Proof
+    clock_ahead_s: float
+    """How far the token's `iat` was ahead of our clock when it came: negative by the way it took."""
 
 
-def verify_launch(
-    runtime: Runtime,
-    form: Mapping[str, Iterable[str]],
-    browser_secret: str | None,
-    headers: Mapping[str, str],
-    seen: Callable[[Registration], None],
-) -> Launch:
-    """Check what the platform had the browser post. `seen` is told the platform before the launch may be refused.
+def read_answer(runtime: Runtime, form: Mapping[str, Iterable[str]], seen: Callable[[Registration], None]) -> Answer:
+    """Find the login that a post answers. `seen` is told the platform before the launch may be refused.
 
-    Raises: Invalid, Forbidden, Gone, TooLarge: with what to do, for people.
+    Raises: Invalid, Forbidden, Gone: with what to do, for people.
     """
     state_token = _single(form, "state")
     state = read_state(runtime, state_token)
@@ -57,18 +64,28 @@ def verify_launch(
     seen(registration)
     require_active(registration)
     check_age(runtime, state)
-    secret = check_browser(state, browser_secret, headers)
-    if "error" in form:
-        raise _platform_error(form)
-    token = _single(form, "id_token")
+    return Answer(form, state, state_token, registration, cached)
+
+
+def verify_launch(runtime: Runtime, answer: Answer, browser: Browser) -> Launch:
+    """Check the browser, then the token.
+
+    Raises: Invalid, Forbidden, TooLarge: with what to do, for people.
+    """
+    registration, state = answer.registration, answer.state
+    proof = prove_browser(state, browser)
+    if "error" in answer.form:
+        raise _platform_error(answer.form)
+    token = _single(answer.form, "id_token")
     if len(token) > TOKEN_BYTES:
         raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
-    claims = parse_claims(_verified_payload(runtime, registration, cached, token))
+    claims = parse_claims(_verified_payload(runtime, registration, answer.cached_keys, token))
     _check_parties(registration, claims)
     _check_times(runtime, claims)
     _check_against_login(runtime, claims, state)
     _check_addresses(runtime, registration, claims)
-    return Launch(registration, claims, state, state_token, secret)
+    ahead = claims.iat - clock.now().timestamp()
+    return Launch(registration, claims, state, answer.state_token, proof, ahead)
 
 
 def _single(form: Mapping[str, Iterable[str]], name: str) -> str:

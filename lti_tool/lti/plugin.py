@@ -1,14 +1,14 @@
 """What this part offers."""
 
 from lti_tool.contract import Plugin, Recurring
-from lti_tool.lti import framing, views, views_pick, views_register, views_window
+from lti_tool.lti import framing, views, views_check, views_pick, views_register, views_window
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.cleaning import EVERY_S, clean
 from lti_tool.lti.commands import keys, platform
 from lti_tool.lti.models import MODELS
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
 
-WITH_PAGES = (framing, views, views_pick, views_register, views_window)
+WITH_PAGES = (framing, views, views_check, views_pick, views_register, views_window)
 """Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(

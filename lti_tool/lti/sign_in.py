@@ -104,7 +104,7 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
         record_visit(tx, known.user_id, link, role, placement_id)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
     session = replace(session, placement_id=placement_id)
-    token = start_session(tx, session, launch.browser_secret)
+    token = start_session(tx, session, launch.proof.browser_secret)
     if link and claims.item_ref and not found:
         # the LMS names it again at every launch, so that choosing something else here would not last
         return session_path(token, GONE_PATH)
@@ -149,4 +149,5 @@ def _signed_in(
         locale=claims.locale,
         brand=read_brand(claims.brand),
         deep_linking={**asdict(selection), "deployment_id": claims.deployment_id} if selection else None,
+        launched={"rung": launch.proof.rung.value, "step": launch.state.step, "clock_ahead_s": launch.clock_ahead_s},
     )

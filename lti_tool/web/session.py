@@ -83,6 +83,8 @@ class SignedIn:
     """That course as the LMS course of this session uses it; set whenever `course_slug` is."""
     ends_at: datetime | None = None
     """When the session is over; a session made from this one ends then too. None: of a launch just now."""
+    launched: dict[str, Any] | None = None
+    """How the launch went, for `/lti/check`."""
 
 
 _FACTS = (
@@ -95,6 +97,7 @@ _FACTS = (
     "locale",
     "deep_linking",
     "brand",
+    "launched",
 )
 
 

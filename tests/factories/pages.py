@@ -391,13 +391,19 @@ ERROR: Context = {
     "reference": "9C41D07E",
     "actions": [{"label": "Back to the quiz", "url": "#"}],
 }
-WINDOW: Context = {
-    "course_title": "First steps with data",
-    "platform_name": "Moodle",
-    "window_url": "#",
-    "continue_url": "#",
+CHECK: Context = {
+    "findings": [
+        {"title": "Your browser was recognised", "is_good": True, "text": "It keeps our cookie.", "advice": ""},
+        {"title": "The clocks differ", "is_good": False, "text": "21 seconds ahead.", "advice": "Tell them."},
+    ],
+    "browser": "Mozilla/5.0",
+}
+STORAGE: Context = {
+    "storage": {"target": "_parent", "origin": "https://lms.example", "key": "k", "patience": 1500},
+    "launch_url": "#",
     "fields": {"state": "abc"},
 }
+WINDOW: Context = {"platform_name": "Moodle", "window_url": "#"}
 RETURN: Context = {
     "title": "Adding Quiz 1 to your course",
     "message": "One moment: Moodle takes over from here.",
@@ -612,6 +618,8 @@ PAGES: Samples = {
         {"title": "Not found", "message": "There is no page at this address."},
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
+    "check": ("lti/check.html", T, CHECK),
+    "storage": ("lti/storage.html", None, STORAGE),
     "return": ("lti/return_to_lms.html", None, RETURN),
     **COURSE_PAGES,
     "files": ("files/files.html", T, files_page()),
