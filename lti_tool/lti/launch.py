@@ -4,13 +4,10 @@ Nothing is written here but the cache of the platform's keys. The single use of 
 `sign_in`, in the transaction that makes the session.
 """
 
-import binascii
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from sqlalchemy import select
 
 from lti_tool.kernel import clock
@@ -18,6 +15,7 @@ from lti_tool.kernel.errors import Forbidden, Invalid, TooLarge
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import DEEP_LINKING, Claims, parse_claims
 from lti_tool.lti.jwks import find_key
+from lti_tool.lti.jws import BadTokenError, read_signed
 from lti_tool.lti.ladder import Browser, Proof, prove_browser
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
@@ -25,8 +23,6 @@ from lti_tool.lti.registrations import is_platform_url, require_active
 from lti_tool.lti.state import AGAIN, LoginState, check_age, read_state
 
 TOKEN_BYTES = 100_000
-ALGORITHM = "RS256"
-_JWS = jwt.PyJWS(algorithms=[ALGORITHM])
 
 
 @dataclass(frozen=True)
@@ -35,7 +31,6 @@ class Answer:
 
     form: Mapping[str, Iterable[str]]
     state: LoginState
-    state_token: str
     registration: Registration
     cached_keys: CachedKeys | None
 
@@ -47,7 +42,6 @@ class Launch:
     registration: Registration
     claims: Claims
     state: LoginState
-    state_token: str
     proof: Proof
     clock_ahead_s: float
     """How far the token's `iat` was ahead of our clock when it came: negative by the way it took."""
@@ -58,13 +52,12 @@ def read_answer(runtime: Runtime, form: Mapping[str, Iterable[str]], seen: Calla
 
     Raises: Invalid, Forbidden, Gone: with what to do, for people.
     """
-    state_token = _single(form, "state")
-    state = read_state(runtime, state_token)
+    state = read_state(runtime, _single(form, "state"))
     registration, cached = _read_registration(runtime, state.registration_id)
     seen(registration)
     require_active(registration)
     check_age(runtime, state)
-    return Answer(form, state, state_token, registration, cached)
+    return Answer(form, state, registration, cached)
 
 
 def verify_launch(runtime: Runtime, answer: Answer, browser: Browser) -> Launch:
@@ -79,13 +72,13 @@ def verify_launch(runtime: Runtime, answer: Answer, browser: Browser) -> Launch:
     token = _single(answer.form, "id_token")
     if len(token) > TOKEN_BYTES:
         raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
-    claims = parse_claims(_verified_payload(runtime, registration, answer.cached_keys, token))
+    claims = parse_claims(_verified_payload(runtime, answer, token))
     _check_parties(registration, claims)
     _check_times(runtime, claims)
     _check_against_login(runtime, claims, state)
     _check_addresses(runtime, registration, claims)
     ahead = claims.iat - clock.now().timestamp()
-    return Launch(registration, claims, state, answer.state_token, proof, ahead)
+    return Launch(registration, claims, state, proof, ahead)
 
 
 def _single(form: Mapping[str, Iterable[str]], name: str) -> str:
@@ -124,31 +117,12 @@ def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registra
     return row[0], row[1]
 
 
-def _verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
-    """The payload of the token, after its signature was found good.
-
-    The algorithm is ours, not the header's; the key is one of the registered key URL, found by `kid` alone
-    (RFC 8725, 3.1 and 3.10): `jku`, `jwk`, `x5u` and `x5c` play no part, and `crit` names nothing that we know.
-    """
+def _verified_payload(runtime: Runtime, answer: Answer, token: str) -> Any:
+    """The payload of the token, after its signature was found good."""
     try:
-        header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise _bad_token("is not a signed token") from error
-    kid = header.get("kid")
-    if header.get("alg") != ALGORITHM:
-        raise _bad_token(f"is not signed with {ALGORITHM}")
-    if "crit" in header or "b64" in header:
-        raise _bad_token("asks for an extension that is not known here")
-    if str(header.get("typ", "JWT")).upper() not in ("JWT", "NONE"):
-        raise _bad_token("is a token for another purpose")
-    if not isinstance(kid, str) or not 0 < len(kid) <= 255:
-        raise _bad_token("does not name its key")
-    key = find_key(runtime, registration, cached, kid)
-    try:
-        body = _JWS.decode_complete(token, key, algorithms=[ALGORITHM])["payload"]
-        return json.loads(body)
-    except (jwt.PyJWTError, binascii.Error, ValueError, RecursionError) as error:
-        raise _bad_token("has a signature that does not hold") from error
+        return read_signed(token, lambda kid: find_key(runtime, answer.registration, answer.cached_keys, kid))
+    except BadTokenError as error:
+        raise _bad_token(str(error)) from error
 
 
 def _check_parties(registration: Registration, claims: Claims) -> None:

@@ -77,10 +77,9 @@ def find_choice(
 
 
 def _spend(tx: Tx, runtime: Runtime, launch: Launch) -> None:
-    """State and nonce work once. The unique rows decide between two simultaneous posts."""
+    """State and nonce work once: no two states share a nonce. The unique row decides between two simultaneous posts."""
     until = clock.now() + timedelta(seconds=runtime.settings.lti.state_s + runtime.settings.lti.leeway_s)
-    fresh = use_once(tx, "lti-state", launch.state_token, until)
-    if not fresh or not use_once(tx, "lti-nonce", f"{launch.registration.id}:{launch.claims.nonce}", until):
+    if not use_once(tx, "lti-nonce", f"{launch.registration.id}:{launch.state.nonce}", until):
         raise Invalid("launch_used", f"This launch was used before. {AGAIN}")
 
 
