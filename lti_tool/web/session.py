@@ -24,6 +24,7 @@ from lti_tool.kernel.db import Base, Tx
 from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.types import EnumValue, UtcDateTime
+from lti_tool.kernel.upsert import insert_new
 from lti_tool.web.runtime import current_runtime
 
 BROWSER_COOKIE = "__Host-coursebridge"
@@ -105,22 +106,21 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
     """Make a session and return its token. `browser_secret` is the value of our cookie if the browser sent it back."""
     token, moment = secrets.token_urlsafe(32), clock.now()
     life = timedelta(hours=current_runtime().settings.web.session_hours)
-    tx.add(
-        SessionRow(
-            digest=digest_of(token),
-            browser_digest=digest_of(browser_secret) if browser_secret else None,
-            user_id=signed_in.user_id,
-            registration_id=signed_in.registration_id,
-            context_id=signed_in.context_id,
-            link_id=signed_in.link_id,
-            course_slug=signed_in.course_slug,
-            placement_id=signed_in.placement_id,
-            role=signed_in.role,
-            facts={name: getattr(signed_in, name) for name in _FACTS},
-            created_at=moment,
-            expires_at=signed_in.ends_at or moment + life,
-        )
-    )
+    row = {
+        "digest": digest_of(token),
+        "browser_digest": digest_of(browser_secret) if browser_secret else None,
+        "user_id": signed_in.user_id,
+        "registration_id": signed_in.registration_id,
+        "context_id": signed_in.context_id,
+        "link_id": signed_in.link_id,
+        "course_slug": signed_in.course_slug,
+        "placement_id": signed_in.placement_id,
+        "role": signed_in.role,
+        "facts": {name: getattr(signed_in, name) for name in _FACTS},
+        "created_at": moment,
+        "expires_at": signed_in.ends_at or moment + life,
+    }
+    insert_new(tx, SessionRow, row)
     return token
 
 
