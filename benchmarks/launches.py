@@ -24,12 +24,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
-import psutil
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from benchmarks.launch_apps import DATABASE_CPU, ISSUER, JWKS_URL, SLOTS, read_database_cpu
 from benchmarks.rows import Row
-from benchmarks.serving import Served, environment_of, serving_app
+from benchmarks.serving import Serving, environment_of, serving_app
 from config.settings import Settings, load_settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel.db import Base
@@ -112,7 +111,7 @@ class Side:
     """One of the two tools."""
 
     name: str
-    served: Served
+    served: Serving
     item: str
     root: str
     database_cpu: Callable[[], float]
@@ -126,12 +125,6 @@ class Side:
     launches: int = 0
     failures: int = 0
 
-    def cpu(self) -> float:
-        """Seconds of user and system time of all its processes."""
-        parent = psutil.Process(self.served.pid)
-        times = [process.cpu_times() for process in (parent, *parent.children(recursive=True))]
-        return sum(one.user + one.system for one in times)
-
     def load(self, platform: Platform, count: int, *, counted: bool) -> None:
         """So many launches over all lines."""
         if not self.lines:
@@ -139,14 +132,14 @@ class Side:
             for _ in range(2 * LINES + 1):
                 pool_of_all.put(http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=60))
             self.lines = [Line(pool_of_all) for _ in range(LINES)]
-        share, before, fetched = count // LINES, (self.cpu(), self.database_cpu()), platform.fetches[0]
+        share, before, fetched = count // LINES, (self.served.cpu_s(), self.database_cpu()), platform.fetches[0]
         began = time.perf_counter()
         with ThreadPoolExecutor(LINES) as pool:
             done = pool.map(lambda number: self._launches(platform, number, share), range(LINES))
             failures = sum(done)
         took, launched = time.perf_counter() - began, share * LINES
         if counted:
-            total, database = self.cpu() - before[0], self.database_cpu() - before[1]
+            total, database = self.served.cpu_s() - before[0], self.database_cpu() - before[1]
             self.cpu_ms.append(1000 * total / launched)
             self.without_database_ms.append(1000 * (total - database) / launched)
             self.rates.append(launched / took)
