@@ -142,6 +142,12 @@ class LtiSettings(Section):
     approve_deployments: bool = Field(
         False, description="A deployment seen for the first time waits for approval instead of being accepted."
     )
+    roster_interval_s: int = Field(
+        3600,
+        ge=300,
+        description="Time between two readings of an LMS course's list of participants, in seconds: whoever leaves "
+        "the LMS course loses access here within it.",
+    )
 
 
 class GradingSettings(Section):

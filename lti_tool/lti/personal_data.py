@@ -1,5 +1,6 @@
 """What LTI keeps about a person, and how it goes."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
@@ -14,13 +15,22 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
     row = tx.get(User, user_id)
     if row is None:
         return {}
-    roles = select(Context.title, Membership.role).join(Membership, Membership.context_id == Context.id)
+    roles = select(Context.title, Membership).join(Membership, Membership.context_id == Context.id)
     found = tx.execute(roles.where(Membership.user_id == user_id))
     return {
         "display_name": row.display_name,
         "subject": row.sub,
         "hub_name": row.hub_name,
-        "courses": [{"title": title, "role": role.value} for title, role in found],
+        "courses": [
+            {
+                "title": title,
+                "role": row.role.value,
+                "launched_at": _iso(row.launched_at),
+                "listed_at": _iso(row.listed_at),
+                "left_at": _iso(row.left_at),
+            }
+            for title, row in found
+        ],
     }
 
 
@@ -32,3 +42,7 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     row = tx.get(User, user_id)
     if row is not None:
         row.display_name, row.sub = "Erased", f"erased:{user_id}"
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -7,6 +7,7 @@ from lti_tool.lti.cleaning import EVERY_S, clean
 from lti_tool.lti.commands import keys, platform
 from lti_tool.lti.models import MODELS
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
+from lti_tool.lti.roster import HANDLERS, LOOK_EVERY_S, read_due_rosters
 
 WITH_PAGES = (framing, views, views_pick, views_register, views_window)
 """Importing them hangs their pages on the blueprint."""
@@ -17,7 +18,8 @@ PLUGIN = Plugin(
     models=MODELS,
     blueprints=(BLUEPRINT,),
     commands=(platform, keys),
-    recurring=(Recurring("lti.clean", EVERY_S, clean),),
+    handlers=HANDLERS,
+    recurring=(Recurring("lti.clean", EVERY_S, clean), Recurring("lti.rosters", LOOK_EVERY_S, read_due_rosters)),
     export_personal_data=export_personal_data,
     erase_personal_data=erase_personal_data,
 )

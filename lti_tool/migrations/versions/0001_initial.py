@@ -801,6 +801,10 @@ def upgrade() -> None:
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('role', sa.String(length=40), nullable=False),
+    sa.Column('launched_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('listed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('listed_role', sa.String(length=40), nullable=True),
+    sa.Column('left_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_membership_context_id')),
     sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_membership_user_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('user_id', 'context_id', name=op.f('pk_lti_membership'))
@@ -812,6 +816,7 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('is_assigned', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_placement_context_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_placement')),
     sa.UniqueConstraint('context_id', 'course_slug', name=op.f('uq_lti_placement_context_id_course_slug')),
@@ -819,6 +824,27 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('lti_placement', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_placement_course_slug'), ['course_slug'], unique=False)
+
+    op.create_table('lti_roster',
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('next_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('requested_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('tried_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('began_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('full_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('differences_url', sa.Text(), nullable=True),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('error', sa.Text(), nullable=False),
+    sa.Column('listed', sa.Integer(), nullable=False),
+    sa.Column('joined', sa.Integer(), nullable=False),
+    sa.Column('left', sa.Integer(), nullable=False),
+    sa.Column('changed', sa.Integer(), nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_roster_context_id')),
+    sa.PrimaryKeyConstraint('context_id', name=op.f('pk_lti_roster'))
+    )
+    with op.batch_alter_table('lti_roster', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_roster_next_at'), ['next_at'], unique=False)
 
     op.create_table('grading_delivery',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -865,6 +891,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_delivery_passback_id'))
 
     op.drop_table('grading_delivery')
+    with op.batch_alter_table('lti_roster', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_roster_next_at'))
+
+    op.drop_table('lti_roster')
     with op.batch_alter_table('lti_placement', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_placement_course_slug'))
 
