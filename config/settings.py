@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from config.section import Section
+from config.settings_courses import CoursesSettings
 from config.settings_files import FilesSettings
 from config.settings_reviews import ReviewsSettings
 from config.settings_video import VideoSettings
@@ -194,6 +195,9 @@ class Settings(BaseSettings):
     grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
     files: FilesSettings = Field(default_factory=lambda: FilesSettings(), description="Uploaded files.")
     video: VideoSettings = Field(default_factory=lambda: VideoSettings(), description="Videos.")
+    courses: CoursesSettings = Field(
+        default_factory=lambda: CoursesSettings(), description="Courses and who takes them."
+    )
     reviews: ReviewsSettings = Field(default_factory=lambda: ReviewsSettings(), description="Reviews of courses.")
 
     @classmethod

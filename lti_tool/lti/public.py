@@ -11,6 +11,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
+from lti_tool.lti.messages import MOST_MEMBERS
 from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, Roster, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.people import record_visited_course
@@ -41,6 +42,7 @@ __all__ = [
     "list_people",
     "list_placement_roles",
     "list_placements",
+    "list_platform_people",
     "place_course",
     "read_roster_state",
     "request_reading",
@@ -78,6 +80,8 @@ class Placement:
     registration_id: int
     title: str
     """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
+    is_assigned: bool
+    """An activity of the LMS course shows the course: it is for the whole class."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,16 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
     if not user_ids:
         return {}
     return {row.id: _person(row) for row in tx.scalars(select(User).where(User.id.in_(user_ids)))}
+
+
+def list_platform_people(tx: Tx, registration_id: int, user_ids: Collection[int]) -> dict[int, Person]:
+    """Those of the ids that one platform knows, by id."""
+    found: dict[int, Person] = {}
+    wanted = sorted(user_ids)
+    for start in range(0, len(wanted), MOST_MEMBERS):
+        query = select(User).where(User.id.in_(wanted[start : start + MOST_MEMBERS]))
+        found |= {row.id: _person(row) for row in tx.scalars(query.where(User.registration_id == registration_id))}
+    return found
 
 
 def find_placement(tx: Tx, placement_id: int) -> Placement | None:
@@ -280,7 +294,9 @@ def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
 
 def _placement(row: PlacementRow, context: Context) -> Placement:
     key = f"{row.course_slug}-{row.id}"
-    return Placement(row.id, key, row.context_id, row.course_slug, context.registration_id, context.title)
+    return Placement(
+        row.id, key, row.context_id, row.course_slug, context.registration_id, context.title, row.is_assigned
+    )
 
 
 def _person(row: User) -> Person:

@@ -209,6 +209,7 @@ class CourseFile(_Part):
     currency: str = Field("", pattern="^([A-Z]{3})?$")
     state: PartState = PartState.PUBLISHED
     admission: Admission = Admission.LMS
+    lms_members_pay: bool = Field(False, strict=True)
     revision: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8}-[0-9]{1,12})?$")] = ""
     """Written by an export: what of the course in the browser this folder knows."""
     module: list[Module] = Field(min_length=1)
@@ -217,6 +218,8 @@ class CourseFile(_Part):
     def _price_has_a_currency(self) -> "CourseFile":
         if (self.price is None) != (not self.currency):
             raise ValueError("price and currency belong together; write both or none")
+        if self.admission is Admission.PAID and self.price is None:
+            raise ValueError("who pays gets in, so name a price")
         return self
 
     @model_validator(mode="after")

@@ -31,6 +31,7 @@ def field_words() -> dict[str, str]:
         "price": _("Price"),
         "currency": _("Currency"),
         "admission": _("Who gets in"),
+        "lms_members_pay": _("LMS members pay too"),
         "release": _("Opens"),
         "after": _("Only after"),
         "required": _("Required"),
@@ -177,6 +178,11 @@ def settings_choices() -> dict[str, Any]:
                 "value": Admission.OPEN.value,
                 "label": _("They, and every learner who finds it in the catalogue"),
                 "hint": _("For nothing, also if a price is set."),
+            },
+            {
+                "value": Admission.PAID.value,
+                "label": _("They, and whoever pays the price"),
+                "hint": _("Everybody sees it in the catalogue, with its price. Codes let people in for nothing."),
             },
         ],
     }

@@ -28,6 +28,7 @@ def read_settings(form: Form, slug: str) -> tuple[Content | None, Problems]:
         for name in ("title", "summary", "description", "language", "level", "licence", "admission")
     }
     said |= {name: _split(form.get(name, "")) for name in ("categories", "tags", "authors")}
+    said["lms_members_pay"] = form.get("lms_members_pay", "") == "1"
     said |= {"slug": slug, "price": price, "currency": form.get("currency", "").strip().upper() if price else ""}
     said["module"] = [{"title": "-"}]
     course, wrong = check_form(CourseFile, said)

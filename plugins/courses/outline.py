@@ -158,6 +158,8 @@ def _price_text(price_minor: int, currency: str, reader: str) -> str:
 
 def lock_text(lock: Lock) -> str:
     """Why something is closed, and when it opens."""
+    if lock.is_unpaid:
+        return str(_("Opens once the course is paid"))
     if lock.opens_at is not None:
         return str(_("Opens on %(date)s", date=format_datetime(lock.opens_at, "d MMM y, HH:mm z")))
     return str(_("Opens after: %(titles)s", titles=", ".join(lock.after)))

@@ -163,7 +163,8 @@ def _card(session: SignedIn, row: Listed, rating: reviews.Rating | None) -> dict
     is_here = session.course_slug == course.slug
     is_in = row.standing is Standing.ACTIVE
     can_enrol = session.role.is_learner and course.admission is Admission.OPEN and not is_in and not is_here
-    can_open = is_here or is_in or session.role.is_staff
+    is_for_sale = course.admission is Admission.PAID and session.role.is_learner
+    can_open = is_here or is_in or session.role.is_staff or is_for_sale
     return {
         "title": course.title,
         "summary": course.summary or None,
@@ -186,5 +187,6 @@ def _closed_note(admission: Admission) -> str:
         Admission.LMS: _("Through your LMS"),
         Admission.INVITATION: _("With a code from the teacher"),
         Admission.OPEN: _("For learners"),
+        Admission.PAID: _("For who pays the price"),
     }
     return str(notes[admission])

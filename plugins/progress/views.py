@@ -13,6 +13,7 @@ from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, current_session, find_current_session, open_course
 from plugins.progress.blueprint import blueprint
+from plugins.progress.gates import closed_refs
 from plugins.progress.group_commit import writer_of
 from plugins.progress.merging import Learner
 from plugins.progress.pages import progress_context
@@ -48,13 +49,19 @@ def mark_item(slug: str) -> AnyResponse:
 
 @blueprint.post("/saves")
 def take_saves() -> Response:
-    """Saves of a page, as JSON; "saved" means committed. Merged, so that a batch may be sent again."""
+    """Saves of a page, as JSON; "saved" means committed. Merged, so that a batch may be sent again.
+
+    What a learner claims of items that are closed to them is answered like items that do not exist: no page sends it.
+    """
     session, runtime = current_session(), current_runtime()
     who = learner_of(session)
     batch = read_batch(request.get_data(cache=False))
     if batch.who != learner_key(runtime.signer, who):
         raise Conflict("saves_of_another", "These saves are of somebody else, or of another course.")
-    changes = list(changes_of(batch, who, session.course_slug or ""))
+    slug = session.course_slug or ""
+    changes = list(changes_of(batch, who, slug))
+    closed = closed_refs(session, slug, {change.ref for change in changes})
+    changes = [change for change in changes if change.ref not in closed]
     unknown = {ref for *_who, ref in writer_of(runtime.db).save(changes)}
     theirs = {change.ref for change in changes} - unknown
     return jsonify(

@@ -31,6 +31,7 @@ def upgrade() -> None:
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('admission', sa.String(length=40), nullable=False),
+    sa.Column('lms_members_pay', sa.Boolean(), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=True),
     sa.Column('item_count', sa.Integer(), nullable=False),
     sa.Column('minutes', sa.Integer(), nullable=False),
@@ -370,6 +371,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
         batch_op.create_index('ix_courses_enrolment_course', ['course_id', 'standing'], unique=False)
+
+    op.create_table('courses_entitlement',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('source', sa.String(length=20), nullable=False),
+    sa.Column('reference', sa.String(length=100), nullable=False),
+    sa.Column('granted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_entitlement_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_entitlement')),
+    sa.UniqueConstraint('source', 'reference', 'course_id', 'user_id', name=op.f('uq_courses_entitlement_source_reference_course_id_user_id'))
+    )
+    with op.batch_alter_table('courses_entitlement', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_entitlement_course_id'), ['course_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_courses_entitlement_user_id'), ['user_id'], unique=False)
 
     op.create_table('courses_invitation',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -1000,6 +1017,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_courses_invitation_course_id'))
 
     op.drop_table('courses_invitation')
+    with op.batch_alter_table('courses_entitlement', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_entitlement_user_id'))
+        batch_op.drop_index(batch_op.f('ix_courses_entitlement_course_id'))
+
+    op.drop_table('courses_entitlement')
     with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
         batch_op.drop_index('ix_courses_enrolment_course')
 

@@ -122,7 +122,8 @@ def test_teachers_see_the_editor_with_few_queries_and_learners_do_not(
     with counted(runtime) as statements:
         answer = ada.get(EDIT + path)
     assert answer.status_code == 200, answer.text
-    assert len(statements) <= 6, statements
+    # the class is put together from what the LMS, the course and progress know
+    assert len(statements) <= (10 if path == "people" else 6), statements
     assert learner.get(EDIT + path).status_code == 403
 
 
