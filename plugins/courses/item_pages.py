@@ -34,6 +34,7 @@ def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook
             "is_elsewhere": bool(item.url),
             "file_name": item.file.rpartition("/")[2] or None,
         },
+        "hub_url": _hub_url(item, pages) if not is_closed and not pages.is_preview else None,
         "lock": lock_text(lock) if lock else None,
         "place": _("%(number)s of %(count)s", number=number + 1, count=len(items)) if len(items) > 1 else None,
         "course_link": {"title": reading.outline.course.title, "url": pages.course},
@@ -51,6 +52,13 @@ def _content_url(item: Item, pages: Pages) -> str | None:
         return item.url
     path = item.file.removeprefix("media/")
     return url_for("courses.show_media", slug=pages.slug, path=path) if path else None
+
+
+def _hub_url(item: Item, pages: Pages) -> str | None:
+    """Where a notebook is opened in JupyterHub; None of everything else."""
+    if item.kind is not ItemKind.NOTEBOOK or not item.file:
+        return None
+    return url_for("courses.open_in_hub", slug=pages.slug, item_slug=item.slug)
 
 
 def _cells(notebook: bytes, place: Place, pages: Pages) -> list[dict[str, Any]]:

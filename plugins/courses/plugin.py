@@ -5,6 +5,7 @@ from flask_babel import lazy_gettext as _l
 from lti_tool.contract import NavItem, Plugin
 from plugins.courses import (
     guarding,
+    in_jupyter,
     views,
     views_catalogue,
     views_edit,
@@ -20,7 +21,7 @@ from plugins.courses.handlers import HANDLERS
 from plugins.courses.models import MODELS
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
 
-PAGES = (guarding, views, views_catalogue, views_edit, views_enrol, views_history, views_item, views_people)
+PAGES = (guarding, in_jupyter, views, views_catalogue, views_edit, views_enrol, views_history, views_item, views_people)
 """Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(

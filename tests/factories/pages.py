@@ -344,6 +344,7 @@ def lesson(html: str, **changes: Any) -> Context:
             "is_elsewhere": False,
             "file_name": None,
         },
+        "hub_url": None,
         "lock": None,
         "place": "4 of 8",
         "course_link": {"title": "First steps with data", "url": "#"},
