@@ -58,6 +58,16 @@ def _web_address(text: str) -> str:
     return text
 
 
+def find_uploaded(address: str) -> int | None:
+    """The number of the uploaded video that stands in the place of an address; None: something else."""
+    found = re.fullmatch(r"video:([1-9][0-9]{0,8})", address)
+    return int(found[1]) if found else None
+
+
+def _video_address(text: str) -> str:
+    return text if find_uploaded(text) is not None else _web_address(text)
+
+
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,78}$")]
 AssignmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,78}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
@@ -74,6 +84,7 @@ MediaFile = Annotated[str, StringConstraints(pattern=f"^({_MEDIA})?$", max_lengt
 NotebookFile = Annotated[
     str, StringConstraints(pattern=rf"^({_MEDIA}\.ipynb)?$", max_length=300), AfterValidator(_one_line)
 ]
+VideoAddress = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_video_address)]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_web_address)]
 
 
@@ -129,9 +140,10 @@ class _Shows(_Item):
 
 
 class VideoItem(_Shows):
-    """A video."""
+    """A video. Its address may be `video:<number>`: an uploaded video of the course."""
 
     type: Literal["video"]
+    url: VideoAddress = ""
 
 
 class FileItem(_Shows):

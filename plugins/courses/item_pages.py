@@ -6,6 +6,7 @@ from flask import url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from plugins.courses.course_file import find_uploaded
 from plugins.courses.lesson_html import address_links
 from plugins.courses.links import Place
 from plugins.courses.models import Item, ItemKind
@@ -31,7 +32,7 @@ def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook
             "html": pages.render(text, place) if item.kind is ItemKind.LESSON and not is_closed else None,
             "cells": _cells(notebook, place, pages) if notebook is not None and not is_closed else None,
             "url": None if is_closed else _content_url(item, pages),
-            "is_elsewhere": bool(item.url),
+            "is_elsewhere": bool(item.url) and find_uploaded(item.url) is None,
             "file_name": item.file.rpartition("/")[2] or None,
         },
         "hub_url": _hub_url(item, pages) if not is_closed and not pages.is_preview else None,
@@ -49,7 +50,7 @@ def _content_url(item: Item, pages: Pages) -> str | None:
     if item.kind in (ItemKind.LESSON, ItemKind.QUIZ):
         return None
     if item.url:
-        return item.url
+        return item.url if find_uploaded(item.url) is None else None
     path = item.file.removeprefix("media/")
     return url_for("courses.show_media", slug=pages.slug, path=path) if path else None
 

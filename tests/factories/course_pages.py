@@ -187,6 +187,8 @@ ITEM: Context = (
         "base": 4,
         "preview": Markup("<h2>Rows and columns</h2><p>A table is a list of rows.</p>"),
         "others": [("words", "Words and numbers"), ("quiz", "Quiz 1")],
+        "videos": None,
+        "box": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
         "save_url": "#",
         "render_url": "#",
