@@ -20,6 +20,7 @@ from grading.readings import set_readings
 from grading.releasing import CourseChange, changing_course, list_source_problems, make_release
 from grading.results import find_result_row
 from grading.submissions import Learner
+from grading.surroundings import Neighbour, Surroundings, tell_surroundings
 from lti_tool.kernel.db import Tx
 
 __all__ = [
@@ -28,8 +29,10 @@ __all__ = [
     "Caller",
     "ContentError",
     "CourseChange",
+    "Neighbour",
     "Release",
     "Result",
+    "Surroundings",
     "Ticket",
     "add_gate",
     "assignment_path",
@@ -49,6 +52,7 @@ __all__ = [
     "reading_path",
     "record_prepared",
     "set_readings",
+    "tell_surroundings",
 ]
 
 

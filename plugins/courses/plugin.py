@@ -6,6 +6,7 @@ from lti_tool.contract import NavItem, Plugin
 from plugins.courses import (
     guarding,
     in_jupyter,
+    quiz_places,
     views,
     views_catalogue,
     views_edit,
@@ -21,7 +22,18 @@ from plugins.courses.handlers import HANDLERS
 from plugins.courses.models import MODELS
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
 
-PAGES = (guarding, in_jupyter, views, views_catalogue, views_edit, views_enrol, views_history, views_item, views_people)
+PAGES = (
+    guarding,
+    in_jupyter,
+    quiz_places,
+    views,
+    views_catalogue,
+    views_edit,
+    views_enrol,
+    views_history,
+    views_item,
+    views_people,
+)
 """Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(

@@ -174,12 +174,15 @@ def _item_page(
     if item.kind is ItemKind.VIDEO:
         with current_runtime().db.reading() as tx:
             context |= video_choices(tx, slug, form)
-    context["preview"] = _preview(slug, outline, item, str(form["markdown"]), media)
+    text = str(form["markdown"])
+    context["preview"] = _preview(slug, outline, item, text, media, says_problems=not context["warnings"])
     return page("courses/edit/item.html", status=sent or status or 200, **context)
 
 
-def _preview(slug: str, outline: Outline, item: Item, text: str, media: set[str]) -> Markup:
+def _preview(
+    slug: str, outline: Outline, item: Item, text: str, media: set[str], *, says_problems: bool = True
+) -> Markup:
     place = Place.of(item.file, link_targets(outline))
     html = Pages(slug, is_preview=True).render(text, place)
-    problems = find_link_problems(text, place, media)
+    problems = find_link_problems(text, place, media) if says_problems else []
     return Markup(render_template("courses/edit/_rendered.html", html=html, problems=problems))  # noqa: S704 - a template
