@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from config.section import Section
+from config.settings_courses import CoursesSettings
 from config.settings_files import FilesSettings
 from config.settings_reviews import ReviewsSettings
 from config.settings_video import VideoSettings
@@ -142,6 +143,12 @@ class LtiSettings(Section):
     approve_deployments: bool = Field(
         False, description="A deployment seen for the first time waits for approval instead of being accepted."
     )
+    roster_interval_s: int = Field(
+        3600,
+        ge=300,
+        description="Time between two readings of an LMS course's list of participants, in seconds: whoever leaves "
+        "the LMS course loses access here within it.",
+    )
 
 
 class GradingSettings(Section):
@@ -188,6 +195,9 @@ class Settings(BaseSettings):
     grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
     files: FilesSettings = Field(default_factory=lambda: FilesSettings(), description="Uploaded files.")
     video: VideoSettings = Field(default_factory=lambda: VideoSettings(), description="Videos.")
+    courses: CoursesSettings = Field(
+        default_factory=lambda: CoursesSettings(), description="Courses and who takes them."
+    )
     reviews: ReviewsSettings = Field(default_factory=lambda: ReviewsSettings(), description="Reviews of courses.")
 
     @classmethod

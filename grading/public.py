@@ -13,7 +13,10 @@ from grading.assignments import find_assignment as _find_assignment
 from grading.engine.model import HANDED_IN, ContentError, Release
 from grading.gates import Caller, add_gate
 from grading.gradebooks import record_prepared
+from grading.hub_tickets import Ticket, reading_path
+from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, ResultRow, SubmissionRow
+from grading.readings import set_readings
 from grading.releasing import CourseChange, changing_course, list_source_problems, make_release
 from grading.results import find_result_row
 from grading.submissions import Learner
@@ -30,6 +33,7 @@ __all__ = [
     "Release",
     "Result",
     "Surroundings",
+    "Ticket",
     "add_gate",
     "assignment_path",
     "changing_course",
@@ -38,13 +42,16 @@ __all__ = [
     "describe_assignment",
     "find_assignment",
     "find_result",
+    "go_to_hub",
     "list_max_points",
     "list_results",
     "list_source_problems",
     "make_release",
     "publish_assignment",
     "publish_course",
+    "reading_path",
     "record_prepared",
+    "set_readings",
     "tell_surroundings",
 ]
 

@@ -29,6 +29,8 @@ class Campus:
         self.faults = Faults()
         self.stopping = threading.Event()
         """Set when the server ends, so that a slow answer does not hold it up."""
+        self.tells_differences = False
+        """Serve the roster's differences and inactive people: NRPS 2.0 allows it, neither Moodle nor Canvas does."""
         self.base_url = config.base_url or f"http://{config.host}:{config.port}"
 
     @property

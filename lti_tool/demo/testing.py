@@ -143,6 +143,12 @@ class CampusServer:
         self.campus.store.delete_person(person.id)
         return person
 
+    def change_person(self, username: str, **changes: Any) -> Person:
+        """Give somebody another role, name or state; ``changes`` replace any of ``Person``."""
+        person = replace(self.person(username), **changes)
+        self.campus.store.save_person(person)
+        return person
+
     def add_tool(
         self, base_url: str, *, client_id: str = "coursebridge", deployment_id: str = "", **fields: Any
     ) -> Tool:

@@ -1,9 +1,15 @@
-"""Facts about launches that other parts may act on."""
+"""Facts about launches and members that other parts may act on, and the jobs of this part.
+
+Facts about members name at most `MOST_MEMBERS` people each. Two of them may be handled in another order than they came
+about, so a handler asks `public.list_members` what holds now.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from lti_tool.kernel.messages import Event, Job
+
+MOST_MEMBERS = 500
 
 
 @dataclass(frozen=True)
@@ -67,3 +73,61 @@ class UpdateLineItem(Job):
     opens_at: str = ""
     """ISO 8601; empty: no such date."""
     due_at: str = ""
+
+
+@dataclass(frozen=True)
+class CourseAssigned(Event):
+    """An LMS course has its first activity that shows this course of ours."""
+
+    name: ClassVar[str] = "lti.course_assigned"
+
+    placement_id: int
+
+
+@dataclass(frozen=True)
+class MembersJoined(Event):
+    """People are in an LMS course who were not, or who had left: by a launch or by the list of participants."""
+
+    name: ClassVar[str] = "lti.members_joined"
+
+    context_id: int
+    user_ids: list[int]
+
+
+@dataclass(frozen=True)
+class MembersLeft(Event):
+    """The list of participants no longer has these people. Their sessions there are over."""
+
+    name: ClassVar[str] = "lti.members_left"
+
+    context_id: int
+    user_ids: list[int]
+
+
+@dataclass(frozen=True)
+class RolesChanged(Event):
+    """These people have another role in the LMS course now."""
+
+    name: ClassVar[str] = "lti.roles_changed"
+
+    context_id: int
+    user_ids: list[int]
+
+
+@dataclass(frozen=True)
+class ReadRoster(Job):
+    """Read the list of participants of one LMS course: somebody asked for it."""
+
+    name: ClassVar[str] = "lti.read_roster"
+
+    context_id: int
+
+
+@dataclass(frozen=True)
+class ReadRosters(Job):
+    """Read the lists of participants of these LMS courses of one platform, one after the other."""
+
+    name: ClassVar[str] = "lti.read_rosters"
+
+    registration_id: int
+    context_ids: list[int]

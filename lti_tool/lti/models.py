@@ -126,13 +126,53 @@ class User(Base):
 
 
 class Membership(Base):
-    """The role of a person in an LMS course, as of their last launch there."""
+    """The role of a person in an LMS course: by their last launch there, and by the LMS's list of participants."""
 
     __tablename__ = "lti_membership"
 
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
     context_id: Mapped[int] = mapped_column(ForeignKey(Context.id), primary_key=True, index=True)
     role: Mapped[Role] = mapped_column(EnumValue(Role))
+    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The last launch; None: never, only the list names them."""
+    listed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a list last named them; None: never."""
+    listed_role: Mapped[Role | None] = mapped_column(EnumValue(Role))
+    """What the list said then. It may differ from launches for good: Moodle asks for another permission there."""
+    left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When we learned that they left; None: they are in the course."""
+
+
+class Roster(Base):
+    """How the list of participants of an LMS course was read (`lti/roster.py`)."""
+
+    __tablename__ = "lti_roster"
+
+    context_id: Mapped[int] = mapped_column(ForeignKey(Context.id), primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    """When it is due again."""
+    requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When somebody last asked for it, by the button or by a launch."""
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a reading last ended, whatever came of it."""
+    began_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last reading that went well began."""
+    full_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last reading of the whole list began."""
+    differences_url: Mapped[str | None] = mapped_column(Text)
+    """Where the platform tells what has changed since; None: the next reading is of the whole list."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """In a row."""
+    error: Mapped[str] = mapped_column(Text, default="")
+    """Why the last reading failed; empty: it went well."""
+    listed: Mapped[int] = mapped_column(default=0)
+    """People on the last whole list."""
+    joined: Mapped[int] = mapped_column(default=0)
+    """Of the last reading that changed something, as are the next two."""
+    left: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a reading last changed something."""
 
 
 class Visit(Base):
@@ -158,6 +198,8 @@ class Placement(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     context_id: Mapped[int] = mapped_column(ForeignKey(Context.id))
     course_slug: Mapped[str] = mapped_column(String(80), index=True)
+    is_assigned: Mapped[bool] = mapped_column(default=False)
+    """An activity there shows the course, so it is for the whole class; False: some found it in the catalogue."""
 
 
 class ToolKey(Base):
@@ -223,6 +265,7 @@ MODELS = (
     Link,
     User,
     Membership,
+    Roster,
     Visit,
     Placement,
     ToolKey,

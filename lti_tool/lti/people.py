@@ -1,6 +1,5 @@
 """What a launch teaches us: the person, the course, the activity, the role. One statement a row: safe in races."""
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,12 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.signing import Signer
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.claims import Claims
-from lti_tool.lti.messages import LinkLaunched
-from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Placement, Registration, User, Visit
+from lti_tool.lti.identity import first_name_of, hub_name_of
+from lti_tool.lti.members import record_launch
+from lti_tool.lti.messages import CourseAssigned, LinkLaunched
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Placement, Registration, User, Visit
+from lti_tool.lti.roster_state import request_reading
 
-HUB_NAME_LENGTH = 26
 ANONYMOUS = "\N{EMPTY SET}"
 """Stands for everybody whom a platform does not name. No `sub` is like it: those are ASCII."""
 LINK_CONTEXT = "coursebridge:link:"
@@ -31,12 +32,6 @@ class Known:
     user_id: int
     hub_name: str
     display_name: str
-
-
-def hub_name_of(signer: Signer, registration: Registration, sub: str) -> str:
-    """Opaque and stable; not computable without our secret."""
-    code = base64.b32encode(signer.digest("hub-name", registration.issuer, registration.client_id, sub))
-    return "u-" + code[:HUB_NAME_LENGTH].decode().lower()
 
 
 def learn_deployment(tx: Tx, registration: Registration, deployment_id: str, *, approve: bool) -> Deployment | None:
@@ -68,7 +63,7 @@ def record_user(tx: Tx, signer: Signer, registration: Registration, claims: Clai
     elif claims.name:
         values["display_name"] = claims.name
     else:
-        initial["display_name"] = f"User {hub_name[2:8].upper()}"
+        initial["display_name"] = first_name_of(hub_name)
     user_id = upsert(tx, User, key, values, initial)
     name = (claims.sub and claims.name) or tx.scalars(select(User.display_name).where(User.id == user_id)).one()
     return Known(user_id, hub_name, name)
@@ -94,7 +89,9 @@ def record_context(tx: Tx, deployment: Deployment, claims: Claims, user_id: int,
     if claims.groups:
         values |= {"groups_url": claims.groups.groups_url, "group_sets_url": claims.groups.sets_url}
     context_id: int = upsert(tx, Context, key, values, initial={"registration_id": deployment.registration_id})
-    upsert(tx, Membership, {"user_id": user_id, "context_id": context_id}, {"role": role})
+    record_launch(tx, user_id, context_id, role)
+    if role.is_staff and claims.memberships_url:
+        request_reading(tx, context_id)
     return context_id
 
 
@@ -122,7 +119,18 @@ def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int 
 
 
 def record_placement(tx: Tx, context_id: int, course_slug: str) -> int:
-    """Remember that the LMS course uses this course of ours; returns the placement's id."""
+    """Remember that an activity of the LMS course shows this course of ours; returns the placement's id."""
+    key = {"context_id": context_id, "course_slug": course_slug}
+    known = select(Placement.id).filter_by(**key, is_assigned=True)
+    placement_id = tx.scalar(known)
+    if placement_id is None:
+        placement_id = upsert(tx, Placement, key, {"is_assigned": True})
+        emit(tx, CourseAssigned(placement_id))
+    return placement_id
+
+
+def record_visited_course(tx: Tx, context_id: int, course_slug: str) -> int:
+    """Remember that people of the LMS course found this course of ours in the catalogue; returns the placement's id."""
     placement_id: int = upsert(tx, Placement, {"context_id": context_id, "course_slug": course_slug}, {})
     return placement_id
 

@@ -1,5 +1,6 @@
 """What LTI keeps about a person, and how it goes."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, select
@@ -17,13 +18,22 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         return {}
     observed = select(Context.title, Observing.sub).join(Observing, Observing.context_id == Context.id)
     legacy = select(LegacyUser.legacy_id).where(LegacyUser.user_id == user_id).order_by(LegacyUser.legacy_id)
-    roles = select(Context.title, Membership.role).join(Membership, Membership.context_id == Context.id)
+    roles = select(Context.title, Membership).join(Membership, Membership.context_id == Context.id)
     found = tx.execute(roles.where(Membership.user_id == user_id))
     return {
         "display_name": row.display_name,
         "subject": row.sub,
         "hub_name": row.hub_name,
-        "courses": [{"title": title, "role": role.value} for title, role in found],
+        "courses": [
+            {
+                "title": title,
+                "role": row.role.value,
+                "launched_at": _iso(row.launched_at),
+                "listed_at": _iso(row.listed_at),
+                "left_at": _iso(row.left_at),
+            }
+            for title, row in found
+        ],
         "groups": [{"name": group.name, "set": group.set_name} for group in tx.scalars(_groups_of(row))],
         "follows": [
             {"course": title, "learner": sub}
@@ -63,3 +73,7 @@ def _forget_sub(tx: Tx, row: User) -> None:
     groups = select(Group.id).where(Group.context_id.in_(contexts))
     tx.execute(delete(GroupMember).where(GroupMember.group_row_id.in_(groups), GroupMember.sub == row.sub))
     tx.execute(delete(Observing).where(Observing.context_id.in_(contexts), Observing.sub == row.sub))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

@@ -26,6 +26,8 @@ from lti_tool.lti.models import MODELS
 from lti_tool.lti.models_services import SERVICE_MODELS
 from lti_tool.lti.notice_service import ask_for_notices
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
+from lti_tool.lti.roster import HANDLERS as ROSTER_HANDLERS
+from lti_tool.lti.roster import LOOK_EVERY_S, read_due_rosters
 
 WITH_PAGES = (
     framing,
@@ -48,11 +50,12 @@ PLUGIN = Plugin(
         Handler("lti.ask_for_notices", AskForNotices, ask_for_notices, max_attempts=20),
         Handler("lti.act_on_notice", ActOnNotice, act_on_notice),
         Handler("lti.update_line_item", UpdateLineItem, update_line_item, queue="passback"),
+        *ROSTER_HANDLERS,
     ),
     blueprints=(BLUEPRINT,),
     nav=(NavItem(_l("Activity"), "lti.show_activity", frozenset({Role.TEACHER}), order=9),),
     commands=(platform, keys),
-    recurring=(Recurring("lti.clean", EVERY_S, clean),),
+    recurring=(Recurring("lti.clean", EVERY_S, clean), Recurring("lti.rosters", LOOK_EVERY_S, read_due_rosters)),
     export_personal_data=export_personal_data,
     erase_personal_data=erase_personal_data,
 )

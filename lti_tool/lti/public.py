@@ -2,28 +2,34 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
+from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
 from lti_tool.lti.groups import Group, find_groups, list_groups
 from lti_tool.lti.legacy import find_user_by_legacy_id
-from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, User, Visit
+from lti_tool.lti.messages import MOST_MEMBERS
+from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, Roster, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.observing import LEARNING, Observed, get_observed
-from lti_tool.lti.people import record_placement
+from lti_tool.lti.people import record_visited_course
 from lti_tool.lti.reviewing import review_url
+from lti_tool.lti.roster_state import request_reading
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 __all__ = [
     "GradeTarget",
     "Group",
+    "MemberState",
     "Observed",
     "Person",
     "Placement",
+    "RosterState",
     "Score",
     "ScoreRefused",
     "Sent",
@@ -38,26 +44,32 @@ __all__ = [
     "find_shown_item",
     "get_observed",
     "get_person",
+    "list_class_placements",
     "list_grade_targets",
     "list_groups",
     "list_learners",
+    "list_members",
     "list_people",
     "list_placement_roles",
     "list_placements",
     "list_placements_of",
+    "list_platform_people",
     "place_course",
+    "read_roster_state",
+    "request_reading",
     "review_url",
     "select_test_people",
     "send_score",
 ]
 
 LONGEST_NUMBER = 10
+LONGEST_WAIT = timedelta(minutes=10)
 _PLACEMENTS = select(PlacementRow, Context).join(Context).order_by(PlacementRow.id)
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who has launched."""
+    """Somebody who has launched, or whom an LMS's list of participants names."""
 
     id: int
     hub_name: str
@@ -80,6 +92,8 @@ class Placement:
     registration_id: int
     title: str
     """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
+    is_assigned: bool
+    """An activity of the LMS course shows the course: it is for the whole class."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,45 @@ class GradeTarget:
     user_id: int
     registration_id: int
     title: str
+
+
+@dataclass(frozen=True)
+class MemberState:
+    """A person in an LMS course, or one who was there."""
+
+    person: Person
+    role: Role
+    launched_at: datetime | None
+    """Their last launch there; None: never."""
+    listed_at: datetime | None
+    """When the LMS's list of participants last named them; None: never."""
+    left_at: datetime | None
+    """None: they are in the course."""
+
+    @property
+    def is_learning(self) -> bool:
+        """In the course now, as a learner."""
+        return self.left_at is None and self.role in LEARNING
+
+
+@dataclass(frozen=True)
+class RosterState:
+    """What is known of the list of participants of an LMS course."""
+
+    is_offered: bool
+    """Does the LMS offer it?"""
+    is_awaited: bool = False
+    """Somebody asked for it, and it is not read yet."""
+    read_at: datetime | None = None
+    """When the last reading ended, whatever came of it."""
+    error: str = ""
+    """Why it failed."""
+    listed: int = 0
+    joined: int = 0
+    left: int = 0
+    changed: int = 0
+    changed_at: datetime | None = None
+    """When a reading last changed something; the three numbers before are of that one."""
 
 
 def find_person_by_hub_name(tx: Tx, hub_name: str) -> Person | None:
@@ -125,6 +178,16 @@ def select_test_people() -> Select[int]:
     return select(User.id).where(User.is_test)
 
 
+def list_platform_people(tx: Tx, registration_id: int, user_ids: Collection[int]) -> dict[int, Person]:
+    """Those of the ids that one platform knows, by id."""
+    found: dict[int, Person] = {}
+    wanted = sorted(user_ids)
+    for start in range(0, len(wanted), MOST_MEMBERS):
+        query = select(User).where(User.id.in_(wanted[start : start + MOST_MEMBERS]))
+        found |= {row.id: _person(row) for row in tx.scalars(query.where(User.registration_id == registration_id))}
+    return found
+
+
 def find_placement(tx: Tx, placement_id: int) -> Placement | None:
     """A course as one LMS course uses it."""
     return next(_placements(tx, PlacementRow.id == placement_id), None)
@@ -150,7 +213,7 @@ def list_placements_of(tx: Tx, context_id: int) -> list[Placement]:
 
 
 def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:
-    """Where a person has launched which course, oldest first, and their role there as of the last launch.
+    """Where a person is in which course now, oldest first, and their role there. Who has left is nowhere.
 
     Several LMS courses may use one course of ours: somebody can teach it in one and learn it in another.
     """
@@ -158,20 +221,58 @@ def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:
         select(PlacementRow, Context, Membership.role).select_from(PlacementRow).join(Context).order_by(PlacementRow.id)
     )
     query = query.join(Membership, Membership.context_id == Context.id)
-    rows = tx.execute(query.where(Membership.user_id == user_id))
+    rows = tx.execute(query.where(Membership.user_id == user_id, Membership.left_at.is_(None)))
     return [(_placement(row, context), role) for row, context, role in rows]
 
 
 def list_learners(tx: Tx, placement_id: int) -> list[Person]:
-    """People who launched the placement's LMS course as learners, by name."""
+    """The learners in the placement's LMS course now, also those who never launched, by name."""
     query = (
         select(User)
         .join(Membership, Membership.user_id == User.id)
         .join(PlacementRow, PlacementRow.context_id == Membership.context_id)
-        .where(PlacementRow.id == placement_id, Membership.role.in_(LEARNING))
+        .where(PlacementRow.id == placement_id, Membership.role.in_(LEARNING), Membership.left_at.is_(None))
         .order_by(User.display_name, User.id)
     )
     return [_person(row) for row in tx.scalars(query)]
+
+
+def list_members(tx: Tx, context_id: int, user_ids: Collection[int] | None = None) -> list[MemberState]:
+    """Who is in an LMS course or was, by name; all, or those of the ids."""
+    query = select(User, Membership).join(Membership, Membership.user_id == User.id)
+    query = query.where(Membership.context_id == context_id).order_by(User.display_name, User.id)
+    if user_ids is not None:
+        query = query.where(User.id.in_(user_ids))
+    return [
+        MemberState(_person(user), row.role, row.launched_at, row.listed_at, row.left_at)
+        for user, row in tx.execute(query)
+    ]
+
+
+def list_class_placements(tx: Tx, context_id: int) -> list[Placement]:
+    """The courses of ours that activities of an LMS course show, so that they are for its whole class."""
+    return list(_placements(tx, and_(PlacementRow.context_id == context_id, PlacementRow.is_assigned)))
+
+
+def read_roster_state(tx: Tx, context_id: int) -> RosterState:
+    """When the list of participants was last read, and what came of it."""
+    context, row = tx.get(Context, context_id), tx.get(Roster, context_id)
+    is_offered = context is not None and context.memberships_url is not None
+    if row is None:
+        return RosterState(is_offered)
+    asked = row.requested_at if row.requested_at and row.requested_at > clock.now() - LONGEST_WAIT else None
+    is_awaited = asked is not None and (row.tried_at is None or row.tried_at < asked)
+    return RosterState(
+        is_offered,
+        is_awaited,
+        row.tried_at,
+        row.error,
+        listed=row.listed,
+        joined=row.joined,
+        left=row.left,
+        changed=row.changed,
+        changed_at=row.changed_at,
+    )
 
 
 def list_grade_targets(tx: Tx, placement_id: int, user_id: int, item_ref: str) -> list[GradeTarget]:
@@ -210,8 +311,8 @@ def count_platforms(tx: Tx) -> int:
 
 
 def place_course(tx: Tx, context_id: int, course_slug: str) -> int:
-    """Have an LMS course use this course of ours, without any activity there; returns the placement's id."""
-    return record_placement(tx, context_id, course_slug)
+    """Have people of an LMS course use this course of ours, without any activity there; returns the placement's id."""
+    return record_visited_course(tx, context_id, course_slug)
 
 
 def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
@@ -221,7 +322,9 @@ def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
 
 def _placement(row: PlacementRow, context: Context) -> Placement:
     key = f"{row.course_slug}-{row.id}"
-    return Placement(row.id, key, row.context_id, row.course_slug, context.registration_id, context.title)
+    return Placement(
+        row.id, key, row.context_id, row.course_slug, context.registration_id, context.title, row.is_assigned
+    )
 
 
 def _person(row: User) -> Person:

@@ -3,7 +3,7 @@
 import html
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import httpx
 
@@ -15,7 +15,7 @@ from lti_tool.lti.tokens import forget_token, get_token
 
 MOST_PAGES = 200
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
-_NEXT = re.compile(r"""rel\s*=\s*["“”'‘’]?\s*next\b""", re.IGNORECASE)
+_REL = r"""rel\s*=\s*["“”'‘’]?\s*{}\b"""
 _CURLY = re.compile("[“”‘’]|&(?:quot|ldquo|rdquo);")
 
 
@@ -79,13 +79,19 @@ class PlatformService:
 
 
 def next_page(response: httpx.Response, current: str) -> str | None:
-    """The address of the next page, exactly as given. Raises: ExternalError: it is of another origin.
+    """The address of the next page, exactly as given. Raises: ExternalError: it is of another origin."""
+    return find_link(response, current, "next")
+
+
+def find_link(response: httpx.Response, current: str, relation: str) -> str | None:
+    """The address that the `Link` header gives for a relation, exactly as given. Raises: ExternalError: foreign origin.
 
     Moodle writes this header for line items with curly quotes and `&amp;`.
     """
+    wanted = re.compile(_REL.format(relation), re.IGNORECASE)
     for value in response.headers.get_list("Link"):
         for found in _LINK.finditer(value):
-            if _NEXT.search(html.unescape(found[2])):
+            if wanted.search(html.unescape(found[2])):
                 link = html.unescape(found[1]) if _CURLY.search(found[2]) else found[1]
                 url: str = urljoin(current, link)
                 if origin_of(url) != origin_of(current):
@@ -100,3 +106,9 @@ def under(url: str, name: str) -> str:
     """A path below a service URL: `/scores` goes before the query that Moodle's URLs have."""
     path, mark, query = url.partition("?")
     return f"{path.rstrip('/')}/{name}{mark}{query}"
+
+
+def with_query(url: str, **parameters: str) -> str:
+    """The address with further parameters; what it says already stays byte for byte."""
+    path, hash_mark, fragment = url.partition("#")
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(parameters)}{hash_mark}{fragment}"

@@ -8,7 +8,7 @@ The server keeps only digests.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
@@ -173,6 +173,12 @@ def read_session(row: "SessionRow | Row[Any]") -> SignedIn:
 def end_sessions_of(tx: Tx, user_id: int) -> None:
     """Sign a person out everywhere."""
     tx.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
+def end_sessions_in(tx: Tx, context_id: int, user_ids: Collection[int]) -> None:
+    """Sign people out of everything that they opened from one LMS course."""
+    mine = (SessionRow.user_id.in_(user_ids), SessionRow.context_id == context_id)
+    tx.execute(delete(SessionRow).where(*mine))
 
 
 def end_sessions_of_platform(tx: Tx, registration_id: int) -> None:

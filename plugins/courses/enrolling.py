@@ -23,9 +23,9 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def enrol(tx: Tx, user_id: int, course_id: int, via: Via) -> Enrolment:
-    """Have somebody take a course, again if they had dropped it. Doing it twice changes nothing."""
+    """Have somebody take a course, again if they had dropped it or it had ended. Doing it twice changes nothing."""
     row = _lock_enrolment(tx, user_id, course_id, via)
-    if row.standing is Standing.DROPPED:
+    if row.standing is not Standing.ACTIVE:
         row.standing, row.dropped_at, row.via = Standing.ACTIVE, None, via
     tx.flush()
     return row
@@ -36,6 +36,11 @@ def drop(tx: Tx, user_id: int, course_id: int) -> None:
     row = _lock_enrolment(tx, user_id, course_id, Via.LMS)
     row.standing, row.dropped_at = Standing.DROPPED, clock.now()
     tx.flush()
+
+
+def end(tx: Tx, row: Enrolment) -> None:
+    """What had let somebody in is no more. What was done stays."""
+    row.standing, row.dropped_at = Standing.ENDED, clock.now()
 
 
 def _lock_enrolment(tx: Tx, user_id: int, course_id: int, via: Via) -> Enrolment:

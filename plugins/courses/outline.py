@@ -16,7 +16,7 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.web.session import SignedIn
 from plugins.courses.access import Lock
 from plugins.courses.forms import format_price
-from plugins.courses.lesson_html import render_lesson
+from plugins.courses.lesson_html import as_markup, render_lesson
 from plugins.courses.links import Place
 from plugins.courses.models import Course, Item, ItemKind, Level
 from plugins.courses.reading import Reading
@@ -45,7 +45,7 @@ class Pages:
         """Markdown of the course as safe markup."""
         media_url = url_for("courses.show_media", slug=self.slug, path="x").removesuffix("/x")
         html = render_lesson(text, place, item_url=self.course[:-1], media_url=media_url, words=words())
-        return Markup(html)  # noqa: S704 - sanitised by nh3
+        return as_markup(html)
 
 
 def words() -> tuple[str, str]:
@@ -160,6 +160,8 @@ def _price_text(price_minor: int, currency: str, reader: str) -> str:
 
 def lock_text(lock: Lock) -> str:
     """Why something is closed, and when it opens."""
+    if lock.is_unpaid:
+        return str(_("Opens once the course is paid"))
     if lock.opens_at is not None:
         return str(_("Opens on %(date)s", date=format_datetime(lock.opens_at, "d MMM y, HH:mm z")))
     return str(_("Opens after: %(titles)s", titles=", ".join(lock.after)))

@@ -28,6 +28,7 @@ from plugins.courses.parts import (
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import add_revision, list_newest
 from plugins.courses.service import Outline, get_item, get_outline
+from plugins.courses.videos import note_uses
 from plugins.courses.writing import note_points
 
 Order = list[tuple[str, list[str]]]
@@ -178,6 +179,8 @@ def remove_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> None:
         grading.close_assignment(tx, slug, item.assignment)
     tx.delete(item)
     tx.flush()
+    if item.kind is ItemKind.VIDEO:
+        note_uses(tx, slug)
     _note_order(tx, course, editor)
 
 

@@ -42,6 +42,7 @@ def said_course(said: CourseFile) -> Content:
         "price": said.price,
         "currency": said.currency,
         "admission": said.admission.value,
+        "lms_members_pay": said.lms_members_pay,
     }
 
 
@@ -88,6 +89,7 @@ def course_content(course: Course) -> Content:
         "price": course.price_minor,
         "currency": course.currency,
         "admission": course.admission.value,
+        "lms_members_pay": course.lms_members_pay,
     }
 
 
@@ -130,7 +132,7 @@ def fill_course(course: Course, content: Content) -> None:
     course.categories, course.tags = list(content["categories"]), list(content["tags"])
     course.authors, course.licence = list(content["authors"]), content["licence"]
     course.price_minor, course.currency = content["price"], content["currency"]
-    course.admission = Admission(content["admission"])
+    course.admission, course.lms_members_pay = Admission(content["admission"]), content["lms_members_pay"]
 
 
 def fill_module(module: Module, content: Content) -> None:

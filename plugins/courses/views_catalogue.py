@@ -165,7 +165,8 @@ def _card(session: SignedIn, row: Listed, reader: str, opens: str, enrols: str) 
     is_here = session.course_slug == row.slug
     is_in = row.standing is Standing.ACTIVE
     can_enrol = session.role.is_learner and row.admission is Admission.OPEN and not is_in and not is_here
-    can_open = is_here or is_in or session.role.is_staff
+    is_for_sale = row.admission is Admission.PAID and session.role.is_learner
+    can_open = is_here or is_in or session.role.is_staff or is_for_sale
     return {
         "title": row.title,
         "about": _about(
@@ -208,6 +209,10 @@ def _facts(
 
 
 def _closed_note(admission: Admission) -> str:
-    if admission is Admission.LMS:
-        return str(_("Through your LMS"))
-    return str(_("With a code from the teacher") if admission is Admission.INVITATION else _("For learners"))
+    notes = {
+        Admission.LMS: _("Through your LMS"),
+        Admission.INVITATION: _("With a code from the teacher"),
+        Admission.OPEN: _("For learners"),
+        Admission.PAID: _("For who pays the price"),
+    }
+    return str(notes[admission])

@@ -14,11 +14,11 @@ from lti_tool.web.runtime import current_runtime
 from plugins.courses import editing
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor
-from plugins.courses.editor_pages import happened, item_editor
+from plugins.courses.editor_pages import happened, item_editor, video_choices
 from plugins.courses.folder import MAX_LESSON_BYTES, MAX_MEDIA_BYTES
 from plugins.courses.forms import item_form, read_item, shown_form
 from plugins.courses.links import Place, find_link_problems
-from plugins.courses.models import Item
+from plugins.courses.models import Item, ItemKind
 from plugins.courses.outline import Pages
 from plugins.courses.parts import Content, item_content, item_part
 from plugins.courses.revisions import EditConflict, find_newest
@@ -171,6 +171,9 @@ def _item_page(
         form, base = form | unsaved.form, unsaved.base
     context = happened(unsaved=unsaved, said=_("Saved.") if "saved" in request.args else None) | more
     context = item_editor(slug, outline, item, form, base, sorted(media)) | context
+    if item.kind is ItemKind.VIDEO:
+        with current_runtime().db.reading() as tx:
+            context |= video_choices(tx, slug, form)
     text = str(form["markdown"])
     context["preview"] = _preview(slug, outline, item, text, media, says_problems=not context["warnings"])
     return page("courses/edit/item.html", status=sent or status or 200, **context)

@@ -18,6 +18,7 @@ from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.security import data_headers, is_foreign_post
 from lti_tool.web.session import BROWSER_COOKIE, TOKEN_KEY, accept_session, digest_of
+from plugins.progress.gates import Gate, may_be_closed
 from plugins.progress.group_commit import Claim, writer_of
 from plugins.progress.merging import Change, Learner
 from plugins.progress.saves import MOST_BYTES, Batch, answer_of, changes_of, learner_key, read_batch
@@ -28,9 +29,10 @@ PATH = "/progress/saves"
 class ShortWay:
     """WSGI middleware, within `web.session.SessionPrefix`."""
 
-    def __init__(self, app: WSGIApplication, runtime: Runtime) -> None:
-        """`app` takes the whole way."""
+    def __init__(self, app: WSGIApplication, runtime: Runtime, gates: Sequence[Gate]) -> None:
+        """`app` takes the whole way, as does what `gates` say may be closed to somebody."""
         self._app = app
+        self._gates = gates
         self._runtime = runtime
         self._headers = [("Content-Type", "application/json"), *data_headers(runtime.settings)]
 
@@ -50,6 +52,8 @@ class ShortWay:
         try:
             batch = read_batch(body)
         except AppError:
+            return None
+        if may_be_closed(self._gates, self._runtime, {save.ref for save in batch.saves}):
             return None
         cookie = environ.get("HTTP_COOKIE")
         secret = parse_cookie(cookie).get(BROWSER_COOKIE) if cookie else None

@@ -15,6 +15,7 @@ from lti_tool.web.render import page
 from lti_tool.web.runtime import RUNTIME_KEY, current_runtime, wrap_app
 from lti_tool.web.session import SignedIn, current_session, find_current_session, open_course
 from plugins.progress.blueprint import blueprint
+from plugins.progress.gates import closed_refs, list_gates
 from plugins.progress.group_commit import writer_of
 from plugins.progress.merging import Learner
 from plugins.progress.pages import progress_context
@@ -76,21 +77,25 @@ def take_saves() -> Response:
     """Saves of a page, as JSON; "saved" means committed. Merged, so that a batch may be sent again.
 
     What `short_way` has not taken comes here, mostly to be told why.
+    What a learner claims of items that are closed to them is answered like items that do not exist: no page sends it.
     """
     session, runtime = current_session(), current_runtime()
     who = learner_of(session)
     batch = read_batch(request.get_data(cache=False))
     if batch.who != learner_key(runtime.signer, who):
         raise Conflict("saves_of_another", "These saves are of somebody else, or of another course.")
-    changes = list(changes_of(batch, who, session.course_slug or ""))
+    slug = session.course_slug or ""
+    changes = list(changes_of(batch, who, slug))
+    closed = closed_refs(session, slug, {change.ref for change in changes})
+    changes = [change for change in changes if change.ref not in closed]
     return jsonify(answer_of(batch, changes, writer_of(runtime.db).save(changes)))
 
 
 @blueprint.record_once
 def _open_short_way(state: BlueprintSetupState) -> None:
     assert isinstance(state.app, Flask)
-    runtime = state.app.extensions[RUNTIME_KEY]
-    wrap_app(state.app, lambda wsgi: ShortWay(wsgi, runtime))
+    runtime, gates = state.app.extensions[RUNTIME_KEY], list_gates(state.app)
+    wrap_app(state.app, lambda wsgi: ShortWay(wsgi, runtime, gates))
 
 
 def learner_of(session: SignedIn) -> Learner:

@@ -132,6 +132,7 @@ SETTINGS: Context = (
             "price": "",
             "currency": "",
             "admission": "lms",
+            "lms_members_pay": False,
         },
         "base": 2,
         "levels": [("", "Any level"), ("beginner", "Beginner")],
@@ -186,6 +187,8 @@ ITEM: Context = (
         "base": 4,
         "preview": Markup("<h2>Rows and columns</h2><p>A table is a list of rows.</p>"),
         "others": [("words", "Words and numbers"), ("quiz", "Quiz 1")],
+        "videos": None,
+        "box": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
         "save_url": "#",
         "render_url": "#",
@@ -221,9 +224,36 @@ COMPARE: Context = FRAME | {
     "new": {"number": 3, "at": NOW, "author": "Grace Hopper"},
     "changes": CHANGES,
 }
+
+
+def _person(name: str, **changes: Any) -> Context:
+    base: Context = {"name": name, "source": "LMS", "state": "Takes it", "is_in": True, "last_at": NOW}
+    return base | changes
+
+
 PEOPLE: Context = FRAME | {
     "active": 28,
-    "dropped": 2,
+    "stopped": 2,
+    "people": [
+        _person("Ada Lopez"),
+        _person("Ben Okafor", source="Code"),
+        _person("Chi Nguyễn", state="Has left the LMS course", is_in=False),
+        _person("Wolfeschlegelsteinhausenbergerdorff, Hubert Blaine", source="Payment", last_at=None),
+    ],
+    "page_number": 1,
+    "page_count": 3,
+    "found": "112 people",
+    "url_of": lambda number: f"#{number}",
+    "roster": {
+        "is_offered": True,
+        "is_awaited": False,
+        "read_at": NOW,
+        "error": None,
+        "listed": "112 people on the list",
+        "changes": "2 joined, 1 left",
+        "changed_at": NOW,
+        "read_url": "#",
+    },
     "admission": "lms",
     "code": "7KQ2M-X4PWN",
     "make_url": "#",
@@ -231,6 +261,12 @@ PEOPLE: Context = FRAME | {
         {"hint": "7KQ", "used": 0, "places": 30, "expires_at": NOW, "is_over": False, "withdraw_url": "#"},
         {"hint": "ABC", "used": 12, "places": 30, "expires_at": NOW, "is_over": True, "withdraw_url": "#"},
     ],
+}
+PEOPLE_FAILED = PEOPLE | {
+    "people": [],
+    "page_count": 1,
+    "code": None,
+    "roster": PEOPLE["roster"] | {"error": "Moodle did not give the whole list (503).", "changes": None},
 }
 
 
@@ -297,4 +333,5 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-history": ("courses/edit/history.html", Role.TEACHER, HISTORY),
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
+    "edit-people-failed": ("courses/edit/people.html", Role.TEACHER, PEOPLE_FAILED),
 }

@@ -269,6 +269,7 @@ def course(**changes: Any) -> Context:
         "take_up_url": None,
         "catalogue_url": "#",
         "is_dropped": False,
+        "payment": None,
         "preview": None,
         "modules": [
             {
@@ -357,6 +358,7 @@ def lesson(html: str, **changes: Any) -> Context:
             "is_elsewhere": False,
             "file_name": None,
         },
+        "hub_url": None,
         "lock": None,
         "place": "4 of 8",
         "course_link": {"title": "First steps with data", "url": "#"},
@@ -617,6 +619,16 @@ PAGES: Samples = {
     "registered": ("lti/registered.html", None, {"platform_name": "Moodle", "number": 1, "waits": True}),
     "course": ("courses/course.html", L, course()),
     "course-new": ("courses/course.html", T, course(progress=None, next_entry=None, edit_url="#", is_draft=True)),
+    "course-unpaid": (
+        "courses/course.html",
+        L,
+        course(
+            progress=None,
+            next_entry=None,
+            drop_url=None,
+            payment={"price": "€19.99", "url": None, "how": "Bank of Trees\nDE12 3456", "reference": "trees-12"},
+        ),
+    ),
     "course-dropped": ("courses/course.html", L, course(is_dropped=True, take_up_url="#", drop_url=None)),
     "course-preview": ("courses/course.html", T, course(progress=None, next_entry=None, preview={"edit_url": "#"})),
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),

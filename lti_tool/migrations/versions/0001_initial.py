@@ -31,6 +31,7 @@ def upgrade() -> None:
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('admission', sa.String(length=40), nullable=False),
+    sa.Column('lms_members_pay', sa.Boolean(), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=True),
     sa.Column('item_count', sa.Integer(), nullable=False),
     sa.Column('minutes', sa.Integer(), nullable=False),
@@ -372,6 +373,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
         batch_op.create_index('ix_courses_enrolment_course', ['course_id', 'standing'], unique=False)
+
+    op.create_table('courses_entitlement',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('source', sa.String(length=20), nullable=False),
+    sa.Column('reference', sa.String(length=100), nullable=False),
+    sa.Column('granted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_entitlement_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_entitlement')),
+    sa.UniqueConstraint('source', 'reference', 'course_id', 'user_id', name=op.f('uq_courses_entitlement_source_reference_course_id_user_id'))
+    )
+    with op.batch_alter_table('courses_entitlement', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_entitlement_course_id'), ['course_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_courses_entitlement_user_id'), ['user_id'], unique=False)
 
     op.create_table('courses_invitation',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -882,6 +899,10 @@ def upgrade() -> None:
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('role', sa.String(length=40), nullable=False),
+    sa.Column('launched_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('listed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('listed_role', sa.String(length=40), nullable=True),
+    sa.Column('left_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_membership_context_id')),
     sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_membership_user_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('user_id', 'context_id', name=op.f('pk_lti_membership'))
@@ -904,6 +925,7 @@ def upgrade() -> None:
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('is_assigned', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_placement_context_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_placement')),
     sa.UniqueConstraint('context_id', 'course_slug', name=op.f('uq_lti_placement_context_id_course_slug')),
@@ -911,6 +933,27 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('lti_placement', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_placement_course_slug'), ['course_slug'], unique=False)
+
+    op.create_table('lti_roster',
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('next_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('requested_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('tried_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('began_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('full_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('differences_url', sa.Text(), nullable=True),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('error', sa.Text(), nullable=False),
+    sa.Column('listed', sa.Integer(), nullable=False),
+    sa.Column('joined', sa.Integer(), nullable=False),
+    sa.Column('left', sa.Integer(), nullable=False),
+    sa.Column('changed', sa.Integer(), nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_roster_context_id')),
+    sa.PrimaryKeyConstraint('context_id', name=op.f('pk_lti_roster'))
+    )
+    with op.batch_alter_table('lti_roster', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_roster_next_at'), ['next_at'], unique=False)
 
     op.create_table('grading_delivery',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -971,6 +1014,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_delivery_passback_id'))
 
     op.drop_table('grading_delivery')
+    with op.batch_alter_table('lti_roster', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_roster_next_at'))
+
+    op.drop_table('lti_roster')
     with op.batch_alter_table('lti_placement', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_placement_course_slug'))
 
@@ -1093,6 +1140,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_courses_invitation_course_id'))
 
     op.drop_table('courses_invitation')
+    with op.batch_alter_table('courses_entitlement', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_entitlement_user_id'))
+        batch_op.drop_index(batch_op.f('ix_courses_entitlement_course_id'))
+
+    op.drop_table('courses_entitlement')
     with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
         batch_op.drop_index('ix_courses_enrolment_course')
 
