@@ -10,12 +10,13 @@ from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import attempt_that_counts
 from grading.submissions import attempts_left, is_closed
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRow, JobState
+from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
 
@@ -52,7 +53,7 @@ class Attempt:
 
 
 def show_attempt(
-    row: SubmissionRow, deliveries: Sequence[PassbackRow], *, feedback_url: str | None, ahead: int | None
+    row: SubmissionRow, deliveries: Sequence[lti.Entry], *, feedback_url: str | None, ahead: int | None
 ) -> Attempt:
     """An attempt for a template; `deliveries` are the outbox rows of its learner."""
     return Attempt(
@@ -68,27 +69,27 @@ def show_attempt(
         points=row.points if row.state.is_marked else None,
         max_points=row.max_points,
         feedback_url=feedback_url,
-        delivery=show_delivery([each for each in deliveries if each.submission_id == row.id]),
+        delivery=show_delivery([each for each in deliveries if each.subject_id == row.id]),
         late=row.is_late,
         via=row.via,
         log=row.teacher_text,
     )
 
 
-def show_delivery(rows: Sequence[PassbackRow]) -> Delivery | None:
+def show_delivery(rows: Sequence[lti.Entry]) -> Delivery | None:
     """The state of the least lucky of the rows; None if the LMS wants no grade."""
-    wanted = [row for row in rows if row.state is not PassbackState.NOT_WANTED or not row.is_final]
+    wanted = [row for row in rows if row.state is not lti.ScoreState.NOT_WANTED or not row.is_final]
     shown = [_show_row(row) for row in wanted]
     order = ("refused", "retrying", "waiting", "sent")
     return min(shown, key=lambda each: order.index(each.state), default=None)
 
 
-def _show_row(row: PassbackRow) -> Delivery:
-    if row.state is PassbackState.SENT:
+def _show_row(row: lti.Entry) -> Delivery:
+    if row.state is lti.ScoreState.SENT:
         return Delivery("sent", None, row.changed_at)
-    if row.state is PassbackState.REFUSED:
+    if row.state is lti.ScoreState.REFUSED:
         return Delivery("refused", row.text, row.changed_at)
-    if row.state is PassbackState.PENDING and row.tries:
+    if row.state is lti.ScoreState.PENDING and row.tries:
         return Delivery("retrying", row.text, row.changed_at)
     return Delivery("waiting", None, None)
 
@@ -173,7 +174,7 @@ def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[Submi
 
 
 def status_context(
-    tx: Tx, session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow], deliveries: Sequence[PassbackRow]
+    tx: Tx, session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow], deliveries: Sequence[lti.Entry]
 ) -> dict[str, Any]:
     """What `_attempt_status.html` needs; `attempts` newest first, at least one."""
     counts = attempt_that_counts(attempts)

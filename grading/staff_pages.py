@@ -12,9 +12,9 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import defer
 
 from grading.access import placement_of
-from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.pages import show_delivery, warning_of
-from grading.passback import is_unsent, list_deliveries, list_passbacks
+from grading.passback import list_deliveries, list_passbacks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.lti import public as lti
@@ -30,7 +30,7 @@ class Class:
     learners: dict[int, lti.Person]
     attempts: dict[int, list[SubmissionRow]]
     """By user id, newest first; without files, marks and feedback."""
-    deliveries: dict[int, list[PassbackRow]]
+    deliveries: dict[int, list[lti.Entry]]
 
     def newest(self) -> dict[int, SubmissionRow]:
         """The newest attempt of each learner who has one."""
@@ -38,14 +38,14 @@ class Class:
 
     def has_problem(self, user_id: int) -> bool:
         """Is there something a teacher should look at?"""
-        refused = any(row.state is PassbackState.REFUSED for row in self.deliveries.get(user_id, []))
+        refused = any(row.state is lti.ScoreState.REFUSED for row in self.deliveries.get(user_id, []))
         newest = self.attempts[user_id][0]
         return refused or newest.state is SubmissionState.FAILED or warning_of(newest) is not None
 
     def has_unsent(self) -> bool:
         """Is there a grade that was refused, or that is tried again?"""
         rows = (row for each in self.deliveries.values() for row in each)
-        return any(is_unsent(row) for row in rows)
+        return any(row.is_unsent for row in rows)
 
 
 def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
@@ -112,7 +112,7 @@ def _lines(row: AssignmentRow, group: Class, user_id: int) -> list[dict[str, Any
 
 
 def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str, *, is_newest: bool) -> dict[str, Any]:
-    mine = [each for each in group.deliveries.get(attempt.user_id, []) if each.submission_id == attempt.id]
+    mine = [each for each in group.deliveries.get(attempt.user_id, []) if each.subject_id == attempt.id]
     place: dict[str, Any] = {"slug": row.course_slug, "name": row.name, "submission_id": attempt.id}
     delivery = show_delivery(mine)
     retry_url = None
@@ -161,10 +161,10 @@ def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, 
         said = [text if attempt.state.is_marked else _("Not marked"), warning_of(attempt)]
         events.append({"at": attempt.marked_at, "text": ". ".join(part for part in said if part)})
     words = {
-        PassbackState.SENT: _("Sent to %(platform)s", platform=platform),
-        PassbackState.PENDING: _("Not sent yet, it is tried again"),
-        PassbackState.REFUSED: _("Not accepted by %(platform)s", platform=platform),
-        PassbackState.NOT_WANTED: _("Nothing sent"),
+        lti.ScoreState.SENT: _("Sent to %(platform)s", platform=platform),
+        lti.ScoreState.PENDING: _("Not sent yet, it is tried again"),
+        lti.ScoreState.REFUSED: _("Not accepted by %(platform)s", platform=platform),
+        lti.ScoreState.NOT_WANTED: _("Nothing sent"),
     }
     for delivery in list_deliveries(tx, attempt.id):
         text = _("%(what)s: %(points)s points", what=words[delivery.state], points=delivery.points)

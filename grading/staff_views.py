@@ -146,9 +146,7 @@ def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
-        for outbox in list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, []):
-            if outbox.sent_version < outbox.version:
-                send_again(tx, outbox)
+        send_again(tx, found.placement_id, row.id, found.user_id)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 

@@ -23,12 +23,14 @@ class Dialect:
     """A score that is not FullyGraded can be sent without erasing the grade (with the submission extension)."""
     submission_extension: str | None = None
     """Key of the extension of a score that says more about the submission."""
+    scores_at_once: int = 1
+    """How many scores may be on their way at once. Canvas asks tools to send one after another."""
     custom: Mapping[str, str] = field(default_factory=dict)
     """Custom parameters that the platform is asked for at registration; it fills the variables in at each launch."""
 
 
 GENERIC = Dialect("generic")
-MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100)
+MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100, scores_at_once=4)
 CANVAS = Dialect(
     "canvas",
     families=("canvas",),

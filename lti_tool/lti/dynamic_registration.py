@@ -11,7 +11,7 @@ import httpx
 
 from lti_tool.kernel.errors import AppError, ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti import ags, nrps
+from lti_tool.lti import ags, line_items, nrps, results
 from lti_tool.lti.claims import Reader
 from lti_tool.lti.dialects import Dialect, detect_dialect
 from lti_tool.lti.invites import release_invite, use_invite
@@ -21,7 +21,7 @@ from lti_tool.lti.registrations import PlatformFacts, add_registration, origin_o
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 CANVAS = "https://canvas.instructure.com/lti/"
-SCOPES = (ags.LINE_ITEM_SCOPE, ags.SCOPE + "result.readonly", ags.SCORE_SCOPE, nrps.SCOPE)
+SCOPES = (line_items.LINE_ITEM_SCOPE, results.RESULT_SCOPE, ags.SCORE_SCOPE, nrps.SCOPE)
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "locale")
 MAX_BYTES = 200_000
 URL_LENGTH = 2000

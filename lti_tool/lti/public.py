@@ -1,4 +1,4 @@
-"""What grading and the plugins may ask of LTI. Plain values in and out; the network only in `send_score`."""
+"""What grading and the plugins may ask of LTI. Plain values in and out; nothing here calls a network."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -8,34 +8,58 @@ from sqlalchemy import ColumnElement, and_, func, select
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
-from lti_tool.lti.ags import send_score
 from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
+from lti_tool.lti.outbox import (
+    Entry,
+    GradeTarget,
+    Try,
+    Wanted,
+    count_by_platform,
+    count_in_placement,
+    list_entries,
+    list_tries,
+    overrule,
+    send_again,
+    want_scores,
+)
 from lti_tool.lti.people import record_placement
-from lti_tool.lti.scores import Score, ScoreRefused, Sent
+from lti_tool.lti.reach import Reach, find_reach, list_reach
+from lti_tool.lti.score_models import Drift, ScoreState
 
 __all__ = [
+    "Drift",
+    "Entry",
     "GradeTarget",
     "Person",
     "Placement",
-    "Score",
-    "ScoreRefused",
-    "Sent",
+    "Reach",
+    "ScoreState",
+    "Try",
+    "Wanted",
+    "count_by_platform",
+    "count_in_placement",
     "count_links",
     "count_platforms",
     "find_person_by_hub_name",
     "find_placement",
     "find_placement_by_key",
     "find_platform_name",
+    "find_reach",
     "find_shown_item",
     "get_person",
+    "list_entries",
     "list_grade_targets",
     "list_learners",
     "list_people",
     "list_placement_roles",
     "list_placements",
+    "list_reach",
+    "list_tries",
+    "overrule",
     "place_course",
-    "send_score",
+    "send_again",
+    "want_scores",
 ]
 
 LEARNING = (Role.LEARNER, Role.TEST_STUDENT)
@@ -68,16 +92,6 @@ class Placement:
     registration_id: int
     title: str
     """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
-
-
-@dataclass(frozen=True)
-class GradeTarget:
-    """An activity in the LMS that takes a person's grade."""
-
-    link_id: int
-    user_id: int
-    registration_id: int
-    title: str
 
 
 def find_person_by_hub_name(tx: Tx, hub_name: str) -> Person | None:
