@@ -35,6 +35,11 @@ def list_passbacks(
     return lti.list_entries(tx, SOURCE, placement_id, assignment_id, user_ids)
 
 
+def compare_with_lms(tx: Tx, placement_id: int, assignment_id: int) -> None:
+    """Have the LMS's gradebook compared with what was sent to it."""
+    lti.compare(tx, SOURCE, placement_id, assignment_id)
+
+
 def list_deliveries(tx: Tx, submission_id: int) -> list[lti.Try]:
     """Every try to send a grade of a submission, oldest first."""
     return lti.list_tries(tx, SOURCE, submission_id)

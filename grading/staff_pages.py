@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import url_for
@@ -20,6 +22,8 @@ from lti_tool.kernel.errors import NotFound
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
+ON_PAGE = 50
+"""Learners."""
 TABS = ("all", "to_mark", "problems", "missing")
 
 
@@ -38,9 +42,18 @@ class Class:
 
     def has_problem(self, user_id: int) -> bool:
         """Is there something a teacher should look at?"""
-        refused = any(row.state is lti.ScoreState.REFUSED for row in self.deliveries.get(user_id, []))
+        delivery = show_delivery(self.deliveries.get(user_id, []))
         newest = self.attempts[user_id][0]
-        return refused or newest.state is SubmissionState.FAILED or warning_of(newest) is not None
+        return (
+            (delivery is not None and delivery.is_problem)
+            or newest.state is SubmissionState.FAILED
+            or warning_of(newest) is not None
+        )
+
+    def compared_at(self) -> datetime | None:
+        """When the LMS's gradebook was last compared with what was sent."""
+        rows = (row for each in self.deliveries.values() for row in each)
+        return max((row.compared_at for row in rows if row.compared_at), default=None)
 
     def has_unsent(self) -> bool:
         """Is there a grade that was refused, or that is tried again?"""
@@ -69,7 +82,7 @@ def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:
     return Class(learners, attempts, list_passbacks(tx, placement_of(session), row.id, list(learners)))
 
 
-def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[str, Any]:
+def submissions_context(row: AssignmentRow, group: Class, shown: str, number: int) -> dict[str, Any]:
     """What `submissions.html` needs, without the trail."""
     newest = group.newest()
     picks = {
@@ -92,11 +105,24 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[st
     summary = {"learners": len(group.learners), "submitted": len(newest)}
     summary |= {"to_mark": len(picks["to_mark"]), "problems": len(picks["problems"])}
     order = sorted(picks[shown], key=lambda user_id: group.learners[user_id].display_name.casefold())
+    pages = max(1, -(-len(order) // ON_PAGE))
+    number = min(max(1, number), pages)
+    links = partial(url_for, "grading.list_quiz", **place, show=shown)
     return {
         "quiz": {"title": row.title, "max_points": row.max_points, "due": row.due_at},
         "summary": summary,
         "tabs": tabs,
-        "rows": [line for user_id in order for line in _lines(row, group, user_id)],
+        "rows": [
+            line for user_id in order[(number - 1) * ON_PAGE : number * ON_PAGE] for line in _lines(row, group, user_id)
+        ],
+        "pages": {
+            "number": number,
+            "pages": pages,
+            "previous": links(page=number - 1) if number > 1 else None,
+            "following": links(page=number + 1) if number < pages else None,
+        },
+        "compare_url": url_for("grading.compare_quiz", **place) if any(group.deliveries.values()) else None,
+        "compared_at": group.compared_at(),
         "mark_url": url_for("grading.open_formgrader", **place),
         "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
         "export_url": url_for("grading.export_submissions", **place),
@@ -118,7 +144,7 @@ def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str
     retry_url = None
     if attempt.state is SubmissionState.FAILED and is_newest:
         retry_url = url_for("grading.mark_submission_again", **place)
-    elif delivery is not None and delivery.state in ("refused", "retrying"):
+    elif delivery is not None and delivery.may_be_sent:
         retry_url = url_for("grading.send_submission_again", **place)
     return {
         "learner": learner,

@@ -9,8 +9,10 @@ from lti_tool.lti.ags import send_score
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.cleaning import EVERY_S, clean
 from lti_tool.lti.commands import keys, platform
+from lti_tool.lti.comparing import LOOK_EVERY_S as COMPARE_LOOK_EVERY_S
+from lti_tool.lti.comparing import compare_old, compare_results
 from lti_tool.lti.delivery import LOOK_EVERY_S, TRIES, SendScore, deliver_scores, give_up_turn, look_for_forgotten
-from lti_tool.lti.messages import DeliverScores
+from lti_tool.lti.messages import CompareResults, DeliverScores
 from lti_tool.lti.models import MODELS
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
 from lti_tool.lti.score_models import SCORE_MODELS
@@ -34,12 +36,14 @@ def make_plugin(send: SendScore) -> Plugin:
                 max_attempts=TRIES,
                 on_dead=give_up_turn,
             ),
+            Handler("lti.compare_results", CompareResults, compare_results, queue="passback"),
         ),
         blueprints=(BLUEPRINT,),
         commands=(platform, keys),
         recurring=(
             Recurring("lti.clean", EVERY_S, clean),
             Recurring("lti.look_for_forgotten", LOOK_EVERY_S, look_for_forgotten),
+            Recurring("lti.compare_old", COMPARE_LOOK_EVERY_S, compare_old),
         ),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
+from lti_tool.lti.comparing import compare
 from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.outbox import (
@@ -37,6 +38,7 @@ __all__ = [
     "ScoreState",
     "Try",
     "Wanted",
+    "compare",
     "count_by_platform",
     "count_in_placement",
     "count_links",

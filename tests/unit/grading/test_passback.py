@@ -20,7 +20,7 @@ from lti_tool.lti.models import Link
 from lti_tool.lti.public import send_again
 from lti_tool.lti.score_models import DeliveryRow, ScoreRow, ScoreState
 from lti_tool.lti.scores import Score, ScoreRefused
-from tests.factories.grading import ITEM_REF, NAME, SLUG, Someone, make_link, submit, visit, work
+from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, make_link, make_person, submit, visit, work
 from tests.fakes.engine import FakeCourse, fake_release, open_fake_course
 from tests.fakes.lms import FakeLms
 
@@ -121,6 +121,44 @@ def test_never_given_up(runtime: Runtime, learner: Someone, lms: FakeLms) -> Non
     (row,) = outbox(runtime)
     assert (row.state, row.sent_version) == (ScoreState.SENT, row.version)
     assert len(lms.posted) == 1
+
+
+def test_grade_that_alone_fails_does_not_hold_up_others_and_is_shown_in_the_end(
+    runtime: Runtime, learner: Someone, other: Someone, lms: FakeLms
+) -> None:
+    def break_on_three(score: Score) -> None:
+        if score.given == 3:
+            raise busy()
+
+    lms.during = break_on_three
+    with clock.frozen(clock.now()):
+        submit(runtime, learner, points=3)
+        for number in range(12):
+            submit(runtime, other, points=number % 2 + 1)
+            work_for(runtime, 1800)
+            last = lms.last(other.place.link_id, other.user_id)
+            assert last is not None and last.given == number % 2 + 1
+
+    stuck, sent = outbox(runtime)
+    assert (stuck.state, stuck.text) == (ScoreState.REFUSED, "Moodle: the LMS is busy.")
+    assert sent.state is ScoreState.SENT
+
+
+def test_many_grades_go_in_one_run_one_after_another(runtime: Runtime, place: Place, lms: FakeLms) -> None:
+    with runtime.db.transaction() as tx:
+        people = [make_person(tx, place, f"Learner {number}") for number in range(12)]
+    for each in people:
+        submit(runtime, each, points=2)
+    with runtime.db.reading() as tx:
+        marking = [row.job_id for row in tx.scalars(select(SubmissionRow))]
+    for job_id in marking:
+        jobs.run_job(runtime, runtime.db.router, job_id or 0)
+    with runtime.db.reading() as tx:
+        (delivery,) = [row for row in jobs.list_jobs(tx) if row.message == DeliverScores.name]
+    jobs.run_job(runtime, runtime.db.router, delivery.id)
+
+    assert len(lms.posted) == len(people)
+    assert {row.state for row in outbox(runtime)} == {ScoreState.SENT}
 
 
 def test_grade_that_changes_while_one_is_on_its_way_is_sent_after_it(
