@@ -67,7 +67,7 @@ class ScoreRow(Base):
     __tablename__ = "lti_score"
     __table_args__ = (
         UniqueConstraint("link_id", "user_id"),
-        Index("ix_lti_score_line", "registration_id", "state", "due_at"),
+        Index("ix_lti_score_line", "registration_id", "state", "due_at", "id"),
         Index("ix_lti_score_placement", "placement_id", "source", "item_id"),
     )
 

@@ -205,7 +205,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_lti_score_link_id_user_id'))
     )
     with op.batch_alter_table('lti_score', schema=None) as batch_op:
-        batch_op.create_index('ix_lti_score_line', ['registration_id', 'state', 'due_at'], unique=False)
+        batch_op.create_index('ix_lti_score_line', ['registration_id', 'state', 'due_at', 'id'], unique=False)
         batch_op.create_index('ix_lti_score_placement', ['placement_id', 'source', 'item_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_lti_score_user_id'), ['user_id'], unique=False)
 
