@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from flask import Response, jsonify, redirect, request, url_for
+from flask import Flask, Response, jsonify, redirect, request, url_for
+from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -10,14 +11,15 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid
 from lti_tool.kernel.permissions import Role
 from lti_tool.web.render import page
-from lti_tool.web.runtime import current_runtime
+from lti_tool.web.runtime import RUNTIME_KEY, current_runtime, wrap_app
 from lti_tool.web.session import SignedIn, current_session, find_current_session, open_course
 from plugins.progress.blueprint import blueprint
 from plugins.progress.group_commit import writer_of
 from plugins.progress.merging import Learner
 from plugins.progress.pages import progress_context
 from plugins.progress.public import mark_done, mark_undone, read_course
-from plugins.progress.saves import changes_of, learner_key, read_batch
+from plugins.progress.saves import answer_of, changes_of, learner_key, read_batch
+from plugins.progress.short_way import ShortWay
 
 
 @blueprint.get("/<slug>")
@@ -48,20 +50,24 @@ def mark_item(slug: str) -> AnyResponse:
 
 @blueprint.post("/saves")
 def take_saves() -> Response:
-    """Saves of a page, as JSON; "saved" means committed. Merged, so that a batch may be sent again."""
+    """Saves of a page, as JSON; "saved" means committed. Merged, so that a batch may be sent again.
+
+    What `short_way` has not taken comes here, mostly to be told why.
+    """
     session, runtime = current_session(), current_runtime()
     who = learner_of(session)
     batch = read_batch(request.get_data(cache=False))
     if batch.who != learner_key(runtime.signer, who):
         raise Conflict("saves_of_another", "These saves are of somebody else, or of another course.")
     changes = list(changes_of(batch, who, session.course_slug or ""))
-    unknown = {ref for *_who, ref in writer_of(runtime.db).save(changes)}
-    theirs = {change.ref for change in changes} - unknown
-    return jsonify(
-        saved=[save.id for save in batch.saves if save.ref in theirs],
-        unknown=[save.id for save in batch.saves if save.ref not in theirs],
-        at=int(clock.now().timestamp() * 1000),
-    )
+    return jsonify(answer_of(batch, changes, writer_of(runtime.db).save(changes)))
+
+
+@blueprint.record_once
+def _open_short_way(state: BlueprintSetupState) -> None:
+    assert isinstance(state.app, Flask)
+    runtime = state.app.extensions[RUNTIME_KEY]
+    wrap_app(state.app, lambda wsgi: ShortWay(wsgi, runtime))
 
 
 def learner_of(session: SignedIn) -> Learner:

@@ -80,6 +80,12 @@ def quiz(**changes: Any) -> Context:
         "draft": {"saved_at": NOW},
         "here_url": "/quiz",
         "version": "1",
+        "place": {
+            "course_title": "First steps with data",
+            "course_url": "#",
+            "previous": None,
+            "following": {"title": "Many numbers at once", "url": "#", "word": "Lesson"},
+        },
         "can_submit": True,
         "why_not": None,
         "error": None,
@@ -157,6 +163,10 @@ def submissions(**changes: Any) -> Context:
         "trail": [("First steps with data", "#"), ("Submissions", None)],
         "quiz": quiz()["quiz"],
         "platform": "Moodle",
+        "down": None,
+        "pages": {"number": 1, "pages": 1, "previous": None, "following": None},
+        "compare_url": "#",
+        "compared_at": NOW,
         "summary": {"learners": 24, "submitted": 6, "to_mark": 1, "problems": 2},
         "tabs": [
             {"label": "All", "url": "#", "current": True, "number": 24},
@@ -173,6 +183,16 @@ def submissions(**changes: Any) -> Context:
                 points=Decimal(9),
                 late=True,
                 delivery=retrying,
+                retry_url="#",
+            ),
+            row(
+                "Grace Hopper",
+                points=Decimal(9),
+                delivery={
+                    "state": "differs",
+                    "text": "The gradebook shows 7 of 10: changed there? 9 of 10 were sent.",
+                    "at": NOW,
+                },
                 retry_url="#",
             ),
             row("Margaret Hamilton", "failed", delivery=None, retry_url="#"),
@@ -368,8 +388,16 @@ CELLS: list[Context] = [
         "html": Markup('<span class="n">print</span>(1)'),
         "outputs": [
             {"kind": "text", "text": "1", "html": "", "src": "", "alt": ""},
+            {
+                "kind": "html",
+                "text": "",
+                "html": Markup("<table><tr><td></td><th>mm</th></tr></table>"),
+                "src": "",
+                "alt": "",
+            },
             {"kind": "error", "text": "NameError: x", "html": "", "src": "", "alt": ""},
         ],
+        "number": 3,
     },
 ]
 PROSE = "<p>A table is a list of rows.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
@@ -390,6 +418,12 @@ ERROR: Context = {
     "next_steps": ["Go back to the quiz.", "Choose “Open in JupyterHub” again."],
     "reference": "9C41D07E",
     "actions": [{"label": "Back to the quiz", "url": "#"}],
+}
+NOTHING_TO_PICK: Context = {
+    "title": "There is no course to add yet",
+    "message": "The lessons and quizzes of each course will be listed here, to be added to your LMS course.",
+    "next_steps": ["Write one here.", "Or ask for one to be imported."],
+    "actions": [{"label": "Write a new course", "url": "#"}],
 }
 WINDOW: Context = {
     "course_title": "First steps with data",
@@ -555,6 +589,14 @@ PAGES: Samples = {
         | MARKED,
     ),
     "submissions": ("grading/submissions.html", T, submissions()),
+    "submissions-down": (
+        "grading/submissions.html",
+        T,
+        submissions(
+            down=SimpleNamespace(since=NOW),
+            pages={"number": 2, "pages": 6, "previous": "#", "following": "#"},
+        ),
+    ),
     "submissions-none": ("grading/submissions.html", T, submissions(rows=[])),
     "submission": ("grading/submission.html", T, submission()),
     "submission-failed": (
@@ -596,15 +638,7 @@ PAGES: Samples = {
         T,
         pick(multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None),
     ),
-    "empty": ("courses/empty.html", L, {"can_import": False, "import_hint": None}),
-    "empty-teacher": (
-        "courses/empty.html",
-        T,
-        {
-            "can_import": True,
-            "import_hint": "coursebridge course import config/demo/course",
-        },
-    ),
+    "pick-none": ("errors/error.html", T, NOTHING_TO_PICK),
     "error": ("errors/error.html", None, ERROR),
     "error-bare": (
         "errors/error.html",

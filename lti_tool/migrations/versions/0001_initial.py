@@ -476,14 +476,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_courses_unsaved_user_id'), ['user_id'], unique=False)
 
     op.create_table('courses_word',
-    sa.Column('word', sa.String(length=40).with_variant(sa.VARCHAR(length=40, collation='C'), 'postgresql'), nullable=False),
     sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('word', sa.String(length=40).with_variant(sa.VARCHAR(length=40, collation='C'), 'postgresql'), nullable=False),
     sa.Column('weight', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_word_course_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('word', 'course_id', name=op.f('pk_courses_word'))
+    sa.PrimaryKeyConstraint('course_id', 'word', name=op.f('pk_courses_word'))
     )
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_courses_word_course_id'), ['course_id'], unique=False)
+        batch_op.create_index('ix_courses_word_found', ['word', 'course_id', 'weight'], unique=False)
 
     op.create_table('files_content',
     sa.Column('file_id', sa.Integer(), nullable=False),
@@ -952,7 +952,7 @@ def downgrade() -> None:
     op.drop_table('files_upload')
     op.drop_table('files_content')
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_courses_word_course_id'))
+        batch_op.drop_index('ix_courses_word_found')
 
     op.drop_table('courses_word')
     with op.batch_alter_table('courses_unsaved', schema=None) as batch_op:
