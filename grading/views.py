@@ -14,7 +14,7 @@ from grading.drafts import draft_files, find_draft
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, work_path
 from grading.hub_views import go_to_hub
-from grading.models import AssignmentRow, PassbackRow, SubmissionRow
+from grading.models import AssignmentRow, SubmissionRow
 from grading.observed import find_observed, observed_context, read_learner
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
@@ -33,6 +33,7 @@ from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Forbidden, NotFound
 from lti_tool.kernel.permissions import Role
+from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course
@@ -161,7 +162,7 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
     )
 
 
-def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[PassbackRow]) -> str:
+def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
     """A text that is another one when the page has news."""
     told = [draft and draft.saved_at, *((row.number, row.state, row.points) for row in attempts)]
     told += [(row.state, row.version, row.changed_at) for row in deliveries]

@@ -104,6 +104,7 @@ def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int 
         "title": claims.link.title,
         "context_id": context_id,
         "lineitem_url": ags.lineitem if ags else None,
+        "lineitem_gone_at": None,
         "lineitems_url": ags.lineitems if ags else None,
         "scopes": list(ags.scopes) if ags else [],
     }
