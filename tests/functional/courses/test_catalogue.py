@@ -142,14 +142,14 @@ def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: lis
         answer = browser.get(f"{HERE}?{query}")
     assert (answer.status_code, titles(answer.text)) == (200, found)
     assert "<b>" not in re.sub(r"<b class|<b>No|<b>\d", "", answer.text)
-    assert len(statements) <= 6
+    assert len(statements) <= (3 if "9999999999" in query else 2)
 
 
 def test_the_first_look_takes_few_queries_too(runtime: Runtime, visit: Any) -> None:
     browser = visit(Role.ASSISTANT)
     with counted(runtime) as statements:
         page = browser.get(HERE).text
-    assert len(statements) <= 6
+    assert len(statements) <= 4
     assert "€19.99" in page and "1 h 30 min" in page and "German" in page and "Free" in page
 
 
