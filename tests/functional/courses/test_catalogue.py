@@ -32,7 +32,7 @@ from plugins.courses.models import (
 from plugins.courses.progress_outline import publish_progress_outline
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.grading import Place, make_place
-from tests.functional.courses.test_editor_pages import Teacher
+from tests.functional.courses.teaching import Teacher
 from tests.functional.grading.conftest import counted
 
 HERE = "/courses/"

@@ -16,14 +16,14 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.guarding import KEPT_S
 from plugins.courses.importer import import_course
-from tests.conftest import BASE_URL, empty_database, make_app, make_settings, running
+from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories import notebooks as make
 from tests.factories.course_folders import PNG, write_folder
 from tests.factories.grading import Place, make_place
 from tests.functional.courses.conftest import SLUG, Browser
+from tests.functional.courses.teaching import EDIT, HOME, Teacher, new_item
 from tests.functional.grading.conftest import counted
 
-HOME, EDIT = f"/courses/{SLUG}/", f"/courses/{SLUG}/edit/"
 Browse = Callable[..., Browser]
 
 
@@ -59,24 +59,6 @@ def place(runtime: Runtime) -> Place:
         return make_place(tx)
 
 
-class Teacher(Browser):
-    """A browser that posts forms and reads what they hold."""
-
-    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
-        url = path if path.startswith("/s/") else self.prefix + path
-        return self.client.post(url, data=data or {}, base_url=BASE_URL, **more)
-
-    def form(self, path: str) -> dict[str, Any]:
-        """What the editor's main form would send as it is."""
-        page = self.get(path).text
-        form = max(re.findall(r"<form.*?</form>", page, re.S), key=len)
-        found: dict[str, Any] = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]*? value="([^"]*)"', form))
-        for name in ("file", "upload", "after"):
-            found.pop(name, None)
-        text = re.search(r'<textarea id="markdown".*?>\n?(.*?)</textarea>', form, re.S)
-        return found | ({"markdown": text.group(1)} if text else {})
-
-
 @pytest.fixture
 def ada(app: Flask, someone: Any) -> Teacher:
     return Teacher(app, someone(Role.TEACHER), SLUG)
@@ -90,13 +72,6 @@ def ben(app: Flask, someone: Any) -> Teacher:
 @pytest.fixture
 def learner(app: Flask, someone: Any) -> Teacher:
     return Teacher(app, someone(Role.LEARNER), SLUG)
-
-
-def new_item(teacher: Teacher, title: str, kind: str = "lesson", module: str = "wood") -> str:
-    """Path of the editor of a new item."""
-    answer = teacher.post(f"{EDIT}items", {"module": module, "kind": kind, "title": title})
-    assert answer.status_code == 303, answer.text
-    return answer.headers["Location"].removeprefix(teacher.prefix)
 
 
 PAGES = (

@@ -1,0 +1,128 @@
+"""What learners have to do in a course, how it counts, and what lets them go on: over HTTP, with all plugins."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from config.settings import DEFAULT_PLUGINS
+from lti_tool.contract import Plugin, load_plugins
+from lti_tool.kernel import clock
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from plugins.courses.importer import import_course
+from plugins.progress.merging import Learner
+from plugins.progress.saves import learner_key
+from tests.conftest import empty_database, make_app, make_settings, running
+from tests.factories.course_folders import write_folder
+from tests.factories.grading import Place, Someone, make_context, make_person, make_place
+from tests.functional.courses.conftest import SLUG, Browser
+from tests.functional.courses.teaching import Teacher, new_item
+
+
+@pytest.fixture(scope="module")
+def plugins() -> list[Plugin]:
+    return load_plugins(DEFAULT_PLUGINS)
+
+
+@pytest.fixture(scope="module")
+def runtime(
+    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
+    """One tool for all these tests; everybody who looks is somebody new."""
+    data = tmp_path_factory.mktemp("learning")
+    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as made:
+        import_course(made, write_folder(data / "trees"))
+        yield made
+
+
+@pytest.fixture(scope="module")
+def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
+    return make_app(runtime, plugins)
+
+
+@pytest.fixture(scope="module")
+def place(runtime: Runtime) -> Place:
+    with runtime.db.transaction() as tx:
+        return make_place(tx, slug=SLUG)
+
+
+@pytest.fixture
+def grace(app: Flask, someone: Any) -> Teacher:
+    return Teacher(app, someone(Role.TEACHER), SLUG)
+
+
+class Student(Browser):
+    """A learner's browser that says what its pages' script would."""
+
+    def __init__(self, app: Flask, who: Someone, slug: str = SLUG) -> None:
+        super().__init__(app, who, slug)
+        self.who, self.slug = who, slug
+        signer = app.extensions["coursebridge.runtime"].signer
+        self.key = learner_key(signer, Learner(who.place.placement_id, who.user_id))
+        self.number = 0
+
+    def see(self, slug: str) -> None:
+        """Open an item and stay for three seconds."""
+        assert self.get(f"/courses/{self.slug}/{slug}").status_code == 200
+        self.number += 1
+        now = int(clock.now().timestamp() * 1000)
+        save = {"id": f"save-{self.number:04}", "ref": f"courses/{self.slug}/{slug}", "at": now, "seen": True}
+        answer = self.post("/progress/saves", json={"who": self.key, "saves": [save]})
+        assert answer.json["saved"] == [save["id"]], answer.text
+
+
+@pytest.fixture
+def ada(app: Flask, someone: Any) -> Student:
+    return Student(app, someone())
+
+
+# ---- videos that nobody can measure ----
+
+FILMS = """\
+slug = "films"
+title = "Films"
+
+[[module]]
+title = "Films"
+""" + "".join(
+    f'[[module.item]]\ntype = "video"\nslug = "film-{number}"\ntitle = "Film {number}"\n{said}\n'
+    for number, said in enumerate(
+        [
+            'url = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"',
+            'url = "https://vimeo.com/123456789"',
+            'url = "https://video.example/film"',
+            'file = "media/film.mp4"',
+        ],
+        1,
+    )
+)
+
+
+def test_a_course_of_videos_that_nobody_can_measure_is_finished(
+    runtime: Runtime, app: Flask, place: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "film.mp4").write_bytes(b"0" * 100)
+    (tmp_path / "course.toml").write_text(FILMS)
+    import_course(runtime, tmp_path)
+    with runtime.db.transaction() as tx:
+        somebody = make_person(tx, make_context(tx, place, "films"))
+    ada = Student(app, somebody, "films")
+
+    for number in range(1, 4):
+        ada.see(f"film-{number}")
+    before = ada.get("/progress/films").text
+    ada.see("film-4")
+    after = ada.get("/progress/films").text
+
+    assert "3 of 4 links" in before and "75 %" in before
+    assert "4 of 4 links" in after and "100 %" in after
+    assert "100 % done" in ada.get("/courses/films/").text
+
+
+def test_the_editor_says_of_which_videos_watching_is_known(grace: Teacher) -> None:
+    path = new_item(grace, "Film", "video")
+    assert "a video on YouTube, Vimeo or elsewhere is done when it was opened" in grace.get(path).text
