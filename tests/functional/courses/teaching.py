@@ -1,7 +1,10 @@
 """A teacher's browser without JavaScript, for the tests of the editor."""
 
+import io
 import re
 from typing import Any
+
+from PIL import Image
 
 from tests.conftest import BASE_URL
 from tests.functional.courses.conftest import SLUG, Browser
@@ -32,3 +35,12 @@ def new_item(teacher: Teacher, title: str, kind: str = "lesson", module: str = "
     answer = teacher.post(f"{EDIT}items", {"module": module, "kind": kind, "title": title})
     assert answer.status_code == 303, answer.text
     return answer.headers["Location"].removeprefix(teacher.prefix)
+
+
+def located_photo(size: tuple[int, int] = (60, 40)) -> bytes:
+    """A JPEG that says where it was taken."""
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (52.0, 31.0, 12.0), 3: "E", 4: (13.0, 24.0, 18.0)}
+    made = io.BytesIO()
+    Image.new("RGB", size, (20, 120, 40)).save(made, "JPEG", exif=exif)
+    return made.getvalue()

@@ -302,7 +302,7 @@ def test_the_files_of_what_is_closed_are_closed_too(ada: Teacher, learner: Teach
     given = {"upload": (io.BytesIO(b"42"), "answers.csv")}
     ada.post(path, ada.form(path) | given, content_type="multipart/form-data")
     lesson = new_item(ada, "Locked")
-    picture = {"file": (io.BytesIO(PNG + b"locked"), "locked.png")}
+    picture = {"file": (io.BytesIO(PNG), "locked.png")}
     ada.post(f"{lesson}/upload", picture, content_type="multipart/form-data")
     text = {"markdown": "![Locked](../media/locked.png)", "release": "2099-05-01T12:00", "do": "publish"}
     ada.post(lesson, ada.form(lesson) | text)
