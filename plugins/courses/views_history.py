@@ -16,7 +16,13 @@ from plugins.courses.blueprint import blueprint
 from plugins.courses.comparing import compare
 from plugins.courses.editing import Editor
 from plugins.courses.editor_pages import comparison_context, frame, history_context, part_url, part_word
-from plugins.courses.enrolling import count_enrolments, list_invitations, make_invitation, withdraw_invitation
+from plugins.courses.enrolling import (
+    count_enrolments,
+    list_invitations,
+    make_invitation,
+    require_codes,
+    withdraw_invitation,
+)
 from plugins.courses.models import ItemKind, Standing
 from plugins.courses.outline import Pages, course_context
 from plugins.courses.parts import OUTLINE
@@ -132,6 +138,7 @@ def make_code(slug: str) -> Response:
         raise Invalid("places_invalid", f"A code lets 1 to {MOST_PLACES} people in.")
     with current_runtime().db.transaction() as tx:
         course = editing.open_for_editing(tx, slug, editor)
+        require_codes(course)
         code = make_invitation(tx, course.id, editor.user_id, places)
     return _people_page(slug, editor, code)
 
@@ -159,6 +166,7 @@ def _people_page(slug: str, editor: Editor, code: str | None) -> Response:
         admission=outline.course.admission.value,
         code=code,
         make_url=url_for("courses.make_code", slug=slug),
+        settings_url=url_for("courses.edit_settings", slug=slug),
         invitations=[
             {
                 "hint": row.hint,

@@ -224,7 +224,8 @@ COMPARE: Context = FRAME | {
 PEOPLE: Context = FRAME | {
     "active": 28,
     "dropped": 2,
-    "admission": "lms",
+    "admission": "invitation",
+    "settings_url": "#",
     "code": "7KQ2M-X4PWN",
     "make_url": "#",
     "invitations": [
@@ -232,6 +233,8 @@ PEOPLE: Context = FRAME | {
         {"hint": "ABC", "used": 12, "places": 30, "expires_at": NOW, "is_over": True, "withdraw_url": "#"},
     ],
 }
+
+MEMBERS_ONLY = PEOPLE | {"admission": "lms", "code": None}
 
 
 def _card(title: str, **changes: Any) -> Context:
@@ -288,4 +291,5 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-history": ("courses/edit/history.html", Role.TEACHER, HISTORY),
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
+    "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
 }

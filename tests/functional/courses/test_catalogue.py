@@ -200,6 +200,24 @@ def test_a_code_lets_in_as_many_as_it_says(runtime: Runtime, visit: Any) -> None
         assert len(list(tx.scalars(select(Enrolment).where(Enrolment.course_id == course_id)))) == 1
 
 
+def test_a_code_lets_nobody_in_while_only_members_get_in(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        course = tx.scalars(select(Course).where(Course.slug == "rivers")).one()
+        course.admission = Admission.INVITATION
+        code = make_invitation(tx, course.id, 1, 5)
+    early, late = visit(), visit()
+    assert early.post("/courses/invitation", {"code": code}).status_code == 303
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(Course).where(Course.slug == "rivers")).one().admission = Admission.LMS
+
+    refused = late.post("/courses/invitation", {"code": code})
+    assert refused.status_code == 403 and "Who gets in" in refused.text
+    assert early.post("/courses/invitation", {"code": code}).status_code == 303, "they are in already"
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(Course).where(Course.slug == "rivers")).one().admission = Admission.OPEN
+        assert tx.scalars(select(Invitation.used).where(Invitation.hint == code[:3])).one() == 1
+
+
 def test_pressing_twice_takes_one_place(runtime: Runtime, visit: Any) -> None:
     with runtime.db.transaction() as tx:
         course_id = tx.scalars(select(Course.id).where(Course.slug == "rivers")).one()

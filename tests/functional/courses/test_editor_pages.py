@@ -273,6 +273,35 @@ def test_items_move_by_buttons_and_by_dragging(ada: Teacher) -> None:
     assert ada.get(EDIT).text.index('id="item-aa"') < ada.get(EDIT).text.index('id="item-sowing"')
 
 
+def test_an_order_is_restored_from_its_history(ada: Teacher) -> None:
+    page = ada.get(EDIT).text
+    assert page.index('id="item-sowing"') < page.index('id="item-watering"')
+    history = ada.get(f"{EDIT}history/outline").text
+    number = max(int(found) for found in re.findall(r'name="new" value="(\d+)"', history))
+    ada.post(f"{EDIT}move/item/watering/up")
+
+    history = ada.get(f"{EDIT}history/outline").text
+    assert "Restore" in history and f'name="number" value="{number}"' in history
+    assert ada.post(f"{EDIT}restore/outline", {"number": str(number)}).status_code == 303
+
+    page = ada.get(EDIT).text
+    assert page.index('id="item-sowing"') < page.index('id="item-watering"')
+
+
+def test_codes_are_not_made_while_only_members_get_in(ada: Teacher) -> None:
+    form = {"title": "Trees", "language": "en", "level": "", "base": "1"}
+    page = ada.get(f"{EDIT}people").text
+    assert "codes let nobody in" in page and "Change who gets in" in page and "Make a code" not in page
+    assert ada.post(f"{EDIT}people", {"places": "5"}).status_code == 403
+
+    base = ada.form(f"{EDIT}settings")["base"]
+    assert ada.post(f"{EDIT}settings", form | {"admission": "invitation", "base": base}).status_code == 303
+    assert "Make a code" in ada.get(f"{EDIT}people").text
+    assert "New code" in ada.post(f"{EDIT}people", {"places": "5"}).text
+    base = ada.form(f"{EDIT}settings")["base"]
+    assert ada.post(f"{EDIT}settings", form | {"admission": "lms", "base": base}).status_code == 303
+
+
 def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher, browse: Browse) -> None:
     path = new_item(ada, "Later")
     ada.post(
@@ -341,7 +370,8 @@ def test_a_hidden_course_is_for_teachers_only(ada: Teacher, learner: Teacher) ->
 
 
 def test_settings_are_checked_and_saved(ada: Teacher) -> None:
-    form = {"title": "Trees", "language": "en", "level": "", "admission": "lms", "base": "1"}
+    form = {"title": "Trees", "language": "en", "level": "", "admission": "lms"}
+    form["base"] = ada.form(f"{EDIT}settings")["base"]
     wrong = ada.post(f"{EDIT}settings", form | {"title": "", "price": "a lot", "currency": "EUR"})
     assert wrong.status_code == 422
     assert "Title is empty" in wrong.text and "must be a number such as 19.99" in wrong.text
