@@ -39,6 +39,7 @@ def field_words() -> dict[str, str]:
         "url": _("Address"),
         "markdown": _("Text"),
         "attempts": _("Attempts"),
+        "pass": _("Pass mark"),
         "due": _("Due"),
         "modules": _("Order"),
         "type": _("Kind"),

@@ -117,6 +117,7 @@ def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -
         "markdown": "",
         "assignment": assignment,
         "attempts": None,
+        "pass": None,
         "due": None,
     }
 

@@ -16,7 +16,13 @@ def publish_progress_outline(tx: Tx, slug: str) -> None:
             module.slug,
             module.title,
             [
-                progress.ItemDef(f"courses/{slug}/{item.slug}", _kind(item), item.required, title=item.title)
+                progress.ItemDef(
+                    f"courses/{slug}/{item.slug}",
+                    _kind(item),
+                    item.required,
+                    min_score=item.pass_mark,
+                    title=item.title,
+                )
                 for item in items
             ],
         )

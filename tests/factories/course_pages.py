@@ -202,6 +202,10 @@ NOTEBOOK_ITEM = ITEM | {
     "error_list": [("minutes", "Minutes must be a whole number; leave it empty if it does not matter.")],
     "unpublish_url": None,
 }
+QUIZ_ITEM = ITEM | {
+    "item": ITEM["item"] | {"kind": "quiz", "kind_word": "Quiz"},
+    "form": ITEM["form"] | {"attempts": "3", "pass": "60"},
+}
 CONFLICT = ITEM | {"conflict": {"author": "Alan Turing", "at": NOW, "changes": CHANGES}}
 UNSAVED = ITEM | {"unsaved_at": NOW, "warnings": ["line 3: the link nowhere leads nowhere."]}
 HISTORY: Context = FRAME | {
@@ -292,4 +296,5 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
     "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
+    "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }

@@ -24,7 +24,7 @@ from tests.functional.courses.teaching import located_photo
 from tests.functional.files.conftest import picture
 
 EVERYTHING = (
-    TOML.replace(
+    TOML.replace("attempts = 3", "attempts = 3\npass = 60").replace(
         'licence = "CC-BY-4.0"',
         'licence = "CC-BY-4.0"\ndescription = """\nTwo\n"quoted" \\\\ lines."""\nlevel = "beginner"\n'
         'categories = ["Nature"]\ntags = ["wood", "größe"]\nprice = 1999\ncurrency = "EUR"\nadmission = "open"',

@@ -19,7 +19,7 @@ from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.course_folders import write_folder
 from tests.factories.grading import Place, Someone, make_context, make_person, make_place
 from tests.functional.courses.conftest import SLUG, Browser
-from tests.functional.courses.teaching import Teacher, new_item
+from tests.functional.courses.teaching import EDIT, HOME, Teacher, give_result, lines_of, new_item
 
 
 @pytest.fixture(scope="module")
@@ -126,3 +126,48 @@ def test_a_course_of_videos_that_nobody_can_measure_is_finished(
 def test_the_editor_says_of_which_videos_watching_is_known(grace: Teacher) -> None:
     path = new_item(grace, "Film", "video")
     assert "a video on YouTube, Vimeo or elsewhere is done when it was opened" in grace.get(path).text
+
+
+# ---- the pass mark of a quiz ----
+
+
+def set_pass_mark(grace: Teacher, mark: str) -> Any:
+    path = f"{EDIT}items/first-quiz"
+    return grace.post(path, grace.form(path) | {"pass": mark, "required": "1", "do": "publish"})
+
+
+def test_a_quiz_is_done_from_its_pass_mark_on(
+    runtime: Runtime, app: Flask, someone: Any, grace: Teacher, ada: Student
+) -> None:
+    path = new_item(grace, "Beyond", "lesson")
+    beyond = f"{HOME}{path.rpartition('/')[2]}"
+    grace.post(path, grace.form(path) | {"markdown": "Beyond.", "after": "first-quiz", "do": "publish"})
+    assert set_pass_mark(grace, "60").status_code == 303
+    assert 'value="60"' in grace.get(f"{EDIT}items/first-quiz").text
+
+    give_result(runtime, ada.who, "0")
+    failed, closed = ada.get(HOME).text, ada.get(beyond).status_code
+    assert "0 of 2 quizzes passed" in ada.get(f"/progress/{SLUG}").text
+    assert "0 of 4, 60 % needed" in failed and "First quiz, done" not in lines_of(failed)
+    assert closed == 403
+
+    ben = Student(app, someone())
+    give_result(runtime, ben.who, "2.4")
+    assert "1 of 2 quizzes passed" in ben.get(f"/progress/{SLUG}").text
+    assert "First quiz, done 2.4 of 4" in lines_of(ben.get(HOME).text)
+    assert ben.get(beyond).status_code == 200
+    set_pass_mark(grace, "")
+
+
+def test_without_a_pass_mark_a_quiz_is_done_when_it_is_marked(runtime: Runtime, grace: Teacher, ada: Student) -> None:
+    assert set_pass_mark(grace, "").status_code == 303
+    give_result(runtime, ada.who, "0")
+
+    page = ada.get(f"/progress/{SLUG}").text
+    assert "1 of 2 quizzes done" in page and "passed" not in page
+
+
+@pytest.mark.parametrize("mark", ["0", "101", "most"])
+def test_a_pass_mark_is_a_percentage(grace: Teacher, mark: str) -> None:
+    answer = set_pass_mark(grace, mark)
+    assert answer.status_code == 422 and "Pass mark must be" in answer.text
