@@ -1,5 +1,6 @@
 """What learners have to do in a course, how it counts, and what lets them go on: over HTTP, with all plugins."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,12 @@ from plugins.courses.importer import import_course
 from plugins.progress.merging import Learner
 from plugins.progress.saves import learner_key
 from tests.conftest import empty_database, make_app, make_settings, running
+from tests.factories import notebooks as make
 from tests.factories.course_folders import write_folder
 from tests.factories.grading import Place, Someone, make_context, make_person, make_place
 from tests.functional.courses.conftest import SLUG, Browser
 from tests.functional.courses.teaching import EDIT, HOME, Teacher, give_result, lines_of, new_item
+from tests.functional.grading.conftest import counted
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,20 @@ def place(runtime: Runtime) -> Place:
 @pytest.fixture
 def grace(app: Flask, someone: Any) -> Teacher:
     return Teacher(app, someone(Role.TEACHER), SLUG)
+
+
+@pytest.fixture(scope="module")
+def more_items(app: Flask, runtime: Runtime, place: Place) -> None:
+    """A video that our player shows, and a notebook to read."""
+    with runtime.db.transaction() as tx:
+        somebody = make_person(tx, place, "Grace", Role.TEACHER)
+    teacher = Teacher(app, somebody, SLUG)
+    path = new_item(teacher, "Film page", "video")
+    teacher.post(path, teacher.form(path) | {"url": "https://video.example/film.mp4", "do": "publish"})
+    path = new_item(teacher, "Reading", "notebook")
+    given = {"upload": (io.BytesIO(make.notebook(make.text("# Weather"))), "weather.ipynb"), "do": "publish"}
+    answer = teacher.post(path, teacher.form(path) | given, content_type="multipart/form-data")
+    assert answer.status_code == 303
 
 
 class Student(Browser):
@@ -171,3 +188,24 @@ def test_without_a_pass_mark_a_quiz_is_done_when_it_is_marked(runtime: Runtime, 
 def test_a_pass_mark_is_a_percentage(grace: Teacher, mark: str) -> None:
     answer = set_pass_mark(grace, mark)
     assert answer.status_code == 422 and "Pass mark must be" in answer.text
+
+
+# ---- queries ----
+
+
+@pytest.mark.parametrize("path", [f"{HOME}film-page", f"{HOME}reading", f"/progress/{SLUG}"])
+def test_pages_of_learners_take_few_queries(
+    runtime: Runtime, grace: Teacher, ada: Student, path: str, more_items: None
+) -> None:
+    ada.see("sowing")
+    ada.get(path)  # what closes quizzes is kept for seconds
+
+    with counted(runtime) as statements:
+        assert ada.get(path).status_code == 200
+    assert len(statements) <= 6, statements
+
+
+def test_settings_of_progress_take_few_queries(runtime: Runtime, grace: Teacher) -> None:
+    with counted(runtime) as statements:
+        assert grace.get(f"/progress/{SLUG}/settings").status_code == 200
+    assert len(statements) <= 6, statements
