@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, Subquery, delete, func, insert, or
 
 from lti_tool.kernel.db import Tx
 from plugins.courses.models import Course, CourseLabel, CourseWord, Enrolment, Level, PartState, Standing
+from plugins.reviews import public as reviews
 
 PER_PAGE = 24
 MOST_WORDS = 6
@@ -38,6 +39,8 @@ class Wanted:
     """`3`, `4`: at least so many stars on average."""
     mine: str = ""
     """`1`: only courses that the person takes."""
+    sort: str = ""
+    """Empty: what fits best first, without a search by title. `rating`, `newest`."""
 
     @classmethod
     def of(cls, said: Any) -> "Wanted":
@@ -47,6 +50,8 @@ class Wanted:
             found["level"] = ""
         if found["rating"] not in ("3", "4"):
             found["rating"] = ""
+        if found["sort"] not in ("rating", "newest"):
+            found["sort"] = ""
         return cls(**{name: value.replace("\0", "") for name, value in found.items()})
 
 
@@ -69,12 +74,17 @@ class Listed:
 
 
 def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int, ratings: Subquery) -> list[Listed]:
-    """A page of courses, the best first. One query."""
+    """A page of courses in the order that is wanted. One query."""
     terms = words_of(wanted.text)[:MOST_WORDS]
     conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms, ratings)]
     mine = select(Enrolment.standing).where(Enrolment.course_id == Course.id, Enrolment.user_id == viewer.user_id)
     query: Select[Any] = select(Course, mine.scalar_subquery()).where(*conditions)
-    if terms:
+    if wanted.sort == "rating":
+        bayes = func.coalesce(ratings.c.bayes, reviews.prior_mean().scalar_subquery(), reviews.MIDDLE)
+        query = query.outerjoin(ratings, ratings.c.course_slug == Course.slug).order_by(bayes.desc())
+    elif wanted.sort == "newest":
+        query = query.order_by(Course.id.desc())
+    elif terms:
         best = (
             select(CourseWord.course_id, func.max(CourseWord.weight).label("weight"))
             .where(_begins(terms[0]))

@@ -30,6 +30,7 @@ from plugins.courses.models import (
     Standing,
 )
 from plugins.courses.progress_outline import publish_progress_outline
+from plugins.reviews.totals import add_to_totals
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.grading import Place, make_place
 from tests.functional.courses.teaching import Teacher
@@ -143,6 +144,35 @@ def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: lis
     assert (answer.status_code, titles(answer.text)) == (200, found)
     assert "<b>" not in re.sub(r"<b class|<b>No|<b>\d", "", answer.text)
     assert len(statements) <= 6
+
+
+def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        add_to_totals(tx, "trees", {5: 1})
+        add_to_totals(tx, "stones", {5: 40, 4: 10})
+        add_to_totals(tx, "rivers", {1: 20})
+    browser = visit()
+    browser.get(HERE)
+    with counted(runtime) as statements:
+        page = browser.get(f"{HERE}?sort=rating").text
+
+    assert titles(page) == ["Stones", "Trees", "Rivers"]
+    assert '<option value="rating" selected>Best rated first</option>' in page
+    assert len(statements) <= 6
+    assert titles(browser.get(f"{HERE}?sort=rating&q=wood").text) == ["Stones", "Trees"]
+    assert "Best match first" in browser.get(f"{HERE}?q=wood").text
+    assert titles(browser.get(f"{HERE}?sort=newest").text) == ["Rivers", "Stones", "Trees"]
+    assert titles(browser.get(f"{HERE}?sort=nonsense").text) == ["Rivers", "Stones", "Trees"]
+
+
+def test_a_course_without_reviews_stands_between_good_and_bad_ones(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        add(runtime, tx, "clouds", title="Clouds")
+        add_to_totals(tx, "hidden", {5: 30, 1: 30})
+    found = titles(visit().get(f"{HERE}?sort=rating").text)
+    with runtime.db.transaction() as tx:
+        tx.delete(tx.scalars(select(Course).where(Course.slug == "clouds")).one())
+    assert found.index("Stones") < found.index("Clouds") < found.index("Rivers")
 
 
 def test_the_first_look_takes_few_queries_too(runtime: Runtime, visit: Any) -> None:
