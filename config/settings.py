@@ -84,7 +84,7 @@ class WebSettings(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8400, ge=1, le=65535, description="Port to listen on.")
-    workers: int = Field(1, ge=1, description="Server processes.")
+    workers: int = Field(1, ge=1, description="Server processes: each uses one core at most.")
     threads: int = Field(4, ge=1, description="Threads per server process: two for each core are plenty.")
     session_hours: int = Field(8, ge=1, le=72, description="Life of a session after a launch, in hours.")
     trusted_proxies: int = Field(0, ge=0, description="Reverse proxies in front whose X-Forwarded-* headers count.")

@@ -54,7 +54,7 @@ def pass_back_grade(send_score: SendScore, run: JobRun, message: PassBackGrade) 
     runtime = run.runtime
     reach("passback.started")
     with runtime.db.transaction() as tx:
-        order = _claim(tx, message.passback_id, run.job_id)
+        order = _claim(tx, message.passback_id, run.job_id, runtime.settings.root_url)
         if order is None:
             run.finish(tx)
             return
@@ -149,7 +149,7 @@ def list_deliveries(tx: Tx, submission_id: int) -> list[DeliveryRow]:
     )
 
 
-def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:
+def _claim(tx: Tx, passback_id: int, job_id: int, root_url: str) -> Order | None:
     """Become the one sender of a row. None: nothing to send, or another one is at it and will look again when done."""
     mine = or_(PassbackRow.sending_job.is_(None), PassbackRow.sending_job == job_id)
     wanted = (PassbackRow.id == passback_id, PassbackRow.sent_version < PassbackRow.version)
@@ -175,7 +175,7 @@ def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:
         points=row.points,
         announced_before=row.announced_id,
         after=row.last_timestamp,
-        score=_score(row, submission, is_new),
+        score=_score(row, submission, is_new, _work_url(tx, row, root_url)),
     )
     row.announced_id = row.submission_id
     return order
@@ -196,7 +196,12 @@ def _lock(tx: Tx, passback_id: int) -> PassbackRow | None:
     return tx.get(PassbackRow, passback_id, with_for_update=True, populate_existing=True)
 
 
-def _score(row: PassbackRow, submission: SubmissionRow, is_new: bool) -> lti.Score:
+def _work_url(tx: Tx, row: PassbackRow, root_url: str) -> str:
+    """Where the LMS's own marking page finds the work."""
+    return lti.review_url(root_url, row.link_id, lti.get_person(tx, row.user_id).hub_name)
+
+
+def _score(row: PassbackRow, submission: SubmissionRow, is_new: bool, work_url: str) -> lti.Score:
     return lti.Score(
         given=row.points if row.is_final else None,
         maximum=row.max_points,
@@ -205,7 +210,7 @@ def _score(row: PassbackRow, submission: SubmissionRow, is_new: bool) -> lti.Sco
         submitted_at=row.submitted_at,
         comment=f"Attempt {submission.number}, receipt {submission.receipt}" if is_new else "",
         new_submission=is_new,
-        submission_url=None,
+        submission_url=work_url,
     )
 
 

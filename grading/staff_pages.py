@@ -89,8 +89,9 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[st
         }
         for tab, ids in picks.items()
     ]
-    summary = {"learners": len(group.learners), "submitted": len(newest)}
-    summary |= {"to_mark": len(picks["to_mark"]), "problems": len(picks["problems"])}
+    real = {user_id for user_id, person in group.learners.items() if not person.is_test}
+    summary = {"learners": len(real), "submitted": len(real & set(newest))}
+    summary |= {name: len(real & set(picks[name])) for name in ("to_mark", "problems")}
     order = sorted(picks[shown], key=lambda user_id: group.learners[user_id].display_name.casefold())
     return {
         "quiz": {"title": row.title, "max_points": row.max_points, "due": row.due_at},
@@ -104,7 +105,8 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[st
 
 
 def _lines(row: AssignmentRow, group: Class, user_id: int) -> list[dict[str, Any]]:
-    learner = group.learners[user_id].display_name
+    person = group.learners[user_id]
+    learner = _("%(name)s (test student)", name=person.display_name) if person.is_test else person.display_name
     attempts = group.attempts.get(user_id, [])
     if not attempts:
         return [{"learner": learner, "number": None, "url": None}]
@@ -173,8 +175,8 @@ def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, 
 
 
 def overview_rows(tx: Tx, session: SignedIn, rows: Sequence[AssignmentRow]) -> list[dict[str, Any]]:
-    """One line for each quiz: how many handed in, how many are to be marked by hand, how many have failed."""
-    learners = learners_of(tx, session)
+    """One line for each quiz: how many handed in, are to be marked by hand, have failed. Test students do not count."""
+    learners = [user_id for user_id, person in learners_of(tx, session).items() if not person.is_test]
     latest = (
         select(SubmissionRow.assignment_id, SubmissionRow.user_id, func.max(SubmissionRow.number).label("number"))
         .where(SubmissionRow.placement_id == placement_of(session), SubmissionRow.user_id.in_(learners))

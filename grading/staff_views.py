@@ -29,6 +29,7 @@ from grading.staff_pages import (
     overview_rows,
     submissions_context,
 )
+from grading.submissions import Learner, list_submissions
 from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
@@ -74,6 +75,27 @@ def export_submissions(slug: str, name: str) -> AnyResponse:
     response = Response(text, content_type="text/csv; charset=utf-8", headers={"Cache-Control": "no-store"})
     response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-{name}.csv")
     return response
+
+
+@blueprint.get("/<slug>/<name>/learners/<int:user_id>")
+@roles_required(*STAFF)
+def show_learner(slug: str, name: str, user_id: int) -> AnyResponse:
+    """The newest attempt of one learner: where the LMS's own marking page leads."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        learner = learners_of(tx, session).get(user_id)
+        if learner is None:
+            raise NotFound("learner_not_found", _("There is no such learner in your course."))
+        attempts = list_submissions(tx, row.id, Learner(placement_of(session), user_id))
+    if attempts:
+        place: dict[str, Any] = {"slug": slug, "name": name, "submission_id": attempts[0].id}
+        return redirect(url_for("grading.show_submission", **place), 303)
+    return page(
+        "errors/error.html",
+        title=_("Nothing handed in yet"),
+        message=_("%(name)s has not handed in anything for %(quiz)s.", name=learner.display_name, quiz=row.title),
+    )
 
 
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>")

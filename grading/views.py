@@ -15,9 +15,11 @@ from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, work_path
 from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, PassbackRow, SubmissionRow
+from grading.observed import find_observed, observed_context, read_learner
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
 from grading.submissions import (
+    Learner,
     Submitter,
     get_attempt,
     list_submissions,
@@ -26,6 +28,7 @@ from grading.submissions import (
     store_submission,
     upload_as_files,
 )
+from grading.surroundings import find_surroundings
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Forbidden, NotFound
@@ -41,7 +44,6 @@ FRAME_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 
 def show_quiz(slug: str, name: str) -> AnyResponse:
     """The quiz; teachers are taken to its submissions unless they ask to see it."""
     session = open_course(slug)
-    refuse_observers(session)
     if session.role.is_staff and "as" not in request.args:
         return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
     return quiz_page(session, slug, name)
@@ -51,8 +53,8 @@ def show_quiz(slug: str, name: str) -> AnyResponse:
 def show_status(slug: str, name: str) -> Response:
     """The newest attempt alone, asked for again and again while it is marked."""
     session = open_course(slug)
-    who = learner_of(session)
     with current_runtime().db.reading() as tx:
+        who = read_learner(tx, session)
         row = get_assignment(tx, slug, name)
         attempts = list_submissions(tx, row.id, who)
         if not attempts:
@@ -100,7 +102,9 @@ def show_feedback(slug: str, name: str, number: int) -> Response:
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         row, attempt = _own_marked_attempt(tx, session, name, number)
-    trail = [(row.title, url_for("grading.show_quiz", slug=slug, name=name))]
+    place = find_surroundings(slug, name)
+    trail = [(place.course_title, place.course_url)] if place else []
+    trail.append((row.title, url_for("grading.show_quiz", slug=slug, name=name)))
     questions, total = show_questions(attempt)
     frame: dict[str, Any] = {"slug": slug, "name": name, "number": number}
     return page(
@@ -125,28 +129,31 @@ def show_marked_notebook(slug: str, name: str, number: int, path: str) -> Respon
 
 def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = None, status: int = 200) -> Response:
     """The quiz as one person sees it, with a refusal if there was one."""
-    who = learner_of(session)
     with current_runtime().db.reading() as tx:
+        observed = find_observed(tx, session)
+        who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
         row = get_assignment(tx, slug, name)
         attempts = list_submissions(tx, row.id, who)
         deliveries = (
             list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, []) if attempts else []
         )
-        draft = find_draft(tx, row.id, who)
+        draft = None if observed else find_draft(tx, row.id, who)
         context = quiz_context(session, row, attempts)
         newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
-    place: dict[str, Any] = {"slug": slug, "name": name}
+    where: dict[str, Any] = {"slug": slug, "name": name}
+    context |= observed_context(observed, "grading.show_quiz", where)
     shown = [show_attempt(past, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]]
     return page(
         "grading/quiz.html",
         status=status,
         draft=draft,
         error=error,
-        here_url=url_for("grading.show_quiz", **(place | request.args.to_dict())) if request.method == "GET" else None,
+        here_url=url_for("grading.show_quiz", **(where | request.args.to_dict())) if request.method == "GET" else None,
+        place=find_surroundings(slug, name),
         version=_version(draft, attempts, deliveries),
-        hub_url=url_for("grading.open_in_hub", **place),
-        submit_url=url_for("grading.submit_draft", **place),
-        upload_url=url_for("grading.submit_upload", **place),
+        hub_url=url_for("grading.open_in_hub", **where),
+        submit_url=url_for("grading.submit_draft", **where),
+        upload_url=url_for("grading.submit_upload", **where),
         newest=newest.pop("attempt", None),
         earlier=shown,
         **context,
@@ -162,11 +169,9 @@ def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[Passbac
 
 
 def refuse_observers(session: SignedIn) -> None:
-    """An observer (a parent, say) has no work here, and the LMS does not say whose they may see."""
+    """An observer (a parent, say) reads, and has no notebook of their own."""
     if session.role is Role.OBSERVER:
-        message = _(
-            "You are here as an observer. Quizzes show a learner's own work, so there is nothing to see in your role."
-        )
+        message = _("You are here as an observer: you see the work of the learner whom you follow and change nothing.")
         raise Forbidden("observer_refused", message)
 
 
@@ -216,7 +221,7 @@ def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyRespons
 
 def _own_marked_attempt(tx: Tx, session: SignedIn, name: str, number: int) -> tuple[AssignmentRow, SubmissionRow]:
     row = get_assignment(tx, session.course_slug or "", name)
-    attempt = get_attempt(tx, row.id, learner_of(session), number)
+    attempt = get_attempt(tx, row.id, read_learner(tx, session), number)
     if attempt.marks is None:
         raise NotFound(
             "feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked.")

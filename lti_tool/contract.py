@@ -7,6 +7,7 @@
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -46,6 +47,10 @@ class Choice:
     text: str = ""
     max_points: Decimal | None = None
     """Set when the item is graded: the LMS gets a line item."""
+    opens_at: datetime | None = None
+    """Closed to learners until then."""
+    due_at: datetime | None = None
+    """What is handed in later is late."""
 
 
 class Contents(Protocol):
@@ -57,8 +62,14 @@ class Contents(Protocol):
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
         """The item behind a reference, None if it is gone or not for this platform."""
 
+    def begin_path(self, role: Role) -> str | None:
+        """The path of the page where somebody in this role makes the first content; None: they do not here."""
+
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         """The path (below the application root, beginning with `/`) of the page that a launch of this item ends on."""
+
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        """The path of the page that shows staff what one learner has done of this item."""
 
 
 @dataclass(frozen=True)

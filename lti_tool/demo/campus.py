@@ -71,6 +71,20 @@ class Campus:
         """Roster of the course."""
         return self.url(f"/services/{self.store.course.id}/memberships")
 
+    def notices_url(self, tool: Tool) -> str:
+        """Notification service, of one tool."""
+        return self.url(f"/services/notice-handlers/{tool.id}")
+
+    @property
+    def groups_url(self) -> str:
+        """Groups of the course."""
+        return self.url(f"/services/{self.store.course.id}/groups")
+
+    @property
+    def group_sets_url(self) -> str:
+        """Sets of groups of the course."""
+        return self.url(f"/services/{self.store.course.id}/groupsets")
+
     def get_tool(self, tool_id: int | None = None) -> Tool:
         """Return that tool, or the first one that can be launched.
 

@@ -21,6 +21,9 @@ _ENDPOINTS = {
     "ags.delete_line_item": "lineitems",
     "oidc.jwks": "jwks",
     "nrps.list_members": "members",
+    "groups.list_groups": "groups",
+    "groups.list_sets": "groups",
+    "notices.put_handler": "notices",
     "registration.configuration": "configuration",
     "registration.register": "registration",
 }

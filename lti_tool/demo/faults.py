@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 
 from lti_tool.demo.model import CampusError
 
-ENDPOINTS = ("token", "scores", "lineitems", "results", "jwks", "members", "configuration", "registration")
+ENDPOINTS = (
+    "token",
+    "scores",
+    "lineitems",
+    "results",
+    "jwks",
+    "members",
+    "groups",
+    "notices",
+    "configuration",
+    "registration",
+)
 KINDS = {
     "status": "answers with this HTTP status (value)",
     "rate_limit": "answers 429 with Retry-After of this many seconds (value)",

@@ -175,6 +175,8 @@ class Launch:
     """Names this launch in the deep linking return URL."""
     used: bool = False
     returned: bool = False
+    for_user: str | None = None
+    """Username of the learner whose submission is reviewed."""
 
     @property
     def is_deep_linking(self) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from lti_tool.demo import claims
+from lti_tool.demo import claims, groups
 from lti_tool.demo.campus import Campus, the_campus
 from lti_tool.demo.model import Activity, CampusError, Person, Tool
-from lti_tool.demo.profiles import MEMBERS_SCOPE
+from lti_tool.demo.profiles import GROUPS_SCOPE, MEMBERS_SCOPE
 from lti_tool.demo.services import answer, next_link, number, page_of, service_error
 from lti_tool.demo.token import require_scope
 
@@ -56,6 +56,8 @@ def member_json(campus: Campus, tool: Tool, person: Person, activity: Activity |
         member |= {"name": person.name, "given_name": person.given_name, "family_name": person.family_name}
     if tool.shares_email:
         member["email"] = person.email
+    if request.args.get("groups") == "true" and GROUPS_SCOPE in tool.scopes:
+        member["group_enrollments"] = groups.enrollments_of(campus, person.username)
     if activity:
         message = {
             claims.MESSAGE_TYPE: claims.RESOURCE_LAUNCH,

@@ -12,12 +12,37 @@ from flask import Blueprint, Response, jsonify, make_response, request
 from lti_tool.demo import claims
 from lti_tool.demo.campus import Campus, the_campus
 from lti_tool.demo.model import CampusError, Tool
-from lti_tool.demo.profiles import SERVICE_SCOPES
+from lti_tool.demo.profiles import supported_scopes
 from lti_tool.demo.token import bearer
 
 TOKEN_LIFE_S = 3600
 TOOL_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 PLATFORM_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-platform-configuration"
+
+_VENDOR = "https://canvas.instructure.com/lti/"
+_PLACEMENTS = {
+    "ContentArea",
+    "RichTextEditor",
+    "course_navigation",
+    "account_navigation",
+    "assignment_selection",
+    "link_selection",
+    "editor_button",
+    "homework_submission",
+    "migration_selection",
+}
+_VENDOR_VALUES: Mapping[str, tuple[object, ...]] = {
+    "visibility": ("admins", "members", "public"),
+    "display_type": (
+        "default",
+        "full_width",
+        "full_width_in_context",
+        "full_width_with_nav",
+        "in_nav_context",
+        "borderless",
+    ),
+    "course_navigation/default_enabled": (True, False),
+}
 
 blueprint = Blueprint("registration", __name__)
 
@@ -42,6 +67,7 @@ def configuration() -> Response:
         "messages_supported": [
             {"type": claims.RESOURCE_LAUNCH, "placements": ["ContentArea"]},
             {"type": claims.DEEP_LAUNCH, "placements": ["ContentArea"]},
+            *([{"type": claims.REVIEW_LAUNCH}] if campus.profile.submission_review else []),
         ],
         "variables": ["User.id", "Person.name.full", "Person.email.primary", "Context.id", "ResourceLink.id"],
     }
@@ -59,7 +85,7 @@ def configuration() -> Response:
             "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
             "jwks_uri": campus.jwks_url,
             "registration_endpoint": campus.url("/register"),
-            "scopes_supported": ["openid", *SERVICE_SCOPES],
+            "scopes_supported": ["openid", *supported_scopes(campus.profile)],
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -108,6 +134,8 @@ def read_registration(campus: Campus, document: Mapping[str, Any]) -> Tool:
     messages = tool_part.get("messages", [])
     if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
         raise _bad("messages must be a list of objects.")
+    if campus.profile.vendor_variables:
+        _check_vendor(messages)
     deep: dict[str, Any] = next((m for m in messages if m.get("type") == claims.DEEP_LAUNCH), {})
     custom = tool_part.get("custom_parameters", {})
     return Tool(
@@ -126,6 +154,20 @@ def read_registration(campus: Campus, document: Mapping[str, Any]) -> Tool:
     )
 
 
+def _check_vendor(messages: list[dict[str, Any]]) -> None:
+    """Check what only Canvas knows: its placements and the values of its own keys."""
+    for message in messages:
+        for place in message.get("placements", []):
+            if str(place).removeprefix(_VENDOR) not in _PLACEMENTS:
+                raise _bad(f"There is no placement {place}.")
+        for name, allowed in _VENDOR_VALUES.items():
+            if message.get(_VENDOR + name) not in (None, *allowed):
+                raise _bad(f"{name} must be one of {', '.join(map(str, allowed))}.")
+        sizes = [message.get(f"{_VENDOR}launch_{side}", 1) for side in ("width", "height")]
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise _bad("launch_width and launch_height must be numbers of pixels.")
+
+
 def _check_fixed(document: Mapping[str, Any]) -> None:
     if document.get("application_type") != "web":
         raise _bad("application_type must be web.")
@@ -140,10 +182,11 @@ def _check_fixed(document: Mapping[str, Any]) -> None:
 
 def _scopes(campus: Campus, text: str) -> tuple[str, ...]:
     asked = [scope for scope in text.split() if scope != "openid"]
-    unknown = [scope for scope in asked if scope not in SERVICE_SCOPES]
+    known = supported_scopes(campus.profile)
+    unknown = [scope for scope in asked if scope not in known]
     if unknown and campus.profile.unknown_scope_refused:
         raise CampusError(f"Unknown scope {unknown[0]}.", 422, "invalid_scope")
-    return tuple(scope for scope in asked if scope in SERVICE_SCOPES)
+    return tuple(scope for scope in asked if scope in known)
 
 
 def _word(source: Mapping[str, Any], name: str) -> str:

@@ -18,7 +18,9 @@ from lti_tool.demo import (
     ags,
     deep_linking,
     fault_hooks,
+    groups,
     json_api,
+    notices,
     nrps,
     oidc,
     pages,
@@ -54,7 +56,7 @@ def create_campus(config: CampusConfig) -> Flask:
         SESSION_COOKIE_HTTPONLY=True,
     )
     fault_hooks.install(app)
-    parts = (oidc, token, ags, scores, nrps, deep_linking, registration, pages, admin_pages)
+    parts = (oidc, token, ags, scores, nrps, groups, notices, deep_linking, registration, pages, admin_pages)
     for part in parts:
         app.register_blueprint(part.blueprint)
     if config.test_api:

@@ -101,6 +101,34 @@ class Store:
         """Name the course."""
         self.set_setting("course", _doc(course))
 
+    @property
+    def course_history(self) -> list[str]:
+        """Ids of the courses that this one was copied from, the newest first."""
+        return self.get_setting("course_history").split()
+
+    def copy_course(self, course: Course) -> None:
+        """Put a copy in the course's place: its activities with other ids, nobody's grades, no column of the tool's."""
+        with self.transaction() as db:
+            self.set_setting("course_history", " ".join([self.course.id, *self.course_history]))
+            self.set_course(course)
+            activities = self.list_activities()
+            columns = {item.activity_id: item for item in self.list_line_items() if item.own_column}
+            for table in ("grade", "line_item", "activity"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand above
+            for activity in activities:
+                copied = self.add_activity(replace(activity, resource_link_id=""))
+                if column := columns.get(activity.id):
+                    self.add_line_item(replace(column, activity_id=copied.id))
+
+    def list_groups(self) -> list[dict[str, Any]]:
+        """Return the groups of the course: id, name, tag, hidden, set_id, set_name, members (usernames)."""
+        found: list[dict[str, Any]] = json.loads(self.get_setting("groups", "[]"))
+        return found
+
+    def set_groups(self, groups: list[dict[str, Any]]) -> None:
+        """Put other groups in their place."""
+        self.set_setting("groups", json.dumps(groups))
+
     # --- people
     def add_person(self, person: Person) -> None:
         """Add somebody."""

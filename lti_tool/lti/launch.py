@@ -16,7 +16,8 @@ from sqlalchemy import select
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Forbidden, Invalid, TooLarge
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.claims import DEEP_LINKING, Claims, parse_claims
+from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, Claims, parse_claims
+from lti_tool.lti.claims_more import Envelope
 from lti_tool.lti.jwks import find_key
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
@@ -63,11 +64,12 @@ def verify_launch(
     token = _single(form, "id_token")
     if len(token) > TOKEN_BYTES:
         raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
-    claims = parse_claims(_verified_payload(runtime, registration, cached, token))
-    _check_parties(registration, claims)
-    _check_times(runtime, claims)
+    claims = parse_claims(verified_payload(runtime, registration, cached, token))
+    check_parties(registration, claims)
+    check_times(runtime, claims)
     _check_against_login(runtime, claims, state)
     _check_addresses(runtime, registration, claims)
+    _check_person(registration, claims)
     return Launch(registration, claims, state, state_token, secret)
 
 
@@ -107,7 +109,7 @@ def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registra
     return row[0], row[1]
 
 
-def _verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
+def verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
     """The payload of the token, after its signature was found good.
 
     The algorithm is ours, not the header's; the key is one of the registered key URL, found by `kid` alone
@@ -134,7 +136,7 @@ def _verified_payload(runtime: Runtime, registration: Registration, cached: Cach
         raise _bad_token("has a signature that does not hold") from error
 
 
-def _check_parties(registration: Registration, claims: Claims) -> None:
+def check_parties(registration: Registration, claims: Envelope) -> None:
     """OpenID Connect Core 3.1.3.7: who issued the token, and for whom."""
     if claims.issuer != registration.issuer:
         raise _bad_token("comes from another platform than the login")
@@ -147,16 +149,18 @@ def _check_parties(registration: Registration, claims: Claims) -> None:
         raise _bad_token("has several audiences and does not say which party it is for (azp)")
 
 
-def _check_times(runtime: Runtime, claims: Claims) -> None:
+def check_times(runtime: Runtime, claims: Envelope, *, age_s: int | None = None) -> None:
+    """Raises: Invalid: the message is not yet or no longer to be taken, by our clock. `age_s`: the oldest `iat`."""
     leeway, moment = runtime.settings.lti.leeway_s, clock.now().timestamp()
-    oldest = moment - runtime.settings.lti.token_age_s - leeway
+    age_s = age_s or runtime.settings.lti.token_age_s
+    oldest = moment - age_s - leeway
     ahead = max(claims.iat, claims.nbf or 0) - moment
     if ahead > leeway:
         raise Invalid(
             "clock_ahead", f"The clock of the LMS is {ahead:.0f} s ahead of ours. Tell the people who run the LMS."
         )
     if claims.exp <= moment - leeway or claims.iat < oldest:
-        late = moment - min(claims.exp, claims.iat + runtime.settings.lti.token_age_s)
+        late = moment - min(claims.exp, claims.iat + age_s)
         raise Invalid("launch_expired", f"This launch is over since {late:.0f} s, by our clock. {AGAIN}")
 
 
@@ -191,6 +195,18 @@ def _check_addresses(runtime: Runtime, registration: Registration, claims: Claim
         raise Invalid(
             "accept_types",
             "The LMS takes no activities of this tool here, only other content. Add an external tool activity instead.",
+        )
+
+
+def _check_person(registration: Registration, claims: Claims) -> None:
+    """A launch without `sub` is anonymous, which the specification allows (5.3.6.1) and its certification does not."""
+    if claims.sub:
+        return
+    if not registration.accepts_anonymous or claims.message_type != RESOURCE_LINK:
+        raise Invalid(
+            "anonymous_refused",
+            "The LMS did not say who you are (sub). Tell the people who run the LMS: the tool's settings there keep "
+            "people's identity to themselves.",
         )
 
 

@@ -44,6 +44,10 @@ class Registration(Base):
     state: Mapped[Approval] = mapped_column(EnumValue(Approval), default=Approval.ACTIVE)
     learns_deployments: Mapped[bool] = mapped_column(default=True)
     """Is a deployment that was never seen accepted (or kept for approval)? Not when they were named at registration."""
+    accepts_anonymous: Mapped[bool] = mapped_column(default=False)
+    """Is a launch without `sub` let in, as a guest who only reads? 1EdTech's certification wants it refused."""
+    legacy_problem: Mapped[str | None] = mapped_column(Text)
+    """Why the last LTI 1.1 identity of this platform was not believed; None: it was, or there was none."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -73,6 +77,13 @@ class Context(Base):
     title: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
     memberships_url: Mapped[str | None] = mapped_column(Text)
     """Names and Role Provisioning Services, if the platform offers them here."""
+    groups_url: Mapped[str | None] = mapped_column(Text)
+    """Course Groups Service, if the platform offers it here."""
+    group_sets_url: Mapped[str | None] = mapped_column(Text)
+    groups_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the groups were last read."""
+    lms_course: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    """The platform's own number of the course, where its lists of previous courses speak of that (Canvas)."""
 
 
 class Link(Base):
@@ -88,6 +99,11 @@ class Link(Base):
     resource_link_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     title: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
     item_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    """What it shows."""
+    named_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    """What the platform named at the last launch. A teacher's choice made here holds until it names another."""
+    is_inherited: Mapped[bool] = mapped_column(default=False)
+    """Does it show what the activity that it was copied from shows?"""
     lineitem_url: Mapped[str | None] = mapped_column(Text)
     lineitems_url: Mapped[str | None] = mapped_column(Text)
     scopes: Mapped[list[str]] = mapped_column(JSON, default=list)

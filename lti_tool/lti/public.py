@@ -1,21 +1,27 @@
-"""What grading and the plugins may ask of LTI. Plain values in and out; the network only in `send_score`."""
+"""What grading and the plugins may ask of LTI. Plain values; the network only in `send_score` and `list_groups`."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
+from lti_tool.lti.groups import Group, find_groups, list_groups
+from lti_tool.lti.legacy import find_user_by_legacy_id
 from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
+from lti_tool.lti.observing import LEARNING, Observed, get_observed
 from lti_tool.lti.people import record_placement
+from lti_tool.lti.reviewing import review_url
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 __all__ = [
     "GradeTarget",
+    "Group",
+    "Observed",
     "Person",
     "Placement",
     "Score",
@@ -23,22 +29,28 @@ __all__ = [
     "Sent",
     "count_links",
     "count_platforms",
+    "find_groups",
     "find_person_by_hub_name",
+    "find_person_by_legacy_id",
     "find_placement",
     "find_placement_by_key",
     "find_platform_name",
     "find_shown_item",
+    "get_observed",
     "get_person",
     "list_grade_targets",
+    "list_groups",
     "list_learners",
     "list_people",
     "list_placement_roles",
     "list_placements",
+    "list_placements_of",
     "place_course",
+    "review_url",
+    "select_test_people",
     "send_score",
 ]
 
-LEARNING = (Role.LEARNER, Role.TEST_STUDENT)
 LONGEST_NUMBER = 10
 _PLACEMENTS = select(PlacementRow, Context).join(Context).order_by(PlacementRow.id)
 
@@ -87,6 +99,12 @@ def find_person_by_hub_name(tx: Tx, hub_name: str) -> Person | None:
     return _person(row) if row else None
 
 
+def find_person_by_legacy_id(tx: Tx, registration_id: int, consumer_key: str, legacy_id: str) -> Person | None:
+    """By `user_id` of LTI 1.1, once the platform has proved it at a launch. None: not (yet)."""
+    user_id = find_user_by_legacy_id(tx, registration_id, consumer_key, legacy_id)
+    return get_person(tx, user_id) if user_id is not None else None
+
+
 def get_person(tx: Tx, user_id: int) -> Person:
     """Raises: NotFound."""
     row = tx.get(User, user_id)
@@ -100,6 +118,11 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
     if not user_ids:
         return {}
     return {row.id: _person(row) for row in tx.scalars(select(User).where(User.id.in_(user_ids)))}
+
+
+def select_test_people() -> Select[int]:
+    """Ids of test students, to keep them out of a statistic: `.where(Row.user_id.not_in(select_test_people()))`."""
+    return select(User.id).where(User.is_test)
 
 
 def find_placement(tx: Tx, placement_id: int) -> Placement | None:
@@ -119,6 +142,11 @@ def find_placement_by_key(tx: Tx, key: str) -> Placement | None:
 def list_placements(tx: Tx, course_slug: str) -> list[Placement]:
     """Everywhere that a course is used, oldest first."""
     return list(_placements(tx, PlacementRow.course_slug == course_slug))
+
+
+def list_placements_of(tx: Tx, context_id: int) -> list[Placement]:
+    """Every course of ours that an LMS course uses, oldest first."""
+    return list(_placements(tx, PlacementRow.context_id == context_id))
 
 
 def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:

@@ -154,6 +154,13 @@ def trust_host(tx: Tx, registration_id: int, host: str) -> Registration:
     return row
 
 
+def accept_anonymous(tx: Tx, registration_id: int, *, accepts: bool) -> Registration:
+    """Let launches that name nobody in, or no longer. Raises: NotFound."""
+    row = get_registration(tx, registration_id)
+    row.accepts_anonymous = accepts
+    return row
+
+
 def dialect_of(row: Registration) -> Dialect:
     """How this platform behaves."""
     return get_dialect(row.dialect)

@@ -1,20 +1,25 @@
 """From a launch that holds to a session: one transaction that spends the state and the nonce and records the rest."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from lti_tool.contract import Choice, Contents
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Forbidden, Invalid
+from lti_tool.kernel.errors import Forbidden, Invalid, NotFound
 from lti_tool.kernel.once import use_once
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.claims import Claims
+from lti_tool.lti.claims import NO_HISTORY, Claims
+from lti_tool.lti.copies import inherit_item, learn_copy
 from lti_tool.lti.dialects import GENERIC, detect_dialect
 from lti_tool.lti.launch import Launch
+from lti_tool.lti.legacy import learn_legacy
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
+from lti_tool.lti.models_services import CopyState
+from lti_tool.lti.notice_service import learn_notices
+from lti_tool.lti.observing import record_observed
 from lti_tool.lti.people import (
     Known,
     learn_deployment,
@@ -25,6 +30,7 @@ from lti_tool.lti.people import (
     record_visit,
 )
 from lti_tool.lti.registrations import first_platform_origin, is_platform_url
+from lti_tool.lti.reviewing import Wanted, get_reviewed, read_wanted
 from lti_tool.lti.roles import may_place_content, role_of
 from lti_tool.lti.state import AGAIN
 from lti_tool.web.brand import read_brand
@@ -33,6 +39,16 @@ from lti_tool.web.session import SignedIn, session_path, start_session
 PICK_PATH = "/lti/pick"
 EMPTY_PATH = "/lti/empty"
 GONE_PATH = "/lti/gone"
+COPIED_PATH = "/lti/copied"
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who opens somebody's work, and in which LMS course."""
+
+    known: Known
+    role: Role
+    context_id: int | None
 
 
 def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> str:
@@ -93,10 +109,23 @@ def _learn_dialect(tx: Tx, registration: Registration, claims: Claims) -> None:
 
 def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launch, deployment: Deployment) -> str:
     claims = launch.claims
-    role = role_of(claims.roles)
+    role = role_of(claims.roles) if claims.sub else Role.OBSERVER
     known = record_user(tx, runtime.signer, launch.registration, claims, role)
+    if claims.sub:
+        learn_legacy(tx, runtime, launch.registration, claims, known.user_id)
     context_id = record_context(tx, deployment, claims, known.user_id, role)
+    if wanted := read_wanted(claims):
+        viewer = Viewer(known, role, context_id)
+        return _enter_review(tx, runtime, contents, launch, deployment, wanted, viewer)
+    if context_id is not None and role is Role.OBSERVER and claims.sub:
+        record_observed(tx, known.user_id, context_id, claims.observed)
+    may_be_copy = context_id is not None and (claims.history != NO_HISTORY or claims.notices is not None)
+    copy = learn_copy(tx, context_id, claims.history) if may_be_copy and context_id is not None else None
     link = record_link(tx, deployment, claims, context_id)
+    if link and copy:
+        inherit_item(tx, link, copy, claims.history)
+    if claims.notices:
+        learn_notices(tx, runtime, launch.registration, deployment, claims.notices)
     found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
     choice = found[1] if found else None
     placement_id = record_placement(tx, context_id, choice.course_slug) if choice and context_id else None
@@ -105,10 +134,35 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
     session = replace(session, placement_id=placement_id)
     token = start_session(tx, session, launch.browser_secret)
-    if link and claims.item_ref and not found:
-        # the LMS names it again at every launch, so that choosing something else here would not last
+    if copy and copy.state is CopyState.OFFERED and link and role.is_staff:
+        return session_path(token, COPIED_PATH)
+    if link and not found and (claims.item_ref or (link.item_ref and not role.is_staff)):
         return session_path(token, GONE_PATH)
     return session_path(token, _first_page(tx, found, role, picks=session.deep_linking is not None))
+
+
+def _enter_review(
+    tx: Tx,
+    runtime: Runtime,
+    contents: Sequence[Contents],
+    launch: Launch,
+    deployment: Deployment,
+    wanted: Wanted,
+    viewer: Viewer,
+) -> str:
+    """To one learner's work; the activity and its line item stay as they are known."""
+    who = (viewer.known.user_id, viewer.role)
+    reviewed = get_reviewed(tx, deployment, launch.claims, wanted, viewer.context_id, who)
+    found = find_choice(tx, contents, launch.registration.id, reviewed.link.item_ref)
+    if found is None or viewer.context_id is None:
+        raise NotFound("review_not_found", "What this activity showed was removed, so its work has no page any more.")
+    source, choice = found
+    session = _signed_in(runtime, launch, viewer.known, viewer.role, viewer.context_id, reviewed.link, choice)
+    session = replace(session, placement_id=record_placement(tx, viewer.context_id, choice.course_slug))
+    token = start_session(tx, session, launch.browser_secret)
+    if viewer.role.is_staff:
+        return session_path(token, source.review_path_of(tx, choice.ref, reviewed.user_id))
+    return session_path(token, source.path_of(tx, choice.ref, viewer.role))
 
 
 def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import g, request
-from sqlalchemy import JSON, String, delete
+from sqlalchemy import JSON, Row, String, Table, bindparam, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
@@ -53,6 +53,11 @@ class SessionRow(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+_SESSIONS = cast(Table, SessionRow.__table__)
+_BY_DIGEST = select(_SESSIONS).where(_SESSIONS.c.digest == bindparam("digest"))
+_BY_DIGESTS = select(_SESSIONS).where(_SESSIONS.c.digest.in_(bindparam("digests", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -123,7 +128,11 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
 
 def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | None:
     """The session behind a token, unless it is over or belongs to another browser."""
-    row = tx.get(SessionRow, digest_of(token))
+    return accept_session(find_session_row(tx, digest_of(token)), browser_secret)
+
+
+def accept_session(row: Row[Any] | None, browser_secret: str | None) -> SignedIn | None:
+    """What a stored session says, unless it is over or belongs to another browser."""
     if row is None or row.expires_at <= clock.now():
         return None
     if row.browser_digest and (
@@ -133,7 +142,17 @@ def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | N
     return read_session(row)
 
 
-def read_session(row: SessionRow) -> SignedIn:
+def find_session_rows(tx: Tx, digests: Iterable[str]) -> dict[str, Row[Any]]:
+    """The columns of several stored sessions, by digest. One query."""
+    return {row.digest: row for row in tx.execute(_BY_DIGESTS, {"digests": sorted(digests)})}
+
+
+def find_session_row(tx: Tx, digest: str) -> Row[Any] | None:
+    """The columns of a stored session. One query, of every request: no object is made of it."""
+    return tx.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
+
+
+def read_session(row: "SessionRow | Row[Any]") -> SignedIn:
     """What a stored session says. Whether it is over, and whose browser asks, is for the caller to check."""
     return SignedIn(
         user_id=row.user_id,
@@ -208,7 +227,7 @@ def _read(token: str) -> SignedIn | None:
     with current_runtime().db.reading() as tx:
         found = find_session(tx, token, request.cookies.get(BROWSER_COOKIE))
         if found is None and _holds_window_pass(token):
-            row = tx.get(SessionRow, digest_of(token))
+            row = find_session_row(tx, digest_of(token))
             found = read_session(row) if row is not None and row.expires_at > clock.now() else None
     return found
 

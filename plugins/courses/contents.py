@@ -47,6 +47,10 @@ class CourseContents:
             return _item_choice(*row) if found.item else _module_choice(*row[:2])
         return None
 
+    def begin_path(self, role: Role) -> str | None:
+        """The catalogue, where teachers write a new course."""
+        return "/courses/#new-title" if role is Role.TEACHER else None
+
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         """The page of the quiz or item, or the course page, at the module."""
         found = split_ref(ref)
@@ -69,6 +73,17 @@ class CourseContents:
         if row is not None and row[0].assignment and not may_be_closed(*row):
             return grading.assignment_path(found.course, row[0].assignment)
         return f"/courses/{found.course}/{found.item}"
+
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        """The learner's attempts at a quiz; of anything else how far they are in the course."""
+        found = split_ref(ref)
+        if found is None:
+            raise NotFound("item_not_found", "This activity points to something that is no longer here.")
+        query = select(Item.assignment).join(Course, Course.id == Item.course_id)
+        name = tx.scalar(query.where(Course.slug == found.course, Item.slug == found.item)) if found.item else None
+        if name:
+            return f"{grading.assignment_path(found.course, name)}/learners/{user_id}"
+        return f"/progress/{found.course}/learners/{user_id}"
 
 
 @dataclass(frozen=True)
@@ -131,4 +146,6 @@ def _item_choice(course: Course, module: Module, item: Item) -> Choice:
         group=module.title,
         text=item.summary,
         max_points=item.points if item.assignment else None,
+        opens_at=max((moment for moment in (module.release_at, item.release_at) if moment), default=None),
+        due_at=item.due_at if item.assignment else None,
     )

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import Forbidden, Gone, NotFound
+from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 from plugins.courses.models import Admission, Course, Enrolment, Invitation, PartState, Standing, Via
 
@@ -137,10 +138,9 @@ def list_invitations(tx: Tx, course_id: int) -> list[Invitation]:
 
 
 def count_enrolments(tx: Tx, course_id: int) -> dict[Standing, int]:
-    """How many take a course, and how many have dropped it."""
-    query = (
-        select(Enrolment.standing, func.count()).where(Enrolment.course_id == course_id).group_by(Enrolment.standing)
-    )
+    """How many take a course, and how many have dropped it. Test students are nobody."""
+    people = (Enrolment.course_id == course_id, Enrolment.user_id.not_in(lti.select_test_people()))
+    query = select(Enrolment.standing, func.count()).where(*people).group_by(Enrolment.standing)
     return {row[0]: row[1] for row in tx.execute(query)}
 
 

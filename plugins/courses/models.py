@@ -121,12 +121,12 @@ class CourseWord(Base):
     """A word that finds a course: the search of the catalogue, alike on every database."""
 
     __tablename__ = "courses_word"
+    __table_args__ = (Index("ix_courses_word_found", "word", "course_id", "weight"),)
+    """A search reads this index alone."""
 
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses_course.id", ondelete="CASCADE"), primary_key=True)
     word: Mapped[str] = mapped_column(_WORD, primary_key=True)
     """Lower case, without accents."""
-    course_id: Mapped[int] = mapped_column(
-        ForeignKey("courses_course.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
     weight: Mapped[int]
     """How much it says about the course: higher in its title than in its description."""
 

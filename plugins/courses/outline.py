@@ -95,19 +95,21 @@ def list_facts(course: Course, items: list[Item]) -> list[str]:
     minutes = sum(item.minutes or 0 for item in items)
     if minutes:
         facts.append(duration(minutes))
-    facts.append(price_text(course))
+    facts.append(price_text(course.price_minor, course.currency))
     return facts
 
 
 def level_word(level: Level) -> str:
     """A level, for people."""
-    names = {
-        Level.ANY: _("Any level"),
-        Level.BEGINNER: _("Beginner"),
-        Level.INTERMEDIATE: _("Intermediate"),
-        Level.ADVANCED: _("Advanced"),
-    }
-    return str(names[level])
+    match level:
+        case Level.ANY:
+            return str(_("Any level"))
+        case Level.BEGINNER:
+            return str(_("Beginner"))
+        case Level.INTERMEDIATE:
+            return str(_("Intermediate"))
+        case Level.ADVANCED:
+            return str(_("Advanced"))
 
 
 def kind_word(kind: ItemKind) -> str:
@@ -144,11 +146,11 @@ def duration(minutes: int) -> str:
     return str(_("%(hours)s h %(minutes)s min", hours=hours, minutes=left) if left else _("%(hours)s h", hours=hours))
 
 
-def price_text(course: Course) -> str:
-    """What the course costs."""
-    if course.price_minor is None:
+def price_text(price_minor: int | None, currency: str) -> str:
+    """What a course costs."""
+    if price_minor is None:
         return str(_("Free"))
-    return _price_text(course.price_minor, course.currency, str(get_locale()))
+    return _price_text(price_minor, currency, str(get_locale()))
 
 
 @lru_cache(maxsize=2000)

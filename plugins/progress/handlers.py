@@ -11,8 +11,9 @@ from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.jobs import JobRun
 from lti_tool.kernel.messages import Handler
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.messages import LinkLaunched
-from plugins.progress.courses import read_courses
+from lti_tool.lti import public as lti
+from lti_tool.lti.messages import ContextLinked, LinkLaunched
+from plugins.progress.courses import copy_settings, read_courses
 from plugins.progress.grades import read_grade
 from plugins.progress.merging import NAMES, Facts, conclude
 from plugins.progress.messages import SendProgress, SettleCourse
@@ -44,6 +45,7 @@ def make_handlers(send_score: SendScore) -> tuple[Handler, ...]:
             on_dead=give_up_sending,
         ),
         Handler("progress.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),
+        Handler("progress.copy_settings", ContextLinked, copy_settings_of_context),
     )
 
 
@@ -78,6 +80,16 @@ def send_to_launched_link(run: JobRun, message: LinkLaunched) -> None:
         if course is not None and course.sends_score and row is not None:
             place = (row.placement_id, row.user_id, slug)
             want_score(tx, *place, row.percent, row.done_at, afresh=message.link_id)
+
+
+def copy_settings_of_context(run: JobRun, fact: ContextLinked) -> None:
+    """An LMS course was copied: when its courses count as finished, and whether the LMS gets scores, is as it was."""
+    with run.runtime.db.transaction() as tx:
+        run.finish(tx)
+        origins = {each.course_slug: each.id for each in lti.list_placements_of(tx, fact.origin_id)}
+        for placement in lti.list_placements_of(tx, fact.context_id):
+            if placement.course_slug in origins:
+                copy_settings(tx, placement.course_slug, origins[placement.course_slug], placement.id)
 
 
 def forget_old_time(runtime: Runtime) -> None:

@@ -3,7 +3,6 @@
 from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin
-from lti_tool.kernel.permissions import Role
 from lti_tool.lti import public as lti
 from plugins.progress import staff_views, views
 from plugins.progress.blueprint import blueprint
@@ -14,7 +13,6 @@ from plugins.progress.personal_data import erase_personal_data, export_personal_
 
 PAGES = (views, staff_views)
 """Importing them hangs their pages on the blueprint."""
-NOT_OBSERVERS = frozenset(set(Role) - {Role.OBSERVER})
 
 
 def make_plugin(send_score: SendScore) -> Plugin:
@@ -26,7 +24,7 @@ def make_plugin(send_score: SendScore) -> Plugin:
         models=MODELS,
         handlers=make_handlers(send_score),
         blueprints=(blueprint,),
-        nav=(NavItem(_l("Progress"), "progress.show_course", NOT_OBSERVERS, order=2),),
+        nav=(NavItem(_l("Progress"), "progress.show_course", order=2),),
         recurring=RECURRING,
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,

@@ -241,16 +241,25 @@ PEOPLE: Context = FRAME | {
 MEMBERS_ONLY = PEOPLE | {"admission": "lms", "code": None}
 
 
+SUMMARY = "From a line of text to a table you can question, in eight short steps."
+
+
+def _about(*facts: str, summary: str = SUMMARY) -> Markup:
+    """What `courses/_card_about.html` makes."""
+    said = f'<p class="quiet small clamp">{summary}</p>' if summary else ""
+    dots = "".join(f"<span>{fact}</span>" for fact in facts)
+    return Markup(
+        f'<p class="small quiet">Grace Hopper</p>{said}<p class="dots small quiet">{dots}</p>'
+        '<p><span class="tag">Data</span></p>'
+    )
+
+
 def _card(title: str, **changes: Any) -> Context:
     base: Context = {
         "title": title,
-        "summary": "From a line of text to a table you can question, in eight short steps.",
-        "facts": ["Beginner", "English", "4 h", "Free"],
-        "authors": "Grace Hopper",
-        "tags": ["Data"],
+        "about": _about("Beginner", "English", "4 h", "Free", "8 items"),
         "is_draft": False,
         "is_in": False,
-        "size": "8 items",
         "rating": {"average": 4.4, "count": 31},
         "url": None,
         "open_url": None,
@@ -264,7 +273,7 @@ CATALOGUE: Context = {
     "cards": [
         _card("First steps with data", url="#"),
         _card("Statistics for people who draw", is_in=True, open_url="#", rating=None),
-        _card("Trees", enrol_url="#", facts=["English", "€19.99"], summary=None),
+        _card("Trees", enrol_url="#", about=_about("English", "€19.99", "8 items", summary="")),
         _card("Rivers of the world and what they carry", closed_note="Through your LMS", is_draft=True),
     ],
     "query": "data",

@@ -80,6 +80,12 @@ def quiz(**changes: Any) -> Context:
         "draft": {"saved_at": NOW},
         "here_url": "/quiz",
         "version": "1",
+        "place": {
+            "course_title": "First steps with data",
+            "course_url": "#",
+            "previous": None,
+            "following": {"title": "Many numbers at once", "url": "#", "word": "Lesson"},
+        },
         "can_submit": True,
         "why_not": None,
         "error": None,
@@ -328,6 +334,14 @@ def pick(**changes: Any) -> Context:
     return base | changes
 
 
+def activity() -> Context:
+    """What an activity of the LMS shows, for its teacher."""
+    choice = {"title": "Quiz 1", "course_title": "First steps with data", "max_points": Decimal(10)}
+    dates = {"opens_at": None, "due_at": NOW}
+    said = {"activity": "Week 1: quiz", "platform": "Moodle", "pick_url": "#", "update_url": "#", "is_sent": True}
+    return {**said, "choice": choice | dates}
+
+
 def lesson(html: str, **changes: Any) -> Context:
     """A lesson around some markup."""
     base: Context = {
@@ -368,8 +382,16 @@ CELLS: list[Context] = [
         "html": Markup('<span class="n">print</span>(1)'),
         "outputs": [
             {"kind": "text", "text": "1", "html": "", "src": "", "alt": ""},
+            {
+                "kind": "html",
+                "text": "",
+                "html": Markup("<table><tr><td></td><th>mm</th></tr></table>"),
+                "src": "",
+                "alt": "",
+            },
             {"kind": "error", "text": "NameError: x", "html": "", "src": "", "alt": ""},
         ],
+        "number": 3,
     },
 ]
 PROSE = "<p>A table is a list of rows.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
@@ -390,6 +412,12 @@ ERROR: Context = {
     "next_steps": ["Go back to the quiz.", "Choose “Open in JupyterHub” again."],
     "reference": "9C41D07E",
     "actions": [{"label": "Back to the quiz", "url": "#"}],
+}
+NOTHING_TO_PICK: Context = {
+    "title": "There is no course to add yet",
+    "message": "The lessons and quizzes of each course will be listed here, to be added to your LMS course.",
+    "next_steps": ["Write one here.", "Or ask for one to be imported."],
+    "actions": [{"label": "Write a new course", "url": "#"}],
 }
 WINDOW: Context = {
     "course_title": "First steps with data",
@@ -596,15 +624,7 @@ PAGES: Samples = {
         T,
         pick(multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None),
     ),
-    "empty": ("courses/empty.html", L, {"can_import": False, "import_hint": None}),
-    "empty-teacher": (
-        "courses/empty.html",
-        T,
-        {
-            "can_import": True,
-            "import_hint": "coursebridge course import config/demo/course",
-        },
-    ),
+    "pick-none": ("errors/error.html", T, NOTHING_TO_PICK),
     "error": ("errors/error.html", None, ERROR),
     "error-bare": (
         "errors/error.html",
@@ -613,6 +633,9 @@ PAGES: Samples = {
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
     "return": ("lti/return_to_lms.html", None, RETURN),
+    "copied": ("lti/copied.html", T, {"origin": "Notebooks 101, autumn", "action": "#", "platform": "Moodle"}),
+    "activity": ("lti/activity.html", T, activity()),
+    "pick-search": ("courses/pick.html", T, pick(multiple=True, search={"url": "#", "words": "", "course": "first"})),
     **COURSE_PAGES,
     "files": ("files/files.html", T, files_page()),
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),

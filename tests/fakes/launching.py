@@ -38,18 +38,24 @@ class Launcher:
         self.client = client
         self.campus = campus
 
-    def login(self, username: str, activity: Activity | None, *, tool: Tool | None = None) -> str:
+    def login(self, username: str, activity: Activity | None, *, tool: Tool | None = None, **options: Any) -> str:
         """Begin; returns the authentication URL that the tool sends the browser to."""
-        form = self.campus.start_launch(username, activity, tool=tool)
+        form = self.campus.start_launch(username, activity, tool=tool, **options)
         answer = self.client.post("/lti/login", data=dict(form.fields), headers=FRAME)
         assert answer.status_code == 303, answer.text
         return answer.headers["Location"]
 
     def launch(
-        self, username: str, activity: Activity | None, *, tool: Tool | None = None, headers: Mapping[str, str] = FRAME
+        self,
+        username: str,
+        activity: Activity | None,
+        *,
+        tool: Tool | None = None,
+        headers: Mapping[str, str] = FRAME,
+        **options: Any,
     ) -> TestResponse:
         """The whole honest way; returns the answer to the launch."""
-        form = self.campus.authorize(username, self.login(username, activity, tool=tool))
+        form = self.campus.authorize(username, self.login(username, activity, tool=tool, **options))
         return self.client.post("/lti/launch", data=dict(form.fields), headers=headers)
 
     def open(self, username: str, activity: Activity | None, **options: Any) -> str:

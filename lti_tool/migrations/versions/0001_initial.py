@@ -164,6 +164,8 @@ def upgrade() -> None:
     sa.Column('dialect', sa.String(length=40), nullable=False),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('learns_deployments', sa.Boolean(), nullable=False),
+    sa.Column('accepts_anonymous', sa.Boolean(), nullable=False),
+    sa.Column('legacy_problem', sa.Text(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_registration')),
     sa.UniqueConstraint('issuer', 'client_id', name=op.f('uq_lti_registration_issuer_client_id'))
@@ -456,14 +458,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_courses_unsaved_user_id'), ['user_id'], unique=False)
 
     op.create_table('courses_word',
-    sa.Column('word', sa.String(length=40).with_variant(sa.VARCHAR(length=40, collation='C'), 'postgresql'), nullable=False),
     sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('word', sa.String(length=40).with_variant(sa.VARCHAR(length=40, collation='C'), 'postgresql'), nullable=False),
     sa.Column('weight', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_word_course_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('word', 'course_id', name=op.f('pk_courses_word'))
+    sa.PrimaryKeyConstraint('course_id', 'word', name=op.f('pk_courses_word'))
     )
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_courses_word_course_id'), ['course_id'], unique=False)
+        batch_op.create_index('ix_courses_word_found', ['word', 'course_id', 'weight'], unique=False)
 
     op.create_table('files_content',
     sa.Column('file_id', sa.Integer(), nullable=False),
@@ -540,6 +542,16 @@ def upgrade() -> None:
     sa.Column('is_fetching', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_jwks_cache_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_lti_jwks_cache'))
+    )
+    op.create_table('lti_legacy_consumer',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('consumer_key', sa.String(length=255), nullable=False),
+    sa.Column('secret_cipher', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_legacy_consumer_registration_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_legacy_consumer')),
+    sa.UniqueConstraint('registration_id', 'consumer_key', name=op.f('uq_lti_legacy_consumer_registration_id_consumer_key'))
     )
     op.create_table('lti_token_cache',
     sa.Column('registration_id', sa.Integer(), nullable=False),
@@ -713,14 +725,59 @@ def upgrade() -> None:
     sa.Column('context_id', sa.String(length=255), nullable=False),
     sa.Column('title', sa.String(length=255), nullable=False),
     sa.Column('memberships_url', sa.Text(), nullable=True),
+    sa.Column('groups_url', sa.Text(), nullable=True),
+    sa.Column('group_sets_url', sa.Text(), nullable=True),
+    sa.Column('groups_read_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lms_course', sa.String(length=255), nullable=True),
     sa.ForeignKeyConstraint(['deployment_row_id'], ['lti_deployment.id'], name=op.f('fk_lti_context_deployment_row_id')),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_context_registration_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_context')),
     sa.UniqueConstraint('deployment_row_id', 'context_id', name=op.f('uq_lti_context_deployment_row_id_context_id'))
     )
     with op.batch_alter_table('lti_context', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_context_lms_course'), ['lms_course'], unique=False)
         batch_op.create_index(batch_op.f('ix_lti_context_registration_id'), ['registration_id'], unique=False)
 
+    op.create_table('lti_legacy_user',
+    sa.Column('consumer_id', sa.Integer(), nullable=False),
+    sa.Column('legacy_id', sa.String(length=255), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('mapped_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['consumer_id'], ['lti_legacy_consumer.id'], name=op.f('fk_lti_legacy_user_consumer_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_legacy_user_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('consumer_id', 'legacy_id', name=op.f('pk_lti_legacy_user'))
+    )
+    with op.batch_alter_table('lti_legacy_user', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_legacy_user_user_id'), ['user_id'], unique=False)
+
+    op.create_table('lti_notice',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('deployment_row_id', sa.Integer(), nullable=False),
+    sa.Column('notice_id', sa.String(length=255), nullable=False),
+    sa.Column('notice_type', sa.String(length=80), nullable=False),
+    sa.Column('facts', sa.JSON(), nullable=False),
+    sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('handled_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['deployment_row_id'], ['lti_deployment.id'], name=op.f('fk_lti_notice_deployment_row_id')),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_notice_registration_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_notice')),
+    sa.UniqueConstraint('registration_id', 'notice_id', name=op.f('uq_lti_notice_registration_id_notice_id'))
+    )
+    with op.batch_alter_table('lti_notice', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_notice_received_at'), ['received_at'], unique=False)
+
+    op.create_table('lti_notice_handler',
+    sa.Column('deployment_row_id', sa.Integer(), nullable=False),
+    sa.Column('notice_type', sa.String(length=80), nullable=False),
+    sa.Column('service_url', sa.Text(), nullable=False),
+    sa.Column('handler_url', sa.Text(), nullable=False),
+    sa.Column('registered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('heard_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('problem', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['deployment_row_id'], ['lti_deployment.id'], name=op.f('fk_lti_notice_handler_deployment_row_id')),
+    sa.PrimaryKeyConstraint('deployment_row_id', 'notice_type', name=op.f('pk_lti_notice_handler'))
+    )
     op.create_table('grading_draft_blob',
     sa.Column('draft_id', sa.Integer(), nullable=False),
     sa.Column('sha256', sa.String(length=64), nullable=False),
@@ -776,6 +833,28 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_result_user_id'), ['user_id'], unique=False)
 
+    op.create_table('lti_context_copy',
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('origin_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('found_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_context_copy_context_id')),
+    sa.ForeignKeyConstraint(['origin_id'], ['lti_context.id'], name=op.f('fk_lti_context_copy_origin_id')),
+    sa.PrimaryKeyConstraint('context_id', name=op.f('pk_lti_context_copy'))
+    )
+    op.create_table('lti_group',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('group_id', sa.String(length=255), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('tag', sa.String(length=255), nullable=False),
+    sa.Column('set_id', sa.String(length=255), nullable=True),
+    sa.Column('set_name', sa.String(length=255), nullable=False),
+    sa.Column('is_hidden', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_group_context_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_group')),
+    sa.UniqueConstraint('context_id', 'group_id', name=op.f('uq_lti_group_context_id_group_id'))
+    )
     op.create_table('lti_link',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=False),
@@ -784,6 +863,8 @@ def upgrade() -> None:
     sa.Column('resource_link_id', sa.String(length=255), nullable=False),
     sa.Column('title', sa.String(length=255), nullable=False),
     sa.Column('item_ref', sa.String(length=255), nullable=True),
+    sa.Column('named_ref', sa.String(length=255), nullable=True),
+    sa.Column('is_inherited', sa.Boolean(), nullable=False),
     sa.Column('lineitem_url', sa.Text(), nullable=True),
     sa.Column('lineitems_url', sa.Text(), nullable=True),
     sa.Column('scopes', sa.JSON(), nullable=False),
@@ -808,6 +889,17 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('lti_membership', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_membership_context_id'), ['context_id'], unique=False)
+
+    op.create_table('lti_observing',
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('sub', sa.String(length=255), nullable=False),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_observing_context_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_observing_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('user_id', 'context_id', 'sub', name=op.f('pk_lti_observing'))
+    )
+    with op.batch_alter_table('lti_observing', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_observing_context_id'), ['context_id'], unique=False)
 
     op.create_table('lti_placement',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -838,6 +930,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_grading_delivery_passback_id'), ['passback_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_grading_delivery_submission_id'), ['submission_id'], unique=False)
 
+    op.create_table('lti_group_member',
+    sa.Column('group_row_id', sa.Integer(), nullable=False),
+    sa.Column('sub', sa.String(length=255), nullable=False),
+    sa.Column('role', sa.String(length=40), nullable=False),
+    sa.ForeignKeyConstraint(['group_row_id'], ['lti_group.id'], name=op.f('fk_lti_group_member_group_row_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('group_row_id', 'sub', name=op.f('pk_lti_group_member'))
+    )
+    with op.batch_alter_table('lti_group_member', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_group_member_sub'), ['sub'], unique=False)
+
     op.create_table('lti_visit',
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('link_id', sa.Integer(), nullable=False),
@@ -861,6 +963,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_visit_link_id'))
 
     op.drop_table('lti_visit')
+    with op.batch_alter_table('lti_group_member', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_group_member_sub'))
+
+    op.drop_table('lti_group_member')
     with op.batch_alter_table('grading_delivery', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_delivery_submission_id'))
         batch_op.drop_index(batch_op.f('ix_grading_delivery_passback_id'))
@@ -870,6 +976,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_placement_course_slug'))
 
     op.drop_table('lti_placement')
+    with op.batch_alter_table('lti_observing', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_observing_context_id'))
+
+    op.drop_table('lti_observing')
     with op.batch_alter_table('lti_membership', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_membership_context_id'))
 
@@ -880,6 +990,8 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_link_context_id'))
 
     op.drop_table('lti_link')
+    op.drop_table('lti_group')
+    op.drop_table('lti_context_copy')
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_result_user_id'))
 
@@ -889,8 +1001,18 @@ def downgrade() -> None:
 
     op.drop_table('grading_passback')
     op.drop_table('grading_draft_blob')
+    op.drop_table('lti_notice_handler')
+    with op.batch_alter_table('lti_notice', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_notice_received_at'))
+
+    op.drop_table('lti_notice')
+    with op.batch_alter_table('lti_legacy_user', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_legacy_user_user_id'))
+
+    op.drop_table('lti_legacy_user')
     with op.batch_alter_table('lti_context', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_context_registration_id'))
+        batch_op.drop_index(batch_op.f('ix_lti_context_lms_course'))
 
     op.drop_table('lti_context')
     with op.batch_alter_table('grading_submission', schema=None) as batch_op:
@@ -931,6 +1053,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_token_cache_expires_at'))
 
     op.drop_table('lti_token_cache')
+    op.drop_table('lti_legacy_consumer')
     op.drop_table('lti_jwks_cache')
     op.drop_table('lti_deployment')
     with op.batch_alter_table('grading_assignment', schema=None) as batch_op:
@@ -950,7 +1073,7 @@ def downgrade() -> None:
     op.drop_table('files_upload')
     op.drop_table('files_content')
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_courses_word_course_id'))
+        batch_op.drop_index('ix_courses_word_found')
 
     op.drop_table('courses_word')
     with op.batch_alter_table('courses_unsaved', schema=None) as batch_op:

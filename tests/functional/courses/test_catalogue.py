@@ -143,7 +143,7 @@ def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: lis
         answer = browser.get(f"{HERE}?{query}")
     assert (answer.status_code, titles(answer.text)) == (200, found)
     assert "<b>" not in re.sub(r"<b class|<b>No|<b>\d", "", answer.text)
-    assert len(statements) <= 6
+    assert len(statements) <= (3 if "9999999999" in query else 2)
 
 
 def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, visit: Any) -> None:
@@ -179,7 +179,7 @@ def test_the_first_look_takes_few_queries_too(runtime: Runtime, visit: Any) -> N
     browser = visit(Role.ASSISTANT)
     with counted(runtime) as statements:
         page = browser.get(HERE).text
-    assert len(statements) <= 6
+    assert len(statements) <= 4
     assert "€19.99" in page and "1 h 30 min" in page and "German" in page and "Free" in page
 
 

@@ -174,3 +174,18 @@ def test_pages_take_few_queries(runtime: Runtime, browse: Any, teacher: Someone,
         with counted(runtime) as statements:
             assert browser.get(path).status_code == 200
         assert len(statements) <= most, (path, statements)
+
+
+def test_the_lms_leads_to_the_newest_attempt_of_a_learner(
+    runtime: Runtime, browse: Any, place: Any, teacher: Someone, learner: Someone
+) -> None:
+    browser = browse(teacher)
+    path = f"{QUIZ}/learners/{learner.user_id}"
+    assert "has not handed in anything" in browser.get(path).text
+    submit(runtime, learner, points=1)
+    newest = submit(runtime, learner, points=3)
+    assert browser.get(path).headers["Location"].endswith(f"/submissions/{newest}")
+    with runtime.db.transaction() as tx:
+        elsewhere = make_person(tx, make_place(tx, "canvas"), "Someone Else")
+    assert browser.get(f"{QUIZ}/learners/{elsewhere.user_id}").status_code == 404
+    assert browse(learner).get(path).status_code == 403

@@ -18,6 +18,8 @@ from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.commands import keys, platform
+from lti_tool.lti.dialects import get_dialect
+from lti_tool.lti.dynamic_registration import TOOL, tool_configuration
 from lti_tool.lti.invites import make_invite
 from lti_tool.lti.models import Approval, Deployment, Registration
 from tests.fakes.launching import FRAME, Launcher
@@ -68,6 +70,36 @@ def test_approved_platform_launches(client: FlaskClient, runtime: Runtime, campu
     assert refused.status_code == 403 and "waits for approval" in refused.text
     CliRunner().invoke(platform, ["approve", str(row.id)], obj=runtime, catch_exceptions=False)
     assert launcher.open("ada", activity).endswith("/stub/courses/demo/quiz-1")
+
+
+@both
+def test_platform_is_asked_for_all_that_it_knows_and_no_more(
+    client: FlaskClient, runtime: Runtime, campus: CampusServer
+) -> None:
+    assert client.get(campus.registration_url(invite(runtime))).status_code == 200
+    (row,) = registrations(runtime)
+    tool = campus.campus.store.find_tool_by_client(row.client_id)
+    assert tool
+    words = {scope.rpartition("/")[2] for scope in tool.scopes}
+    services = {"lineitem", "result.readonly", "score", "contextmembership.readonly"}
+    own = {"moodle": {"contextgroup.readonly"}, "canvas": {"noticehandlers"}}[campus.profile.name]
+    assert words == services | own
+    assert tool.custom["coursebridge_history"] == "$Context.id.history"
+    assert ("coursebridge_previous" in tool.custom) == (campus.profile.name == "canvas")
+
+
+def test_messages_are_those_that_the_platform_has_places_for(runtime: Runtime) -> None:
+    review = "LtiSubmissionReviewRequest"
+    moodle, canvas = (
+        tool_configuration(runtime, (), get_dialect(name), messages)[TOOL]["messages"]
+        for name, messages in (("moodle", (review,)), ("canvas", ()))
+    )
+    assert [message["type"] for message in moodle].count(review) == 1
+    vendor = "https://canvas.instructure.com/lti/"
+    places = [place.removeprefix(vendor) for message in canvas for place in message["placements"]]
+    assert places == ["course_navigation", "assignment_selection", "link_selection", "editor_button"]
+    assert canvas[0][vendor + "course_navigation/default_enabled"] is False
+    assert all(message[vendor + "launch_width"] == 885 for message in canvas[1:])
 
 
 def test_invite_works_once(client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:

@@ -10,6 +10,8 @@ from flask import Flask
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.models import User
+from lti_tool.lti.observing import record_observed
 from plugins.progress.outline import Rule, TextDone
 from plugins.progress.public import publish_outline
 from plugins.progress.recording import record
@@ -95,6 +97,24 @@ def test_observer_sees_nobody(browse: Browse, someone: Callable[..., Someone], l
     assert browser.get(MINE).status_code == 403
     assert browser.get(CLASS).status_code == 403
     assert browser.get(f"/progress/{SLUG}/learners/{learner.user_id}").status_code == 403
+
+
+def test_observer_reads_the_progress_of_their_learner(
+    runtime: Runtime, browse: Browse, someone: Callable[..., Someone], learner: Someone
+) -> None:
+    parent, other = someone(Role.OBSERVER), someone(Role.LEARNER, "Other")
+    with runtime.db.transaction() as tx:
+        subs = [tx.get_one(User, learner.user_id).sub]
+        record_observed(tx, parent.user_id, parent.place.context_id, subs)
+    take(runtime, learner, "trees", seen=True)
+    browser = browse(parent)
+
+    page = browser.get(MINE).text
+    assert "1 of 2 lessons" in page
+    assert "Mark as done" not in page and "Continue" not in page
+    assert browser.get(f"{MINE}?of={other.user_id}").status_code == 403
+    assert browser.post(f"{MINE}/mark", data={"item": "trees", "done": "no"}).status_code == 403
+    assert browser.get(CLASS).status_code == 403
 
 
 def test_learner_sees_no_class(browse: Browse, learner: Someone) -> None:
