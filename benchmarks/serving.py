@@ -2,9 +2,10 @@
 
 import os
 import subprocess
+import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,32 @@ def serving(settings: Settings, processes: int) -> Iterator[Serving]:
     finally:
         server.terminate()
         server.wait(20)
+
+
+@contextmanager
+def serving_app(factory: str, environment: Mapping[str, str], processes: int) -> Iterator[Serving]:
+    """Any WSGI application that answers `/readyz`, under granian. Raises: RuntimeError: as `serving`."""
+    port = free_port()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COURSEBRIDGE_")}
+    serve = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", factory, "--no-access-log"]
+    serve += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(processes), "--log-level", "warning"]
+    server = subprocess.Popen([*serve, "--blocking-threads", "16"], env={**env, **environment})
+    try:
+        _wait_ready(port)
+        yield Serving(port, server.pid)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """What a process of the tool has to be told to run with these settings."""
+    return {
+        "COURSEBRIDGE_DATA_DIR": str(settings.data_dir),
+        "COURSEBRIDGE_SECRET_KEY": settings.secret_key.get_secret_value(),
+        "COURSEBRIDGE_DATABASE__URL": settings.database.url,
+        "COURSEBRIDGE_LOG_LEVEL": "WARNING",
+    }
 
 
 def _wait_ready(port: int) -> None:

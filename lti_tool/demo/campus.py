@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from urllib.parse import urlsplit
 
 from flask import current_app
 
@@ -84,6 +85,12 @@ class Campus:
     def group_sets_url(self) -> str:
         """Sets of groups of the course."""
         return self.url(f"/services/{self.store.course.id}/groupsets")
+
+    @property
+    def tool_origins(self) -> list[str]:
+        """The origins whose pages may use what this platform offers to frames."""
+        urls = [urlsplit(tool.login_url) for tool in self.store.list_tools() if tool.is_active]
+        return sorted({f"{url.scheme}://{url.netloc}" for url in urls})
 
     def get_tool(self, tool_id: int | None = None) -> Tool:
         """Return that tool, or the first one that can be launched.

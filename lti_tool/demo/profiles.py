@@ -54,6 +54,8 @@ class Profile:
     """``lti_message_hint`` is JSON, else an opaque word."""
     storage_target: str | None
     """``lti_storage_target`` of the login, when the platform offers postMessage storage."""
+    cookie_same_site: str
+    """``SameSite`` of its own session: with ``Lax`` it is lost when a frame's script navigates to the platform."""
     login_extras: Mapping[str, str]
     """Further fixed parameters of the login."""
     prompt_required: bool
@@ -171,6 +173,7 @@ MOODLE = Profile(
     numeric_sub=True,
     json_message_hint=True,
     storage_target=None,
+    cookie_same_site="Lax",
     login_extras={},
     prompt_required=False,
     redirect_query_subset=False,
@@ -266,6 +269,7 @@ CANVAS = Profile(
     numeric_sub=False,
     json_message_hint=False,
     storage_target="post_message_forwarding",
+    cookie_same_site="None",
     login_extras={"canvas_region": "us-east-1", "canvas_environment": "prod"},
     prompt_required=True,
     redirect_query_subset=True,

@@ -52,7 +52,8 @@ def create_campus(config: CampusConfig) -> Flask:
     app.secret_key = _secret(campus)
     app.config.update(
         SESSION_COOKIE_NAME=f"campus_{campus.profile.name}",
-        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SAMESITE=campus.profile.cookie_same_site,
+        SESSION_COOKIE_SECURE=campus.profile.cookie_same_site == "None",
         SESSION_COOKIE_HTTPONLY=True,
     )
     fault_hooks.install(app)

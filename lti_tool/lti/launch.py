@@ -4,13 +4,10 @@ Nothing is written here but the cache of the platform's keys. The single use of 
 `sign_in`, in the transaction that makes the session.
 """
 
-import binascii
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from sqlalchemy import select
 
 from lti_tool.kernel import clock
@@ -19,14 +16,24 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, Claims, parse_claims
 from lti_tool.lti.claims_more import Envelope
 from lti_tool.lti.jwks import find_key
+from lti_tool.lti.jws import BadTokenError, read_signed
+from lti_tool.lti.ladder import Browser, Proof, prove_browser
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
 from lti_tool.lti.registrations import is_platform_url, require_active
-from lti_tool.lti.state import AGAIN, LoginState, check_age, check_browser, read_state
+from lti_tool.lti.state import AGAIN, LoginState, check_age, read_state
 
 TOKEN_BYTES = 100_000
-ALGORITHM = "RS256"
-_JWS = jwt.PyJWS(algorithms=[ALGORITHM])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the platform had the browser post, for a login that is ours and not too old."""
+
+    form: Mapping[str, Iterable[str]]
+    state: LoginState
+    registration: Registration
+    cached_keys: CachedKeys | None
 
 
 @dataclass(frozen=True)
@@ -36,41 +43,44 @@ class Launch:
     registration: Registration
     claims: Claims
     state: LoginState
-    state_token: str
-    browser_secret: str | None
-    """None: a frame that keeps no cookies."""
+    proof: Proof
+    clock_ahead_s: float
+    """How far the token's `iat` was ahead of our clock when it came: negative by the way it took."""
 
 
-def verify_launch(
-    runtime: Runtime,
-    form: Mapping[str, Iterable[str]],
-    browser_secret: str | None,
-    headers: Mapping[str, str],
-    seen: Callable[[Registration], None],
-) -> Launch:
-    """Check what the platform had the browser post. `seen` is told the platform before the launch may be refused.
+def read_answer(runtime: Runtime, form: Mapping[str, Iterable[str]], seen: Callable[[Registration], None]) -> Answer:
+    """Find the login that a post answers. `seen` is told the platform before the launch may be refused.
 
-    Raises: Invalid, Forbidden, Gone, TooLarge: with what to do, for people.
+    Raises: Invalid, Forbidden, Gone: with what to do, for people.
     """
-    state_token = _single(form, "state")
-    state = read_state(runtime, state_token)
+    state = read_state(runtime, _single(form, "state"))
     registration, cached = _read_registration(runtime, state.registration_id)
     seen(registration)
     require_active(registration)
     check_age(runtime, state)
-    secret = check_browser(state, browser_secret, headers)
-    if "error" in form:
-        raise _platform_error(form)
-    token = _single(form, "id_token")
+    return Answer(form, state, registration, cached)
+
+
+def verify_launch(runtime: Runtime, answer: Answer, browser: Browser) -> Launch:
+    """Check the browser, then the token.
+
+    Raises: Invalid, Forbidden, TooLarge: with what to do, for people.
+    """
+    registration, state = answer.registration, answer.state
+    proof = prove_browser(state, browser)
+    if "error" in answer.form:
+        raise _platform_error(answer.form)
+    token = _single(answer.form, "id_token")
     if len(token) > TOKEN_BYTES:
         raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
-    claims = parse_claims(verified_payload(runtime, registration, cached, token))
+    claims = parse_claims(verified_payload(runtime, registration, answer.cached_keys, token))
     check_parties(registration, claims)
     check_times(runtime, claims)
     _check_against_login(runtime, claims, state)
     _check_addresses(runtime, registration, claims)
     _check_person(registration, claims)
-    return Launch(registration, claims, state, state_token, secret)
+    ahead = claims.iat - clock.now().timestamp()
+    return Launch(registration, claims, state, proof, ahead)
 
 
 def _single(form: Mapping[str, Iterable[str]], name: str) -> str:
@@ -110,30 +120,11 @@ def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registra
 
 
 def verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
-    """The payload of the token, after its signature was found good.
-
-    The algorithm is ours, not the header's; the key is one of the registered key URL, found by `kid` alone
-    (RFC 8725, 3.1 and 3.10): `jku`, `jwk`, `x5u` and `x5c` play no part, and `crit` names nothing that we know.
-    """
+    """The payload of the token, after its signature was found good. Raises: Invalid."""
     try:
-        header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise _bad_token("is not a signed token") from error
-    kid = header.get("kid")
-    if header.get("alg") != ALGORITHM:
-        raise _bad_token(f"is not signed with {ALGORITHM}")
-    if "crit" in header or "b64" in header:
-        raise _bad_token("asks for an extension that is not known here")
-    if str(header.get("typ", "JWT")).upper() not in ("JWT", "NONE"):
-        raise _bad_token("is a token for another purpose")
-    if not isinstance(kid, str) or not 0 < len(kid) <= 255:
-        raise _bad_token("does not name its key")
-    key = find_key(runtime, registration, cached, kid)
-    try:
-        body = _JWS.decode_complete(token, key, algorithms=[ALGORITHM])["payload"]
-        return json.loads(body)
-    except (jwt.PyJWTError, binascii.Error, ValueError, RecursionError) as error:
-        raise _bad_token("has a signature that does not hold") from error
+        return read_signed(token, lambda kid: find_key(runtime, registration, cached, kid))
+    except BadTokenError as error:
+        raise _bad_token(str(error)) from error
 
 
 def check_parties(registration: Registration, claims: Envelope) -> None:

@@ -9,6 +9,7 @@ from lti_tool.lti import (
     framing,
     views,
     views_activity,
+    views_check,
     views_copy,
     views_notices,
     views_pick,
@@ -26,7 +27,17 @@ from lti_tool.lti.models_services import SERVICE_MODELS
 from lti_tool.lti.notice_service import ask_for_notices
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
 
-WITH_PAGES = (framing, views, views_activity, views_copy, views_notices, views_pick, views_register, views_window)
+WITH_PAGES = (
+    framing,
+    views,
+    views_activity,
+    views_check,
+    views_copy,
+    views_notices,
+    views_pick,
+    views_register,
+    views_window,
+)
 """Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(

@@ -93,10 +93,9 @@ def find_choice(
 
 
 def _spend(tx: Tx, runtime: Runtime, launch: Launch) -> None:
-    """State and nonce work once. The unique rows decide between two simultaneous posts."""
+    """State and nonce work once: no two states share a nonce. The unique row decides between two simultaneous posts."""
     until = clock.now() + timedelta(seconds=runtime.settings.lti.state_s + runtime.settings.lti.leeway_s)
-    fresh = use_once(tx, "lti-state", launch.state_token, until)
-    if not fresh or not use_once(tx, "lti-nonce", f"{launch.registration.id}:{launch.claims.nonce}", until):
+    if not use_once(tx, "lti-nonce", f"{launch.registration.id}:{launch.state.nonce}", until):
         raise Invalid("launch_used", f"This launch was used before. {AGAIN}")
 
 
@@ -133,7 +132,7 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
         record_visit(tx, known.user_id, link, role, placement_id)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
     session = replace(session, placement_id=placement_id)
-    token = start_session(tx, session, launch.browser_secret)
+    token = start_session(tx, session, launch.proof.browser_secret)
     if copy and copy.state is CopyState.OFFERED and link and role.is_staff:
         return session_path(token, COPIED_PATH)
     if link and not found and (claims.item_ref or (link.item_ref and not role.is_staff)):
@@ -159,7 +158,7 @@ def _enter_review(
     source, choice = found
     session = _signed_in(runtime, launch, viewer.known, viewer.role, viewer.context_id, reviewed.link, choice)
     session = replace(session, placement_id=record_placement(tx, viewer.context_id, choice.course_slug))
-    token = start_session(tx, session, launch.browser_secret)
+    token = start_session(tx, session, launch.proof.browser_secret)
     if viewer.role.is_staff:
         return session_path(token, source.review_path_of(tx, choice.ref, reviewed.user_id))
     return session_path(token, source.path_of(tx, choice.ref, viewer.role))
@@ -203,4 +202,5 @@ def _signed_in(
         locale=claims.locale,
         brand=read_brand(claims.brand),
         deep_linking={**asdict(selection), "deployment_id": claims.deployment_id} if selection else None,
+        launched={"rung": launch.proof.rung.value, "step": launch.state.step, "clock_ahead_s": launch.clock_ahead_s},
     )

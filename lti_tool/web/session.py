@@ -24,6 +24,7 @@ from lti_tool.kernel.db import Base, Tx
 from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.types import EnumValue, UtcDateTime
+from lti_tool.kernel.upsert import insert_new
 from lti_tool.web.runtime import current_runtime
 
 BROWSER_COOKIE = "__Host-coursebridge"
@@ -88,6 +89,8 @@ class SignedIn:
     """That course as the LMS course of this session uses it; set whenever `course_slug` is."""
     ends_at: datetime | None = None
     """When the session is over; a session made from this one ends then too. None: of a launch just now."""
+    launched: dict[str, Any] | None = None
+    """How the launch went, for `/lti/check`."""
 
 
 _FACTS = (
@@ -100,6 +103,7 @@ _FACTS = (
     "locale",
     "deep_linking",
     "brand",
+    "launched",
 )
 
 
@@ -107,22 +111,21 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
     """Make a session and return its token. `browser_secret` is the value of our cookie if the browser sent it back."""
     token, moment = secrets.token_urlsafe(32), clock.now()
     life = timedelta(hours=current_runtime().settings.web.session_hours)
-    tx.add(
-        SessionRow(
-            digest=digest_of(token),
-            browser_digest=digest_of(browser_secret) if browser_secret else None,
-            user_id=signed_in.user_id,
-            registration_id=signed_in.registration_id,
-            context_id=signed_in.context_id,
-            link_id=signed_in.link_id,
-            course_slug=signed_in.course_slug,
-            placement_id=signed_in.placement_id,
-            role=signed_in.role,
-            facts={name: getattr(signed_in, name) for name in _FACTS},
-            created_at=moment,
-            expires_at=signed_in.ends_at or moment + life,
-        )
-    )
+    row = {
+        "digest": digest_of(token),
+        "browser_digest": digest_of(browser_secret) if browser_secret else None,
+        "user_id": signed_in.user_id,
+        "registration_id": signed_in.registration_id,
+        "context_id": signed_in.context_id,
+        "link_id": signed_in.link_id,
+        "course_slug": signed_in.course_slug,
+        "placement_id": signed_in.placement_id,
+        "role": signed_in.role,
+        "facts": {name: getattr(signed_in, name) for name in _FACTS},
+        "created_at": moment,
+        "expires_at": signed_in.ends_at or moment + life,
+    }
+    insert_new(tx, SessionRow, row)
     return token
 
 

@@ -419,13 +419,19 @@ NOTHING_TO_PICK: Context = {
     "next_steps": ["Write one here.", "Or ask for one to be imported."],
     "actions": [{"label": "Write a new course", "url": "#"}],
 }
-WINDOW: Context = {
-    "course_title": "First steps with data",
-    "platform_name": "Moodle",
-    "window_url": "#",
-    "continue_url": "#",
+CHECK: Context = {
+    "findings": [
+        {"title": "Your browser was recognised", "is_good": True, "text": "It keeps our cookie.", "advice": ""},
+        {"title": "The clocks differ", "is_good": False, "text": "21 seconds ahead.", "advice": "Tell them."},
+    ],
+    "browser": "Mozilla/5.0",
+}
+STORAGE: Context = {
+    "storage": {"target": "_parent", "origin": "https://lms.example", "key": "k", "patience": 1500},
+    "launch_url": "#",
     "fields": {"state": "abc"},
 }
+WINDOW: Context = {"platform_name": "Moodle", "window_url": "#"}
 RETURN: Context = {
     "title": "Adding Quiz 1 to your course",
     "message": "One moment: Moodle takes over from here.",
@@ -632,6 +638,8 @@ PAGES: Samples = {
         {"title": "Not found", "message": "There is no page at this address."},
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
+    "check": ("lti/check.html", T, CHECK),
+    "storage": ("lti/storage.html", None, STORAGE),
     "return": ("lti/return_to_lms.html", None, RETURN),
     "copied": ("lti/copied.html", T, {"origin": "Notebooks 101, autumn", "action": "#", "platform": "Moodle"}),
     "activity": ("lti/activity.html", T, activity()),

@@ -131,7 +131,7 @@ def test_queries_of_a_second_launch(kind: str, launcher: Launcher, quiz: Activit
     with counted(runtime) as launch:
         assert launcher.client.post("/lti/launch", data=fields, headers=FRAME).status_code == 303
     assert len(login) == 1, login
-    assert len(launch) == 12, launch
+    assert len(launch) == 11, launch
 
 
 @contextmanager
