@@ -718,6 +718,7 @@ def upgrade() -> None:
     sa.Column('markdown', sa.Text(), nullable=False),
     sa.Column('assignment', sa.String(length=80), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=True),
+    sa.Column('pass_mark', sa.Integer(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('points', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_item_course_id'), ondelete='CASCADE'),
