@@ -135,5 +135,6 @@ def list_placements(tx: Tx, course_slug: str) -> list[int]:
 
 
 def read_outlines(tx: Tx, slugs: Collection[str]) -> dict[str, OutlineDef]:
+    """The outlines of these courses, by slug; one that was never published is left out."""
     query = select(OutlineRow.course_slug, OutlineRow.definition).where(OutlineRow.course_slug.in_(slugs))
     return {slug: load_outline(said) for slug, said in tx.execute(query)}
