@@ -18,7 +18,7 @@ from grading.hub_views import go_to_hub
 from grading.marking import mark_again
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.pages import Attempt, show_attempt, show_questions
-from grading.passback import list_passbacks, send_again, send_all_again
+from grading.passback import compare_with_lms, list_passbacks, send_again, send_all_again
 from grading.staff_pages import (
     TABS,
     export_csv,
@@ -34,6 +34,7 @@ from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
+from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course, roles_required
@@ -57,11 +58,15 @@ def list_course(slug: str) -> AnyResponse:
 def list_quiz(slug: str, name: str) -> AnyResponse:
     """The submissions of one quiz."""
     session = open_course(slug)
-    shown = request.args.get("show", "all")
+    shown, number = request.args.get("show", "all"), request.args.get("page", "1")
+    is_number = number.isascii() and number.isdecimal() and len(number) < 6
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
-        context = submissions_context(row, load_class(tx, session, row), shown if shown in TABS else "all")
-    return page("grading/submissions.html", platform=session.platform_name, **context)
+        group = load_class(tx, session, row)
+        reach = lti.find_reach(tx, session.registration_id)
+    context = submissions_context(row, group, shown if shown in TABS else "all", int(number) if is_number else 1)
+    down = None if reach is None or reach.is_reachable else reach
+    return page("grading/submissions.html", platform=session.platform_name, down=down, **context)
 
 
 @blueprint.get("/<slug>/<name>/submissions.csv")
@@ -108,7 +113,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
         found, learner, all_of_theirs = get_submission(tx, session, row, submission_id)
         deliveries = list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, [])
         history = history_of(tx, found, session.platform_name)
-    attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None)
+    attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None, to_staff=True)
     questions, total = show_questions(found)
     place: dict[str, Any] = {"slug": slug, "name": name, "submission_id": submission_id}
     return page(
@@ -168,9 +173,7 @@ def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
-        for outbox in list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, []):
-            if outbox.sent_version < outbox.version:
-                send_again(tx, outbox)
+        send_again(tx, found.placement_id, row.id, found.user_id)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 
@@ -182,6 +185,16 @@ def send_all(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, slug, name)
         send_all_again(tx, placement_of(session), row.id, list(learners_of(tx, session)))
+    return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
+
+
+@blueprint.post("/<slug>/<name>/compare")
+@roles_required(*STAFF)
+def compare_quiz(slug: str, name: str) -> AnyResponse:
+    """Have the LMS's gradebook compared with what was sent to it."""
+    session = open_course(slug)
+    with current_runtime().db.transaction() as tx:
+        compare_with_lms(tx, placement_of(session), get_assignment(tx, slug, name).id)
     return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
 
 
@@ -233,7 +246,7 @@ def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, plac
     course: dict[str, Any] = {"slug": place["slug"], "name": place["name"]}
     stopped = found.state is SubmissionState.FAILED or attempt.warning is not None
     may_mark_again = stopped and found is newest
-    unsent = attempt.delivery is not None and attempt.delivery.state in ("refused", "retrying")
+    unsent = attempt.delivery is not None and attempt.delivery.may_be_sent
     return {
         "mark_url": url_for("grading.open_formgrader", **course) if found is newest and found.marks else None,
         "retry_mark_url": url_for("grading.mark_submission_again", **place) if may_mark_again else None,

@@ -14,7 +14,7 @@ from grading.drafts import draft_files
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, work_path
 from grading.hub_views import go_to_hub
-from grading.models import AssignmentRow, PassbackRow, SubmissionRow
+from grading.models import AssignmentRow, SubmissionRow
 from grading.observed import find_observed, observed_context, read_learner
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
@@ -34,7 +34,7 @@ from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Forbidden, NotFound
 from lti_tool.kernel.permissions import Role
-from lti_tool.lti.public import Observed
+from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course
@@ -131,12 +131,10 @@ def show_marked_notebook(slug: str, name: str, number: int, path: str) -> Respon
 
 def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = None, status: int = 200) -> Response:
     """The quiz as one person sees it, with a refusal if there was one."""
-    db, attempts, deliveries, newest = (
-        current_runtime().db,
-        list[SubmissionRow](),
-        list[PassbackRow](),
-        dict[str, Any](),
-    )
+    db = current_runtime().db
+    attempts: list[SubmissionRow] = []
+    deliveries: list[lti.Entry] = []
+    newest: dict[str, Any] = {}
     observed = _observed_by(session)
     who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
     read = read_quiz(db, slug, name, who)
@@ -168,14 +166,14 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
     )
 
 
-def _observed_by(session: SignedIn) -> Observed | None:
+def _observed_by(session: SignedIn) -> lti.Observed | None:
     if session.role is not Role.OBSERVER:
         return None
     with current_runtime().db.reading() as tx:
         return find_observed(tx, session)
 
 
-def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[PassbackRow]) -> str:
+def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
     """A text that is another one when the page has news."""
     told = [draft and draft.saved_at, *((row.number, row.state, row.points) for row in attempts)]
     told += [(row.state, row.version, row.changed_at) for row in deliveries]

@@ -338,6 +338,10 @@ class CampusServer:
         """Return how many requests an endpoint has had since the start."""
         return self.campus.faults.hits(endpoint)
 
+    def hit_times(self, endpoint: str) -> list[float]:
+        """Return when they came, in seconds on the campus clock."""
+        return self.campus.faults.hit_times(endpoint)
+
     def rotate_keys(self, *, keep_old: bool = True) -> str:
         """Sign with a new key and return its kid."""
         return self.campus.keys.rotate(keep_old=keep_old)

@@ -25,13 +25,15 @@ class Dialect:
     """Key of the extension of a score that says more about the submission."""
     opens_reviews: bool = True
     """Does its gradebook open work by the Submission Review message? Canvas launches an address instead."""
+    scores_at_once: int = 1
+    """How many scores may be on their way at once. Canvas asks tools to send one after another."""
     custom: Mapping[str, str] = field(default_factory=dict)
     """Custom parameters that the platform is asked for at registration; it fills the variables in at each launch."""
 
 
 HISTORY = {"coursebridge_history": "$Context.id.history"}
 GENERIC = Dialect("generic", custom={**HISTORY, "coursebridge_link_history": "$ResourceLink.id.history"})
-MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100, custom=HISTORY)
+MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100, custom=HISTORY, scores_at_once=4)
 CANVAS = Dialect(
     "canvas",
     families=("canvas",),

@@ -11,7 +11,7 @@ import httpx
 
 from lti_tool.kernel.errors import AppError, ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti import ags, groups, notice_service, nrps
+from lti_tool.lti import ags, groups, line_items, notice_service, nrps, results
 from lti_tool.lti.claim_reader import Reader
 from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, REVIEW
 from lti_tool.lti.dialects import CANVAS as CANVAS_DIALECT
@@ -23,7 +23,7 @@ from lti_tool.lti.registrations import PlatformFacts, add_registration, origin_o
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 CANVAS = "https://canvas.instructure.com/lti/"
-SCOPES = (ags.LINE_ITEM_SCOPE, ags.SCOPE + "result.readonly", ags.SCORE_SCOPE, nrps.SCOPE)
+SCOPES = (line_items.LINE_ITEM_SCOPE, results.RESULT_SCOPE, ags.SCORE_SCOPE, nrps.SCOPE)
 """Asked for everywhere …"""
 FURTHER_SCOPES = (groups.SCOPE, notice_service.SCOPE)
 """… and these where the platform says that it knows them: Canvas refuses a whole registration for one it does not."""

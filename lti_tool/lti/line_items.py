@@ -1,91 +1,157 @@
-"""An activity's column in the LMS follows what the activity shows: its name, points and dates.
+"""The columns of an LMS's gradebook: the line item service of AGS 2.0.
 
-AGS 2.0 replaces a line item whole (`PUT`), so it is read first and all in it that is not ours is sent back. Moodle
-takes a column off its activity when `resourceLinkId` is left out.
+https://www.imsglobal.org/spec/lti-ags/v2p0/#line-item-service. Nothing here runs inside a transaction.
 """
 
 import json
-from decimal import Decimal
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
-from lti_tool.contract import Choice
-from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import ExternalError
-from lti_tool.kernel.jobs import JobRun, enqueue
-from lti_tool.lti.ags import LINE_ITEM_SCOPE, LINE_ITEM_TYPE
-from lti_tool.lti.deep_linking import TAG, iso
-from lti_tool.lti.dialects import link_score_maximum
-from lti_tool.lti.messages import UpdateLineItem
-from lti_tool.lti.models import ID_LENGTH, Link, Registration
-from lti_tool.lti.registrations import dialect_of
-from lti_tool.lti.retry_after import retry_after_s
+from lti_tool.lti.login import add_query
+from lti_tool.lti.scores import ScoreRefused, refusal
 from lti_tool.lti.services import PlatformService
 
+SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/"
+LINE_ITEM_SCOPE = SCOPE + "lineitem"
+LINE_ITEM_READ_SCOPE = SCOPE + "lineitem.readonly"
+LINE_ITEM_TYPE = "application/vnd.ims.lis.v2.lineitem+json"
+LINE_ITEMS_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
+GONE = (404, 410, 412)
+_OWN = ("id", "label", "scoreMaximum", "resourceLinkId", "resourceId", "tag")
 
-def may_update(link: Link, choice: Choice) -> bool:
-    """Has the activity a column, may the tool change it, and is the choice graded?"""
-    return bool(choice.max_points and link.lineitem_url and LINE_ITEM_SCOPE in link.scopes)
+
+@dataclass(frozen=True)
+class LineItem:
+    """A column of the gradebook."""
+
+    label: str
+    maximum: Decimal
+    url: str = ""
+    """Its id; empty until the platform has made it."""
+    resource_link_id: str = ""
+    resource_id: str = ""
+    tag: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What else the platform says of it: dates, extensions. It goes back as it came."""
+
+    def as_json(self) -> str:
+        """The whole object: what a PUT leaves out is cleared."""
+        values: dict[str, Any] = {**self.extra, "label": self.label, "scoreMaximum": float(self.maximum)}
+        texts = {"id": self.url, "resourceLinkId": self.resource_link_id}
+        values |= {name: text for name, text in texts.items() if text}
+        return json.dumps(values | {"resourceId": self.resource_id, "tag": self.tag})
 
 
-def want_update(tx: Tx, link: Link, choice: Choice) -> bool:
-    """Have a job carry a choice over into the activity's column. False: there is none, or it may not be changed."""
-    if not may_update(link, choice):
-        return False
-    enqueue(
-        tx,
-        UpdateLineItem(
-            link.id,
-            choice.ref,
-            choice.title,
-            str(choice.max_points),
-            opens_at=iso(choice.opens_at) if choice.opens_at else "",
-            due_at=iso(choice.due_at) if choice.due_at else "",
-        ),
+class LineItems:
+    """The line items that one tool has in one LMS course."""
+
+    def __init__(self, service: PlatformService, url: str) -> None:
+        """`url` is the claim's `lineitems`; the service must have the scope of what is called."""
+        self._service = service
+        self._url = url
+
+    def list(
+        self, *, resource_link_id: str = "", resource_id: str = "", tag: str = "", limit: int = 0
+    ) -> Iterator[LineItem]:
+        """Those that match, page by page; `limit` is how many a page. Raises: ExternalError."""
+        wanted = {"resource_link_id": resource_link_id, "resource_id": resource_id, "tag": tag}
+        query = {name: value for name, value in wanted.items() if value} | ({"limit": str(limit)} if limit else {})
+        for response in self._service.pages(add_query(self._url, query), LINE_ITEMS_TYPE):
+            for found in _json_list(response.content):
+                item = _read(found)
+                # a platform that knows no filters answers with everything
+                if item.url and all(not value or getattr(item, name) == value for name, value in wanted.items()):
+                    yield item
+
+    def find(self, url: str) -> LineItem | None:
+        """By its id; None: it is gone. Raises: ScoreRefused."""
+        response = self._service.request("GET", url, accept=LINE_ITEM_TYPE)
+        return None if response.status_code in GONE else self._item(response)
+
+    def create(self, item: LineItem) -> LineItem:
+        """Make a column. Raises: ScoreRefused."""
+        return self._write("POST", self._url, item)
+
+    def change(self, item: LineItem, **changes: Any) -> LineItem:
+        """Replace a column by itself with these fields changed. Raises: ScoreRefused."""
+        return self._write("PUT", item.url, replace(item, **changes))
+
+    def delete(self, url: str) -> None:
+        """Remove a column with its grades; one that is gone already is no error. Raises: ScoreRefused."""
+        response = self._service.request("DELETE", url)
+        if not response.is_success and response.status_code not in GONE:
+            raise refusal(self._service.platform, response)
+
+    def _write(self, method: str, url: str, item: LineItem) -> LineItem:
+        response = self._service.request(
+            method, url, content=item.as_json(), content_type=LINE_ITEM_TYPE, accept=LINE_ITEM_TYPE
+        )
+        return self._item(response)
+
+    def _item(self, response: httpx.Response) -> LineItem:
+        if not response.is_success:
+            raise refusal(self._service.platform, response)
+        item = _read(_json_object(response.content))
+        if not urlsplit(item.url).scheme:
+            raise _nonsense()
+        return item
+
+
+def _read(found: dict[str, Any]) -> LineItem:
+    return LineItem(
+        label=_text(found, "label"),
+        maximum=read_number(found.get("scoreMaximum")) or Decimal(0),
+        url=_text(found, "id"),
+        resource_link_id=_text(found, "resourceLinkId"),
+        resource_id=_text(found, "resourceId"),
+        tag=_text(found, "tag"),
+        extra={name: value for name, value in found.items() if name not in _OWN},
     )
-    return True
 
 
-def update_line_item(run: JobRun, message: UpdateLineItem) -> None:
-    """Handle `UpdateLineItem`; nothing is done for an activity that shows something else by now."""
-    runtime = run.runtime
-    with runtime.db.reading() as tx:
-        link = tx.get(Link, message.link_id)
-        registration = tx.get(Registration, link.registration_id) if link else None
-    if link is None or registration is None or link.item_ref != message.item_ref or not link.lineitem_url:
-        return
-    service = PlatformService(runtime, registration, [LINE_ITEM_SCOPE])
-    before = _answer(registration, service.request("GET", link.lineitem_url, accept=LINE_ITEM_TYPE))
-    wanted = json.dumps(_changed(registration, link, before, message))
-    answer = service.request(
-        "PUT", link.lineitem_url, content=wanted, content_type=LINE_ITEM_TYPE, accept=LINE_ITEM_TYPE
-    )
-    _answer(registration, answer)
-
-
-def _changed(registration: Registration, link: Link, before: dict[str, Any], message: UpdateLineItem) -> dict[str, Any]:
-    dialect = dialect_of(registration)
-    after = {**before, "label": message.title[:ID_LENGTH], "resourceId": message.item_ref, "tag": TAG}
-    after["scoreMaximum"] = link_score_maximum(dialect, Decimal(message.max_points))
-    after["resourceLinkId"] = before.get("resourceLinkId") or link.resource_link_id
-    for name, value in (("startDateTime", message.opens_at), ("endDateTime", message.due_at)):
-        after.pop(name, None)
-        if value:
-            after[name] = value
-    return after
-
-
-def _answer(registration: Registration, response: httpx.Response) -> dict[str, Any]:
-    """The line item of an answer. Raises: ExternalError."""
-    status = response.status_code
-    busy = status in (408, 425, 429) or status >= 500
+def read_number(value: Any) -> Decimal | None:
+    """A finite JSON number, exactly as written; None: it is none."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
     try:
-        found = json.loads(response.content)
-    except ValueError:
-        found = None
-    if not response.is_success or not isinstance(found, dict):
-        text = f"{registration.name} did not take the change of the activity's column ({status})."
-        wait = retry_after_s(response) if busy else None
-        raise ExternalError("line_item_refused", text, {"status": status}, retryable=busy, retry_after_s=wait)
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _json_list(body: bytes) -> list[dict[str, Any]]:
+    found = _json(body)
+    if not isinstance(found, list):
+        raise _nonsense()
+    return [entry for entry in found if isinstance(entry, dict)]
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    found = _json(body)
+    if not isinstance(found, dict):
+        raise _nonsense()
     return found
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _nonsense() -> ExternalError:
+    text = "The LMS answered with something else than its columns. It is tried again."
+    return ScoreRefused("lms_answer", text, retryable=True)
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    value = found.get(name)
+    return value if isinstance(value, str) else ""

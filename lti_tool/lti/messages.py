@@ -131,3 +131,21 @@ class ReadRosters(Job):
 
     registration_id: int
     context_ids: list[int]
+
+
+@dataclass(frozen=True)
+class DeliverScores(Job):
+    """Send what waits in the outbox for one platform, as much as there is."""
+
+    name: ClassVar[str] = "lti.deliver_scores"
+
+    registration_id: int
+
+
+@dataclass(frozen=True)
+class CompareResults(Job):
+    """Compare the gradebook column of one link with what was sent to it."""
+
+    name: ClassVar[str] = "lti.compare_results"
+
+    link_id: int

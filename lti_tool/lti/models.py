@@ -105,6 +105,8 @@ class Link(Base):
     is_inherited: Mapped[bool] = mapped_column(default=False)
     """Does it show what the activity that it was copied from shows?"""
     lineitem_url: Mapped[str | None] = mapped_column(Text)
+    lineitem_gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the platform said that the line item is not there any more: no other one is made unless somebody asks."""
     lineitems_url: Mapped[str | None] = mapped_column(Text)
     scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
     """The AGS scopes that the platform granted at the last launch."""
@@ -237,9 +239,17 @@ class CachedToken(Base):
 
     registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id, ondelete="CASCADE"), primary_key=True)
     scopes_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    token_cipher: Mapped[str] = mapped_column(Text)
+    token_cipher: Mapped[str | None] = mapped_column(Text)
+    """None: there is none yet, or the platform refused it."""
     refresh_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """From then on another one is asked for, by one process; the others use this one until it expires."""
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    asker: Mapped[str | None] = mapped_column(String(32))
+    """Whoever asks the platform for a token at this moment."""
+    asking_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Whoever asks has died if it takes longer; after a failure: until then nobody asks again."""
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What came of the last asking, for those who waited for it; None: a token."""
 
 
 class CachedKeys(Base):

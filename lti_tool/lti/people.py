@@ -123,6 +123,7 @@ def record_link(
         "title": claims.link.title,
         "context_id": context_id,
         "lineitem_url": ags.lineitem if ags else None,
+        "lineitem_gone_at": None,
         "lineitems_url": ags.lineitems if ags else None,
         "scopes": list(ags.scopes) if ags else [],
     }

@@ -8,6 +8,7 @@ from sqlalchemy import Select, delete, select
 from lti_tool.kernel.db import Tx
 from lti_tool.lti.models import Context, Membership, User, Visit
 from lti_tool.lti.models_services import Group, GroupMember, LegacyUser, Observing
+from lti_tool.lti.score_models import DeliveryRow, ScoreRow
 from lti_tool.web.session import end_sessions_of
 
 
@@ -40,6 +41,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
             for title, sub in tx.execute(observed.where(Observing.user_id == user_id).order_by(Observing.sub))
         ],
         "lti_1_1_ids": list(tx.scalars(legacy)),
+        "scores": [_score(each) for each in tx.scalars(select(ScoreRow).where(ScoreRow.user_id == user_id))],
     }
 
 
@@ -47,6 +49,9 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     """Sign the person out, forget name and identity; the opaque hub name stays for work that must be kept."""
     end_sessions_of(tx, user_id)
     tx.execute(delete(Membership).where(Membership.user_id == user_id))
+    scores = select(ScoreRow.id).where(ScoreRow.user_id == user_id)
+    tx.execute(delete(DeliveryRow).where(DeliveryRow.score_id.in_(scores)))
+    tx.execute(delete(ScoreRow).where(ScoreRow.user_id == user_id))
     tx.execute(delete(Visit).where(Visit.user_id == user_id))
     tx.execute(delete(Observing).where(Observing.user_id == user_id))
     tx.execute(delete(LegacyUser).where(LegacyUser.user_id == user_id))
@@ -77,3 +82,13 @@ def _forget_sub(tx: Tx, row: User) -> None:
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
+
+
+def _score(row: ScoreRow) -> dict[str, Any]:
+    return {
+        "item": row.item_ref,
+        "points": str(row.points),
+        "max_points": str(row.max_points),
+        "state": row.state.value,
+        "changed_at": row.changed_at.isoformat(),
+    }

@@ -9,7 +9,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, Gone, Invalid, NotFound
 from lti_tool.kernel.once import use_once
-from lti_tool.lti.line_items import want_update
+from lti_tool.lti.column_updates import want_update
 from lti_tool.lti.models import Link
 from lti_tool.lti.people import record_placement, record_visit
 from lti_tool.lti.sign_in import find_choice

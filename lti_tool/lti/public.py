@@ -1,4 +1,4 @@
-"""What grading and the plugins may ask of LTI. Plain values; the network only in `send_score` and `list_groups`."""
+"""What grading and the plugins may ask of LTI. Plain values; the network only in `list_groups`."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -10,29 +10,48 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
-from lti_tool.lti.ags import send_score
+from lti_tool.lti.comparing import compare
 from lti_tool.lti.groups import Group, find_groups, list_groups
 from lti_tool.lti.legacy import find_user_by_legacy_id
 from lti_tool.lti.messages import MOST_MEMBERS
 from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, Roster, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.observing import LEARNING, Observed, get_observed
+from lti_tool.lti.outbox import (
+    Entry,
+    GradeTarget,
+    Try,
+    Wanted,
+    count_by_platform,
+    count_in_placement,
+    list_entries,
+    list_tries,
+    overrule,
+    send_again,
+    want_scores,
+)
 from lti_tool.lti.people import record_visited_course
-from lti_tool.lti.reviewing import review_url
+from lti_tool.lti.reach import Reach, find_reach, list_reach
 from lti_tool.lti.roster_state import request_reading
-from lti_tool.lti.scores import Score, ScoreRefused, Sent
+from lti_tool.lti.score_models import Drift, ScoreState
 
 __all__ = [
+    "Drift",
+    "Entry",
     "GradeTarget",
     "Group",
     "MemberState",
     "Observed",
     "Person",
     "Placement",
+    "Reach",
     "RosterState",
-    "Score",
-    "ScoreRefused",
-    "Sent",
+    "ScoreState",
+    "Try",
+    "Wanted",
+    "compare",
+    "count_by_platform",
+    "count_in_placement",
     "count_links",
     "count_platforms",
     "find_groups",
@@ -41,10 +60,12 @@ __all__ = [
     "find_placement",
     "find_placement_by_key",
     "find_platform_name",
+    "find_reach",
     "find_shown_item",
     "get_observed",
     "get_person",
     "list_class_placements",
+    "list_entries",
     "list_grade_targets",
     "list_groups",
     "list_learners",
@@ -54,12 +75,15 @@ __all__ = [
     "list_placements",
     "list_placements_of",
     "list_platform_people",
+    "list_reach",
+    "list_tries",
+    "overrule",
     "place_course",
     "read_roster_state",
     "request_reading",
-    "review_url",
     "select_test_people",
-    "send_score",
+    "send_again",
+    "want_scores",
 ]
 
 LONGEST_NUMBER = 10
@@ -94,16 +118,6 @@ class Placement:
     """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
     is_assigned: bool
     """An activity of the LMS course shows the course: it is for the whole class."""
-
-
-@dataclass(frozen=True)
-class GradeTarget:
-    """An activity in the LMS that takes a person's grade."""
-
-    link_id: int
-    user_id: int
-    registration_id: int
-    title: str
 
 
 @dataclass(frozen=True)

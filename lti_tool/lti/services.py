@@ -1,4 +1,7 @@
-"""Calls to a platform's services: only to its own hosts, with a token, repeated once with a fresh token after a 401."""
+"""Calls to a platform's services: only to its own hosts, with a token, repeated once with a fresh token after a 401.
+
+While the platform does not answer they are not made (`reach`).
+"""
 
 import html
 import re
@@ -10,7 +13,9 @@ import httpx
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Registration
+from lti_tool.lti.reach import calling
 from lti_tool.lti.registrations import is_platform_url, origin_of
+from lti_tool.lti.retry_after import is_busy, retry_after_s
 from lti_tool.lti.tokens import forget_token, get_token
 
 MOST_PAGES = 200
@@ -28,6 +33,11 @@ class PlatformService:
         self._registration = registration
         self._scopes = scopes
 
+    @property
+    def platform(self) -> str:
+        """The name that people know it by."""
+        return self._registration.name
+
     def request(
         self,
         method: str,
@@ -43,10 +53,11 @@ class PlatformService:
             raise ExternalError("foreign_address", text, retryable=False)
         headers = {name: value for name, value in (("Content-Type", content_type), ("Accept", accept)) if value}
         body = content.encode() if content is not None else None
-        response, token = self._send(method, url, headers, body)
-        if response.status_code == 401:
-            forget_token(self._runtime, self._registration, self._scopes, token)
-            response, _ = self._send(method, url, headers, body)
+        with calling(self._runtime, self._registration):
+            response, token = self._send(method, url, headers, body)
+            if response.status_code == 401:
+                forget_token(self._runtime, self._registration, self._scopes, token)
+                response, _ = self._send(method, url, headers, body)
         return response
 
     def pages(self, url: str, accept: str) -> Iterator[httpx.Response]:
@@ -62,13 +73,17 @@ class PlatformService:
                     "pages_endless", f"The list of {self._registration.name} does not end.", retryable=False
                 )
             seen.add(following)
-            response = self.request("GET", following, accept=accept)
-            if response.status_code != 200:
-                busy = response.status_code == 429 or response.status_code >= 500
-                text = f"{self._registration.name} did not give the whole list ({response.status_code})."
-                raise ExternalError("page_refused", text, {"status": response.status_code}, retryable=busy)
+            with calling(self._runtime, self._registration):
+                response = self.request("GET", following, accept=accept)
+                if response.status_code != 200:
+                    raise self._no_page(response)
             yield response
             following = next_page(response, following)
+
+    def _no_page(self, response: httpx.Response) -> ExternalError:
+        text = f"{self._registration.name} did not give the whole list ({response.status_code})."
+        wait, status = retry_after_s(response), response.status_code
+        return ExternalError("page_refused", text, {"status": status}, retryable=is_busy(response), retry_after_s=wait)
 
     def _send(
         self, method: str, url: str, headers: dict[str, str], content: bytes | None

@@ -9,7 +9,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.blueprint import BLUEPRINT
-from lti_tool.lti.line_items import may_update, want_update
+from lti_tool.lti.column_updates import may_update, want_update
 from lti_tool.lti.models import Link
 from lti_tool.lti.sign_in import find_choice
 from lti_tool.web.render import page

@@ -36,6 +36,8 @@ class Wanted:
     """`3`, `4`: at least so many stars on average."""
     mine: str = ""
     """`1`: only courses that the person takes."""
+    sort: str = ""
+    """Empty: what fits best first, without a search by title. `rating`, `newest`."""
 
     @classmethod
     def of(cls, said: Any) -> "Wanted":
@@ -45,6 +47,8 @@ class Wanted:
             found["level"] = ""
         if found["rating"] not in ("3", "4"):
             found["rating"] = ""
+        if found["sort"] not in ("rating", "newest"):
+            found["sort"] = ""
         return cls(**{name: value.replace("\0", "") for name, value in found.items()})
 
 
@@ -84,7 +88,7 @@ class Listed:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of courses, the best first."""
+    """A page of courses, in the order that was wanted."""
 
     rows: list[Listed]
     total: int | None
@@ -95,7 +99,7 @@ def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int, ratings: S
     """A page of courses. One query, two for a page after the last. `ratings`: `reviews.public.ratings_table`."""
     terms = words_of(wanted.text)[:MOST_WORDS]
     filters = _filters(wanted)
-    statement = make_statement(Shape(viewer.is_teacher, len(terms), frozenset(filters)), ratings)
+    statement = make_statement(Shape(viewer.is_teacher, len(terms), frozenset(filters), wanted.sort), ratings)
     values = {"registration_id": viewer.registration_id, "user_id": viewer.user_id} | filters | word_values(terms)
     rows = tx.execute(statement, values | {"offset": (page - 1) * PER_PAGE}).all()
     if rows or page == 1:

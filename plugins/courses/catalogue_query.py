@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Subquery, and_, bindparam, exists, func, literal, null, or_, select
 
 from plugins.courses.models import Course, CourseLabel, CourseWord, Enrolment, PartState, Standing
+from plugins.reviews import public as reviews
 
 PER_PAGE = 24
 LAST = "\U0010ffff"
@@ -43,6 +44,8 @@ class Shape:
     """How many words are looked for."""
     filters: frozenset[str]
     """Names of values that are given: `category`, `level`, `language`, `stars`, `mine`, `free`, `paid`."""
+    sort: str = ""
+    """Empty: what fits best first, then by title. `rating`: the best rated, weighed by `reviews`. `newest`."""
 
 
 @lru_cache(maxsize=500)
@@ -76,7 +79,7 @@ def _page(shape: Shape, ratings: Subquery) -> Subquery:
     is_counted = shape.terms or shape.filters
     total = func.count().over() if is_counted else null()
     order: list[Any] = [Course.title, Course.id]
-    weight: ColumnElement[int] = literal(0)
+    weight: Any = literal(0)
     conditions = _conditions(shape, ratings)
     if shape.terms:
         begun = select(CourseWord.course_id, func.max(CourseWord.weight).label("weight")).where(_begins(0))
@@ -85,8 +88,18 @@ def _page(shape: Shape, ratings: Subquery) -> Subquery:
         conditions.append(first.c.course_id == Course.id)
         for number in range(1, shape.terms):
             conditions.append(exists().where(CourseWord.course_id == first.c.course_id, _begins(number)))
+    if shape.sort:
+        weight = Course.id if shape.sort == "newest" else _bayes(ratings)
+        order = [weight.desc(), Course.title, Course.id]
     query = select(Course.id, weight.label("weight"), total.label("total")).where(*conditions).order_by(*order)
+    if shape.sort == "rating":
+        query = query.outerjoin(ratings, ratings.c.course_slug == Course.slug)
     return query.limit(PER_PAGE).offset(bindparam("offset", type_=Course.id.type)).subquery("page")
+
+
+def _bayes(ratings: Subquery) -> ColumnElement[float]:
+    """What courses are ordered by; one without a review stands where the average one does."""
+    return func.coalesce(ratings.c.bayes, reviews.prior_mean().scalar_subquery(), reviews.MIDDLE)
 
 
 def _begins(number: int) -> ColumnElement[bool]:

@@ -122,6 +122,8 @@ class QuizItem(_Item):
     type: Literal["quiz"]
     assignment: AssignmentName
     attempts: int | None = Field(None, ge=1, le=100, strict=True)
+    pass_mark: int | None = Field(None, ge=1, le=100, strict=True, alias="pass")
+    """Percent of its points from which on it is done; None: when it is marked."""
     due: AwareDatetime | None = None
 
 

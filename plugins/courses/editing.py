@@ -160,7 +160,7 @@ def unpublish_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
 
 
 def restore(tx: Tx, slug: str, part: str, number: int, editor: Editor) -> Revision:
-    """Make an old revision the newest again, as a new one. An item still has to be published.
+    """Make an old revision of settings, a module or an item the newest again. An item still has to be published.
 
     Raises: NotFound, Forbidden.
     """

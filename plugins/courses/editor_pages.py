@@ -44,6 +44,7 @@ def field_words() -> dict[str, str]:
         "url": _("Address"),
         "markdown": _("Text"),
         "attempts": _("Attempts"),
+        "pass": _("Pass mark"),
         "due": _("Due"),
         "modules": _("Order"),
         "type": _("Kind"),
@@ -306,5 +307,5 @@ def history_context(slug: str, outline: Outline, part: str, revisions: Sequence[
             for revision in revisions
         ],
         "compare_url": url_for("courses.compare_revisions", slug=slug, part=part),
-        "restore_url": url_for("courses.restore_view", slug=slug, part=part) if part != OUTLINE else None,
+        "restore_url": url_for("courses.restore_view", slug=slug, part=part),
     }

@@ -91,8 +91,22 @@ def make_invitation(tx: Tx, course_id: int, made_by: int, places: int) -> str:
     return f"{code[:5]}-{code[5:]}"
 
 
+def require_codes(course: Course) -> None:
+    """Raises: Forbidden: only members of the LMS courses that use it get in."""
+    if course.admission is Admission.LMS:
+        raise Forbidden(
+            "members_only",
+            "Only members of the LMS courses that use this course get in, so its codes let nobody in. "
+            "Its teacher can change that in the settings of the course, under Who gets in.",
+        )
+
+
 def accept_invitation(tx: Tx, code: str, session: SignedIn) -> Course:
-    """Enrol by code. Raises: NotFound: no such code, or not of this platform. Gone: used up, expired or withdrawn."""
+    """Enrol by code.
+
+    Raises: NotFound: no such code, or not of this platform. Forbidden: the course is for members only. Gone: used up,
+    expired or withdrawn.
+    """
     bare = "".join(character for character in code.upper() if character in ALPHABET)
     invitation = tx.scalar(select(Invitation).where(Invitation.digest == _digest(bare)).with_for_update())
     course = tx.get(Course, invitation.course_id) if invitation else None
@@ -101,6 +115,7 @@ def accept_invitation(tx: Tx, code: str, session: SignedIn) -> Course:
     row = tx.get(Enrolment, (session.user_id, course.id))
     if row is not None and row.standing is Standing.ACTIVE:
         return course
+    require_codes(course)
     taken = update(Invitation).where(
         Invitation.id == invitation.id,
         Invitation.used < Invitation.places,

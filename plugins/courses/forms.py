@@ -56,6 +56,7 @@ def read_item(form: Form, slug: str, before: Content) -> tuple[Content | None, P
         said["due"], wrong = _read_moment(form, "due")
         problems += wrong
         said |= {"assignment": before["assignment"], "attempts": _read_number(form, "attempts", problems)}
+        said["pass"] = _read_number(form, "pass", problems)
     elif before["type"] == ItemKind.LESSON.value:
         said["file"] = before["file"]
     else:

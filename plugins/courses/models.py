@@ -190,6 +190,8 @@ class Item(Base):
     """Of a quiz: the nbgrader assignment's name."""
     attempts: Mapped[int | None]
     """Of a quiz: how many are counted; None: any number."""
+    pass_mark: Mapped[int | None]
+    """Of a quiz: percent of its points from which on it is done; None: when it is marked."""
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Of a quiz."""
     points: Mapped[Decimal | None] = mapped_column(Points)

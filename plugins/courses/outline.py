@@ -176,7 +176,7 @@ def _entry(session: SignedIn, reading: Reading, item: Item, pages: Pages, *, is_
     is_open = not item.assignment or session.role is not Role.OBSERVER  # quizzes show a learner's own work
     has_page = is_open and (lock is None or pages.is_preview)
     result = reading.results.get(item.assignment or "")
-    state = "done" if result is not None and not result.needs_manual else reading.state_of(item)
+    state = "done" if result is not None and _is_enough(item, result) else reading.state_of(item)
     return {
         "kind": item.kind.value,
         "title": item.title,
@@ -184,15 +184,24 @@ def _entry(session: SignedIn, reading: Reading, item: Item, pages: Pages, *, is_
         "state": "next" if is_next and reading.progress and reading.progress.last_at else state,
         "lock": lock_text(lock) if lock else None,
         "opens_at": lock.opens_at if lock else None,
-        "note": _note(item, result),
+        "note": _note(item, result, is_done=state == "done"),
         "is_draft": pages.is_preview and item.has_changes,
         "is_extra": not item.required,
     }
 
 
-def _note(item: Item, result: Any) -> str | None:
+def _is_enough(item: Item, result: Any) -> bool:
+    """Is the quiz done with this? As progress has it, which hears of the mark a moment later."""
+    if result.needs_manual or item.pass_mark is None:
+        return not result.needs_manual
+    return bool(100 * result.score >= item.pass_mark * result.max_score)
+
+
+def _note(item: Item, result: Any, *, is_done: bool) -> str | None:
     if result is not None:
         facts = {"score": format_decimal(_plain(result.score)), "max": format_decimal(_plain(result.max_score))}
+        if item.pass_mark and not is_done and not result.needs_manual:
+            return str(_("%(score)s of %(max)s, %(least)s %% needed", least=item.pass_mark, **facts))
         note = _("%(score)s of %(max)s so far", **facts) if result.needs_manual else _("%(score)s of %(max)s", **facts)
         return str(note)
     if item.points is not None:

@@ -67,6 +67,7 @@ def said_item(said: AnyItem, markdown: str) -> Content:
         "markdown": markdown,
         "assignment": quiz.assignment if quiz else None,
         "attempts": quiz.attempts if quiz else None,
+        "pass": quiz.pass_mark if quiz else None,
         "due": _written(quiz.due) if quiz else None,
     }
 
@@ -118,6 +119,7 @@ def item_content(item: Item) -> Content:
         "markdown": item.markdown,
         "assignment": item.assignment,
         "attempts": item.attempts,
+        "pass": item.pass_mark,
         "due": _written(item.due_at),
     }
 
@@ -148,7 +150,7 @@ def fill_item(item: Item, content: Content) -> None:
     item.required, item.minutes = content["required"], content["minutes"]
     item.file, item.url, item.markdown = content["file"], content["url"], content["markdown"]
     item.assignment, item.attempts = content["assignment"], content["attempts"]
-    item.due_at = read_time(content["due"])
+    item.pass_mark, item.due_at = content["pass"], read_time(content["due"])
 
 
 def read_time(text: str | None) -> datetime | None:

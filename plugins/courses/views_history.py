@@ -12,12 +12,13 @@ from lti_tool.kernel.errors import NotFound
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import current_session
-from plugins.courses import editing
+from plugins.courses import editing, outline_edits
 from plugins.courses.blueprint import blueprint
 from plugins.courses.comparing import compare
 from plugins.courses.editor_pages import comparison_context, frame, history_context, part_url, part_word
 from plugins.courses.models import ItemKind
 from plugins.courses.outline import Pages, course_context
+from plugins.courses.parts import OUTLINE
 from plugins.courses.previewing import read_preview, text_of
 from plugins.courses.revisions import get_revision, list_history
 from plugins.courses.service import get_media, read_media
@@ -110,5 +111,8 @@ def restore_view(slug: str, part: str) -> AnyResponse:
     editor = open_editor(slug)
     number = request.form.get("number", 0, type=int)
     with current_runtime().db.transaction() as tx:
-        editing.restore(tx, slug, part, number, editor)
+        if part == OUTLINE:
+            outline_edits.restore_order(tx, slug, number, editor)
+        else:
+            editing.restore(tx, slug, part, number, editor)
     return redirect(part_url(slug, part), 303)

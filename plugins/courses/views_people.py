@@ -12,7 +12,7 @@ from plugins.courses import editing
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor
 from plugins.courses.editor_pages import frame
-from plugins.courses.enrolling import list_invitations, make_invitation, withdraw_invitation
+from plugins.courses.enrolling import list_invitations, make_invitation, require_codes, withdraw_invitation
 from plugins.courses.people import load_people, people_context, roster_context
 from plugins.courses.views_edit import open_editor, read_outline
 
@@ -33,6 +33,7 @@ def make_code(slug: str) -> Response:
         raise Invalid("places_invalid", f"A code lets 1 to {MOST_PLACES} people in.")
     with current_runtime().db.transaction() as tx:
         course = editing.open_for_editing(tx, slug, editor)
+        require_codes(course)
         code = make_invitation(tx, course.id, editor.user_id, places)
     return _people_page(slug, editor, code)
 
@@ -75,6 +76,7 @@ def _people_page(slug: str, editor: Editor, code: str | None) -> Response:
         admission=outline.course.admission.value,
         code=code,
         make_url=url_for("courses.make_code", slug=slug),
+        settings_url=url_for("courses.edit_settings", slug=slug),
         invitations=[
             {
                 "hint": row.hint,

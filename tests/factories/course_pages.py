@@ -205,6 +205,10 @@ NOTEBOOK_ITEM = ITEM | {
     "error_list": [("minutes", "Minutes must be a whole number; leave it empty if it does not matter.")],
     "unpublish_url": None,
 }
+QUIZ_ITEM = ITEM | {
+    "item": ITEM["item"] | {"kind": "quiz", "kind_word": "Quiz"},
+    "form": ITEM["form"] | {"attempts": "3", "pass": "60"},
+}
 CONFLICT = ITEM | {"conflict": {"author": "Alan Turing", "at": NOW, "changes": CHANGES}}
 UNSAVED = ITEM | {"unsaved_at": NOW, "warnings": ["line 3: the link nowhere leads nowhere."]}
 HISTORY: Context = FRAME | {
@@ -254,7 +258,8 @@ PEOPLE: Context = FRAME | {
         "changed_at": NOW,
         "read_url": "#",
     },
-    "admission": "lms",
+    "admission": "invitation",
+    "settings_url": "#",
     "code": "7KQ2M-X4PWN",
     "make_url": "#",
     "invitations": [
@@ -268,6 +273,8 @@ PEOPLE_FAILED = PEOPLE | {
     "code": None,
     "roster": PEOPLE["roster"] | {"error": "Moodle did not give the whole list (503).", "changes": None},
 }
+
+MEMBERS_ONLY = PEOPLE | {"admission": "lms", "code": None}
 
 
 SUMMARY = "From a line of text to a table you can question, in eight short steps."
@@ -334,4 +341,6 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
     "edit-people-failed": ("courses/edit/people.html", Role.TEACHER, PEOPLE_FAILED),
+    "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
+    "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }

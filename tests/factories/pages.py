@@ -163,6 +163,10 @@ def submissions(**changes: Any) -> Context:
         "trail": [("First steps with data", "#"), ("Submissions", None)],
         "quiz": quiz()["quiz"],
         "platform": "Moodle",
+        "down": None,
+        "pages": {"number": 1, "pages": 1, "previous": None, "following": None},
+        "compare_url": "#",
+        "compared_at": NOW,
         "summary": {"learners": 24, "submitted": 6, "to_mark": 1, "problems": 2},
         "tabs": [
             {"label": "All", "url": "#", "current": True, "number": 24},
@@ -179,6 +183,16 @@ def submissions(**changes: Any) -> Context:
                 points=Decimal(9),
                 late=True,
                 delivery=retrying,
+                retry_url="#",
+            ),
+            row(
+                "Grace Hopper",
+                points=Decimal(9),
+                delivery={
+                    "state": "differs",
+                    "text": "The gradebook shows 7 of 10: changed there? 9 of 10 were sent.",
+                    "at": NOW,
+                },
                 retry_url="#",
             ),
             row("Margaret Hamilton", "failed", delivery=None, retry_url="#"),
@@ -591,6 +605,14 @@ PAGES: Samples = {
         | MARKED,
     ),
     "submissions": ("grading/submissions.html", T, submissions()),
+    "submissions-down": (
+        "grading/submissions.html",
+        T,
+        submissions(
+            down=SimpleNamespace(since=NOW),
+            pages={"number": 2, "pages": 6, "previous": "#", "following": "#"},
+        ),
+    ),
     "submissions-none": ("grading/submissions.html", T, submissions(rows=[])),
     "submission": ("grading/submission.html", T, submission()),
     "submission-failed": (

@@ -171,6 +171,47 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_registration')),
     sa.UniqueConstraint('issuer', 'client_id', name=op.f('uq_lti_registration_issuer_client_id'))
     )
+    op.create_table('lti_score',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('link_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('source', sa.String(length=40), nullable=False),
+    sa.Column('item_ref', sa.String(length=255), nullable=False),
+    sa.Column('item_id', sa.Integer(), nullable=False),
+    sa.Column('subject_id', sa.Integer(), nullable=True),
+    sa.Column('points', sa.BigInteger(), nullable=False),
+    sa.Column('max_points', sa.BigInteger(), nullable=False),
+    sa.Column('is_final', sa.Boolean(), nullable=False),
+    sa.Column('activity_progress', sa.String(length=20), nullable=False),
+    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('comment', sa.Text(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('sent_version', sa.Integer(), nullable=False),
+    sa.Column('last_timestamp', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('column_url', sa.Text(), nullable=True),
+    sa.Column('announced_id', sa.Integer(), nullable=True),
+    sa.Column('overrules', sa.Boolean(), nullable=False),
+    sa.Column('sending_run', sa.String(length=32), nullable=True),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('code', sa.String(length=80), nullable=True),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('drift', sa.String(length=40), nullable=True),
+    sa.Column('lms_points', sa.BigInteger(), nullable=True),
+    sa.Column('lms_maximum', sa.BigInteger(), nullable=True),
+    sa.Column('compared_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_score')),
+    sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_lti_score_link_id_user_id'))
+    )
+    with op.batch_alter_table('lti_score', schema=None) as batch_op:
+        batch_op.create_index('ix_lti_score_line', ['registration_id', 'state', 'due_at', 'id'], unique=False)
+        batch_op.create_index('ix_lti_score_placement', ['placement_id', 'source', 'item_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_lti_score_user_id'), ['user_id'], unique=False)
+
     op.create_table('progress_item',
     sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('user_id', sa.Integer(), autoincrement=False, nullable=False),
@@ -214,27 +255,6 @@ def upgrade() -> None:
     with op.batch_alter_table('progress_learner', schema=None) as batch_op:
         batch_op.create_index('ix_progress_learner_course', ['course_slug', 'placement_id', 'user_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_progress_learner_user_id'), ['user_id'], unique=False)
-
-    op.create_table('progress_outbox',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('link_id', sa.Integer(), nullable=False),
-    sa.Column('user_id', sa.Integer(), nullable=False),
-    sa.Column('placement_id', sa.Integer(), nullable=False),
-    sa.Column('percent', sa.Integer(), nullable=False),
-    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('sent_version', sa.Integer(), nullable=False),
-    sa.Column('last_timestamp', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('sending_job', sa.Integer(), nullable=True),
-    sa.Column('state', sa.String(length=40), nullable=False),
-    sa.Column('text', sa.Text(), nullable=True),
-    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_progress_outbox')),
-    sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_progress_outbox_link_id_user_id'))
-    )
-    with op.batch_alter_table('progress_outbox', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_progress_outbox_placement_id'), ['placement_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_progress_outbox_user_id'), ['user_id'], unique=False)
 
     op.create_table('progress_outline',
     sa.Column('course_slug', sa.String(length=80), nullable=False),
@@ -541,6 +561,23 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_assignment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_assignment_item_ref'), ['item_ref'], unique=False)
 
+    op.create_table('lti_delivery',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('score_id', sa.Integer(), nullable=False),
+    sa.Column('source', sa.String(length=40), nullable=False),
+    sa.Column('subject_id', sa.Integer(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('points', sa.BigInteger(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['score_id'], ['lti_score.id'], name=op.f('fk_lti_delivery_score_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_delivery'))
+    )
+    with op.batch_alter_table('lti_delivery', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_delivery_score_id'), ['score_id'], unique=False)
+        batch_op.create_index('ix_lti_delivery_subject', ['source', 'subject_id'], unique=False)
+
     op.create_table('lti_deployment',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=False),
@@ -570,12 +607,25 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_legacy_consumer')),
     sa.UniqueConstraint('registration_id', 'consumer_key', name=op.f('uq_lti_legacy_consumer_registration_id_consumer_key'))
     )
+    op.create_table('lti_line',
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('sending_job', sa.Integer(), nullable=True),
+    sa.Column('opened_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('next_probe_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_line_registration_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_lti_line'))
+    )
     op.create_table('lti_token_cache',
     sa.Column('registration_id', sa.Integer(), nullable=False),
     sa.Column('scopes_digest', sa.String(length=64), nullable=False),
-    sa.Column('token_cipher', sa.Text(), nullable=False),
+    sa.Column('token_cipher', sa.Text(), nullable=True),
     sa.Column('refresh_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('asker', sa.String(length=32), nullable=True),
+    sa.Column('asking_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('error', sa.JSON(none_as_null=True), nullable=True),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_token_cache_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', 'scopes_digest', name=op.f('pk_lti_token_cache'))
     )
@@ -668,6 +718,7 @@ def upgrade() -> None:
     sa.Column('markdown', sa.Text(), nullable=False),
     sa.Column('assignment', sa.String(length=80), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=True),
+    sa.Column('pass_mark', sa.Integer(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('points', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_item_course_id'), ondelete='CASCADE'),
@@ -802,34 +853,6 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['draft_id'], ['grading_draft.id'], name=op.f('fk_grading_draft_blob_draft_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('draft_id', 'sha256', name=op.f('pk_grading_draft_blob'))
     )
-    op.create_table('grading_passback',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('link_id', sa.Integer(), nullable=False),
-    sa.Column('user_id', sa.Integer(), nullable=False),
-    sa.Column('placement_id', sa.Integer(), nullable=False),
-    sa.Column('assignment_id', sa.Integer(), nullable=False),
-    sa.Column('submission_id', sa.Integer(), nullable=False),
-    sa.Column('points', sa.BigInteger(), nullable=False),
-    sa.Column('max_points', sa.BigInteger(), nullable=False),
-    sa.Column('is_final', sa.Boolean(), nullable=False),
-    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('sent_version', sa.Integer(), nullable=False),
-    sa.Column('last_timestamp', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('announced_id', sa.Integer(), nullable=True),
-    sa.Column('sending_job', sa.Integer(), nullable=True),
-    sa.Column('state', sa.String(length=40), nullable=False),
-    sa.Column('text', sa.Text(), nullable=True),
-    sa.Column('tries', sa.Integer(), nullable=False),
-    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_passback_assignment_id')),
-    sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_passback_submission_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_passback')),
-    sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_grading_passback_link_id_user_id'))
-    )
-    with op.batch_alter_table('grading_passback', schema=None) as batch_op:
-        batch_op.create_index('ix_grading_passback_placement', ['placement_id', 'assignment_id', 'user_id'], unique=False)
-
     op.create_table('grading_result',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -882,6 +905,7 @@ def upgrade() -> None:
     sa.Column('named_ref', sa.String(length=255), nullable=True),
     sa.Column('is_inherited', sa.Boolean(), nullable=False),
     sa.Column('lineitem_url', sa.Text(), nullable=True),
+    sa.Column('lineitem_gone_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('lineitems_url', sa.Text(), nullable=True),
     sa.Column('scopes', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_link_context_id')),
@@ -955,23 +979,6 @@ def upgrade() -> None:
     with op.batch_alter_table('lti_roster', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_roster_next_at'), ['next_at'], unique=False)
 
-    op.create_table('grading_delivery',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('passback_id', sa.Integer(), nullable=False),
-    sa.Column('submission_id', sa.Integer(), nullable=False),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('points', sa.BigInteger(), nullable=False),
-    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('state', sa.String(length=40), nullable=False),
-    sa.Column('text', sa.Text(), nullable=True),
-    sa.ForeignKeyConstraint(['passback_id'], ['grading_passback.id'], name=op.f('fk_grading_delivery_passback_id')),
-    sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_delivery_submission_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_delivery'))
-    )
-    with op.batch_alter_table('grading_delivery', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_grading_delivery_passback_id'), ['passback_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_grading_delivery_submission_id'), ['submission_id'], unique=False)
-
     op.create_table('lti_group_member',
     sa.Column('group_row_id', sa.Integer(), nullable=False),
     sa.Column('sub', sa.String(length=255), nullable=False),
@@ -1009,11 +1016,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_group_member_sub'))
 
     op.drop_table('lti_group_member')
-    with op.batch_alter_table('grading_delivery', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_grading_delivery_submission_id'))
-        batch_op.drop_index(batch_op.f('ix_grading_delivery_passback_id'))
-
-    op.drop_table('grading_delivery')
     with op.batch_alter_table('lti_roster', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_roster_next_at'))
 
@@ -1042,10 +1044,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_result_user_id'))
 
     op.drop_table('grading_result')
-    with op.batch_alter_table('grading_passback', schema=None) as batch_op:
-        batch_op.drop_index('ix_grading_passback_placement')
-
-    op.drop_table('grading_passback')
     op.drop_table('grading_draft_blob')
     op.drop_table('lti_notice_handler')
     with op.batch_alter_table('lti_notice', schema=None) as batch_op:
@@ -1099,9 +1097,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_token_cache_expires_at'))
 
     op.drop_table('lti_token_cache')
+    op.drop_table('lti_line')
     op.drop_table('lti_legacy_consumer')
     op.drop_table('lti_jwks_cache')
     op.drop_table('lti_deployment')
+    with op.batch_alter_table('lti_delivery', schema=None) as batch_op:
+        batch_op.drop_index('ix_lti_delivery_subject')
+        batch_op.drop_index(batch_op.f('ix_lti_delivery_score_id'))
+
+    op.drop_table('lti_delivery')
     with op.batch_alter_table('grading_assignment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_assignment_item_ref'))
 
@@ -1178,11 +1182,6 @@ def downgrade() -> None:
     op.drop_table('progress_time')
     op.drop_table('progress_settings')
     op.drop_table('progress_outline')
-    with op.batch_alter_table('progress_outbox', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_progress_outbox_user_id'))
-        batch_op.drop_index(batch_op.f('ix_progress_outbox_placement_id'))
-
-    op.drop_table('progress_outbox')
     with op.batch_alter_table('progress_learner', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_progress_learner_user_id'))
         batch_op.drop_index('ix_progress_learner_course')
@@ -1192,6 +1191,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_progress_item_user_id'))
 
     op.drop_table('progress_item')
+    with op.batch_alter_table('lti_score', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_score_user_id'))
+        batch_op.drop_index('ix_lti_score_placement')
+        batch_op.drop_index('ix_lti_score_line')
+
+    op.drop_table('lti_score')
     op.drop_table('lti_registration')
     op.drop_table('lti_key')
     op.drop_table('lti_invite')

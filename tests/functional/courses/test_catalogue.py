@@ -40,9 +40,10 @@ from plugins.courses.models import (
 )
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
 from plugins.courses.progress_outline import publish_progress_outline
+from plugins.reviews.totals import add_to_totals
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.grading import Place, make_place, work
-from tests.functional.courses.test_editor_pages import Teacher
+from tests.functional.courses.teaching import Teacher
 from tests.functional.grading.conftest import counted
 
 HERE = "/courses/"
@@ -155,6 +156,35 @@ def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: lis
     assert len(statements) <= (3 if "9999999999" in query else 2)
 
 
+def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        add_to_totals(tx, "trees", {5: 1})
+        add_to_totals(tx, "stones", {5: 40, 4: 10})
+        add_to_totals(tx, "rivers", {1: 20})
+    browser = visit()
+    browser.get(HERE)
+    with counted(runtime) as statements:
+        page = browser.get(f"{HERE}?sort=rating").text
+
+    assert titles(page) == ["Stones", "Trees", "Rivers"]
+    assert '<option value="rating" selected>Best rated first</option>' in page
+    assert len(statements) <= 6
+    assert titles(browser.get(f"{HERE}?sort=rating&q=wood").text) == ["Stones", "Trees"]
+    assert "Best match first" in browser.get(f"{HERE}?q=wood").text
+    assert titles(browser.get(f"{HERE}?sort=newest").text) == ["Rivers", "Stones", "Trees"]
+    assert titles(browser.get(f"{HERE}?sort=nonsense").text) == ["Rivers", "Stones", "Trees"]
+
+
+def test_a_course_without_reviews_stands_between_good_and_bad_ones(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        add(runtime, tx, "clouds", title="Clouds")
+        add_to_totals(tx, "hidden", {5: 30, 1: 30})
+    found = titles(visit().get(f"{HERE}?sort=rating").text)
+    with runtime.db.transaction() as tx:
+        tx.delete(tx.scalars(select(Course).where(Course.slug == "clouds")).one())
+    assert found.index("Stones") < found.index("Clouds") < found.index("Rivers")
+
+
 def test_the_first_look_takes_few_queries_too(runtime: Runtime, visit: Any) -> None:
     browser = visit(Role.ASSISTANT)
     with counted(runtime) as statements:
@@ -208,6 +238,24 @@ def test_a_code_lets_in_as_many_as_it_says(runtime: Runtime, visit: Any) -> None
     assert second.post("/courses/invitation", {"code": code}).status_code == 410
     with runtime.db.reading() as tx:
         assert len(list(tx.scalars(select(Enrolment).where(Enrolment.course_id == course_id)))) == 1
+
+
+def test_a_code_lets_nobody_in_while_only_members_get_in(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        course = tx.scalars(select(Course).where(Course.slug == "rivers")).one()
+        course.admission = Admission.INVITATION
+        code = make_invitation(tx, course.id, 1, 5)
+    early, late = visit(), visit()
+    assert early.post("/courses/invitation", {"code": code}).status_code == 303
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(Course).where(Course.slug == "rivers")).one().admission = Admission.LMS
+
+    refused = late.post("/courses/invitation", {"code": code})
+    assert refused.status_code == 403 and "Who gets in" in refused.text
+    assert early.post("/courses/invitation", {"code": code}).status_code == 303, "they are in already"
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(Course).where(Course.slug == "rivers")).one().admission = Admission.OPEN
+        assert tx.scalars(select(Invitation.used).where(Invitation.hint == code[:3])).one() == 1
 
 
 def test_pressing_twice_takes_one_place(runtime: Runtime, visit: Any) -> None:

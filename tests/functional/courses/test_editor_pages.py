@@ -19,16 +19,17 @@ from plugins.courses.exporter import export_course
 from plugins.courses.guarding import KEPT_S
 from plugins.courses.importer import import_course
 from plugins.courses.models import Course
+from plugins.progress.courses import read_outlines
 from plugins.video import service as video_service
 from plugins.video.models import VideoRow, VideoState
-from tests.conftest import BASE_URL, empty_database, make_app, make_settings, running
+from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories import notebooks as make
 from tests.factories.course_folders import PNG, write_folder
 from tests.factories.grading import Place, make_place
 from tests.functional.courses.conftest import SLUG, Browser
+from tests.functional.courses.teaching import EDIT, HOME, Teacher, new_item
 from tests.functional.grading.conftest import counted
 
-HOME, EDIT = f"/courses/{SLUG}/", f"/courses/{SLUG}/edit/"
 Browse = Callable[..., Browser]
 
 
@@ -64,24 +65,6 @@ def place(runtime: Runtime) -> Place:
         return make_place(tx)
 
 
-class Teacher(Browser):
-    """A browser that posts forms and reads what they hold."""
-
-    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
-        url = path if path.startswith("/s/") else self.prefix + path
-        return self.client.post(url, data=data or {}, base_url=BASE_URL, **more)
-
-    def form(self, path: str) -> dict[str, Any]:
-        """What the editor's main form would send as it is."""
-        page = self.get(path).text
-        form = max(re.findall(r"<form.*?</form>", page, re.S), key=len)
-        found: dict[str, Any] = dict(re.findall(r'<input[^>]* name="(\w+)"[^>]*? value="([^"]*)"', form))
-        for name in ("file", "upload", "after"):
-            found.pop(name, None)
-        text = re.search(r'<textarea id="markdown".*?>\n?(.*?)</textarea>', form, re.S)
-        return found | ({"markdown": text.group(1)} if text else {})
-
-
 @pytest.fixture
 def ada(app: Flask, someone: Any) -> Teacher:
     return Teacher(app, someone(Role.TEACHER), SLUG)
@@ -95,13 +78,6 @@ def ben(app: Flask, someone: Any) -> Teacher:
 @pytest.fixture
 def learner(app: Flask, someone: Any) -> Teacher:
     return Teacher(app, someone(Role.LEARNER), SLUG)
-
-
-def new_item(teacher: Teacher, title: str, kind: str = "lesson", module: str = "wood") -> str:
-    """Path of the editor of a new item."""
-    answer = teacher.post(f"{EDIT}items", {"module": module, "kind": kind, "title": title})
-    assert answer.status_code == 303, answer.text
-    return answer.headers["Location"].removeprefix(teacher.prefix)
 
 
 PAGES = (
@@ -310,6 +286,35 @@ def test_items_move_by_buttons_and_by_dragging(ada: Teacher) -> None:
     assert ada.get(EDIT).text.index('id="item-aa"') < ada.get(EDIT).text.index('id="item-sowing"')
 
 
+def test_an_order_is_restored_from_its_history(ada: Teacher) -> None:
+    page = ada.get(EDIT).text
+    assert page.index('id="item-sowing"') < page.index('id="item-watering"')
+    history = ada.get(f"{EDIT}history/outline").text
+    number = max(int(found) for found in re.findall(r'name="new" value="(\d+)"', history))
+    ada.post(f"{EDIT}move/item/watering/up")
+
+    history = ada.get(f"{EDIT}history/outline").text
+    assert "Restore" in history and f'name="number" value="{number}"' in history
+    assert ada.post(f"{EDIT}restore/outline", {"number": str(number)}).status_code == 303
+
+    page = ada.get(EDIT).text
+    assert page.index('id="item-sowing"') < page.index('id="item-watering"')
+
+
+def test_codes_are_not_made_while_only_members_get_in(ada: Teacher) -> None:
+    form = {"title": "Trees", "language": "en", "level": "", "base": "1"}
+    page = ada.get(f"{EDIT}people").text
+    assert "codes let nobody in" in page and "Change who gets in" in page and "Make a code" not in page
+    assert ada.post(f"{EDIT}people", {"places": "5"}).status_code == 403
+
+    base = ada.form(f"{EDIT}settings")["base"]
+    assert ada.post(f"{EDIT}settings", form | {"admission": "invitation", "base": base}).status_code == 303
+    assert "Make a code" in ada.get(f"{EDIT}people").text
+    assert "New code" in ada.post(f"{EDIT}people", {"places": "5"}).text
+    base = ada.form(f"{EDIT}settings")["base"]
+    assert ada.post(f"{EDIT}settings", form | {"admission": "lms", "base": base}).status_code == 303
+
+
 def test_what_is_closed_says_why_and_until_when(ada: Teacher, learner: Teacher, browse: Browse) -> None:
     path = new_item(ada, "Later")
     ada.post(
@@ -339,7 +344,7 @@ def test_the_files_of_what_is_closed_are_closed_too(ada: Teacher, learner: Teach
     given = {"upload": (io.BytesIO(b"42"), "answers.csv")}
     ada.post(path, ada.form(path) | given, content_type="multipart/form-data")
     lesson = new_item(ada, "Locked")
-    picture = {"file": (io.BytesIO(PNG + b"locked"), "locked.png")}
+    picture = {"file": (io.BytesIO(PNG), "locked.png")}
     ada.post(f"{lesson}/upload", picture, content_type="multipart/form-data")
     text = {"markdown": "![Locked](../media/locked.png)", "release": "2099-05-01T12:00", "do": "publish"}
     ada.post(lesson, ada.form(lesson) | text)
@@ -378,7 +383,8 @@ def test_a_hidden_course_is_for_teachers_only(ada: Teacher, learner: Teacher) ->
 
 
 def test_settings_are_checked_and_saved(ada: Teacher) -> None:
-    form = {"title": "Trees", "language": "en", "level": "", "admission": "lms", "base": "1"}
+    form = {"title": "Trees", "language": "en", "level": "", "admission": "lms"}
+    form["base"] = ada.form(f"{EDIT}settings")["base"]
     wrong = ada.post(f"{EDIT}settings", form | {"title": "", "price": "a lot", "currency": "EUR"})
     assert wrong.status_code == 422
     assert "Title is empty" in wrong.text and "must be a number such as 19.99" in wrong.text
@@ -436,6 +442,9 @@ def test_an_uploaded_video_is_chosen_and_survives_export_and_import(
     with runtime.db.reading() as tx:
         assert video_service.list_uses(tx, int(chosen.removeprefix("video:"))) == [f"courses/{SLUG}/growing"]
         platform = tx.scalars(select(Course.registration_id).where(Course.slug == SLUG)).one()
+        (outline,) = read_outlines(tx, [SLUG]).values()
+        kinds = {item.ref: item.kind for module in outline.modules for item in module.items}
+        assert kinds[f"courses/{SLUG}/growing"] == "video"  # what was watched counts
 
     export_course(runtime, SLUG, tmp_path / "out")
     assert f'url = "{chosen}"' in (tmp_path / "out" / "course.toml").read_text()

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from grading.hub_tickets import redeem_ticket
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.public import ScoreRefused
+from lti_tool.lti.scores import ScoreRefused
 from tests.factories.grading import NAME, SLUG, Someone, make_person, make_place, submit, work
 from tests.fakes.lms import FakeLms
 from tests.functional.grading.conftest import counted

@@ -45,6 +45,7 @@ def test_platform_registers_itself_and_waits_for_approval(
     page = client.get(url)
     assert page.status_code == 200, page.text
     assert "platform approve" in page.text
+    assert "Activate the tool in the LMS too" in page.text, "Moodle keeps it pending as well"
     assert 'src="/static/lti-close.' in page.text and "data-lti-close" in page.text
     assert f"frame-ancestors 'self' {campus.base_url}" in page.headers["Content-Security-Policy"]
     (row,) = registrations(runtime)

@@ -2,15 +2,17 @@
 
 import pytest
 
-from lti_tool.contract import Plugin, load_plugins
+from grading.plugin import PLUGIN as GRADING
+from lti_tool.contract import Plugin
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.jobs import JobState, emit, list_jobs
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.messages import LinkLaunched
 from lti_tool.lti.models import Link
+from lti_tool.lti.plugin import make_plugin as make_lti
+from lti_tool.lti.score_models import ScoreRow, ScoreState
 from plugins.progress.courses import set_course
-from plugins.progress.models import OutboxRow, SendState
-from plugins.progress.plugin import make_plugin
+from plugins.progress.plugin import PLUGIN
 from plugins.progress.public import Learner, publish_outline
 from plugins.progress.recording import record
 from tests.factories.grading import SLUG, Someone, make_person, make_place, work
@@ -25,7 +27,7 @@ def lms() -> FakeLms:
 
 @pytest.fixture
 def plugins(lms: FakeLms) -> list[Plugin]:
-    return [*load_plugins(["lti_tool.lti", "grading"]), make_plugin(lms.send_score)]
+    return [make_lti(lms.send_score), GRADING, PLUGIN]
 
 
 @pytest.fixture
@@ -77,8 +79,8 @@ def test_busy_lms_gets_it_later(runtime: Runtime, someone: Someone, lms: FakeLms
     work(runtime)
 
     with runtime.db.reading() as tx:
-        (row,) = tx.query(OutboxRow)
-        assert (row.state, row.text, row.sending_job) == (SendState.PENDING, "The LMS is busy.", None)
+        (row,) = tx.query(ScoreRow)
+        assert (row.state, row.text, row.sending_run) == (ScoreState.PENDING, "The LMS is busy.", None)
         assert any(job.state is JobState.QUEUED for job in list_jobs(tx))
 
 
@@ -88,7 +90,7 @@ def test_refusal_is_shown_and_the_next_progress_is_sent(runtime: Runtime, someon
     take(runtime, someone, "trees", seen=True)
     work(runtime)
     with runtime.db.reading() as tx:
-        assert [row.state for row in tx.query(OutboxRow)] == [SendState.REFUSED]
+        assert [row.state for row in tx.query(ScoreRow)] == [ScoreState.REFUSED]
     take(runtime, someone, "paths", seen=True)
     work(runtime)
 
