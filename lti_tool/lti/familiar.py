@@ -61,6 +61,7 @@ _STORED = (
         _LINKS.c.named_ref,
         _LINKS.c.lineitem_url,
         _LINKS.c.lineitems_url,
+        _LINKS.c.lineitem_gone_at,
         _LINKS.c.scopes,
         _VISITS.c.user_id.label("visitor_id"),
         _VISITS.c.role.label("visit_role"),
