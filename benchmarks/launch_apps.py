@@ -21,7 +21,7 @@ DATABASE_CPU, JWKS_URL, ISSUER = "BENCH_DATABASE_CPU", "BENCH_JWKS_URL", "https:
 
 
 def create_tool() -> Flask:
-    """The tool, which notes its CPU time inside of statements (driver, and SQLite itself) in a shared file."""
+    """The tool, which notes its CPU time inside of statements and commits (driver, SQLite itself) in a shared file."""
     app = factory.create_app()
     with Path(os.environ[DATABASE_CPU]).open("r+b") as file:
         shared = mmap.mmap(file.fileno(), 8 * SLOTS)
@@ -32,11 +32,22 @@ def create_tool() -> Flask:
     def begin(connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: bool) -> None:
         connection.info["began"] = time.thread_time()
 
-    @event.listens_for(engine, "after_cursor_execute")
-    def end(connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: bool) -> None:
-        spent[0] += time.thread_time() - connection.info["began"]
+    def note(began: float) -> None:
+        spent[0] += time.thread_time() - began
         struct.pack_into("d", shared, slot, spent[0])
 
+    @event.listens_for(engine, "after_cursor_execute")
+    def end(connection: Any, cursor: Any, statement: Any, parameters: Any, context: Any, many: bool) -> None:
+        note(connection.info["began"])
+
+    commit = engine.dialect.do_commit
+
+    def do_commit(connection: Any) -> None:
+        began = time.thread_time()
+        commit(connection)
+        note(began)
+
+    engine.dialect.do_commit = do_commit
     return app
 
 

@@ -242,7 +242,7 @@ def _report(database: str, ours: Side, theirs: Side) -> list[Row]:
             flush=True,
         )
     cpu, rate, their_rate = (statistics.median(one) for one in (ours.without_database_ms, ours.rates, theirs.rates))
-    parts = "login, launch and the quiz page that follows; 2 granian processes; SQL statements' own CPU not counted"
+    parts = "login, launch and the quiz page that follows; 2 granian processes; CPU inside of SQL not counted"
     flow = "its Flask flow under the same server, failures counted as launches, no page beyond a greeting"
     return [
         Row(f"launch CPU, {database}", round(cpu, 2), TARGET_MS, "the target", round(TARGET_MS / cpu, 2), "ms",

@@ -104,10 +104,15 @@ def get_assignment(tx: Tx, course_slug: str, name: str) -> AssignmentRow:
     """The quiz of that name. Raises: NotFound."""
     row = find_assignment(tx, course_slug, name)
     if row is None:
-        raise NotFound(
-            "assignment_not_found", "There is no such quiz in this course. Go back to the course and open it again."
-        )
+        raise no_such_quiz()
     return row
+
+
+def no_such_quiz() -> NotFound:
+    """The refusal of a quiz that is not there."""
+    return NotFound(
+        "assignment_not_found", "There is no such quiz in this course. Go back to the course and open it again."
+    )
 
 
 def list_assignments(tx: Tx, course_slug: str) -> list[AssignmentRow]:

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from grading.access import get_placement, learner_of, placement_of
 from grading.assignments import get_assignment
 from grading.blueprint import blueprint
-from grading.drafts import draft_files, find_draft
+from grading.drafts import draft_files
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, work_path
 from grading.hub_views import go_to_hub
@@ -18,6 +18,7 @@ from grading.models import AssignmentRow, SubmissionRow
 from grading.observed import find_observed, observed_context, read_learner
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
+from grading.quiz_reading import read_quiz
 from grading.submissions import (
     Learner,
     Submitter,
@@ -130,17 +131,20 @@ def show_marked_notebook(slug: str, name: str, number: int, path: str) -> Respon
 
 def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = None, status: int = 200) -> Response:
     """The quiz as one person sees it, with a refusal if there was one."""
-    with current_runtime().db.reading() as tx:
-        observed = find_observed(tx, session)
-        who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
-        row = get_assignment(tx, slug, name)
-        attempts = list_submissions(tx, row.id, who)
-        deliveries = (
-            list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, []) if attempts else []
-        )
-        draft = None if observed else find_draft(tx, row.id, who)
-        context = quiz_context(session, row, attempts)
-        newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
+    db = current_runtime().db
+    attempts: list[SubmissionRow] = []
+    deliveries: list[lti.Entry] = []
+    newest: dict[str, Any] = {}
+    observed = _observed_by(session)
+    who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
+    read = read_quiz(db, slug, name, who)
+    row, draft = read.row, None if observed else read.draft
+    if read.has_attempts:
+        with db.reading() as tx:
+            attempts = list_submissions(tx, row.id, who)
+            deliveries = list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, [])
+            newest = status_context(tx, session, row, attempts, deliveries)
+    context = quiz_context(session, row, attempts)
     where: dict[str, Any] = {"slug": slug, "name": name}
     context |= observed_context(observed, "grading.show_quiz", where)
     shown = [show_attempt(past, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]]
@@ -160,6 +164,13 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         **context,
         **newest,
     )
+
+
+def _observed_by(session: SignedIn) -> lti.Observed | None:
+    if session.role is not Role.OBSERVER:
+        return None
+    with current_runtime().db.reading() as tx:
+        return find_observed(tx, session)
 
 
 def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:

@@ -1,6 +1,8 @@
 """Builds the web application."""
 
 import gc
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask, Response, request
 from flask_babel import Babel
@@ -25,6 +27,12 @@ from lti_tool.web.session import SessionPrefix, find_current_session
 LOCALES = ["en"]
 
 
+class _App(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view or hook is a coroutine, so none is asked whether it is, thirty times a launch."""
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application."""
     settings = settings or load_settings()
@@ -39,7 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     """The WSGI application over a runtime that exists already."""
     settings = runtime.settings
-    app = Flask("lti_tool.web", static_folder=None)
+    app = _App("lti_tool.web", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.web.max_request_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 2_000_000
     app.extensions[RUNTIME_KEY] = runtime

@@ -4,12 +4,24 @@ SQLite (WAL, `BEGIN IMMEDIATE` for writers) and PostgreSQL run the same code. Wh
 round trip a query: no BEGIN, no ROLLBACK, and no question whether the connection still lives (kernel/liveness.py).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, CursorResult, Delete, Engine, MetaData, Update, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Delete,
+    Engine,
+    MetaData,
+    Row,
+    Select,
+    Update,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 
 from lti_tool.kernel.liveness import check_on_checkout
@@ -45,6 +57,7 @@ class Database:
         self._reading = self.engine.execution_options(coursebridge_writes=False)
         if self.engine.dialect.name == "postgresql":
             self._reading = self._reading.execution_options(isolation_level="AUTOCOMMIT")
+        self._single = self._reading.execution_options(coursebridge_single=True)
         self.router: Any = None
         """The `messages.Router` that `emit` asks; set once by the composition root."""
 
@@ -68,6 +81,11 @@ class Database:
         """
         with _ReadingSession(self._reading, expire_on_commit=False) as tx:
             yield tx
+
+    def read(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of one query by itself: without a session, and without a transaction, which one query is already."""
+        with self._single.connect() as connection:
+            return connection.execute(statement, parameters).all()
 
     def close(self) -> None:
         """Close every connection."""
@@ -129,7 +147,8 @@ def _make_sqlite_engine(url: str, busy_timeout_s: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A writer takes the lock at once: upgrading a read lock later fails at once instead of waiting.
-        writes = connection.get_execution_options().get("coursebridge_writes", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if not options.get("coursebridge_single"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("coursebridge_writes", True) else "BEGIN")
 
     return engine

@@ -6,7 +6,8 @@ import hmac
 from typing import Any
 
 from cryptography.fernet import Fernet
-from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadSignature, Serializer, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous.encoding import base64_encode
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone, Invalid
@@ -19,13 +20,20 @@ class _ClockSigner(TimestampSigner):
         return int(clock.now().timestamp())
 
 
+class _Serializer(URLSafeTimedSerializer):
+    """Spends no time on compressing: what is signed here is short."""
+
+    def dump_payload(self, obj: Any) -> bytes:
+        return base64_encode(Serializer.dump_payload(self, obj))
+
+
 class Signer:
     """Signs with keys derived from the secret key, one per purpose."""
 
     def __init__(self, secret_key: str) -> None:
         """`secret_key` is the operator's secret; losing it ends sessions and tickets."""
         self._secret = secret_key
-        self._serializers: dict[str, URLSafeTimedSerializer] = {}
+        self._serializers: dict[str, _Serializer] = {}
 
     def sign(self, purpose: str, payload: Any) -> str:
         """A URL-safe token that carries a JSON payload, readable by anyone, forgeable by nobody."""
@@ -62,9 +70,9 @@ class Signer:
     def _fernet(self, purpose: str) -> Fernet:
         return Fernet(base64.urlsafe_b64encode(self._key("encrypt:" + purpose)))
 
-    def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
+    def _serializer(self, purpose: str) -> _Serializer:
         if purpose not in self._serializers:
-            self._serializers[purpose] = URLSafeTimedSerializer(
+            self._serializers[purpose] = _Serializer(
                 self._key(purpose), salt=purpose, signer=_ClockSigner, signer_kwargs={"digest_method": hashlib.sha256}
             )
         return self._serializers[purpose]

@@ -51,5 +51,6 @@ def _upsert(dialect: str, model: type[Base], key: tuple[str, ...], values: tuple
 
 @lru_cache(maxsize=50)
 def _insert_new(dialect: str, model: type[Base]) -> Insert:
-    done: Insert = _INSERTS[dialect](model.__table__).on_conflict_do_nothing()
+    insert = _INSERTS[dialect](model.__table__).on_conflict_do_nothing()
+    done: Insert = insert.execution_options(preserve_rowcount=True)  # psycopg forgets it when its cursor is closed
     return done

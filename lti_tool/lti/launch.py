@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Forbidden, Invalid, TooLarge
 from lti_tool.kernel.runtime import Runtime
@@ -20,6 +18,7 @@ from lti_tool.lti.jws import BadTokenError, read_signed
 from lti_tool.lti.ladder import Browser, Proof, prove_browser
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
+from lti_tool.lti.reading import find_with_keys
 from lti_tool.lti.registrations import is_platform_url, require_active
 from lti_tool.lti.state import AGAIN, LoginState, check_age, read_state
 
@@ -105,18 +104,12 @@ def _platform_error(form: Mapping[str, Iterable[str]]) -> Invalid:
 
 
 def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registration, CachedKeys | None]:
-    query = (
-        select(Registration, CachedKeys)
-        .outerjoin(CachedKeys, CachedKeys.registration_id == Registration.id)
-        .where(Registration.id == registration_id)
-    )
-    with runtime.db.reading() as tx:
-        row = tx.execute(query).one_or_none()
-    if row is None:
+    found = find_with_keys(runtime.db, registration_id)
+    if found is None:
         raise Forbidden(
             "platform_unknown", "This LMS is no longer registered with this tool. Ask the people who run the tool."
         )
-    return row[0], row[1]
+    return found
 
 
 def verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:

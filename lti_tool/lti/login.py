@@ -91,8 +91,7 @@ def find_platform(runtime: Runtime, request: LoginRequest, seen: Callable[[Regis
 
     Raises: Invalid, Forbidden: the platform is not known or not active, or the target is not ours.
     """
-    with runtime.db.reading() as tx:
-        registration = get_registration_for_login(tx, request.issuer, request.client_id)
+    registration = get_registration_for_login(runtime.db, request.issuer, request.client_id)
     seen(registration)
     require_active(registration)
     check_target(runtime, request.target_link_uri)

@@ -2,9 +2,9 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, select
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
@@ -13,6 +13,7 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.signing import Signer
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.claims import Claims
+from lti_tool.lti.familiar import Stored
 from lti_tool.lti.identity import first_name_of, hub_name_of
 from lti_tool.lti.members import record_launch
 from lti_tool.lti.messages import CourseAssigned, LinkLaunched
@@ -21,6 +22,12 @@ from lti_tool.lti.roster_state import request_reading
 
 ANONYMOUS = "\N{EMPTY SET}"
 """Stands for everybody whom a platform does not name. No `sub` is like it: those are ASCII."""
+_PLACEMENTS = cast(Table, Placement.__table__)
+_PLACEMENT = select(_PLACEMENTS.c.id).where(
+    _PLACEMENTS.c.context_id == bindparam("context_id"),
+    _PLACEMENTS.c.course_slug == bindparam("course_slug"),
+    _PLACEMENTS.c.is_assigned.is_(True),
+)
 LINK_CONTEXT = "coursebridge:link:"
 """Begins the context id of an activity that stands in no course."""
 
@@ -48,11 +55,15 @@ def learn_deployment(tx: Tx, registration: Registration, deployment_id: str, *, 
     return row
 
 
-def record_user(tx: Tx, signer: Signer, registration: Registration, claims: Claims, role: Role) -> Known:
-    """Make or refresh the person. A launch without a name keeps the name that we know.
+def record_user(
+    tx: Tx, signer: Signer, registration: Registration, claims: Claims, role: Role, stored: Stored | None
+) -> Known:
+    """Make or refresh the person, unless they are `stored` so. A launch without a name keeps the name that we know.
 
     All anonymous launches of a platform are one guest, who does nothing that would be theirs.
     """
+    if stored and stored.knows_person(role is Role.TEST_STUDENT, claims.name):
+        return Known(stored.user_id, stored.row.hub_name, stored.row.display_name)
     sub = claims.sub or ANONYMOUS
     hub_name = hub_name_of(signer, registration, sub)
     key = {"registration_id": registration.id, "sub": sub}
@@ -69,7 +80,9 @@ def record_user(tx: Tx, signer: Signer, registration: Registration, claims: Clai
     return Known(user_id, hub_name, name)
 
 
-def record_context(tx: Tx, deployment: Deployment, claims: Claims, user_id: int, role: Role) -> int | None:
+def record_context(
+    tx: Tx, deployment: Deployment, claims: Claims, user_id: int, role: Role, stored: Stored | None
+) -> int | None:
     """Make or refresh the LMS course and the person's role in it.
 
     An activity that is launched from outside any course stands for a course of its own: the claim is optional, and
@@ -88,14 +101,20 @@ def record_context(tx: Tx, deployment: Deployment, claims: Claims, user_id: int,
         values["memberships_url"] = claims.memberships_url
     if claims.groups:
         values |= {"groups_url": claims.groups.groups_url, "group_sets_url": claims.groups.sets_url}
-    context_id: int = upsert(tx, Context, key, values, initial={"registration_id": deployment.registration_id})
-    record_launch(tx, user_id, context_id, role)
+    if stored and stored.knows_course(values):
+        context_id = stored.context_id
+    else:
+        context_id = upsert(tx, Context, key, values, initial={"registration_id": deployment.registration_id})
+    if stored is None:
+        record_launch(tx, user_id, context_id, role)
     if role.is_staff and claims.memberships_url:
         request_reading(tx, context_id)
     return context_id
 
 
-def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int | None) -> Link | None:
+def record_link(
+    tx: Tx, deployment: Deployment, claims: Claims, context_id: int | None, stored: Stored | None
+) -> Link | None:
     """Make or refresh the activity. What it shows comes from the launch, or from an earlier choice of a teacher."""
     if claims.link is None:
         return None
@@ -108,6 +127,8 @@ def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int 
         "lineitems_url": ags.lineitems if ags else None,
         "scopes": list(ags.scopes) if ags else [],
     }
+    if stored and stored.row.item_ref and stored.knows_link(values, claims.item_ref):
+        return stored.link()
     key = {"deployment_row_id": deployment.id, "resource_link_id": claims.link.id}
     link_id = upsert(tx, Link, key, values, initial={"registration_id": deployment.registration_id})
     link = tx.get_one(Link, link_id)
@@ -122,8 +143,7 @@ def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int 
 def record_placement(tx: Tx, context_id: int, course_slug: str) -> int:
     """Remember that an activity of the LMS course shows this course of ours; returns the placement's id."""
     key = {"context_id": context_id, "course_slug": course_slug}
-    known = select(Placement.id).filter_by(**key, is_assigned=True)
-    placement_id = tx.scalar(known)
+    placement_id: int | None = tx.connection().scalar(_PLACEMENT, key)
     if placement_id is None:
         placement_id = upsert(tx, Placement, key, {"is_assigned": True})
         emit(tx, CourseAssigned(placement_id))
@@ -136,8 +156,12 @@ def record_visited_course(tx: Tx, context_id: int, course_slug: str) -> int:
     return placement_id
 
 
-def record_visit(tx: Tx, user_id: int, link: Link, role: Role, placement_id: int | None) -> None:
+def record_visit(
+    tx: Tx, user_id: int, link: Link, role: Role, placement_id: int | None, stored: Stored | None = None
+) -> None:
     """Remember the launch, and say so when there is something new in it for others."""
+    if stored and stored.knows_visit(link.id, role, link.lineitem_url, link.item_ref):
+        return
     before = tx.get(Visit, (user_id, link.id))
     facts = {"role": role, "lineitem_url": link.lineitem_url, "item_ref": link.item_ref}
     if before is not None and all(getattr(before, name) == value for name, value in facts.items()):

@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Database, Tx
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
 from lti_tool.lti.models import ID_LENGTH, Approval, Deployment, Registration
+from lti_tool.lti.reading import list_of_issuer
 from lti_tool.web.session import end_sessions_of_platform
 
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
@@ -85,15 +87,12 @@ def get_registration(tx: Tx, registration_id: int) -> Registration:
     return row
 
 
-def get_registration_for_login(tx: Tx, issuer: str, client_id: str | None) -> Registration:
+def get_registration_for_login(db: Database, issuer: str, client_id: str | None) -> Registration:
     """The registration that a login names; without a client id only if the issuer has just one.
 
     Raises: Invalid: unknown or ambiguous.
     """
-    query = select(Registration).where(Registration.issuer == issuer)
-    if client_id is not None:
-        query = query.where(Registration.client_id == client_id)
-    found = tx.scalars(query.limit(2)).all()
+    found = list_of_issuer(db, issuer, client_id)
     if not found:
         raise Invalid(
             "platform_unknown",
@@ -166,6 +165,7 @@ def dialect_of(row: Registration) -> Dialect:
     return get_dialect(row.dialect)
 
 
+@lru_cache(maxsize=1000)
 def origin_of(url: str) -> str:
     """`scheme://host[:port]` in lower case, empty if the URL has none."""
     try:

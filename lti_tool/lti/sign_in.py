@@ -14,6 +14,7 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import NO_HISTORY, Claims
 from lti_tool.lti.copies import inherit_item, learn_copy
 from lti_tool.lti.dialects import GENERIC, detect_dialect
+from lti_tool.lti.familiar import Stored, note_launch
 from lti_tool.lti.launch import Launch
 from lti_tool.lti.legacy import learn_legacy
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
@@ -61,12 +62,20 @@ def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> s
         raise Forbidden("role_refused", "Only teachers choose content for a course. Ask a teacher of this course.")
     with runtime.db.transaction() as tx:
         _spend(tx, runtime, launch)
-        deployment = learn_deployment(
-            tx, registration, claims.deployment_id, approve=runtime.settings.lti.approve_deployments
+        role = role_of(claims.roles) if claims.sub else Role.OBSERVER
+        stored = note_launch(tx, registration, claims, role)
+        deployment = (
+            stored.deployment(registration)
+            if stored
+            else learn_deployment(
+                tx, registration, claims.deployment_id, approve=runtime.settings.lti.approve_deployments
+            )
         )
         _learn_dialect(tx, registration, claims)
         active = deployment is not None and deployment.state is Approval.ACTIVE
-        path = _enter(tx, runtime, contents, launch, deployment) if deployment is not None and active else ""
+        path = ""
+        if deployment is not None and active:
+            path = _enter(tx, runtime, contents, launch, deployment, role, stored)
     if active:
         return path
     if deployment is not None and deployment.state is Approval.PENDING:
@@ -106,13 +115,20 @@ def _learn_dialect(tx: Tx, registration: Registration, claims: Claims) -> None:
             tx.get_one(Registration, registration.id).dialect = found
 
 
-def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launch, deployment: Deployment) -> str:
+def _enter(
+    tx: Tx,
+    runtime: Runtime,
+    contents: Sequence[Contents],
+    launch: Launch,
+    deployment: Deployment,
+    role: Role,
+    stored: Stored | None,
+) -> str:
     claims = launch.claims
-    role = role_of(claims.roles) if claims.sub else Role.OBSERVER
-    known = record_user(tx, runtime.signer, launch.registration, claims, role)
+    known = record_user(tx, runtime.signer, launch.registration, claims, role, stored)
     if claims.sub:
         learn_legacy(tx, runtime, launch.registration, claims, known.user_id)
-    context_id = record_context(tx, deployment, claims, known.user_id, role)
+    context_id = record_context(tx, deployment, claims, known.user_id, role, stored)
     if wanted := read_wanted(claims):
         viewer = Viewer(known, role, context_id)
         return _enter_review(tx, runtime, contents, launch, deployment, wanted, viewer)
@@ -120,7 +136,7 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
         record_observed(tx, known.user_id, context_id, claims.observed)
     may_be_copy = context_id is not None and (claims.history != NO_HISTORY or claims.notices is not None)
     copy = learn_copy(tx, context_id, claims.history) if may_be_copy and context_id is not None else None
-    link = record_link(tx, deployment, claims, context_id)
+    link = record_link(tx, deployment, claims, context_id, stored)
     if link and copy:
         inherit_item(tx, link, copy, claims.history)
     if claims.notices:
@@ -129,7 +145,7 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
     choice = found[1] if found else None
     placement_id = record_placement(tx, context_id, choice.course_slug) if choice and context_id else None
     if link:
-        record_visit(tx, known.user_id, link, role, placement_id)
+        record_visit(tx, known.user_id, link, role, placement_id, stored)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
     session = replace(session, placement_id=placement_id)
     token = start_session(tx, session, launch.proof.browser_secret)

@@ -9,7 +9,7 @@ import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 
 import brotli
@@ -35,7 +35,7 @@ class Asset:
     digest: str
     content_type: str
 
-    @property
+    @cached_property
     def hashed_name(self) -> str:
         """The name that changes with the content."""
         path = PurePosixPath(self.name)

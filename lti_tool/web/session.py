@@ -129,11 +129,6 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
     return token
 
 
-def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | None:
-    """The session behind a token, unless it is over or belongs to another browser."""
-    return accept_session(find_session_row(tx, digest_of(token)), browser_secret)
-
-
 def accept_session(row: Row[Any] | None, browser_secret: str | None) -> SignedIn | None:
     """What a stored session says, unless it is over or belongs to another browser."""
     if row is None or row.expires_at <= clock.now():
@@ -233,11 +228,11 @@ def window_pass(url: str) -> str:
 
 
 def _read(token: str) -> SignedIn | None:
-    with current_runtime().db.reading() as tx:
-        found = find_session(tx, token, request.cookies.get(BROWSER_COOKIE))
-        if found is None and _holds_window_pass(token):
-            row = find_session_row(tx, digest_of(token))
-            found = read_session(row) if row is not None and row.expires_at > clock.now() else None
+    rows = current_runtime().db.read(_BY_DIGEST, {"digest": digest_of(token)})
+    row = rows[0] if rows else None
+    found = accept_session(row, request.cookies.get(BROWSER_COOKIE))
+    if found is None and row is not None and row.expires_at > clock.now() and _holds_window_pass(token):
+        found = read_session(row)
     return found
 
 

@@ -21,8 +21,12 @@ class Lock:
 
 def may_be_closed(item: Item, module: Module) -> bool:
     """Is there anything that closes this item to some learner at some time?"""
-    limits = (item.release_at, item.after, module.release_at, module.after)
-    return item.state is PartState.DRAFT or any(limits)
+    return has_limits(item.state, item.release_at, item.after, module.release_at, module.after)
+
+
+def has_limits(state: PartState, *limits: datetime | list[str] | None) -> bool:
+    """The same of an item's state, and the dates and conditions of it and its module."""
+    return state is PartState.DRAFT or any(limits)
 
 
 def find_locks(outline: Outline, done: Collection[str], now: datetime) -> dict[str, Lock]:

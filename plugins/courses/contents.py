@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Row, Table, bindparam, or_, select
 
 from grading import public as grading
 from lti_tool.contract import Choice
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
-from plugins.courses.access import may_be_closed
+from plugins.courses.access import has_limits
 from plugins.courses.models import Course, Item, Module, PartState
 
 
@@ -42,9 +43,14 @@ class CourseContents:
         if not found.item and not found.module:
             course = tx.scalar(select(Course).where(Course.slug == found.course, _may_use(registration_id)))
             return _course_choice(course) if course is not None else None
-        part = Item.slug == found.item if found.item else Module.slug == found.module
-        for row in _rows(tx, _may_use(registration_id), Course.slug == found.course, part):
-            return _item_choice(*row) if found.item else _module_choice(*row[:2])
+        if found.item:
+            row = _find_item(tx, found)
+            may_use = row is not None and row.registration_id in (None, registration_id)
+            return _chosen_item(found, row) if row is not None and may_use else None
+        for course, module, _item in _rows(
+            tx, _may_use(registration_id), Course.slug == found.course, Module.slug == found.module
+        ):
+            return _module_choice(course, module)
         return None
 
     def begin_path(self, role: Role) -> str | None:
@@ -63,15 +69,13 @@ class CourseContents:
             return f"/courses/{found.course}/#m-{found.module}"
         if not found.item:
             return f"/courses/{found.course}/"
-        query = (
-            select(Item, Module)
-            .join(Course, Course.id == Item.course_id)
-            .join(Module, Module.id == Item.module_id)
-            .where(Course.slug == found.course, Item.slug == found.item)
-        )
-        row = tx.execute(query).one_or_none()
-        if row is not None and row[0].assignment and not may_be_closed(*row):
-            return grading.assignment_path(found.course, row[0].assignment)
+        row = _find_item(tx, found)
+        if (
+            row is not None
+            and row.assignment
+            and not has_limits(row.state, row.release_at, row.after, row.module_release_at, row.module_after)
+        ):
+            return grading.assignment_path(found.course, row.assignment)
         return f"/courses/{found.course}/{found.item}"
 
     def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
@@ -103,6 +107,43 @@ def split_ref(ref: str) -> Ref | None:
     if len(parts) == 4 and parts[2] == "modules":
         return Ref(parts[1], module=parts[3])
     return Ref(*parts[1:]) if len(parts) in (2, 3) else None
+
+
+_COURSES, _MODULES, _ITEMS = (cast(Table, model.__table__) for model in (Course, Module, Item))
+_ITEM = (
+    select(
+        _COURSES.c.registration_id,
+        _COURSES.c.title.label("course_title"),
+        _MODULES.c.title.label("module_title"),
+        _MODULES.c.release_at.label("module_release_at"),
+        _MODULES.c.after.label("module_after"),
+        *(_ITEMS.c[name] for name in ("kind", "title", "summary", "assignment", "points", "due_at")),
+        *(_ITEMS.c[name] for name in ("state", "release_at", "after")),
+    )
+    .join(_MODULES, _MODULES.c.id == _ITEMS.c.module_id)
+    .join(_COURSES, _COURSES.c.id == _ITEMS.c.course_id)
+    .where(_COURSES.c.slug == bindparam("course"), _ITEMS.c.slug == bindparam("item"))
+)
+
+
+def _find_item(tx: Tx, ref: Ref) -> Row[Any] | None:
+    """The columns of an item: every launch asks for them, so no objects are made."""
+    return tx.connection().execute(_ITEM, {"course": ref.course, "item": ref.item}).one_or_none()
+
+
+def _chosen_item(ref: Ref, row: Row[Any]) -> Choice:
+    return Choice(
+        ref=f"courses/{ref.course}/{ref.item}",
+        course_slug=ref.course,
+        course_title=row.course_title,
+        title=row.title,
+        kind=row.kind.value,
+        group=row.module_title,
+        text=row.summary,
+        max_points=row.points if row.assignment else None,
+        opens_at=max((moment for moment in (row.module_release_at, row.release_at) if moment), default=None),
+        due_at=row.due_at if row.assignment else None,
+    )
 
 
 def _may_use(registration_id: int) -> ColumnElement[bool]:

@@ -114,15 +114,19 @@ def level_word(level: Level) -> str:
 
 def kind_word(kind: ItemKind) -> str:
     """A kind of item, for people."""
-    names = {
-        ItemKind.LESSON: _("Lesson"),
-        ItemKind.VIDEO: _("Video"),
-        ItemKind.NOTEBOOK: _("Notebook"),
-        ItemKind.QUIZ: _("Quiz"),
-        ItemKind.FILE: _("File"),
-        ItemKind.LINK: _("Link"),
-    }
-    return str(names[kind])
+    match kind:  # one text is looked up, not six
+        case ItemKind.LESSON:
+            return str(_("Lesson"))
+        case ItemKind.VIDEO:
+            return str(_("Video"))
+        case ItemKind.NOTEBOOK:
+            return str(_("Notebook"))
+        case ItemKind.QUIZ:
+            return str(_("Quiz"))
+        case ItemKind.FILE:
+            return str(_("File"))
+        case ItemKind.LINK:
+            return str(_("Link"))
 
 
 def language_name(code: str) -> str:

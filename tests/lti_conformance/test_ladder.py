@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.web.session import BROWSER_COOKIE, SessionRow
+from lti_tool.web.session import BROWSER_COOKIE, SessionRow, digest_of
 from tests.fakes.launching import FRAME, OWN_PAGE, Launcher, query_of, script_data
 from tests.lti_conformance.refusals import Refusals
 
@@ -43,9 +42,11 @@ def answer(launcher: Launcher, quiz: Activity, told: Mapping[str, str], **option
     return launcher.launch_changed("ada", quiz, auth_url=told["stored-url"], **options)
 
 
-def last_session(runtime: Runtime) -> SessionRow:
+def session_of(runtime: Runtime, entered: TestResponse) -> SessionRow:
+    """What the launch stored that was answered so."""
+    token = entered.headers["Location"].removeprefix("/s/").partition("/")[0]
     with runtime.db.reading() as tx:
-        return tx.scalars(select(SessionRow).order_by(SessionRow.created_at.desc()).limit(1)).one()
+        return tx.get_one(SessionRow, digest_of(token))
 
 
 @CANVAS
@@ -75,7 +76,7 @@ class TestStorage:
         entered = answer(launcher, quiz, told)
         assert entered.status_code == 303
         assert launcher.client.get(entered.headers["Location"]).status_code == 200
-        row = last_session(runtime)
+        row = session_of(runtime, entered)
         assert row.facts["launched"]["rung"] == "storage"
         assert row.browser_digest is None
 
@@ -83,8 +84,9 @@ class TestStorage:
         self, launcher: Launcher, other_browser: Launcher, quiz: Activity, runtime: Runtime
     ) -> None:
         told = script_data(begin(launcher, quiz).text)
-        path = answer(launcher, quiz, told).headers["Location"]
-        assert last_session(runtime).browser_digest
+        entered = answer(launcher, quiz, told)
+        path = entered.headers["Location"]
+        assert session_of(runtime, entered).browser_digest
         assert launcher.client.get(path).status_code == 200
         assert other_browser.client.get(path).status_code == 401
 
@@ -116,8 +118,9 @@ class TestStorage:
         self, launcher: Launcher, quiz: Activity, runtime: Runtime
     ) -> None:
         told = script_data(begin(launcher, quiz).text)
-        assert answer(launcher, quiz, told, form={"stored": ""}).status_code == 303
-        assert last_session(runtime).facts["launched"]["rung"] == "cookie"
+        entered = answer(launcher, quiz, told, form={"stored": ""})
+        assert entered.status_code == 303
+        assert session_of(runtime, entered).facts["launched"]["rung"] == "cookie"
 
     def test_cookie_of_another_browser_will_not(
         self, launcher: Launcher, other_browser: Launcher, quiz: Activity, refused: Refusals
@@ -181,8 +184,9 @@ class TestWindow:
         fields = dict(campus.authorize("ada", to_platform).fields)
         entered = launcher.client.post("/lti/launch", data=fields, headers=TOP)
         assert entered.status_code == 303
-        assert last_session(runtime).facts["launched"]["rung"] == "window"
-        assert last_session(runtime).browser_digest
+        row = session_of(runtime, entered)
+        assert row.facts["launched"]["rung"] == "window"
+        assert row.browser_digest
 
     def test_window_without_cookies_ends_in_words(self, launcher: Launcher, quiz: Activity, refused: Refusals) -> None:
         url = "/lti/login" + self.window_url(launcher, quiz)

@@ -111,8 +111,8 @@ class TestLogin:
     """`OIDCLogin`: an unknown issuer is a bare Exception (500), "?" is appended blindly, the deployment is ignored."""
 
     def test_unknown_issuer_is_a_4xx(self, runtime: Runtime) -> None:
-        with runtime.db.reading() as tx, pytest.raises(Invalid) as caught:
-            get_registration_for_login(tx, "https://unknown.example", None)
+        with pytest.raises(Invalid) as caught:
+            get_registration_for_login(runtime.db, "https://unknown.example", None)
         assert caught.value.status == 400
 
     def test_query_of_the_authentication_url_survives(self) -> None:
@@ -137,10 +137,9 @@ class TestLogin:
         register(runtime, platform, "second")
         with pytest.raises(Conflict):
             register(runtime, platform, "second")
-        with runtime.db.reading() as tx:
-            assert get_registration_for_login(tx, platform.url, "second").client_id == "second"
-            with pytest.raises(Invalid, match="client_id"):
-                get_registration_for_login(tx, platform.url, None)
+        assert get_registration_for_login(runtime.db, platform.url, "second").client_id == "second"
+        with pytest.raises(Invalid, match="client_id"):
+            get_registration_for_login(runtime.db, platform.url, None)
 
 
 class TestTokens:
