@@ -10,7 +10,7 @@ from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from plugins.courses.catalogue import index_course
-from plugins.courses.course_file import LessonItem
+from plugins.courses.course_file import LessonItem, QuizItem
 from plugins.courses.folder import CourseFolder
 from plugins.courses.media import media_type
 from plugins.courses.models import Course, Item, Media, Module, Origin, PartState
@@ -27,6 +27,8 @@ from plugins.courses.parts import (
     said_course,
     said_item,
     said_module,
+    said_source,
+    source_part,
 )
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import COMMAND_LINE, add_revision
@@ -45,6 +47,8 @@ def said_parts(folder: CourseFolder) -> dict[str, Content]:
         for item in module.item:
             text = folder.read_lesson(item) if isinstance(item, LessonItem) else ""
             parts[item_part(item.slug)] = said_item(item, text)
+            if isinstance(item, QuizItem):
+                parts[source_part(item.assignment)] = said_source(folder.source(item).files)
     return parts
 
 

@@ -189,6 +189,7 @@ ITEM: Context = (
         "others": [("words", "Words and numbers"), ("quiz", "Quiz 1")],
         "videos": None,
         "box": None,
+        "source": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
         "save_url": "#",
         "render_url": "#",
@@ -208,6 +209,23 @@ NOTEBOOK_ITEM = ITEM | {
 QUIZ_ITEM = ITEM | {
     "item": ITEM["item"] | {"kind": "quiz", "kind_word": "Quiz"},
     "form": ITEM["form"] | {"attempts": "3", "pass": "60"},
+    "errors": {"notebooks": "It is graded with 0 points."},
+    "error_list": [
+        ("notebooks", 'source/weather/weather.ipynb: cell 3 ("sum-tests"): It is graded with 0 points. Give it points.')
+    ],
+    "source": {
+        "files": [
+            {"name": "weather.ipynb", "size": 9120, "url": "#"},
+            {"name": "weather-of-the-last-hundred-years-in-every-town.csv", "size": 431_000, "url": "#"},
+        ],
+        "points": "4",
+        "url": "#",
+    },
+}
+NEW_QUIZ: Context = FRAME | {
+    "form": {"title": "Sums", "module": "tables"},
+    "problems": ["source/sums/sums.ipynb: This is not a notebook: it is not JSON."],
+    "save_url": "#",
 }
 CONFLICT = ITEM | {"conflict": {"author": "Alan Turing", "at": NOW, "changes": CHANGES}}
 UNSAVED = ITEM | {"unsaved_at": NOW, "warnings": ["line 3: the link nowhere leads nowhere."]}
@@ -342,5 +360,6 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
     "edit-people-failed": ("courses/edit/people.html", Role.TEACHER, PEOPLE_FAILED),
     "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
+    "edit-new-quiz": ("courses/edit/new_quiz.html", Role.TEACHER, NEW_QUIZ),
     "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }
