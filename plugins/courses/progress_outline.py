@@ -2,6 +2,7 @@
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError
+from plugins.courses.course_file import find_uploaded
 from plugins.courses.models import Item, ItemKind
 from plugins.courses.service import get_outline
 from plugins.progress import public as progress
@@ -38,6 +39,8 @@ def is_measured(item: Item) -> bool:
 
     Not so on YouTube and Vimeo, at an address of no video, and of a file in `media/`, which is shown as a download.
     """
+    if find_uploaded(item.url) is not None:
+        return True
     try:
         return bool(item.url) and video.read_link(item.url).kind is video.LinkKind.FILE
     except AppError:

@@ -106,7 +106,7 @@ def read_course_at(tx: Tx, course_slug: str, placement_id: int) -> Course:
 def read_courses(tx: Tx, places: Iterable[tuple[int, str]]) -> dict[int, Course]:
     """The courses of (placement id, course slug), by placement; those without an outline are left out."""
     slugs = dict(places)
-    outlines = _read_outlines(tx, set(slugs.values()))
+    outlines = read_outlines(tx, set(slugs.values()))
     query = select(SettingsRow).where(SettingsRow.placement_id.in_(slugs))
     settings = {row.placement_id: row for row in tx.scalars(query)} if outlines else {}
     found = {}
@@ -134,6 +134,7 @@ def list_placements(tx: Tx, course_slug: str) -> list[int]:
     return list(tx.scalars(query.order_by(LearnerRow.placement_id)))
 
 
-def _read_outlines(tx: Tx, slugs: Collection[str]) -> dict[str, OutlineDef]:
+def read_outlines(tx: Tx, slugs: Collection[str]) -> dict[str, OutlineDef]:
+    """The outlines of these courses, by slug; one that was never published is left out."""
     query = select(OutlineRow.course_slug, OutlineRow.definition).where(OutlineRow.course_slug.in_(slugs))
     return {slug: load_outline(said) for slug, said in tx.execute(query)}

@@ -19,6 +19,7 @@ from plugins.courses.exporter import export_course
 from plugins.courses.guarding import KEPT_S
 from plugins.courses.importer import import_course
 from plugins.courses.models import Course
+from plugins.progress.courses import read_outlines
 from plugins.video import service as video_service
 from plugins.video.models import VideoRow, VideoState
 from tests.conftest import empty_database, make_app, make_settings, running
@@ -441,6 +442,9 @@ def test_an_uploaded_video_is_chosen_and_survives_export_and_import(
     with runtime.db.reading() as tx:
         assert video_service.list_uses(tx, int(chosen.removeprefix("video:"))) == [f"courses/{SLUG}/growing"]
         platform = tx.scalars(select(Course.registration_id).where(Course.slug == SLUG)).one()
+        (outline,) = read_outlines(tx, [SLUG]).values()
+        kinds = {item.ref: item.kind for module in outline.modules for item in module.items}
+        assert kinds[f"courses/{SLUG}/growing"] == "video"  # what was watched counts
 
     export_course(runtime, SLUG, tmp_path / "out")
     assert f'url = "{chosen}"' in (tmp_path / "out" / "course.toml").read_text()

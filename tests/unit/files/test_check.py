@@ -84,6 +84,7 @@ def check(folder: Path, content: bytes, name: str, **changes: object) -> Checked
         ("a.svg", SVG % b'<path d="M0 0h1v1z"/>', "image/svg+xml"),
         ("a.svg", b'<?xml version="1.0"?>\n<!-- x -->\n' + SVG % b'<use href="#a"/>', "image/svg+xml"),
     ],
+    ids=lambda value: value if isinstance(value, str) else f"{len(value)}-bytes",  # the same in every process
 )
 def test_the_content_decides_the_type(tmp_path: Path, name: str, content: bytes, kind: str) -> None:
     assert check(tmp_path, content, name).content.content_type == kind
@@ -127,6 +128,7 @@ def test_the_content_decides_the_type(tmp_path: Path, name: str, content: bytes,
         ("a.svg", b'<!DOCTYPE svg [<!ENTITY a "aaaa">]>' + SVG % b"<text>&a;</text>", "svg_active"),
         ("a.svg", SVG % b"<g>", "image_broken"),
     ],
+    ids=lambda value: value if isinstance(value, str) else f"{len(value)}-bytes",  # the same in every process
 )
 def test_what_is_hostile_or_broken_is_refused(tmp_path: Path, name: str, content: bytes, code: str) -> None:
     with pytest.raises(Refused) as refused:
