@@ -11,6 +11,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.web.runtime import current_runtime
 from plugins.courses.comparing import Comparison, compare
 from plugins.courses.forms import form_fields
+from plugins.courses.library import list_library_choices
 from plugins.courses.models import Admission, Item, ItemKind, Level, Module, Origin, PartState, Revision, Unsaved
 from plugins.courses.outline import kind_word, level_word
 from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
@@ -217,6 +218,7 @@ def item_editor(
         "others": [(other.slug, other.title) for other in outline.items if other.slug != item.slug],
         "files": [("", _("None")), *((f"media/{path}", path) for path in files)],
         "videos": None,
+        "library": None,
         "box": None,
         "source": None,
         "save_url": _item_url("save_item_view", slug, item.slug),
@@ -234,6 +236,12 @@ def video_choices(tx: Tx, slug: str, form: dict[str, Any]) -> dict[str, Any]:
     """What the editor of a video shows besides: the uploaded videos of the course, and the box to upload one."""
     choices = list_choices(tx, slug, str(form.get("video", "")))
     return {"videos": [("", _("None")), *choices], "box": files.upload_box(current_runtime(), slug)}
+
+
+def library_choices(tx: Tx, slug: str, form: dict[str, Any]) -> dict[str, Any]:
+    """What the editor of a file shows besides: the files of the course's library, and the box to upload one."""
+    choices = list_library_choices(tx, slug, str(form.get("library", "")))
+    return {"library": [("", _("None")), *choices], "box": files.upload_box(current_runtime(), slug)}
 
 
 def source_context(slug: str, item: Item, files: Sequence[tuple[str, int]]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from plugins.courses.course_file import (
     read_course_file,
 )
 from plugins.courses.files import Found, find_files
-from plugins.courses.links import Place, find_link_problems
+from plugins.courses.links import Place, find_link_problems, list_library_files
 from plugins.courses.models import PartState
 from plugins.courses.notebook_html import find_notebook_problem
 
@@ -240,7 +240,8 @@ def _check_lesson(folder: CourseFolder, lesson: LessonItem) -> list[str]:
         return [f"{lesson.file}: holds a NUL character; save it as plain text."]
     if lesson.state is PartState.DRAFT:
         return []  # nobody follows its links yet
-    media = {name for name, _file in folder.media.files}
+    elsewhere = {f"file:{number}" for number in list_library_files(text)}  # the course has them, no folder
+    media = {name for name, _file in folder.media.files} | elsewhere
     return [f"{lesson.file}: {problem}" for problem in find_link_problems(text, folder.place(lesson), media)]
 
 

@@ -20,6 +20,7 @@ from lti_tool.lti import public as lti
 from plugins.courses.changes import describe_changes, read_shown
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.folder import CourseFolder, read_course_folder
+from plugins.courses.library import describe_missing
 from plugins.courses.media import is_shown, media_type
 from plugins.courses.overwriting import refuse_to_overwrite
 from plugins.courses.service import find_course
@@ -76,7 +77,7 @@ def import_course(
             publish_installed(tx, slug, done)
             for name in before.points.keys() - done.releases.keys():
                 grading.close_assignment(tx, slug, name)
-            notes = describe_changes(tx, before, read_shown(tx, slug))
+            notes = describe_changes(tx, before, read_shown(tx, slug)) + describe_missing(tx, slug)
     points = {name: f"{release.max_score.normalize():f}" for name, release in done.releases.items()}
     return Imported(slug, folder.course.title, len(folder.lessons), len(folder.quizzes), points, notes)
 

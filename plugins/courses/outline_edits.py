@@ -12,6 +12,7 @@ from lti_tool.kernel.errors import Conflict, Invalid, NotFound
 from plugins.courses.catalogue import index_course
 from plugins.courses.course_file import free_slug
 from plugins.courses.editing import Editor, open_for_editing
+from plugins.courses.library import forget_library, note_library
 from plugins.courses.models import Admission, Course, Item, ItemKind, Level, Module, Origin, PartState, Revision
 from plugins.courses.parts import (
     COURSE,
@@ -214,6 +215,7 @@ def remove_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> None:
     item = get_item(tx, course.id, item_slug)
     if item.assignment:
         grading.close_assignment(tx, slug, item.assignment)
+    forget_library(tx, slug, item)
     tx.delete(item)
     tx.flush()
     if item.kind is ItemKind.VIDEO:
@@ -257,6 +259,7 @@ def put_back(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
     tx.add(item)
     tx.flush()
     add_revision(tx, course.id, found.part, found.content, editor.author, base=None, origin=Origin.RESTORE)
+    note_library(tx, slug, item)
     note_points(tx, slug)
     _note_order(tx, course, editor)
     return item

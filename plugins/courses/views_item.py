@@ -15,9 +15,10 @@ from lti_tool.web.runtime import current_runtime
 from plugins.courses import editing
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor
-from plugins.courses.editor_pages import happened, item_editor, source_context, video_choices
+from plugins.courses.editor_pages import happened, item_editor, library_choices, source_context, video_choices
 from plugins.courses.folder import MAX_LESSON_BYTES, MAX_MEDIA_BYTES
 from plugins.courses.forms import item_form, read_item, shown_form
+from plugins.courses.library import list_link_targets
 from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Item, ItemKind, Media
 from plugins.courses.outline import Pages
@@ -107,7 +108,7 @@ def render_text(slug: str, item_slug: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         outline = read_outline(tx, slug, editor)
         item = get_item(tx, outline.course.id, item_slug)
-        media = list_media_paths(tx, outline.course.id)
+        media = list_link_targets(tx, slug, outline.course.id, text)
     return Response(_preview(slug, outline, item, text, media))
 
 
@@ -188,11 +189,16 @@ def show_editor(
     if item.kind is ItemKind.VIDEO:
         with current_runtime().db.reading() as tx:
             context |= video_choices(tx, slug, form)
+    if item.kind is ItemKind.FILE:
+        with current_runtime().db.reading() as tx:
+            context |= library_choices(tx, slug, form)
     if item.assignment:
         files = list_sources(current_runtime().settings, slug, item.assignment)
         context["source"] = source_context(slug, item, files)
     text = str(form["markdown"])
-    context["preview"] = _preview(slug, outline, item, text, media, says_problems=not context["warnings"])
+    with current_runtime().db.reading() as tx:
+        targets = media | list_link_targets(tx, slug, outline.course.id, text) if "file:" in text else media
+    context["preview"] = _preview(slug, outline, item, text, targets, says_problems=not context["warnings"])
     return page("courses/edit/item.html", status=sent or status or 200, **context)
 
 

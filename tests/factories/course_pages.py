@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
+from tests.factories.video_pages import BOX
 
 NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
 Context = dict[str, Any]
@@ -188,6 +189,7 @@ ITEM: Context = (
         "preview": Markup("<h2>Rows and columns</h2><p>A table is a list of rows.</p>"),
         "others": [("words", "Words and numbers"), ("quiz", "Quiz 1")],
         "videos": None,
+        "library": None,
         "box": None,
         "source": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
@@ -221,6 +223,13 @@ QUIZ_ITEM = ITEM | {
         "points": "4",
         "url": "#",
     },
+}
+FILE_ITEM = ITEM | {
+    "item": ITEM["item"] | {"kind": "file", "kind_word": "File", "fields": ("file", "url")},
+    "form": ITEM["form"] | {"library": "file:12"},
+    "library": [("", "None"), ("file:12", "slides-of-the-first-week-with-all-the-pictures.pdf")],
+    "box": BOX,
+    "files": [("", "None"), ("media/rain.csv", "media/rain.csv")],
 }
 NEW_QUIZ: Context = FRAME | {
     "form": {"title": "Sums", "module": "tables"},
@@ -361,5 +370,6 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-people-failed": ("courses/edit/people.html", Role.TEACHER, PEOPLE_FAILED),
     "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
     "edit-new-quiz": ("courses/edit/new_quiz.html", Role.TEACHER, NEW_QUIZ),
+    "edit-file": ("courses/edit/item.html", Role.TEACHER, FILE_ITEM),
     "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }
