@@ -17,7 +17,8 @@ from grading.hub_tickets import Ticket, reading_path
 from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, ResultRow, SubmissionRow
 from grading.readings import set_readings
-from grading.releasing import CourseChange, changing_course, list_source_problems, make_release
+from grading.releasing import Installation, install_quizzes, list_source_problems, make_release
+from grading.releasing_apart import install_quizzes_apart
 from grading.results import find_result_row
 from grading.submissions import Learner
 from grading.surroundings import Neighbour, Surroundings, tell_surroundings
@@ -28,7 +29,7 @@ __all__ = [
     "Assignment",
     "Caller",
     "ContentError",
-    "CourseChange",
+    "Installation",
     "Neighbour",
     "Release",
     "Result",
@@ -36,13 +37,14 @@ __all__ = [
     "Ticket",
     "add_gate",
     "assignment_path",
-    "changing_course",
     "close_assignment",
     "count_submissions",
     "describe_assignment",
     "find_assignment",
     "find_result",
     "go_to_hub",
+    "install_quizzes",
+    "install_quizzes_apart",
     "list_max_points",
     "list_results",
     "list_source_problems",

@@ -1,19 +1,67 @@
-"""Making releases of quizzes and giving them to every placement of a course. Used by imports, not by the web server."""
+"""Making releases of quizzes and giving them to every placement of a course.
 
-from collections.abc import Iterator
+The web server has it done by `releasing_apart`: nbgrader changes the working directory of its process.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from config.settings import Settings
 from grading.engine.files import locked
-from grading.engine.model import Release
+from grading.engine.model import ContentError, Release
 from grading.engine.source_check import find_problems
 from lti_tool.kernel.crashpoints import reach
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What came of a version of a course: it is the course's now, or something is wrong and nothing was changed."""
+
+    problems: list[str] = field(default_factory=list)
+    """Why it cannot be released; each names the file from the course folder on, and the cell."""
+    misfits: list[tuple[int, str]] = field(default_factory=list)
+    """(placement id, assignment) wherever it does not fit what was handed in."""
+    releases: dict[str, Release] = field(default_factory=dict)
+    """By assignment."""
+    followed: list[int] = field(default_factory=list)
+    """Placements whose gradebooks follow it now."""
+    structure_sha256: str = ""
+    """Checksum of what they follow."""
+
+
+def install_quizzes(
+    root: Path, fresh: Path, due_at: Mapping[str, datetime | None], *, others_stay: bool = False
+) -> Installation:
+    """Release quizzes of the folder `fresh`, which has their `source/`, and make it the course's version: all or none.
+
+    Every gradebook of the course is asked first. `due_at` has each quiz by assignment. `others_stay`: the course keeps
+    its other quizzes and its header as they are; else they are no part of it any more. Raises: OSError.
+    """
+    if others_stay:
+        with changing_course(root):
+            _begin_with(root, fresh)
+    releases, problems = {}, []
+    for name, due in due_at.items():
+        try:
+            releases[name] = make_release(fresh, name, due_at=due)
+        except ContentError as error:
+            problems.append(f"source/{error}")
+        except OSError as error:
+            problems.append(f"{error.filename}: cannot be read or written ({error.strerror}).")
+    if problems:
+        return Installation(problems=problems)
+    with changing_course(root) as change:
+        misfits = change.list_misfits(fresh)
+        if misfits:
+            return Installation(misfits=misfits)
+        followed, structure_sha256 = change.install(fresh)
+    return Installation(releases=releases, followed=followed, structure_sha256=structure_sha256)
 
 
 def make_release(root: Path, assignment: str, *, due_at: datetime | None = None) -> Release:
@@ -57,12 +105,19 @@ class CourseChange:
 
 
 @contextmanager
-def changing_course(settings: Settings, course_slug: str) -> Iterator[CourseChange]:
+def changing_course(root: Path) -> Iterator[CourseChange]:
     """Hold a course among all processes of this machine, and complete what an import that was killed has begun."""
-    root = settings.course_dir(course_slug)
     with locked(root):
         _installing().complete(root)
         yield CourseChange(root)
+
+
+def _begin_with(root: Path, fresh: Path) -> None:
+    """What the course has besides the quizzes that are released in `fresh`."""
+    for name in (_installing().STRUCTURE, str(_installing().HEADER)):
+        if (root / name).is_file():
+            (fresh / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(root / name, fresh / name)
 
 
 @cache

@@ -48,6 +48,8 @@ def export_command(runtime: Runtime, slug: str, path: Path, saved: bool) -> None
     click.echo(f"Exported “{done.title}” ({done.slug}) to {path}: {_count(done.files, 'file', 'files')}.")
     if done.left_out:
         click.echo(f"  Note: left out, saved and not published: {', '.join(done.left_out)}. --saved takes them.")
+    if done.library:
+        click.echo(f"  Note: not in the folder, they stay with the course: {', '.join(done.library)}.")
 
 
 @course.command("list")

@@ -64,6 +64,21 @@ def find_uploaded(address: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def find_library_file(address: str) -> int | None:
+    """The number of the library's file that stands in the place of an address; None: something else."""
+    found = re.fullmatch(r"file:([1-9][0-9]{0,8})", address)
+    return int(found[1]) if found else None
+
+
+def is_own(address: str) -> bool:
+    """Whether it names something of the course, not a page elsewhere."""
+    return find_uploaded(address) is not None or find_library_file(address) is not None
+
+
+def _file_address(text: str) -> str:
+    return text if find_library_file(text) is not None else _web_address(text)
+
+
 def _video_address(text: str) -> str:
     return text if find_uploaded(text) is not None else _web_address(text)
 
@@ -85,6 +100,7 @@ NotebookFile = Annotated[
     str, StringConstraints(pattern=rf"^({_MEDIA}\.ipynb)?$", max_length=300), AfterValidator(_one_line)
 ]
 VideoAddress = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_video_address)]
+FileAddress = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_file_address)]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_web_address)]
 
 
@@ -149,9 +165,10 @@ class VideoItem(_Shows):
 
 
 class FileItem(_Shows):
-    """A file to save."""
+    """A file to save. Its address may be `file:<number>`: a file of the course's library."""
 
     type: Literal["file"]
+    url: FileAddress = ""
 
 
 class NotebookItem(_Item):

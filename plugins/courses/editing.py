@@ -11,13 +11,14 @@ from lti_tool.kernel.errors import Forbidden, Invalid
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti import public as lti
 from plugins.courses.catalogue import index_course
-from plugins.courses.course_file import find_uploaded
+from plugins.courses.course_file import find_library_file, find_uploaded
+from plugins.courses.library import find_library, list_link_targets, note_library
 from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Course, Item, ItemKind, Origin, PartState, Revision, Unsaved
 from plugins.courses.parts import COURSE, Content, fill_course, fill_item, fill_module, item_part, module_part
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import Author, add_revision, find_newest, get_revision, lock_course
-from plugins.courses.service import find_course, get_item, get_module, get_outline, link_targets, list_media_paths
+from plugins.courses.service import find_course, get_item, get_module, get_outline, link_targets
 from plugins.courses.videos import find_video, take_up_video
 from plugins.reviews import public as reviews
 
@@ -133,6 +134,7 @@ def publish_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
     tx.flush()
     describe_quiz(tx, slug, item)
     take_up_video(tx, slug, item)
+    note_library(tx, slug, item)
     reviews.set_authors(tx, slug, list_author_ids(tx, course.id))
     publish_progress_outline(tx, slug)
     return item
@@ -162,8 +164,10 @@ def unpublish_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
 def restore(tx: Tx, slug: str, part: str, number: int, editor: Editor) -> Revision:
     """Make an old revision of settings, a module or an item the newest again. An item still has to be published.
 
-    Raises: NotFound, Forbidden.
+    Raises: NotFound, Forbidden, Invalid: it is a notebook of a quiz, of which no old version is kept.
     """
+    if part.startswith("source/"):
+        raise Invalid("source_not_kept", "Old notebooks of a quiz are not kept here. Upload the one that you want.")
     course = open_for_editing(tx, slug, editor)
     old = get_revision(tx, course.id, part, number)
     if part.startswith("item/"):
@@ -191,13 +195,14 @@ def _save_item(
         item.has_changes = revision.published_at is None
     forget_unsaved(tx, course.id, part, editor.user_id)
     tx.flush()
+    note_library(tx, course.slug, item)
     return revision
 
 
 def find_problems(tx: Tx, slug: str, item_slug: str, content: Content) -> list[str]:
     """Why an item cannot be published, each a sentence that says what to do."""
     outline = get_outline(tx, slug)
-    media = list_media_paths(tx, outline.course.id)
+    media = list_link_targets(tx, slug, outline.course.id, content["markdown"])
     if content["type"] == ItemKind.LESSON.value:
         place = Place.of(content["file"], link_targets(outline))
         return find_link_problems(content["markdown"], place, media)
@@ -206,6 +211,9 @@ def find_problems(tx: Tx, slug: str, item_slug: str, content: Content) -> list[s
         return [f"there is no file {file} in this course; upload it, or choose another."]
     if find_uploaded(content["url"]) is not None and find_video(tx, slug, content["url"]) is None:
         return ["this course has no such uploaded video any more; choose another, or upload it again."]
+    number = find_library_file(content["url"])
+    if number is not None and find_library(tx, slug, number) is None:
+        return ["this course has no such file that is ready; choose another, or wait until it was checked."]
     if content["type"] != ItemKind.QUIZ.value and not file and not content["url"]:
         return ["there is nothing to show yet; upload a file or give an address."]
     return []

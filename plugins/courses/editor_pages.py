@@ -11,6 +11,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.web.runtime import current_runtime
 from plugins.courses.comparing import Comparison, compare
 from plugins.courses.forms import form_fields
+from plugins.courses.library import list_library_choices
 from plugins.courses.models import Admission, Item, ItemKind, Level, Module, Origin, PartState, Revision, Unsaved
 from plugins.courses.outline import kind_word, level_word
 from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
@@ -111,8 +112,8 @@ def outline_context(
             _module_line(slug, module, items, number, len(modules), order)
             for number, (module, items) in enumerate(modules)
         ],
-        "kinds": [(kind.value, kind_word(kind)) for kind in ItemKind if kind is not ItemKind.QUIZ or quizzes],
-        "quizzes": [(name, name) for name in quizzes],
+        "kinds": [(kind.value, kind_word(kind)) for kind in ItemKind],
+        "quizzes": [("", _("with a new notebook")), *((name, name) for name in quizzes)] if quizzes else [],
         "add_item_url": url_for("courses.add_item_view", slug=slug),
         "add_module_url": url_for("courses.add_module_view", slug=slug),
         "order_url": url_for("courses.arrange_view", slug=slug),
@@ -217,7 +218,9 @@ def item_editor(
         "others": [(other.slug, other.title) for other in outline.items if other.slug != item.slug],
         "files": [("", _("None")), *((f"media/{path}", path) for path in files)],
         "videos": None,
+        "library": None,
         "box": None,
+        "source": None,
         "save_url": _item_url("save_item_view", slug, item.slug),
         "render_url": _item_url("render_text", slug, item.slug),
         "unsaved_url": _item_url("keep_unsaved_view", slug, item.slug),
@@ -233,6 +236,39 @@ def video_choices(tx: Tx, slug: str, form: dict[str, Any]) -> dict[str, Any]:
     """What the editor of a video shows besides: the uploaded videos of the course, and the box to upload one."""
     choices = list_choices(tx, slug, str(form.get("video", "")))
     return {"videos": [("", _("None")), *choices], "box": files.upload_box(current_runtime(), slug)}
+
+
+def library_choices(tx: Tx, slug: str, form: dict[str, Any]) -> dict[str, Any]:
+    """What the editor of a file shows besides: the files of the course's library, and the box to upload one."""
+    choices = list_library_choices(tx, slug, str(form.get("library", "")))
+    return {"library": [("", _("None")), *choices], "box": files.upload_box(current_runtime(), slug)}
+
+
+def source_context(slug: str, item: Item, files: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    """What the editor of a quiz says of its notebooks and data: (name, bytes) of each file."""
+    return {
+        "files": [
+            {
+                "name": name,
+                "size": size,
+                "url": url_for("courses.show_source", slug=slug, item_slug=item.slug, name=name),
+            }
+            for name, size in files
+        ],
+        "points": None if item.points is None else f"{item.points.normalize():f}",
+        "url": _item_url("change_source_view", slug, item.slug),
+    }
+
+
+def new_quiz_context(
+    slug: str, outline: Outline, module_slug: str, title: str, problems: Sequence[str]
+) -> dict[str, Any]:
+    """The context of `courses/edit/new_quiz.html`."""
+    return frame(slug, outline, "outline") | {
+        "form": {"title": title, "module": module_slug},
+        "problems": list(problems),
+        "save_url": url_for("courses.make_quiz_view", slug=slug),
+    }
 
 
 def module_editor(slug: str, outline: Outline, module: Module, form: dict[str, Any], base: int) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.course_file import CourseFile
+from plugins.courses.library import list_left_behind
 from plugins.courses.models import Admission, Course, Item, Level, Media, Module, PartState, Revision
 from plugins.courses.parts import (
     COURSE,
@@ -45,6 +46,8 @@ class Exported:
     files: int
     left_out: list[str]
     """Slugs of items with changes that are not published and not in the folder."""
+    library: list[str]
+    """Files of the library that items name; they stay with the course."""
 
 
 def export_course(runtime: Runtime, slug: str, path: Path, *, saved: bool = False) -> Exported:
@@ -63,11 +66,12 @@ def export_course(runtime: Runtime, slug: str, path: Path, *, saved: bool = Fals
         for part in OURS:
             _remove(path / part)
         count = _write_media(tx, course.id, path)
+        library = list_left_behind(tx, slug)
     count += _copy_sources(runtime.settings.courses_dir / slug / "source", path / "source", quizzes)
     for name, body in files.items():
         _write(path, name, body)
     left_out = [] if saved else [item.slug for item in items if item.has_changes]
-    return Exported(slug, course.title, count + len(files), left_out)
+    return Exported(slug, course.title, count + len(files), left_out, library)
 
 
 def _load(tx: Tx, slug: str) -> Course:

@@ -25,7 +25,7 @@ from plugins.courses.course_file import (
     read_course_file,
 )
 from plugins.courses.files import Found, find_files
-from plugins.courses.links import Place, find_link_problems
+from plugins.courses.links import Place, find_link_problems, list_library_files
 from plugins.courses.models import PartState
 from plugins.courses.notebook_html import find_notebook_problem
 
@@ -240,7 +240,8 @@ def _check_lesson(folder: CourseFolder, lesson: LessonItem) -> list[str]:
         return [f"{lesson.file}: holds a NUL character; save it as plain text."]
     if lesson.state is PartState.DRAFT:
         return []  # nobody follows its links yet
-    media = {name for name, _file in folder.media.files}
+    elsewhere = {f"file:{number}" for number in list_library_files(text)}  # the course has them, no folder
+    media = {name for name, _file in folder.media.files} | elsewhere
     return [f"{lesson.file}: {problem}" for problem in find_link_problems(text, folder.place(lesson), media)]
 
 
@@ -257,11 +258,18 @@ def _check_path(root: Path, file: str) -> str | None:
 
 
 def _check_quiz(folder: CourseFolder, quiz: QuizItem, max_bytes: int) -> list[str]:
-    where, found = f"source/{quiz.assignment}", folder.source(quiz)
+    found = folder.source(quiz)
+    if not found.problems and not any("/" not in name and name.endswith(".ipynb") for name, _file in found.files):
+        where = f"source/{quiz.assignment}"
+        return [f"{where}: has no notebook; put at least one .ipynb file there (quiz {quiz.slug} in course.toml)."]
+    return check_source(folder.path, quiz.assignment, max_bytes)
+
+
+def check_source(root: Path, assignment: str, max_bytes: int) -> list[str]:
+    """What keeps `source/<assignment>` in a folder from being a quiz; `max_bytes` is what learners can hand in."""
+    where, found = f"source/{assignment}", find_files(root, f"source/{assignment}")
     if found.problems:
         return found.problems
-    if not any("/" not in name and name.endswith(".ipynb") for name, _file in found.files):
-        return [f"{where}: has no notebook; put at least one .ipynb file there (quiz {quiz.slug} in course.toml)."]
     if len(found.files) > MAX_QUIZ_FILES:
         return [f"{where}: has {len(found.files)} files; at most {MAX_QUIZ_FILES} fit a quiz. Pack them into one."]
     if found.size > max_bytes:
@@ -269,7 +277,7 @@ def _check_quiz(folder: CourseFolder, quiz: QuizItem, max_bytes: int) -> list[st
             f"{where}: its files have {found.size / 1e6:.1f} MB together; at most {max_bytes / 1e6:.0f} MB can be "
             f"handed in. The largest is {found.largest}: make it smaller."
         ]
-    return [f"source/{problem}" for problem in grading.list_source_problems(folder.path / where)]
+    return [f"source/{problem}" for problem in grading.list_source_problems(root / where)]
 
 
 def _check_header(folder: CourseFolder) -> list[str]:

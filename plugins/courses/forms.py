@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
-from plugins.courses.course_file import ITEM_MODELS, CourseFile, Module, check_form, find_uploaded
+from plugins.courses.course_file import ITEM_MODELS, CourseFile, Module, check_form, find_library_file, find_uploaded
 from plugins.courses.folder import MAX_LESSON_BYTES
 from plugins.courses.models import ItemKind
 from plugins.courses.parts import Content, read_time, said_course, said_item, said_module
@@ -63,6 +63,8 @@ def read_item(form: Form, slug: str, before: Content) -> tuple[Content | None, P
         said |= {name: form.get(name, "").strip() for name in ("file", "url") if name in form_fields(before["type"])}
         if before["type"] == ItemKind.VIDEO.value and not said["url"]:
             said["url"] = form.get("video", "").strip()
+        if before["type"] == ItemKind.FILE.value and not said["url"] and not said["file"]:
+            said["url"] = form.get("library", "").strip()
     markdown = form.get("markdown", "").replace("\r\n", "\n")
     if len(markdown.encode()) > MAX_LESSON_BYTES:
         problems.append(("markdown", f"is larger than {MAX_LESSON_BYTES // 1000} kB; split it into several lessons."))
@@ -103,6 +105,9 @@ def item_form(content: Content) -> dict[str, Any]:
     if shown.get("type") == ItemKind.VIDEO.value:
         is_uploaded = find_uploaded(shown["url"]) is not None
         shown |= {"video": shown["url"], "url": ""} if is_uploaded else {"video": ""}
+    if shown.get("type") == ItemKind.FILE.value:
+        is_ours = find_library_file(shown["url"]) is not None
+        shown |= {"library": shown["url"], "url": ""} if is_ours else {"library": ""}
     return {name: "" if value is None else value for name, value in shown.items()}
 
 

@@ -8,10 +8,7 @@ written in one transaction. An import that was killed half-way is completed by r
 goes by what the rename made the course.
 """
 
-import fcntl
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +17,16 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
-from plugins.courses.changes import Shown, describe_changes, read_shown
+from plugins.courses.changes import describe_changes, read_shown
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.folder import CourseFolder, read_course_folder
+from plugins.courses.library import describe_missing
 from plugins.courses.media import is_shown, media_type
 from plugins.courses.overwriting import refuse_to_overwrite
 from plugins.courses.service import find_course
-from plugins.courses.writing import note_points, write_course
+from plugins.courses.staging import alone, publish_installed, require_installed
+from plugins.courses.writing import write_course
 from plugins.files import public as files
-
-MOST_NAMED = 5
-"""LMS courses that one line of a refusal names."""
 
 
 @dataclass(frozen=True)
@@ -65,40 +61,25 @@ def import_course(
     """
     folder = read_course_folder(path, max_quiz_bytes=runtime.settings.grading.max_submission_bytes)
     slug = folder.course.slug
-    with _alone(runtime.settings.courses_dir, slug) as staging, files.temporary_folder(runtime) as pictures:
+    with alone(runtime.settings.courses_dir, slug) as staging, files.temporary_folder(runtime) as pictures:
         folder.cleaned = _clean_pictures(runtime, folder, pictures)
         with runtime.db.reading() as tx:
             _check_platform(tx, slug, registration_id, change_platform=change_platform)
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
-        releases = _rehearse(folder, staging)
-        with grading.changing_course(runtime.settings, slug) as change:
-            _refuse_misfits(runtime, slug, change.list_misfits(staging))
-            followed, structure_sha256 = change.install(staging)
+        _stage(folder, staging)
+        due_at = {quiz.assignment: quiz.due for quiz in folder.quizzes}
+        done = grading.install_quizzes(runtime.settings.course_dir(slug), staging, due_at)
+        require_installed(runtime, slug, done)
         with runtime.db.transaction() as tx:
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
             before = read_shown(tx, slug)
             write_course(tx, folder, registration_id)
-            _publish(tx, folder, before, releases, structure_sha256)
-            grading.record_prepared(tx, followed, structure_sha256)
-            note_points(tx, slug)
-            notes = describe_changes(tx, before, read_shown(tx, slug))
-    points = {name: f"{release.max_score.normalize():f}" for name, release in releases.items()}
+            publish_installed(tx, slug, done)
+            for name in before.points.keys() - done.releases.keys():
+                grading.close_assignment(tx, slug, name)
+            notes = describe_changes(tx, before, read_shown(tx, slug)) + describe_missing(tx, slug)
+    points = {name: f"{release.max_score.normalize():f}" for name, release in done.releases.items()}
     return Imported(slug, folder.course.title, len(folder.lessons), len(folder.quizzes), points, notes)
-
-
-@contextmanager
-def _alone(courses: Path, slug: str) -> Iterator[Path]:
-    """Hold the course's lock among all processes of this machine, with an empty staging folder."""
-    courses.mkdir(parents=True, exist_ok=True)
-    staging = courses / f".import-{slug}"
-    with (courses / f".import-{slug}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        shutil.rmtree(staging, ignore_errors=True)  # of an import that was killed
-        staging.mkdir()
-        try:
-            yield staging
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
 
 
 def _check_platform(tx: Tx, slug: str, registration_id: int | None, *, change_platform: bool) -> None:
@@ -138,11 +119,10 @@ def _clean_pictures(runtime: Runtime, folder: CourseFolder, target: Path) -> dic
     return cleaned
 
 
-def _rehearse(folder: CourseFolder, staging: Path) -> dict[str, grading.Release]:
-    """Make the whole course in the staging folder. Raises: CourseFolderError."""
+def _stage(folder: CourseFolder, staging: Path) -> None:
+    """Copy the sources into the staging folder. Raises: CourseFolderError."""
     try:
         _copy_sources(folder, staging / "source")
-        return _release_all(folder, staging)
     except OSError as error:
         raise CourseFolderError([f"{error.filename}: cannot be read or written ({error.strerror})."]) from error
 
@@ -157,49 +137,3 @@ def _copy_sources(folder: CourseFolder, target: Path) -> None:
             copy = target / quiz.assignment / name
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copy)
-
-
-def _refuse_misfits(runtime: Runtime, slug: str, misfits: list[tuple[int, str]]) -> None:
-    """Raises: CourseFolderError: some quiz does not fit what was handed in; says in which LMS courses."""
-    with runtime.db.reading() as tx:
-        titles = {placement.id: placement.title or placement.key for placement in lti.list_placements(tx, slug)}
-    problems = []
-    for name in dict.fromkeys(assignment for _placement, assignment in misfits):
-        found = sorted(titles.get(number, str(number)) for number, assignment in misfits if assignment == name)
-        more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
-        problems.append(f"source/{name}/: {grading.HANDED_IN} Handed in in: {', '.join(found[:MOST_NAMED])}{more}.")
-    if problems:
-        raise CourseFolderError(problems)
-
-
-def _release_all(folder: CourseFolder, root: Path) -> dict[str, grading.Release]:
-    releases, problems = {}, []
-    for quiz in folder.quizzes:
-        try:
-            releases[quiz.assignment] = grading.make_release(root, quiz.assignment, due_at=quiz.due)
-        except grading.ContentError as error:
-            problems.append(f"source/{error}")
-    if problems:
-        raise CourseFolderError(problems)
-    return releases
-
-
-def _publish(
-    tx: Tx, folder: CourseFolder, before: Shown, releases: dict[str, grading.Release], structure_sha256: str
-) -> None:
-    slug = folder.course.slug
-    grading.publish_course(tx, slug, folder.course.title, structure_sha256)
-    for quiz in folder.quizzes:
-        grading.publish_assignment(
-            tx,
-            slug,
-            quiz.assignment,
-            title=quiz.title,
-            item_ref=f"courses/{slug}/{quiz.slug}",
-            release=releases[quiz.assignment],
-            max_attempts=quiz.attempts,
-            due_at=quiz.due,
-            summary=quiz.summary,
-        )
-    for name in before.points.keys() - releases.keys():
-        grading.close_assignment(tx, slug, name)

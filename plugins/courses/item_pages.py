@@ -5,7 +5,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 
-from plugins.courses.course_file import find_uploaded
+from plugins.courses.course_file import find_library_file, find_uploaded, is_own
 from plugins.courses.lesson_html import address_links, as_markup
 from plugins.courses.links import Place
 from plugins.courses.models import Item, ItemKind
@@ -31,7 +31,7 @@ def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook
             "html": pages.render(text, place) if item.kind is ItemKind.LESSON and not is_closed else None,
             "cells": _cells(notebook, place, pages) if notebook is not None and not is_closed else None,
             "url": None if is_closed else _content_url(item, pages),
-            "is_elsewhere": bool(item.url) and find_uploaded(item.url) is None,
+            "is_elsewhere": bool(item.url) and not is_own(item.url),
             "file_name": item.file.rpartition("/")[2] or None,
         },
         "hub_url": _hub_url(item, pages) if not is_closed and not pages.is_preview else None,
@@ -48,6 +48,9 @@ def _content_url(item: Item, pages: Pages) -> str | None:
     """Where a link, video or file is; None of a text or of what is not there yet."""
     if item.kind in (ItemKind.LESSON, ItemKind.QUIZ):
         return None
+    number = find_library_file(item.url)
+    if number is not None:
+        return url_for("courses.show_library_file", slug=pages.slug, number=number)
     if item.url:
         return item.url if find_uploaded(item.url) is None else None
     path = item.file.removeprefix("media/")

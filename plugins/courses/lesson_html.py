@@ -89,7 +89,7 @@ def _render(text: str, place: Place, words: tuple[str, str]) -> str:
 def render_part(text: str, place: Place, words: tuple[str, str], pictures: Mapping[str, str]) -> str:
     """As `render_lesson`, with `links.ITEM` and `links.MEDIA` left in; `pictures`: data URLs by `attachment:<name>`."""
     arranged = _Arranged(place, words, pictures)
-    arranged.feed(_clean(to_html(text), _CLASSES, {"attachment"}))
+    arranged.feed(_clean(to_html(text), _CLASSES, {"attachment", "file"}))
     arranged.close()
     return _clean("".join(arranged.out), {**_CLASSES, "span": _CLASSES["span"] | {_HIDDEN}}, {"data"}, MATH_TAGS)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
 
-from plugins.courses.markdown import ANCHOR, list_links, to_html
+from plugins.courses.markdown import ANCHOR, LIBRARY, list_links, to_html
 
 Kind = Literal["item", "media", "here", "external", "unknown"]
 ITEM, MEDIA = "/__item__/", "/__media__/"
@@ -53,6 +53,8 @@ def resolve(address: str, place: Place) -> Target:
     anchor = f"#{ANCHOR}{parts.fragment.removeprefix(ANCHOR)}" if parts.fragment else ""
     if parts.scheme in ("http", "https", "mailto"):
         return Target("external", address.strip())
+    if re.fullmatch(LIBRARY, address.strip()):
+        return Target("media", MEDIA + address.strip(), address.strip())
     if parts.scheme or parts.netloc or parts.path.startswith("/"):
         return Target("unknown")
     if not parts.path:
@@ -77,13 +79,21 @@ def _resolve_file(path: str, anchor: str, place: Place) -> Target:
     return Target("unknown")
 
 
+def list_library_files(text: str) -> set[int]:
+    """Numbers of the library's files that the links and images of a lesson name."""
+    found = (re.fullmatch(LIBRARY, address.strip()) for _tag, address in list_links(to_html(text)))
+    return {int(each[1]) for each in found if each}
+
+
 def find_link_problems(text: str, place: Place, media: Collection[str]) -> list[str]:
     """Links and images of a lesson that would lead nowhere, each with its line and what to do."""
     problems = []
     for tag, address in list_links(to_html(text)):
         line = next((n for n, line in enumerate(text.splitlines(), 1) if address in line), None)
         where, target = f"line {line}: " if line else "", resolve(address, place)
-        if target.kind == "media" and target.path not in media:
+        if target.kind == "media" and target.path not in media and target.path.startswith("file:"):
+            problems.append(f"{where}there is no ready file {target.path} in the course's Files; correct the number.")
+        elif target.kind == "media" and target.path not in media:
             problems.append(f"{where}there is no file media/{target.path}; add it or correct the name.")
         elif tag == "img" and target.kind != "media":
             problems.append(f"{where}the image “{address}” cannot be shown; put it into media/ and name it from there.")

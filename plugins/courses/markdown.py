@@ -20,13 +20,23 @@ ANCHOR = "h-"
 """Begins the id of every heading, so that none is taken for a part of the page around the lesson."""
 MATH_INLINE, MATH_BLOCK = "math-inline", "math-block"
 """Classes of formulas as written; `lesson_html` makes MathML of them."""
+LIBRARY = r"file:([1-9][0-9]{0,8})"
+"""How a file of the course's library is named; its page stands among those of media."""
 _FORMATTER = HtmlFormatter(nowrap=True)
 _ALIGN = re.compile(r"text-align:(right|center)")
 
 
+def _is_link(parser: MarkdownIt, url: str) -> bool:
+    """markdown-it takes no `file:` address for a link; ours is none of a disk."""
+    return re.fullmatch(LIBRARY, url) is not None or MarkdownIt.validateLink(parser, url)
+
+
+_Parser: type[MarkdownIt] = type("_Parser", (MarkdownIt,), {"validateLink": _is_link})
+
+
 def to_html(text: str) -> str:
     """HTML of a lesson as written: not safe yet. A first heading that is the title is left out."""
-    parser = MarkdownIt("commonmark", {"highlight": _highlight, "html": True}).enable(["table", "strikethrough"])
+    parser = _Parser("commonmark", {"highlight": _highlight, "html": True}).enable(["table", "strikethrough"])
     parser.use(dollarmath_plugin, allow_space=False, allow_digits=False, allow_labels=False)
     for kind in ("math_inline", "math_inline_double", "math_block"):
         parser.add_render_rule(kind, _mark_formula)

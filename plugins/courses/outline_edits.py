@@ -12,6 +12,7 @@ from lti_tool.kernel.errors import Conflict, Invalid, NotFound
 from plugins.courses.catalogue import index_course
 from plugins.courses.course_file import free_slug
 from plugins.courses.editing import Editor, open_for_editing
+from plugins.courses.library import forget_library, note_library
 from plugins.courses.models import Admission, Course, Item, ItemKind, Level, Module, Origin, PartState, Revision
 from plugins.courses.parts import (
     COURSE,
@@ -85,12 +86,23 @@ def add_item(
 ) -> Item:
     """A new item at the end of a module, as a draft. Raises: NotFound, Forbidden, Invalid."""
     course = open_for_editing(tx, slug, editor)
-    outline = get_outline(tx, slug)
-    module = next((module for module, _items in outline.modules if module.slug == module_slug), None)
-    if module is None:
-        raise NotFound("module_not_found", "This module is no longer in the course. Open the outline again.")
-    if (kind is ItemKind.QUIZ) != (assignment is not None) or assignment not in [None, *list_free_quizzes(tx, outline)]:
-        raise Invalid("quiz_not_free", "Choose an imported quiz that is not in the course yet.")
+    free = list_free_quizzes(tx, get_outline(tx, slug))
+    if (kind is ItemKind.QUIZ) != (assignment is not None) or assignment not in [None, *free]:
+        raise Invalid("quiz_not_free", "Choose a quiz that is not in the course yet.")
+    return _add_item(tx, course, module_slug, kind, title, editor, assignment)
+
+
+def add_quiz(tx: Tx, slug: str, module_slug: str, title: str, assignment: str, editor: Editor) -> Item:
+    """A draft of a quiz that grading does not know yet. Raises: NotFound, Forbidden."""
+    course = open_for_editing(tx, slug, editor)
+    return _add_item(tx, course, module_slug, ItemKind.QUIZ, title, editor, assignment)
+
+
+def _add_item(
+    tx: Tx, course: Course, module_slug: str, kind: ItemKind, title: str, editor: Editor, assignment: str | None
+) -> Item:
+    slug, outline = course.slug, get_outline(tx, course.slug)
+    module = require_module(outline, module_slug)
     taken = {item.slug for item in outline.items} | _used(tx, course.id, "item/") | {"edit", "media"}
     item = Item(course_id=course.id, module_id=module.id, position=len(outline.items), state=PartState.DRAFT)
     item.slug = free_slug(title, taken, f"{kind.value}-{len(outline.items) + 1}")
@@ -101,6 +113,14 @@ def add_item(
     note_points(tx, slug)
     _apply(tx, course, _order(get_outline(tx, slug)), editor)
     return item
+
+
+def require_module(outline: Outline, module_slug: str) -> Module:
+    """The module of that slug. Raises: NotFound."""
+    module = next((module for module, _items in outline.modules if module.slug == module_slug), None)
+    if module is None:
+        raise NotFound("module_not_found", "This module is no longer in the course. Open the outline again.")
+    return module
 
 
 def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -> Content:
@@ -124,7 +144,7 @@ def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -
 
 
 def list_free_quizzes(tx: Tx, outline: Outline) -> list[str]:
-    """Assignments that were imported with the course and stand nowhere in it now."""
+    """Assignments that came with the course, or were made in it, and stand nowhere in it now."""
     used = {item.assignment for item in outline.items}
     return sorted(name for _slug, name in grading.list_max_points(tx, {outline.course.slug}) if name not in used)
 
@@ -195,6 +215,7 @@ def remove_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> None:
     item = get_item(tx, course.id, item_slug)
     if item.assignment:
         grading.close_assignment(tx, slug, item.assignment)
+    forget_library(tx, slug, item)
     tx.delete(item)
     tx.flush()
     if item.kind is ItemKind.VIDEO:
@@ -238,6 +259,7 @@ def put_back(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
     tx.add(item)
     tx.flush()
     add_revision(tx, course.id, found.part, found.content, editor.author, base=None, origin=Origin.RESTORE)
+    note_library(tx, slug, item)
     note_points(tx, slug)
     _note_order(tx, course, editor)
     return item

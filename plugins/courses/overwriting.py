@@ -7,7 +7,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
 from plugins.courses.folder import CourseFolder
 from plugins.courses.models import Item, Module, Origin
-from plugins.courses.parts import COURSE, OUTLINE, Content, item_content, item_part, module_part
+from plugins.courses.parts import COURSE, OUTLINE, Content, item_content, item_part, module_part, source_part
 from plugins.courses.revisions import list_newest
 from plugins.courses.service import find_course
 from plugins.courses.writing import said_parts
@@ -48,4 +48,6 @@ def _list_parts(tx: Tx, course_id: int) -> dict[str, Content | None]:
     found: dict[str, Content | None] = dict.fromkeys([COURSE, OUTLINE, *map(module_part, modules)])
     for item in tx.scalars(select(Item).where(Item.course_id == course_id).options(undefer(Item.markdown))):
         found[item_part(item.slug)] = item_content(item) if item.has_changes else None
+        if item.assignment:
+            found[source_part(item.assignment)] = None
     return found

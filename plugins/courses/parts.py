@@ -3,7 +3,10 @@
 Whether a part is published is not in it: to restore an old text does not hide a lesson.
 """
 
+import hashlib
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from plugins.courses.course_file import AnyItem, CourseFile, QuizItem
@@ -22,6 +25,16 @@ def module_part(slug: str) -> str:
 def item_part(slug: str) -> str:
     """The name of an item's revisions."""
     return f"item/{slug}"
+
+
+def source_part(assignment: str) -> str:
+    """The name of the revisions of a quiz's source: they tell versions apart, and who made them."""
+    return f"source/{assignment}"
+
+
+def said_source(files: Iterable[tuple[str, Path]]) -> Content:
+    """Which files a quiz's source has, from their paths below it."""
+    return {"files": {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files}}
 
 
 # ---- from course.toml ----

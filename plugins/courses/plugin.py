@@ -14,6 +14,7 @@ from plugins.courses import (
     views_history,
     views_item,
     views_people,
+    views_quiz,
 )
 from plugins.courses.blueprint import blueprint
 from plugins.courses.commands import course
@@ -33,6 +34,7 @@ PAGES = (
     views_history,
     views_item,
     views_people,
+    views_quiz,
 )
 """Importing them hangs their pages on the blueprint."""
 

@@ -13,6 +13,7 @@ from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import open_course
 from plugins.courses.blueprint import blueprint
 from plugins.courses.item_pages import item_context
+from plugins.courses.library import get_open_file
 from plugins.courses.media import is_shown, media_type
 from plugins.courses.media_access import require_media
 from plugins.courses.models import Item, ItemKind
@@ -21,6 +22,7 @@ from plugins.courses.reading import Reading, read_course
 from plugins.courses.service import get_media, read_markdown, read_media
 from plugins.courses.standing_pages import standing_context
 from plugins.courses.videos import find_player
+from plugins.files import public as files
 from plugins.reviews import public as reviews
 
 MEDIA_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -88,6 +90,17 @@ def item_page(
     context = item_context(reading, item, pages, text, notebook)
     is_closed = context["lock"] is not None and preview is None
     return page("courses/lesson.html", status=403 if is_closed else 200, preview=preview, player=player, **context)
+
+
+@blueprint.get("/<slug>/media/file:<int:number>")
+def show_library_file(slug: str, number: int) -> AnyResponse:
+    """A file of the course's library that an open item names: on to a signed address that expires."""
+    session, runtime = open_course(slug), current_runtime()
+    with runtime.db.reading() as tx:
+        file = get_open_file(tx, session, slug, number)
+    response = redirect(files.file_url(runtime, file), 302)
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blueprint.get("/<slug>/media/<path:path>")

@@ -66,7 +66,7 @@ def _outline_page(slug: str, editor: Editor, error: AppError | None) -> Response
 def add_module_view(slug: str) -> AnyResponse:
     """A new module."""
     editor = open_editor(slug)
-    title = _sent_title(_("New module"))
+    title = sent_title(_("New module"))
     with current_runtime().db.transaction() as tx:
         module = outline_edits.add_module(tx, slug, title, editor)
     return to_outline(slug, f"module-{module.slug}")
@@ -80,9 +80,12 @@ def add_item_view(slug: str) -> AnyResponse:
         raise Invalid("kind_unknown", "Choose what to add.")
     kind = ItemKind(form["kind"])
     assignment = form.get("assignment") if kind is ItemKind.QUIZ else None
+    if kind is ItemKind.QUIZ and not assignment:
+        module, title = form.get("module", "")[:79], form.get("title", "")[:200]
+        return redirect(url_for("courses.new_quiz", slug=slug, module=module, title=title), 303)
     try:
         with current_runtime().db.transaction() as tx:
-            title = _sent_title(assignment or _("New item"))
+            title = sent_title(assignment or _("New item"))
             item = outline_edits.add_item(tx, slug, form.get("module", ""), kind, title, editor, assignment)
     except Invalid as error:
         return _outline_page(slug, editor, error)
@@ -236,6 +239,7 @@ def _module_page(slug: str, module_slug: str, editor: Editor, status: int | None
     return page("courses/edit/module.html", status=status or 200, **context | more)
 
 
-def _sent_title(otherwise: str) -> str:
+def sent_title(otherwise: str) -> str:
+    """The title that was typed, on one line."""
     title = " ".join(request.form.get("title", "").split())[:200]
     return title if title and title.isprintable() else otherwise

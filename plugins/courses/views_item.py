@@ -15,13 +15,15 @@ from lti_tool.web.runtime import current_runtime
 from plugins.courses import editing
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor
-from plugins.courses.editor_pages import happened, item_editor, video_choices
+from plugins.courses.editor_pages import happened, item_editor, library_choices, source_context, video_choices
 from plugins.courses.folder import MAX_LESSON_BYTES, MAX_MEDIA_BYTES
 from plugins.courses.forms import item_form, read_item, shown_form
+from plugins.courses.library import list_link_targets
 from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Item, ItemKind, Media
 from plugins.courses.outline import Pages
 from plugins.courses.parts import Content, item_content, item_part
+from plugins.courses.quiz_sources import list_sources
 from plugins.courses.revisions import EditConflict, find_newest
 from plugins.courses.service import Outline, get_item, link_targets, list_media_paths
 from plugins.courses.uploads import add_media, check_upload, markdown_of
@@ -31,7 +33,7 @@ from plugins.courses.views_edit import open_editor, read_outline, sent_base, to_
 @blueprint.get("/<slug>/edit/items/<item_slug>")
 def edit_item(slug: str, item_slug: str) -> Response:
     """The editor, with what this person typed last and did not save."""
-    return _item_page(slug, item_slug, open_editor(slug), None)
+    return show_editor(slug, item_slug, open_editor(slug), None)
 
 
 @blueprint.post("/<slug>/edit/items/<item_slug>")
@@ -43,14 +45,14 @@ def save_item_view(slug: str, item_slug: str) -> AnyResponse:
     form = _with_upload(slug, editor)
     content, problems = read_item(form, item_slug, before)
     if content is None:
-        return _item_page(slug, item_slug, editor, 422, **happened(problems))
+        return show_editor(slug, item_slug, editor, 422, **happened(problems))
     try:
         with current_runtime().db.transaction() as tx:
             editing.save_item(tx, slug, item_slug, content, editor, sent_base())
     except EditConflict as conflict:
         _keep(slug, item_slug, editor)
         more = happened(conflict=conflict, mine=content)
-        return _item_page(slug, item_slug, editor, 409, base=conflict.number, **more)
+        return show_editor(slug, item_slug, editor, 409, base=conflict.number, **more)
     if request.form.get("do") == "publish":
         return publish_view(slug, item_slug)
     return redirect(url_for("courses.edit_item", slug=slug, item_slug=item_slug, saved=1), 303)
@@ -66,7 +68,7 @@ def publish_view(slug: str, item_slug: str) -> AnyResponse:
     except Invalid as error:
         found = error.details.get("problems")
         warnings = found if isinstance(found, list) else [error.message]
-        return _item_page(slug, item_slug, editor, None, 422, **happened(warnings=warnings))
+        return show_editor(slug, item_slug, editor, None, 422, **happened(warnings=warnings))
     return to_outline(slug, f"item-{item_slug}")
 
 
@@ -101,12 +103,12 @@ def render_text(slug: str, item_slug: str) -> AnyResponse:
     """The text as learners would see it; the part alone if a script asks."""
     editor = open_editor(slug)
     if not is_fragment_request():
-        return _item_page(slug, item_slug, editor, 200, **happened())
+        return show_editor(slug, item_slug, editor, 200, **happened())
     text = request.form.get("markdown", "")[:MAX_LESSON_BYTES]
     with current_runtime().db.reading() as tx:
         outline = read_outline(tx, slug, editor)
         item = get_item(tx, outline.course.id, item_slug)
-        media = list_media_paths(tx, outline.course.id)
+        media = list_link_targets(tx, slug, outline.course.id, text)
     return Response(_preview(slug, outline, item, text, media))
 
 
@@ -161,8 +163,13 @@ def _keep(slug: str, item_slug: str, editor: Editor) -> Any:
         return editing.keep_unsaved(tx, slug, item_part(item_slug), form, editor, sent_base())
 
 
-def _item_page(
-    slug: str, item_slug: str, editor: Editor, sent: int | None, status: int | None = None, **more: Any
+def show_editor(
+    slug: str,
+    item_slug: str,
+    editor: Editor,
+    sent: int | None,
+    status: int | None = None,
+    **more: Any,
 ) -> Response:
     """The editor: of what was sent (`sent`: the status to answer with), else of what was typed or saved last."""
     with current_runtime().db.reading() as tx:
@@ -177,13 +184,21 @@ def _item_page(
         form, base, unsaved = shown_form(request.form, form), sent_base(), None
     elif unsaved is not None:
         form, base = form | unsaved.form, unsaved.base
-    context = happened(unsaved=unsaved, said=_("Saved.") if "saved" in request.args else None) | more
+    context = happened(unsaved=unsaved, said=_said()) | more
     context = item_editor(slug, outline, item, form, base, sorted(media)) | context
     if item.kind is ItemKind.VIDEO:
         with current_runtime().db.reading() as tx:
             context |= video_choices(tx, slug, form)
+    if item.kind is ItemKind.FILE:
+        with current_runtime().db.reading() as tx:
+            context |= library_choices(tx, slug, form)
+    if item.assignment:
+        files = list_sources(current_runtime().settings, slug, item.assignment)
+        context["source"] = source_context(slug, item, files)
     text = str(form["markdown"])
-    context["preview"] = _preview(slug, outline, item, text, media, says_problems=not context["warnings"])
+    with current_runtime().db.reading() as tx:
+        targets = media | list_link_targets(tx, slug, outline.course.id, text) if "file:" in text else media
+    context["preview"] = _preview(slug, outline, item, text, targets, says_problems=not context["warnings"])
     return page("courses/edit/item.html", status=sent or status or 200, **context)
 
 
@@ -194,3 +209,10 @@ def _preview(
     html = Pages(slug, is_preview=True).render(text, place)
     problems = find_link_problems(text, place, media) if says_problems else []
     return Markup(render_template("courses/edit/_rendered.html", html=html, problems=problems))  # noqa: S704 - a template
+
+
+def _said() -> str | None:
+    """What was done on the way here."""
+    if "used" in request.args:
+        return str(_("This version of the notebook counts now."))
+    return str(_("Saved.")) if "saved" in request.args else None

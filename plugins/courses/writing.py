@@ -10,8 +10,9 @@ from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from plugins.courses.catalogue import index_course
-from plugins.courses.course_file import LessonItem
+from plugins.courses.course_file import LessonItem, QuizItem
 from plugins.courses.folder import CourseFolder
+from plugins.courses.library import forget_library, note_library
 from plugins.courses.media import media_type
 from plugins.courses.models import Course, Item, Media, Module, Origin, PartState
 from plugins.courses.parts import (
@@ -27,6 +28,8 @@ from plugins.courses.parts import (
     said_course,
     said_item,
     said_module,
+    said_source,
+    source_part,
 )
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import COMMAND_LINE, add_revision
@@ -45,6 +48,8 @@ def said_parts(folder: CourseFolder) -> dict[str, Content]:
         for item in module.item:
             text = folder.read_lesson(item) if isinstance(item, LessonItem) else ""
             parts[item_part(item.slug)] = said_item(item, text)
+            if isinstance(item, QuizItem):
+                parts[source_part(item.assignment)] = said_source(folder.source(item).files)
     return parts
 
 
@@ -72,11 +77,15 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
             tx.add(item)
             position += 1
     tx.flush()
+    for item in items.values():
+        forget_library(tx, course.slug, item)
     for gone in [*items.values(), *modules.values()]:
         tx.delete(gone)
     tx.flush()
     for part, content in parts.items():
         add_revision(tx, course.id, part, content, COMMAND_LINE, base=None, origin=Origin.IMPORT, is_published=True)
+    for item in get_outline(tx, course.slug).items:
+        note_library(tx, course.slug, item)
     index_course(tx, course)
     _write_media(tx, folder, course.id)
     tx.flush()

@@ -6,6 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
+from tests.factories.video_pages import BOX
 
 NOW = datetime(2026, 11, 23, 14, 3, 20, tzinfo=UTC)
 Context = dict[str, Any]
@@ -188,7 +189,9 @@ ITEM: Context = (
         "preview": Markup("<h2>Rows and columns</h2><p>A table is a list of rows.</p>"),
         "others": [("words", "Words and numbers"), ("quiz", "Quiz 1")],
         "videos": None,
+        "library": None,
         "box": None,
+        "source": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
         "save_url": "#",
         "render_url": "#",
@@ -208,6 +211,30 @@ NOTEBOOK_ITEM = ITEM | {
 QUIZ_ITEM = ITEM | {
     "item": ITEM["item"] | {"kind": "quiz", "kind_word": "Quiz"},
     "form": ITEM["form"] | {"attempts": "3", "pass": "60"},
+    "errors": {"notebooks": "It is graded with 0 points."},
+    "error_list": [
+        ("notebooks", 'source/weather/weather.ipynb: cell 3 ("sum-tests"): It is graded with 0 points. Give it points.')
+    ],
+    "source": {
+        "files": [
+            {"name": "weather.ipynb", "size": 9120, "url": "#"},
+            {"name": "weather-of-the-last-hundred-years-in-every-town.csv", "size": 431_000, "url": "#"},
+        ],
+        "points": "4",
+        "url": "#",
+    },
+}
+FILE_ITEM = ITEM | {
+    "item": ITEM["item"] | {"kind": "file", "kind_word": "File", "fields": ("file", "url")},
+    "form": ITEM["form"] | {"library": "file:12"},
+    "library": [("", "None"), ("file:12", "slides-of-the-first-week-with-all-the-pictures.pdf")],
+    "box": BOX,
+    "files": [("", "None"), ("media/rain.csv", "media/rain.csv")],
+}
+NEW_QUIZ: Context = FRAME | {
+    "form": {"title": "Sums", "module": "tables"},
+    "problems": ["source/sums/sums.ipynb: This is not a notebook: it is not JSON."],
+    "save_url": "#",
 }
 CONFLICT = ITEM | {"conflict": {"author": "Alan Turing", "at": NOW, "changes": CHANGES}}
 UNSAVED = ITEM | {"unsaved_at": NOW, "warnings": ["line 3: the link nowhere leads nowhere."]}
@@ -342,5 +369,7 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
     "edit-people-failed": ("courses/edit/people.html", Role.TEACHER, PEOPLE_FAILED),
     "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
+    "edit-new-quiz": ("courses/edit/new_quiz.html", Role.TEACHER, NEW_QUIZ),
+    "edit-file": ("courses/edit/item.html", Role.TEACHER, FILE_ITEM),
     "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }

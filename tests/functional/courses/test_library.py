@@ -1,0 +1,82 @@
+"""Files of the course's library in its lessons: given to whom the item is open, kept while it names them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from lti_tool.kernel.errors import Conflict
+from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.runtime import Runtime
+from plugins.courses.exporter import export_course
+from plugins.courses.importer import import_course
+from plugins.files import public as files
+from tests.factories.grading import Someone
+from tests.functional.courses.conftest import SLUG, Browser, Import
+from tests.functional.courses.teaching import EDIT, HOME, Teacher, new_item
+
+
+def store(runtime: Runtime, course: str = SLUG) -> int:
+    with runtime.db.transaction() as tx:
+        kept = files.store_bytes(
+            tx, runtime, course_slug=course, owner_id=None, name="slides.csv", content=b"oak,beech\n"
+        )
+    return kept.id
+
+
+def test_a_learner_gets_what_an_open_item_names_and_nothing_else(
+    app: Flask, runtime: Runtime, run_import: Import, someone: Callable[..., Someone], tmp_path: Path
+) -> None:
+    run_import()
+    number, private, foreign = store(runtime), store(runtime), store(runtime, "other")
+    ada, ben = Teacher(app, someone(Role.TEACHER), SLUG), Browser(app, someone(), SLUG)
+    path = new_item(ada, "Slides", "file")
+    assert f'value="file:{number}"' in ada.get(path).text and f'value="file:{foreign}"' not in ada.get(path).text
+    form = ada.form(path)
+    assert ada.post(path, form | {"library": f"file:{foreign}", "do": "publish"}).status_code == 422
+
+    form = ada.form(path)
+    assert ada.post(path, form | {"library": f"file:{number}"}).status_code == 303
+    assert ben.get(f"{HOME}media/file:{number}").status_code == 404  # a draft opens nothing
+    with pytest.raises(Conflict), runtime.db.transaction() as tx:
+        files.delete_file(tx, number)
+    assert ada.post(f"{path}/publish").status_code == 303
+
+    assert f"media/file:{number}" in ben.get(f"{HOME}slides").text
+    sent = ben.get(f"{HOME}media/file:{number}")
+    assert (sent.status_code, sent.headers["Cache-Control"]) == (302, "no-store")
+    for other in (private, foreign, 999):
+        assert ben.get(f"{HOME}media/file:{other}").status_code == 404
+
+    out = export_course(runtime, SLUG, tmp_path / "out")
+    assert out.library == [f"file:{number} (slides.csv, in “Slides”)"]
+    assert f'url = "file:{number}"' in (tmp_path / "out" / "course.toml").read_text()
+
+    ada.post(f"{path}/remove")
+    assert ben.get(f"{HOME}media/file:{number}").status_code == 404
+    with runtime.db.transaction() as tx:
+        files.delete_file(tx, number)
+    done = import_course(runtime, tmp_path / "out", overwrite=True)
+    assert [note for note in done.notes if f"names file:{number}, which is not among the files" in note]
+
+
+def test_a_text_links_to_a_file_that_is_there(
+    app: Flask, runtime: Runtime, run_import: Import, someone: Callable[..., Someone]
+) -> None:
+    run_import()
+    number = store(runtime)
+    ada, ben = Teacher(app, someone(Role.TEACHER), SLUG), Browser(app, someone(), SLUG)
+    path = f"{EDIT}items/watering"
+
+    text = f'[Slides](file:{number}) and <a href="file:///etc/passwd">this</a>\n\n## How much\n'
+    refused = ada.post(path, ada.form(path) | {"markdown": "[Slides](file:999)", "do": "publish"})
+    assert refused.status_code == 422 and "no ready file file:999" in refused.text
+    assert ada.post(path, ada.form(path) | {"markdown": text, "do": "publish"}).status_code == 422  # leads nowhere
+    text = text.partition(" and")[0] + "\n\n## How much\n"
+    assert ada.post(path, ada.form(path) | {"markdown": text, "do": "publish"}).status_code == 303
+
+    page = ben.get(f"{HOME}watering").text
+    assert f'{HOME}media/file:{number}"' in page
+    assert ben.get(f"{HOME}media/file:{number}").status_code == 302
+    assert ben.get(f"{HOME}media/file:{number}0").status_code == 404
