@@ -32,16 +32,14 @@ from grading.staff_pages import (
 from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import SignedIn, open_course, roles_required
-
-STAFF = (Role.TEACHER, Role.ASSISTANT)
+from lti_tool.web.session import SignedIn, open_course, right_required
 
 
 @blueprint.get("/<slug>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def list_course(slug: str) -> AnyResponse:
     """All quizzes of the course with their numbers."""
     session = open_course(slug)
@@ -52,7 +50,7 @@ def list_course(slug: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def list_quiz(slug: str, name: str) -> AnyResponse:
     """The submissions of one quiz."""
     session = open_course(slug)
@@ -64,7 +62,7 @@ def list_quiz(slug: str, name: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions.csv")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def export_submissions(slug: str, name: str) -> AnyResponse:
     """The same as a file."""
     session = open_course(slug)
@@ -77,7 +75,7 @@ def export_submissions(slug: str, name: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     """One submission."""
     session = open_course(slug)
@@ -107,7 +105,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>/feedback/<path:path>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def show_submission_notebook(slug: str, name: str, submission_id: int, path: str) -> AnyResponse:
     """A marked notebook of a learner."""
     session = open_course(slug)
@@ -117,7 +115,7 @@ def show_submission_notebook(slug: str, name: str, submission_id: int, path: str
 
 
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>/files/<path:path>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyResponse:
     """A file as it was submitted; never shown, only saved."""
     session = open_course(slug)
@@ -133,7 +131,7 @@ def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyRes
 
 
 @blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/mark-again")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Put it in line for marking once more."""
     with _changing(slug, name, submission_id) as (tx, _row, found):
@@ -142,7 +140,7 @@ def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 
 
 @blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/send-again")
-@roles_required(*STAFF)
+@right_required(Right.SEND_GRADES)
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
@@ -153,7 +151,7 @@ def send_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 
 
 @blueprint.post("/<slug>/<name>/send-all")
-@roles_required(*STAFF)
+@right_required(Right.SEND_GRADES)
 def send_all(slug: str, name: str) -> AnyResponse:
     """Try every grade once more that did not get through."""
     session = open_course(slug)
@@ -164,7 +162,7 @@ def send_all(slug: str, name: str) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/<name>/mark")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def open_formgrader(slug: str, name: str) -> AnyResponse:
     """To formgrader in JupyterHub, at this quiz."""
     session = open_course(slug)

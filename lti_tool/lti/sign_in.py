@@ -9,10 +9,11 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, Invalid
 from lti_tool.kernel.once import use_once
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import Claims
 from lti_tool.lti.dialects import GENERIC, detect_dialect
+from lti_tool.lti.granting import find_assistant_rights
 from lti_tool.lti.launch import Launch
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
 from lti_tool.lti.people import (
@@ -25,7 +26,7 @@ from lti_tool.lti.people import (
     record_visit,
 )
 from lti_tool.lti.registrations import first_platform_origin, is_platform_url
-from lti_tool.lti.roles import may_place_content, role_of
+from lti_tool.lti.roles import is_administrator, may_place_content, role_of
 from lti_tool.lti.state import AGAIN
 from lti_tool.web.brand import read_brand
 from lti_tool.web.session import SignedIn, session_path, start_session
@@ -103,18 +104,23 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
     if link:
         record_visit(tx, known.user_id, link, role, placement_id)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
-    session = replace(session, placement_id=placement_id)
+    session = replace(session, placement_id=placement_id, granted=find_assistant_rights(tx, context_id, role))
     token = start_session(tx, session, launch.browser_secret)
     if link and claims.item_ref and not found:
         # the LMS names it again at every launch, so that choosing something else here would not last
         return session_path(token, GONE_PATH)
-    return session_path(token, _first_page(tx, found, role, picks=session.deep_linking is not None))
+    return session_path(
+        token,
+        _first_page(
+            tx, found, role, picks=session.deep_linking is not None, may_choose=Right.EDIT_COURSE in session.rights
+        ),
+    )
 
 
-def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool) -> str:
+def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool, may_choose: bool) -> str:
     if found:
         return found[0].path_of(tx, found[1].ref, role)
-    return PICK_PATH if picks or role.is_staff else EMPTY_PATH
+    return PICK_PATH if picks or may_choose else EMPTY_PATH
 
 
 def _signed_in(
@@ -148,5 +154,6 @@ def _signed_in(
         return_url=own_return or "",
         locale=claims.locale,
         brand=read_brand(claims.brand),
+        administers=launch.registration.trusts_administrators and is_administrator(claims.roles),
         deep_linking={**asdict(selection), "deployment_id": claims.deployment_id} if selection else None,
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import url_for
 
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.session import SignedIn
 from plugins.courses.models import PartState
 from plugins.courses.reading import Reading
@@ -16,7 +16,7 @@ def standing_context(session: SignedIn, slug: str, reading: Reading) -> dict[str
     is_dropped = reading.is_dropped
     return {
         "is_draft": reading.outline.course.state is not PartState.PUBLISHED,
-        "edit_url": url_for("courses.edit_outline", slug=slug) if session.role is Role.TEACHER else None,
+        "edit_url": _edit_url(session, slug),
         "is_dropped": is_dropped,
         "take_up_url": url_for("courses.take_up", slug=slug) if is_learner and is_dropped else None,
         "drop_url": url_for("courses.drop_course", slug=slug) if is_learner and not is_dropped else None,
@@ -24,3 +24,9 @@ def standing_context(session: SignedIn, slug: str, reading: Reading) -> dict[str
         "rating": None,
         "preview": None,
     }
+
+
+def _edit_url(session: SignedIn, slug: str) -> str | None:
+    if Right.EDIT_COURSE in session.rights:
+        return url_for("courses.edit_outline", slug=slug)
+    return url_for("courses.edit_people", slug=slug) if Right.MANAGE_ENROLMENT in session.rights else None

@@ -24,7 +24,7 @@ from plugins.courses.revisions import get_revision, list_history
 from plugins.courses.service import get_media, read_media
 from plugins.courses.standing_pages import standing_context
 from plugins.courses.views import item_page
-from plugins.courses.views_edit import open_editor, read_outline
+from plugins.courses.views_edit import open_editor, open_manager, read_outline
 
 MOST_PLACES = 10_000
 
@@ -117,13 +117,13 @@ def restore_view(slug: str, part: str) -> AnyResponse:
 @blueprint.get("/<slug>/edit/people")
 def edit_people(slug: str) -> Response:
     """Who takes the course, and the codes that let people in."""
-    return _people_page(slug, open_editor(slug), None)
+    return _people_page(slug, open_manager(slug), None)
 
 
 @blueprint.post("/<slug>/edit/people")
 def make_code(slug: str) -> Response:
     """A new code; it is shown this once."""
-    editor, places = open_editor(slug), request.form.get("places", 30, type=int)
+    editor, places = open_manager(slug), request.form.get("places", 30, type=int)
     if not 1 <= places <= MOST_PLACES:
         raise Invalid("places_invalid", f"A code lets 1 to {MOST_PLACES} people in.")
     with current_runtime().db.transaction() as tx:
@@ -135,7 +135,7 @@ def make_code(slug: str) -> Response:
 @blueprint.post("/<slug>/edit/people/<int:invitation_id>/withdraw")
 def withdraw_code(slug: str, invitation_id: int) -> AnyResponse:
     """Let nobody else in by a code."""
-    editor = open_editor(slug)
+    editor = open_manager(slug)
     with current_runtime().db.transaction() as tx:
         course = editing.open_for_editing(tx, slug, editor)
         withdraw_invitation(tx, course.id, invitation_id)

@@ -491,6 +491,17 @@ def file_page(**changes: Any) -> Context:
     }
 
 
+RIGHTS: Context = {
+    "options": [
+        {"value": "mark", "label": "Mark", "hint": "Read what learners handed in, mark it, and work in formgrader."},
+        {"value": "edit_course", "label": "Edit the course", "hint": "Change texts, quizzes, videos and files."},
+    ],
+    "chosen": ["mark"],
+    "action": "#",
+    "is_saved": True,
+}
+
+
 PAGES: Samples = {
     "quiz": ("grading/quiz.html", L, quiz()),
     "quiz-first": (
@@ -580,7 +591,17 @@ PAGES: Samples = {
     "status-done": ("grading/_attempt_status.html", L, FRAGMENT | {"attempt": attempt(3)}),
     "overview": ("grading/overview.html", T, overview()),
     "overview-none": ("grading/overview.html", T, overview(quizzes=[])),
-    "registered": ("lti/registered.html", None, {"platform_name": "Moodle", "number": 1, "waits": True}),
+    "registered": (
+        "lti/registered.html",
+        None,
+        {"platform_name": "Moodle", "number": 1, "waits": True, "is_update": False},
+    ),
+    "registered-anew": (
+        "lti/registered.html",
+        None,
+        {"platform_name": "Moodle", "number": 1, "waits": False, "is_update": True},
+    ),
+    "rights": ("lti/rights.html", T, RIGHTS),
     "course": ("courses/course.html", L, course()),
     "course-new": ("courses/course.html", T, course(progress=None, next_entry=None, edit_url="#", is_draft=True)),
     "course-dropped": ("courses/course.html", L, course(is_dropped=True, take_up_url="#", drop_url=None)),
