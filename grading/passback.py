@@ -156,6 +156,7 @@ def _claim(tx: Tx, passback_id: int, job_id: int) -> Order | None:
     if affect(tx, update(PassbackRow).where(*wanted, mine).values(sending_job=job_id)) != 1:
         return None
     row = tx.get_one(PassbackRow, passback_id, populate_existing=True)
+    lti.wait_for_platform(tx, row.link_id)
     if _shows_another_quiz(tx, row):
         row.sending_job, row.state, row.changed_at = None, PassbackState.REFUSED, clock.now()
         row.text = "The activity in the LMS shows another quiz now. Have it show this one, open it, then send again."

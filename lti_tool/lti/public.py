@@ -1,15 +1,16 @@
 """What grading and the plugins may ask of LTI. Plain values in and out; the network only in `send_score`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.jobs import Wait
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti.ags import send_score
-from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, User, Visit
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.people import record_placement
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
@@ -33,13 +34,20 @@ __all__ = [
     "list_learners",
     "list_people",
     "list_placement_roles",
+    "list_placement_slugs",
     "list_placements",
     "place_course",
+    "placements_of_platform",
     "send_score",
+    "sum_by_platform",
+    "uses_course",
+    "wait_for_platform",
 ]
 
 LEARNING = (Role.LEARNER, Role.TEST_STUDENT)
 LONGEST_NUMBER = 10
+OFF_S = 300.0
+"""Work for a platform that is switched off looks again after so many seconds."""
 _PLACEMENTS = select(PlacementRow, Context).join(Context).order_by(PlacementRow.id)
 
 
@@ -68,6 +76,8 @@ class Placement:
     registration_id: int
     title: str
     """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
+    assistant_rights: tuple[str, ...] | None = None
+    """What its teacher lets assistants do; None: nobody has said."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,8 @@ def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:
         select(PlacementRow, Context, Membership.role).select_from(PlacementRow).join(Context).order_by(PlacementRow.id)
     )
     query = query.join(Membership, Membership.context_id == Context.id)
+    query = query.join(Deployment, Deployment.id == Context.deployment_row_id)
+    query = query.where(Deployment.state == Approval.ACTIVE)
     rows = tx.execute(query.where(Membership.user_id == user_id))
     return [(_placement(row, context), role) for row, context, role in rows]
 
@@ -170,6 +182,37 @@ def count_links(tx: Tx, item_refs: Collection[str]) -> dict[str, int]:
     return {ref: count for ref, count in tx.execute(query) if ref}
 
 
+def placements_of_platform(registration_id: int) -> Select[int]:
+    """A query of the ids of every placement of a platform."""
+    query = select(PlacementRow.id).join(Context, Context.id == PlacementRow.context_id)
+    return query.where(Context.registration_id == registration_id)
+
+
+def list_placement_slugs(tx: Tx, placement_ids: Collection[int]) -> dict[int, str]:
+    """The course of each placement."""
+    query = select(PlacementRow.id, PlacementRow.course_slug).where(PlacementRow.id.in_(placement_ids))
+    return {row[0]: row[1] for row in tx.execute(query)}
+
+
+def sum_by_platform(tx: Tx, counts: Sequence[tuple[int, int, int]]) -> dict[int, tuple[int, int]]:
+    """From (placement id, all, refused) to (those that wait, refused) by registration."""
+    query = select(PlacementRow.id, Context.registration_id).join(Context, Context.id == PlacementRow.context_id)
+    ids = [placement_id for placement_id, _all, _refused in counts]
+    platforms = {row[0]: row[1] for row in tx.execute(query.where(PlacementRow.id.in_(ids)))}
+    found: dict[int, tuple[int, int]] = {}
+    for placement_id, number, refused in counts:
+        waiting, lost = found.get(platforms.get(placement_id, 0), (0, 0))
+        found[platforms.get(placement_id, 0)] = (waiting + number - refused, lost + refused)
+    return found
+
+
+def wait_for_platform(tx: Tx, link_id: int) -> None:
+    """Raises: jobs.Wait: the platform of this activity is switched off, so that nothing is sent to it now."""
+    query = select(Registration.state).join(Link, Link.registration_id == Registration.id).where(Link.id == link_id)
+    if tx.scalar(query) not in (None, Approval.ACTIVE):
+        raise Wait("The LMS is switched off for this tool; it is sent when the LMS is switched on again.", OFF_S)
+
+
 def find_platform_name(tx: Tx, registration_id: int) -> str | None:
     """The name of a registered platform."""
     row = tx.get(Registration, registration_id)
@@ -179,6 +222,12 @@ def find_platform_name(tx: Tx, registration_id: int) -> str | None:
 def count_platforms(tx: Tx) -> int:
     """How many platforms are registered, switched off ones too."""
     return tx.scalars(select(func.count(Registration.id))).one()
+
+
+def uses_course(tx: Tx, context_id: int | None, course_slug: str) -> bool:
+    """Does this LMS course use this course of ours already?"""
+    mine = (PlacementRow.context_id == context_id, PlacementRow.course_slug == course_slug)
+    return tx.scalar(select(PlacementRow.id).where(*mine)) is not None
 
 
 def place_course(tx: Tx, context_id: int, course_slug: str) -> int:
@@ -193,7 +242,8 @@ def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
 
 def _placement(row: PlacementRow, context: Context) -> Placement:
     key = f"{row.course_slug}-{row.id}"
-    return Placement(row.id, key, row.context_id, row.course_slug, context.registration_id, context.title)
+    granted = None if context.assistant_rights is None else tuple(context.assistant_rights)
+    return Placement(row.id, key, row.context_id, row.course_slug, context.registration_id, context.title, granted)
 
 
 def _person(row: User) -> Person:

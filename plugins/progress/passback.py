@@ -74,6 +74,7 @@ def _claim(tx: Tx, outbox_id: int, job_id: int) -> Order | None:
     if affect(tx, update(OutboxRow).where(*wanted, mine).values(sending_job=job_id)) != 1:
         return None
     row = tx.get_one(OutboxRow, outbox_id, populate_existing=True)
+    lti.wait_for_platform(tx, row.link_id)
     return Order(row.id, row.link_id, row.user_id, row.version, row.last_timestamp, _score(row))
 
 

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,14 +13,20 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from lti_tool.demo.registration import CAN_CHANGE
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
-from lti_tool.kernel.errors import ExternalError
+from lti_tool.kernel.audit import OPERATOR, Via, list_acts
+from lti_tool.kernel.errors import Conflict, ExternalError
 from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.commands import keys, platform
+from lti_tool.lti.dynamic_registration import send_configuration
 from lti_tool.lti.invites import make_invite
-from lti_tool.lti.models import Approval, Deployment, Registration
+from lti_tool.lti.models import Approval, CachedKeys, Deployment, Registration
+from lti_tool.lti.platforms import current_facts
+from lti_tool.lti.registering import store_registered
+from lti_tool.lti.registrations import approve
 from tests.fakes.launching import FRAME, Launcher
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
@@ -58,8 +65,6 @@ def test_approved_platform_launches(client: FlaskClient, runtime: Runtime, campu
     (row,) = registrations(runtime)
     tool = campus.campus.store.find_tool_by_client(row.client_id)
     assert tool
-    from dataclasses import replace
-
     campus.campus.store.save_tool(replace(tool, state="active"))
     activity = campus.add_activity("Quiz", custom={"coursebridge_item": "courses/demo/quiz-1"}, tool=tool)
     launcher = Launcher(client, campus)
@@ -253,3 +258,105 @@ def test_two_processes_that_start_together_make_one_key(runtime: Runtime) -> Non
     for thread in threads:
         thread.join()
     assert len(list_published_keys(runtime)) == 1
+
+
+def register(client: FlaskClient, runtime: Runtime, campus: CampusServer, updates: str = "", **invite_for: int) -> Any:
+    """Open a fresh link in the campus; `updates` is the client that its administrator chose to update."""
+    with runtime.db.transaction() as tx:
+        link = "/lti/register/" + make_invite(tx, "Campus", **invite_for)
+    return client.get(campus.registration_url(link, updates))
+
+
+def moved(runtime: Runtime, **addresses: str) -> Registration:
+    """The one platform, as if it had been at other addresses."""
+    with runtime.db.transaction() as tx:
+        row = tx.scalars(select(Registration)).one()
+        for name, url in addresses.items():
+            setattr(row, name, url)
+    return row
+
+
+class TestUpdate:
+    """An administrator registers the same client once more."""
+
+    def test_addresses_on_the_platforms_own_hosts_follow(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        register(client, runtime, campus)
+        before = moved(runtime, jwks_url=campus.base_url + "/old-jwks")
+        with runtime.db.transaction() as tx:
+            approve(tx, before.id)
+        again = register(client, runtime, campus, before.client_id)
+        assert again.status_code == 200 and "up to date" in again.text, again.text
+        (row,) = registrations(runtime)
+        assert (row.id, row.client_id, row.state) == (before.id, before.client_id, Approval.ACTIVE)
+        assert row.jwks_url == campus.jwks_url
+
+    def test_move_to_other_hosts_needs_a_link_for_that(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        def store(updates: int | None) -> None:
+            with runtime.db.transaction() as tx:
+                store_registered(tx, runtime, facts, updates)
+
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        facts = replace(current_facts(row), token_url="https://elsewhere.example/token")
+        with pytest.raises(Conflict, match="updates platform"):
+            store(None)
+        assert registrations(runtime)[0].token_url == campus.token_url
+        store(row.id)
+        assert registrations(runtime)[0].token_url == "https://elsewhere.example/token"
+
+    def test_update_link_takes_no_other_client(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        refused = register(client, runtime, campus, registration_id=row.id)
+        assert refused.status_code == 409 and "made a new client" in refused.text
+        assert [each.client_id for each in registrations(runtime)] == [row.client_id]
+
+    def test_update_link_is_for_one_issuer(self, client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        with CampusServer("canvas") as other:
+            refused = register(client, runtime, other, registration_id=row.id)
+        assert 400 <= refused.status_code < 500 and row.issuer in refused.text
+        assert other.hits("register") == 0
+        assert len(registrations(runtime)) == 1
+
+    def test_update_forgets_keys_of_the_old_address_and_is_in_the_audit_log(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        register(client, runtime, campus)
+        row = moved(runtime, jwks_url=campus.base_url + "/old-jwks")
+        with runtime.db.transaction() as tx:
+            tx.add(CachedKeys(registration_id=row.id, keys={}, tried_at=clock.now(), fetched_at=clock.now()))
+        register(client, runtime, campus, row.client_id, registration_id=row.id)
+        with runtime.db.reading() as tx:
+            assert tx.get(CachedKeys, row.id) is None
+            acts = list_acts(tx, action="platform.")
+        assert [(act.action, act.via) for act in acts] == [
+            ("platform.edit", Via.PLATFORM),
+            ("platform.add", Via.PLATFORM),
+        ]
+        assert acts[0].before == {"jwks_url": campus.base_url + "/old-jwks"}
+
+    def test_configuration_is_sent_again_where_the_platform_offers_that(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        campus.campus.store.set_setting(CAN_CHANGE, "yes")
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        assert row.registration_token_cipher and "registration_access" not in row.registration_token_cipher
+        known = campus.campus.store.find_tool_by_client(row.client_id)
+        assert known
+        campus.campus.store.save_tool(replace(known, name="Old name"))
+        send_configuration(runtime, row.id, OPERATOR)
+        assert campus.campus.store.find_tool_by_client(row.client_id) == known
+
+    def test_elsewhere_a_link_is_asked_for(self, client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+        register(client, runtime, campus)
+        with pytest.raises(Conflict, match="Make a link that updates it"):
+            send_configuration(runtime, registrations(runtime)[0].id, OPERATOR)

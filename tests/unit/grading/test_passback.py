@@ -1,6 +1,7 @@
 """The way of a grade to the LMS: once, newest last, and again when it did not get through."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,11 +16,13 @@ from grading.passback import send_again, send_all_again
 from grading.results import find_result_row
 from grading.sync import reconcile
 from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.messages import LinkLaunched
 from lti_tool.lti.models import Link
 from lti_tool.lti.public import Score, ScoreRefused
+from lti_tool.lti.registrations import approve, disable
 from tests.factories.grading import ITEM_REF, NAME, SLUG, Someone, make_link, submit, visit, work
 from tests.fakes.engine import FakeCourse, fake_release, open_fake_course
 from tests.fakes.lms import FakeLms
@@ -71,6 +74,29 @@ def test_outage_of_six_hours_ends_with_the_newest_grade_delivered_once(
     (row,) = outbox(runtime)
     assert (row.state, row.tries, row.text) == (PassbackState.SENT, 0, None)
     assert len(history(runtime)) == 26
+
+
+def test_grade_waits_while_its_platform_is_switched_off_and_is_sent_afterwards(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    def switch(change: Callable[[Tx, int], object]) -> None:
+        with runtime.db.transaction() as tx:
+            change(tx, learner.place.registration_id)
+
+    with clock.frozen(clock.now()):
+        switch(disable)
+        submit(runtime, learner, points=3)
+        work_for(runtime, 8 * 3600, step=300)
+        with runtime.db.reading() as tx:
+            waiting = jobs.list_jobs(tx, jobs.JobState.QUEUED)
+        assert lms.posted == []
+        assert [(job.handler, job.attempts) for job in waiting] == [("grading.pass_back_grade", 0)]
+        assert "switched off" in (waiting[0].error or "")
+        switch(approve)
+        work_for(runtime, 600, step=300)
+
+    assert [each.given for each in lms.posted] == [Decimal(3)]
+    assert lms.posted[0].new_submission is True
 
 
 def test_retry_after_of_the_lms_is_kept(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
