@@ -5,6 +5,7 @@ from grading.blueprint import blueprint
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
+from grading.health import check_hub
 from grading.lms_port import SendScore
 from grading.models import (
     AssignmentRow,
@@ -19,8 +20,9 @@ from grading.models import (
     SubmissionRow,
 )
 from grading.personal_data import erase_personal_data, export_personal_data
+from grading.unsent import GradingOutbox
 from lti_tool.contract import NavItem, Plugin
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.lti import public as lti
 
 PAGES = (views, staff_views)
@@ -46,8 +48,10 @@ def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
             DeliveryRow,
         ),
         handlers=make_handlers(open_engine, send_score),
+        health=(check_hub,),
+        outbox=GradingOutbox(),
         blueprints=(blueprint, api.blueprint),
-        nav=(NavItem("Submissions", "grading.list_course", frozenset({Role.TEACHER, Role.ASSISTANT}), order=1),),
+        nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,

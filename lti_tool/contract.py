@@ -7,7 +7,9 @@
 import importlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
@@ -16,7 +18,7 @@ from flask import Blueprint
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.messages import Handler
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class NavItem:
     label: str
     endpoint: str
     roles: frozenset[Role] = frozenset(Role)
+    right: Right | None = None
+    """Shown to those who have it only; None: to all of `roles`."""
     order: int = 0
     """Lower comes first; plugins of the same number come in the order of the setting `plugins`."""
 
@@ -61,6 +65,58 @@ class Contents(Protocol):
         """The path (below the application root, beginning with `/`) of the page that a launch of this item ends on."""
 
 
+class Level(StrEnum):
+    """How well something is."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a look at one part of the installation found, for the people who run it."""
+
+    subject: str
+    level: Level
+    text: str
+    advice: str = ""
+    """What to do about it; empty: nothing."""
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A grade that an LMS does not have yet."""
+
+    id: int
+    """Of the outbox's row."""
+    registration_id: int
+    learner: str
+    course: str
+    item: str
+    value: str
+    """For people: `7.5 of 10 points`, `80 %`."""
+    since: datetime
+    is_refused: bool
+    """Not tried again by itself; else it waits, or is tried again."""
+    reason: str
+
+
+class Outbox(Protocol):
+    """What a plugin that sends grades to the LMSs answers to the console."""
+
+    def count_unsent(self, tx: Tx) -> dict[int, tuple[int, int]]:
+        """How many grades wait, and how many were refused, by registration."""
+
+    def list_unsent(
+        self, tx: Tx, *, registration_id: int | None, refused_only: bool, before_id: int | None, limit: int
+    ) -> list[Unsent]:
+        """The newest first; `before_id`: those that follow this one."""
+
+    def send_again(self, tx: Tx, unsent_id: int) -> str:
+        """Try one more time, now; returns what it is, for the audit log. Raises: NotFound; Conflict: the LMS has it."""
+
+
 @dataclass(frozen=True)
 class Plugin:
     """What one part of Coursebridge offers to the rest."""
@@ -77,6 +133,9 @@ class Plugin:
     commands: Sequence[click.Command] = ()
     contents: Contents | None = None
     recurring: Sequence["Recurring"] = ()
+    health: Sequence["HealthCheck"] = ()
+    """Looked at by the console and `coursebridge health`."""
+    outbox: Outbox | None = None
     export_personal_data: Callable[[Tx, int], dict[str, Any]] | None = None
     """`(tx, user id)` → what is kept about a person, JSON-ready."""
     erase_personal_data: Callable[[Tx, int], None] | None = None
@@ -91,6 +150,10 @@ class Recurring:
     every_s: float
     run: Callable[[Any], None] = field(repr=False)
     """`run(runtime)`."""
+
+
+HealthCheck = Callable[[Any], Iterable[Finding]]
+"""`check(runtime)`: quick, opens its own transactions, may call the network for two seconds, raises nothing."""
 
 
 class PluginError(Exception):

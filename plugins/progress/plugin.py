@@ -11,6 +11,7 @@ from plugins.progress.handlers import RECURRING, make_handlers
 from plugins.progress.models import MODELS
 from plugins.progress.passback import SendScore
 from plugins.progress.personal_data import erase_personal_data, export_personal_data
+from plugins.progress.unsent import ProgressOutbox
 
 PAGES = (views, staff_views)
 """Importing them hangs their pages on the blueprint."""
@@ -25,6 +26,7 @@ def make_plugin(send_score: SendScore) -> Plugin:
         requires=("lti", "grading"),
         models=MODELS,
         handlers=make_handlers(send_score),
+        outbox=ProgressOutbox(),
         blueprints=(blueprint,),
         nav=(NavItem(_l("Progress"), "progress.show_course", NOT_OBSERVERS, order=2),),
         recurring=RECURRING,
