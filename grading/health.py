@@ -10,7 +10,7 @@ from lti_tool.kernel.runtime import Runtime
 
 PATIENCE_S = 1.0
 """For one step; the whole call may take twice as long."""
-ADVICE = "Start it (`python -m jupyter_ext.hub`) and check `hub.url`. Courses and uploads work meanwhile."
+ADVICE = "Start it (python -m jupyter_ext.hub) and check hub.url. Courses and uploads work meanwhile."
 
 
 def check_hub(runtime: Runtime) -> Iterator[Finding]:

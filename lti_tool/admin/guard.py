@@ -52,7 +52,7 @@ def current_admin() -> Admin:
     if found is None:
         raise Unauthenticated(
             "admin_session_over",
-            "You are not signed in to the console, or the session is over. Make a link with `coursebridge admin link`, "
+            "You are not signed in to the console, or the session is over. Make a link with coursebridge admin link, "
             "or open the console from your LMS if it is trusted for that.",
         )
     return found

@@ -76,7 +76,7 @@ def show_signed_out() -> Response:
     """After signing out."""
     if find_current_admin() is not None:
         return page("errors/error.html", title=_("Still signed in"), message=_("Open the console at /admin/."))
-    message = _("You are signed out of the console. `coursebridge admin link` makes a link that lets you in again.")
+    message = _("You are signed out of the console. coursebridge admin link makes a link that lets you in again.")
     return page("errors/error.html", title=_("Signed out"), message=message)
 
 

@@ -63,13 +63,13 @@ def check_workers(runtime: Runtime) -> Iterator[Finding]:
         rows = list_workers(tx)
     alive = [row for row in rows if row.seen_at > clock.now() - SILENT]
     missing = [queue for queue in QUEUES if not any(queue in row.queues.split(",") for row in alive)]
-    advice = "Start one: `coursebridge up` or `coursebridge worker`. Nothing is lost meanwhile; it waits."
+    advice = "Start one: coursebridge up or coursebridge worker. Nothing is lost meanwhile; it waits."
     if not alive:
         yield Finding("Workers", Level.BAD, f"No worker runs{_last_seen(rows)}.", advice)
     elif missing:
         yield Finding("Workers", Level.BAD, f"No worker takes the queues {', '.join(missing)}.", advice)
     elif not any(row.sweeps for row in alive):
-        advice = "Start one worker without `--no-beat`: it finds work again that the broker has lost."
+        advice = "Start one worker without --no-beat: it finds work again that the broker has lost."
         yield Finding("Workers", Level.BAD, "No worker looks after the job table.", advice)
     else:
         yield Finding("Workers", Level.GOOD, f"{len(alive)} running.")
@@ -84,7 +84,7 @@ def check_waiting(runtime: Runtime) -> Iterator[Finding]:
         yield Finding("Waiting work", Level.GOOD, "Nothing waits for long.")
         return
     level = Level.BAD if waits_s > STUCK_S else Level.WARN
-    advice = "More workers take more at the same time (`jobs.concurrency`). If none runs, start one."
+    advice = "More workers take more at the same time (jobs.concurrency). If none runs, start one."
     yield Finding("Waiting work", level, f"The oldest job has waited {waits_s / 60:.0f} minutes.", advice)
 
 

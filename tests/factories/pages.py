@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
+from tests.factories.admin_pages import ADMIN_PAGES
 from tests.factories.course_pages import COURSE_PAGES
 from tests.factories.progress_pages import PROGRESS_PAGES
 from tests.factories.review_pages import REVIEW_PAGES
@@ -644,4 +645,5 @@ PAGES: Samples = {
     "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
     **VIDEO_PAGES,
     **REVIEW_PAGES,
+    **ADMIN_PAGES,
 }

@@ -134,6 +134,8 @@
     prepare(document);
     said = news(document) || "";
     document.querySelectorAll("form").forEach(count);
+    const here = document.querySelector(".top nav [aria-current]"); // a phone has no room for all of them
+    if (here) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;
     document.querySelector("form[data-autosubmit]")?.requestSubmit();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();
