@@ -20,7 +20,8 @@ class GradingOutbox:
         """Waiting and refused, by registration."""
         refused = func.sum(case((_REFUSED, 1), else_=0))
         query = select(PassbackRow.placement_id, func.count(), refused).where(_UNSENT)
-        return lti.sum_by_platform(tx, list(tx.execute(query.group_by(PassbackRow.placement_id)).tuples()))
+        rows = tx.execute(query.group_by(PassbackRow.placement_id))
+        return lti.sum_by_platform(tx, [(row[0], row[1], int(row[2])) for row in rows])
 
     def list_unsent(
         self, tx: Tx, *, registration_id: int | None, refused_only: bool, before_id: int | None, limit: int
@@ -34,7 +35,8 @@ class GradingOutbox:
         if registration_id is not None:
             which.append(PassbackRow.placement_id.in_(lti.placements_of_platform(registration_id)))
         query = select(PassbackRow, AssignmentRow).join(AssignmentRow, AssignmentRow.id == PassbackRow.assignment_id)
-        rows = list(tx.execute(query.where(*which).order_by(PassbackRow.id.desc()).limit(limit)).tuples())
+        found = tx.execute(query.where(*which).order_by(PassbackRow.id.desc()).limit(limit))
+        rows = [(row[0], row[1]) for row in found]
         people = lti.list_people(tx, {row.user_id for row, _quiz in rows})
         return [_unsent(row, quiz, people.get(row.user_id)) for row, quiz in rows]
 

@@ -64,17 +64,17 @@ def make_operator_link(tx: Tx, by: Actor = OPERATOR) -> str:
     return make_link(tx, Newcomer(by.name))
 
 
-def check_link(tx: Tx, token: str) -> None:
-    """Raises: Gone: the link was used, has run out, or never was one."""
+def check_link(tx: Tx, token: str) -> AdminLink:
+    """The link, if it can be used. Raises: Gone: it was used, has run out, or never was one."""
     row = tx.get(AdminLink, digest_of(token))
     if row is None or row.expires_at <= clock.now():
         raise Gone("admin_link_used", "This link was used already, or it is too old. Make a new one.")
+    return row
 
 
 def sign_in(tx: Tx, token: str, minutes: int) -> str:
     """Use up a link; returns the token of the new session. Raises: Gone, Forbidden: its platform is not trusted now."""
-    check_link(tx, token)
-    link = tx.get_one(AdminLink, digest_of(token))
+    link = check_link(tx, token)
     if affect(tx, delete(AdminLink).where(AdminLink.digest == link.digest)) != 1:
         raise Gone("admin_link_used", "This link was used already, or it is too old. Make a new one.")
     if link.registration_id is not None:

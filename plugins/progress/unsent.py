@@ -21,7 +21,8 @@ class ProgressOutbox:
         """Waiting and refused, by registration."""
         refused = func.sum(case((_REFUSED, 1), else_=0))
         query = select(OutboxRow.placement_id, func.count(), refused).where(_UNSENT)
-        return lti.sum_by_platform(tx, list(tx.execute(query.group_by(OutboxRow.placement_id)).tuples()))
+        rows = tx.execute(query.group_by(OutboxRow.placement_id))
+        return lti.sum_by_platform(tx, [(row[0], row[1], int(row[2])) for row in rows])
 
     def list_unsent(
         self, tx: Tx, *, registration_id: int | None, refused_only: bool, before_id: int | None, limit: int

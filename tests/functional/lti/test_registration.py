@@ -1,12 +1,13 @@
 """Platforms register themselves by a one-time link, or an administrator adds them."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -17,10 +18,11 @@ from lti_tool.demo.registration import CAN_CHANGE
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
 from lti_tool.kernel.audit import OPERATOR, Via, list_acts
-from lti_tool.kernel.errors import Conflict, ExternalError
+from lti_tool.kernel.errors import AppError, Conflict, ExternalError
 from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.commands import keys, platform
+from lti_tool.lti.dynamic_registration import register as register_by_link
 from lti_tool.lti.dynamic_registration import send_configuration
 from lti_tool.lti.invites import make_invite
 from lti_tool.lti.models import Approval, CachedKeys, Deployment, Registration
@@ -360,3 +362,96 @@ class TestUpdate:
         register(client, runtime, campus)
         with pytest.raises(Conflict, match="Make a link that updates it"):
             send_configuration(runtime, registrations(runtime)[0].id, OPERATOR)
+
+
+class TestGuard:
+    """A registration makes us call addresses that somebody else chose (security review, row 20)."""
+
+    @pytest.mark.parametrize(
+        ("url", "addresses", "code"),
+        [
+            ("https://127.0.0.1/c", (), "address_refused"),
+            ("https://[::1]/c", (), "address_refused"),
+            ("https://169.254.169.254/c", (), "address_refused"),
+            ("https://10.1.2.3/c", (), "address_refused"),
+            ("https://inside.example/c", ("10.1.2.3",), "address_refused"),
+            ("https://both.example/c", ("93.184.215.14", "192.168.0.1"), "address_refused"),
+            ("http://lms.example/c", ("93.184.215.14",), "url_refused"),
+            ("https://me@lms.example/c", ("93.184.215.14",), "registration_incomplete"),
+        ],
+    )
+    def test_address_inside_is_not_called_and_the_link_still_works(
+        self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, url: str, addresses: tuple[str, ...], code: str
+    ) -> None:
+        real, asked = socket.getaddrinfo, []
+
+        def resolve(host: str, port: int, *args: Any, **more: Any) -> list[Any]:
+            asked.append(host)
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+            return found or real(host, port, *args, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        outside = replace(runtime, http=OutboundHttp(allow_private=False))
+        link = invite(runtime).rpartition("/")[2]
+        for _ in range(2):
+            with pytest.raises(AppError) as caught:
+                register_by_link(outside, link, url, "secret")
+            assert caught.value.code == code
+        assert len(asked) in (0, 2)
+
+    def test_token_goes_to_configuration_and_registration_endpoint_alone(self, runtime: Runtime) -> None:
+        asked: list[tuple[str, str, str | None]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self, document: dict[str, Any]) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                asked.append((self.command, self.path, self.headers["Authorization"]))
+                body = json.dumps(document).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                names = {"authorization_endpoint": "/auth", "token_endpoint": "/token", "jwks_uri": "/jwks"}
+                names["registration_endpoint"] = "/register"
+                self.answer({"issuer": base, **{name: base + path for name, path in names.items()}})
+
+            def do_POST(self) -> None:
+                self.answer({"client_id": "c", "registration_client_uri": "https://evil.example/", "scope": ""})
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        base = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        register_by_link(runtime, invite(runtime).rpartition("/")[2], base + "/c", "secret")
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        assert asked == [("GET", "/c", "Bearer secret"), ("POST", "/register", "Bearer secret")]
+        (row,) = registrations(runtime)
+        assert (row.state, row.registration_uri) == (Approval.PENDING, None)
+
+    def test_two_who_open_one_link_at_once_register_one_platform(self, runtime: Runtime, campus: CampusServer) -> None:
+        link = invite(runtime).rpartition("/")[2]
+        start, outcomes = threading.Barrier(4), []
+
+        def open_link() -> None:
+            url = dict(parse_qsl(urlsplit(campus.registration_url("/x")).query))
+            start.wait()
+            try:
+                register_by_link(runtime, link, url["openid_configuration"], url["registration_token"])
+                outcomes.append("registered")
+            except AppError as error:
+                outcomes.append(error.code)
+
+        threads = [threading.Thread(target=open_link) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == ["invite_used"] * 3 + ["registered"]
+        assert len(registrations(runtime)) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from lti_tool.contract import Plugin, load_plugins
-from lti_tool.kernel.errors import ExternalError
+from lti_tool.kernel.errors import Conflict, ExternalError
 from lti_tool.kernel.jobs import JobState, emit, list_jobs
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.messages import LinkLaunched
@@ -13,6 +13,7 @@ from plugins.progress.models import OutboxRow, SendState
 from plugins.progress.plugin import make_plugin
 from plugins.progress.public import Learner, publish_outline
 from plugins.progress.recording import record
+from plugins.progress.unsent import ProgressOutbox
 from tests.factories.grading import SLUG, Someone, make_person, make_place, work
 from tests.factories.progress import change, outline
 from tests.fakes.lms import FakeLms
@@ -124,3 +125,23 @@ def test_link_with_a_new_column_gets_what_is_there(runtime: Runtime, someone: So
     work(runtime)
 
     assert [score.given for score in lms.posted] == [25, 25]
+
+
+def test_console_sees_what_was_refused_and_sends_it_again(runtime: Runtime, someone: Someone, lms: FakeLms) -> None:
+    outbox, platform = ProgressOutbox(), someone.place.registration_id
+    lms.answers = [ExternalError("refused", "Moodle: no column.", retryable=False)]
+    switch(runtime, someone, sends=True)
+    take(runtime, someone, "trees", seen=True)
+    work(runtime)
+    with runtime.db.reading() as tx:
+        (unsent,) = outbox.list_unsent(tx, registration_id=platform, refused_only=True, before_id=None, limit=9)
+        assert outbox.count_unsent(tx) == {platform: (0, 1)}
+        assert outbox.list_unsent(tx, registration_id=platform + 1, refused_only=False, before_id=None, limit=9) == []
+    assert (unsent.course, unsent.value, unsent.reason) == (SLUG, "25 %", "Moodle: no column.")
+    with runtime.db.transaction() as tx:
+        outbox.send_again(tx, unsent.id)
+    work(runtime)
+
+    assert [score.given for score in lms.posted] == [25]
+    with pytest.raises(Conflict), runtime.db.transaction() as tx:
+        outbox.send_again(tx, unsent.id)
