@@ -9,11 +9,13 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from flask import Response, g, request
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.admin.blueprint import BLUEPRINT
 from lti_tool.admin.sessions import Admin, find_admin
 from lti_tool.kernel.errors import Forbidden, NotFound, Unauthenticated
+from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.security import POLICY, is_own_origin
 from lti_tool.web.session import TOKEN_KEY
@@ -102,3 +104,8 @@ def _forbid_frames(response: Response) -> Response:
 @BLUEPRINT.context_processor
 def _for_forms() -> dict[str, Any]:
     return {"proof": {"proof": form_proof()}, "admin": find_current_admin()}
+
+
+@BLUEPRINT.errorhandler(Unauthenticated)
+def _say_how_to_get_in(error: Unauthenticated) -> Response:
+    return page("errors/error.html", status=error.status, title=_("Sign in to the console"), message=error.message)

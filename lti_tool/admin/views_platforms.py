@@ -16,8 +16,9 @@ from lti_tool.kernel.errors import AppError, Invalid
 from lti_tool.lti import dynamic_registration, platforms, registrations
 from lti_tool.lti.connection import Step, refetch_keys, try_connection
 from lti_tool.lti.invites import make_invite
-from lti_tool.lti.models import Approval, CachedKeys, Deployment, Registration
+from lti_tool.lti.models import Approval, Deployment, Refusal, Registration
 from lti_tool.lti.platforms import ENDPOINTS, find_last_launches, list_deployments
+from lti_tool.lti.refusals import list_refusals
 from lti_tool.lti.registrations import get_registration, list_registrations
 from lti_tool.lti.views_register import registration_url
 from lti_tool.web.runtime import current_runtime
@@ -174,11 +175,11 @@ def _show(
     number: int, *, error: AppError | None = None, steps: list[Step] | None = None, link: str | None = None
 ) -> Response:
     with current_runtime().db.reading() as tx:
-        row = get_registration(tx, number)
+        row, keys = platforms.get_with_keys(tx, number)
         deployments = list_deployments(tx, number)
-        keys = tx.get(CachedKeys, number)
         last = find_last_launches(tx).get(number)
         people = platforms.count_people(tx, number)
+        refusals = list_refusals(tx, number)
     given = {name: request.form.get(name) for name in (*ENDPOINTS, "name", "host")} if error else {}
     return console_page(
         "platform",
@@ -189,6 +190,9 @@ def _show(
         link=link,
         last_launch=last,
         people=people,
+        refusals=[
+            {"code": each.code, "text": each.text, "number": each.number, "at": each.last_at} for each in refusals
+        ],
         keys={"number": len(keys.keys), "at": keys.fetched_at} if keys else None,
         deployments=[_deployment(row, each) for each in deployments],
         **_facts(row, given),
@@ -220,3 +224,7 @@ def _deployment(row: Registration, deployment: Deployment) -> dict[str, Any]:
         "approve_url": url_for("admin.switch_deployment", **place, act="approve"),
         "disable_url": url_for("admin.switch_deployment", **place, act="disable"),
     }
+
+
+def _refusal(row: Refusal) -> dict[str, Any]:
+    return {"code": row.code, "text": row.text, "number": row.number, "at": row.last_at}

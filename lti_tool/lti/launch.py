@@ -20,6 +20,7 @@ from lti_tool.lti.claims import DEEP_LINKING, Claims, parse_claims
 from lti_tool.lti.jwks import find_key
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
+from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import is_platform_url, require_active
 from lti_tool.lti.state import AGAIN, LoginState, check_age, check_browser, read_state
 
@@ -63,11 +64,13 @@ def verify_launch(
     token = _single(form, "id_token")
     if len(token) > TOKEN_BYTES:
         raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
-    claims = parse_claims(_verified_payload(runtime, registration, cached, token))
-    _check_parties(registration, claims)
-    _check_times(runtime, claims)
-    _check_against_login(runtime, claims, state)
-    _check_addresses(runtime, registration, claims)
+    payload = _verified_payload(runtime, registration, cached, token)
+    with noting(runtime, registration):
+        claims = parse_claims(payload)
+        _check_parties(registration, claims)
+        _check_times(runtime, claims)
+        _check_against_login(runtime, claims, state)
+        _check_addresses(runtime, registration, claims)
     return Launch(registration, claims, state, state_token, secret)
 
 

@@ -182,6 +182,20 @@ class Invite(Base):
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class Refusal(Base):
+    """A reason why launches of a platform were refused though their signature held, and how often."""
+
+    __tablename__ = "lti_refusal"
+
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id, ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(80), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    """What people read the last time."""
+    number: Mapped[int]
+    """How often it was noted: at most once in ten seconds."""
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class CachedToken(Base):
     """An access token of a platform, shared by all processes."""
 
@@ -221,6 +235,7 @@ MODELS = (
     Placement,
     ToolKey,
     Invite,
+    Refusal,
     CachedToken,
     CachedKeys,
 )

@@ -15,11 +15,13 @@ from lti_tool.lti.registrations import (
     PlatformFacts,
     check_facts,
     get_registration,
+    platform_not_found,
     require_own_identity,
     target_of,
 )
 from lti_tool.web.session import SessionRow, end_sessions_of_contexts
 
+_WITH_KEYS = select(Registration, CachedKeys).outerjoin(CachedKeys, CachedKeys.registration_id == Registration.id)
 ENDPOINTS = ("auth_url", "token_url", "jwks_url", "token_audience")
 
 
@@ -136,5 +138,12 @@ def list_deployments(tx: Tx, registration_id: int) -> list[Deployment]:
 
 def list_with_keys(tx: Tx) -> list[tuple[Registration, CachedKeys | None]]:
     """Every platform with what is cached of its keys, oldest first."""
-    query = select(Registration, CachedKeys).outerjoin(CachedKeys, CachedKeys.registration_id == Registration.id)
-    return [(row[0], row[1]) for row in tx.execute(query.order_by(Registration.id))]
+    return [(row[0], row[1]) for row in tx.execute(_WITH_KEYS.order_by(Registration.id))]
+
+
+def get_with_keys(tx: Tx, registration_id: int) -> tuple[Registration, CachedKeys | None]:
+    """One of them. Raises: NotFound."""
+    found = tx.execute(_WITH_KEYS.where(Registration.id == registration_id)).one_or_none()
+    if found is None:
+        raise platform_not_found(registration_id)
+    return found[0], found[1]

@@ -113,10 +113,14 @@ def get_registration(tx: Tx, registration_id: int) -> Registration:
     """Raises: NotFound."""
     row = tx.get(Registration, registration_id)
     if row is None:
-        raise NotFound(
-            "platform_not_found", f"There is no platform {registration_id}. `coursebridge platform list` shows them."
-        )
+        raise platform_not_found(registration_id)
     return row
+
+
+def platform_not_found(registration_id: int) -> NotFound:
+    """What to raise when there is none of this number."""
+    text = f"There is no platform {registration_id}. `coursebridge platform list` shows them."
+    return NotFound("platform_not_found", text)
 
 
 def get_registration_for_login(tx: Tx, issuer: str, client_id: str | None) -> Registration:

@@ -9,6 +9,7 @@ from lti_tool.lti.framing import let_frame, let_frame_origins
 from lti_tool.lti.keys import list_published_keys
 from lti_tool.lti.launch import verify_launch
 from lti_tool.lti.login import authentication_url, parse_login
+from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import origin_of
 from lti_tool.lti.sign_in import sign_in
 from lti_tool.web.render import page
@@ -37,7 +38,9 @@ def launch() -> Response:
     cookie = request.cookies.get(BROWSER_COOKIE)
     found = verify_launch(runtime, request.form.to_dict(flat=False), cookie, dict(request.headers), let_frame)
     contents = [plugin.contents for plugin in current_plugins() if plugin.contents]
-    return see_other(request.script_root + sign_in(runtime, contents, found))
+    with noting(runtime, found.registration):
+        path = sign_in(runtime, contents, found)
+    return see_other(request.script_root + path)
 
 
 @BLUEPRINT.get("/lti/jwks")

@@ -51,6 +51,7 @@ PLATFORM: dict[str, Any] = {
     "is_trusted": False,
     "can_send": True,
 }
+AHEAD = "The clock of the LMS is 95 s ahead of ours. Tell the people who run the LMS."
 ACTS = ("approve", "disable", "name", "addresses", "console", "test", "read_keys", "configuration", "link")
 STEPS = [
     {"name": "Keys", "is_good": True, "text": f"2 read from {PLATFORM['jwks_url']}"},
@@ -71,6 +72,7 @@ def platform(**changes: Any) -> dict[str, Any]:
     base: dict[str, Any] = {
         "trail": [("Platforms", "#")],
         "people": 1240,
+        "refusals": [{"code": "clock_ahead", "text": AHEAD, "number": 14, "at": NOW}],
         "last_launch": NOW,
         "platform": PLATFORM,
         "keys": {"number": 2, "at": NOW},

@@ -600,6 +600,15 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_jwks_cache_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_lti_jwks_cache'))
     )
+    op.create_table('lti_refusal',
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('code', sa.String(length=80), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_refusal_registration_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('registration_id', 'code', name=op.f('pk_lti_refusal'))
+    )
     op.create_table('lti_token_cache',
     sa.Column('registration_id', sa.Integer(), nullable=False),
     sa.Column('scopes_digest', sa.String(length=64), nullable=False),
@@ -990,6 +999,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_token_cache_expires_at'))
 
     op.drop_table('lti_token_cache')
+    op.drop_table('lti_refusal')
     op.drop_table('lti_jwks_cache')
     op.drop_table('lti_invite')
     op.drop_table('lti_deployment')

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -141,6 +142,23 @@ class TestPlatform:
         assert launcher.client.get(page).status_code == 401
         form = launcher.campus.authorize("ben", begun)
         assert launcher.client.post("/lti/launch", data=dict(form.fields), headers=FRAME).status_code == 403
+
+    def test_tells_why_launches_were_refused_once_the_signature_held(
+        self, console: Console, launcher: Launcher, quiz: Activity, registration_id: int
+    ) -> None:
+        with clock.frozen(clock.now()):
+            assert launcher.launch_changed("ada", quiz, claims={"iat": 2**33}).status_code == 400
+            assert launcher.launch_changed("ada", quiz, claims={"aud": "another"}).status_code == 400
+            for _ in range(3):
+                assert launcher.launch_changed("ada", quiz, claims={"iat": 2**33}).status_code == 400
+            assert launcher.launch_changed("ada", quiz, form={"id_token": "e30.e30.e30"}).status_code == 400
+            clock.advance(11)
+            assert launcher.launch_changed("ada", quiz, claims={"iat": 2**33}).status_code == 400
+        page = console.get(f"/platforms/{registration_id}").text
+        assert re.findall(r'<span class="quiet mono">(\w+)</span>.*?<span class="num">(\d+)</span>', page) == [
+            ("clock_ahead", "2"),
+            ("launch_refused", "1"),
+        ]
 
     def test_unknown_platform_is_not_found(self, console: Console) -> None:
         assert console.get("/platforms/99").status_code == 404

@@ -110,6 +110,7 @@ class TestSession:
 
     def test_nobody_else_gets_in(self, client: FlaskClient) -> None:
         assert {client.get(f"/admin{path}").status_code for path in PAGES} == {401}
+        assert "<h1>Sign in to the console</h1>" in client.get("/admin/").text
         client.set_cookie(COOKIE, "x" * 43, domain="localhost", secure=True)
         assert {client.get(f"/admin{path}").status_code for path in PAGES} == {401}
 
