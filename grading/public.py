@@ -17,6 +17,7 @@ from grading.models import AssignmentRow, ResultRow, SubmissionRow
 from grading.releasing import CourseChange, changing_course, list_source_problems, make_release
 from grading.results import find_result_row
 from grading.submissions import Learner
+from grading.surroundings import Neighbour, Surroundings, tell_surroundings
 from lti_tool.kernel.db import Tx
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "Caller",
     "ContentError",
     "CourseChange",
+    "Neighbour",
     "Release",
     "Result",
+    "Surroundings",
     "add_gate",
     "assignment_path",
     "changing_course",
@@ -42,6 +45,7 @@ __all__ = [
     "publish_assignment",
     "publish_course",
     "record_prepared",
+    "tell_surroundings",
 ]
 
 

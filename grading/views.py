@@ -26,6 +26,7 @@ from grading.submissions import (
     store_submission,
     upload_as_files,
 )
+from grading.surroundings import find_surroundings
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Forbidden, NotFound
@@ -100,7 +101,9 @@ def show_feedback(slug: str, name: str, number: int) -> Response:
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         row, attempt = _own_marked_attempt(tx, session, name, number)
-    trail = [(row.title, url_for("grading.show_quiz", slug=slug, name=name))]
+    place = find_surroundings(slug, name)
+    trail = [(place.course_title, place.course_url)] if place else []
+    trail.append((row.title, url_for("grading.show_quiz", slug=slug, name=name)))
     questions, total = show_questions(attempt)
     frame: dict[str, Any] = {"slug": slug, "name": name, "number": number}
     return page(
@@ -135,18 +138,19 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         draft = find_draft(tx, row.id, who)
         context = quiz_context(session, row, attempts)
         newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
-    place: dict[str, Any] = {"slug": slug, "name": name}
+    where: dict[str, Any] = {"slug": slug, "name": name}
     shown = [show_attempt(past, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]]
     return page(
         "grading/quiz.html",
         status=status,
         draft=draft,
         error=error,
-        here_url=url_for("grading.show_quiz", **(place | request.args.to_dict())) if request.method == "GET" else None,
+        here_url=url_for("grading.show_quiz", **(where | request.args.to_dict())) if request.method == "GET" else None,
+        place=find_surroundings(slug, name),
         version=_version(draft, attempts, deliveries),
-        hub_url=url_for("grading.open_in_hub", **place),
-        submit_url=url_for("grading.submit_draft", **place),
-        upload_url=url_for("grading.submit_upload", **place),
+        hub_url=url_for("grading.open_in_hub", **where),
+        submit_url=url_for("grading.submit_draft", **where),
+        upload_url=url_for("grading.submit_upload", **where),
         newest=newest.pop("attempt", None),
         earlier=shown,
         **context,

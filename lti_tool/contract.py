@@ -61,6 +61,9 @@ class Contents(Protocol):
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
         """The item behind a reference, None if it is gone or not for this platform."""
 
+    def begin_path(self, role: Role) -> str | None:
+        """The path of the page where somebody in this role makes the first content; None: they do not here."""
+
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         """The path (below the application root, beginning with `/`) of the page that a launch of this item ends on."""
 

@@ -94,12 +94,7 @@ def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
     with current_runtime().db.reading() as tx:
         every = list_choices(tx, _contents(), session.registration_id)
     if not every:
-        return page(
-            "errors/error.html",
-            title=_("There is no course to add yet"),
-            message=_("Courses come into this tool as folders of files. Lessons and quizzes of each are listed here."),
-            next_steps=[_("Ask the people who run this tool to import a course: coursebridge course import PATH.")],
-        )
+        return _nothing_to_pick(session)
     titles = {choice.course_slug: choice.course_title for choice in every}
     slug = course if course in titles else next(iter(titles))
     return page(
@@ -112,6 +107,19 @@ def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
         modules=group_choices([choice for choice in every if choice.course_slug == slug], None),
         error=error.message if error else None,
         cancel_url=url_for("lti.cancel") if session.deep_linking else None,
+    )
+
+
+def _nothing_to_pick(session: SignedIn) -> Response:
+    paths = [path for source in _contents() if (path := source.begin_path(session.role))]
+    ask = _("The people who run this tool can import one that is written as files: coursebridge course import PATH.")
+    write = _("Write one here. When it has a first lesson, add it from your LMS: choose this tool again there.")
+    return page(
+        "errors/error.html",
+        title=_("There is no course to add yet"),
+        message=_("The lessons and quizzes of each course will be listed here, to be added to your LMS course."),
+        next_steps=[write, ask] if paths else [ask],
+        actions=[{"label": _("Write a new course"), "url": request.script_root + path} for path in paths],
     )
 
 

@@ -47,6 +47,10 @@ class CourseContents:
             return _item_choice(*row) if found.item else _module_choice(*row[:2])
         return None
 
+    def begin_path(self, role: Role) -> str | None:
+        """The catalogue, where teachers write a new course."""
+        return "/courses/#new-title" if role is Role.TEACHER else None
+
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         """The page of the quiz or item, or the course page, at the module."""
         found = split_ref(ref)

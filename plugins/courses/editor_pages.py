@@ -56,12 +56,16 @@ def _move_url(slug: str, kind: str, name: str, way: str) -> str:
     return url_for("courses.move_view", slug=slug, kind=kind, name=name, way=way)
 
 
-def part_word(part: str) -> str:
-    """Where a revision belongs, for people."""
+def part_word(part: str, outline: Outline) -> str:
+    """Where a revision belongs, for people: the title, of what was taken out its name in the address."""
     if part in (COURSE, OUTLINE):
         return str(_("Settings") if part == COURSE else _("Order"))
     kind, _slash, slug = part.partition("/")
-    return str(_("Module %(slug)s", slug=slug) if kind == "module" else _("Item %(slug)s", slug=slug))
+    if kind == "module":
+        title = next((module.title for module, _items in outline.modules if module.slug == slug), slug)
+        return str(_("Module “%(title)s”", title=title))
+    item = outline.find_item(slug)
+    return item.title if item else slug
 
 
 def part_url(slug: str, part: str) -> str:
@@ -277,7 +281,7 @@ def history_context(slug: str, outline: Outline, part: str, revisions: Sequence[
     """The context of `courses/edit/history.html`."""
     origins = {Origin.BROWSER: _("written here"), Origin.IMPORT: _("imported"), Origin.RESTORE: _("restored")}
     return frame(slug, outline, "outline") | {
-        "part": {"word": part_word(part), "url": part_url(slug, part)},
+        "part": {"word": part_word(part, outline), "url": part_url(slug, part)},
         "revisions": [
             {
                 "number": revision.number,

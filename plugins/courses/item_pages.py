@@ -75,7 +75,7 @@ def _cell(cell: Cell, item_url: str, media_url: str) -> dict[str, Any]:
         for output in cell.outputs
     ]
     html = address_links(cell.html, item_url, media_url)
-    return {"kind": cell.kind, "html": Markup(html), "outputs": outputs}  # noqa: S704 - sanitised by nh3
+    return {"kind": cell.kind, "html": Markup(html), "outputs": outputs, "number": cell.number}  # noqa: S704 - sanitised by nh3
 
 
 def _neighbour(pages: Pages, item: Item | None) -> dict[str, str] | None:

@@ -86,10 +86,10 @@ def find_link_problems(text: str, place: Place, media: Collection[str]) -> list[
         if target.kind == "media" and target.path not in media:
             problems.append(f"{where}there is no file media/{target.path}; add it or correct the name.")
         elif tag == "img" and target.kind != "media":
-            problems.append(f"{where}the image {address} cannot be shown; put it into media/ and name it from there.")
+            problems.append(f"{where}the image “{address}” cannot be shown; put it into media/ and name it from there.")
         elif target.kind == "unknown":
             problems.append(
-                f"{where}the link {address} leads nowhere; name a lesson's file, an item's slug, "
+                f"{where}the link “{address}” leads nowhere; name a lesson's file, an item's slug, "
                 "a file in media/ or a whole address with https://."
             )
     return problems

@@ -24,6 +24,7 @@ SHOWN_TEXT = 40_000
 """Characters of one output that the page shows."""
 _TAGS = nh3.ALLOWED_TAGS - {"img", "a"}
 _ATTRIBUTES = {"th": {"colspan", "rowspan", "scope"}, "td": {"colspan", "rowspan"}}
+_EMPTY_HEADING = re.compile(r"<th( [^>]*)?>\s*</th>")
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -47,6 +48,8 @@ class Cell:
     html: str
     """Safe."""
     outputs: tuple[Output, ...] = ()
+    number: int | None = None
+    """Of a code cell's last run; None: it has not run."""
 
 
 class NotebookError(ValueError):
@@ -85,7 +88,8 @@ def _cell(raw: Mapping[str, Any], place: Place, words: tuple[str, str]) -> Cell:
         outputs = raw.get("outputs")
         shown = (_output(each) for each in (outputs if isinstance(outputs, list) else []) if isinstance(each, dict))
         code = highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True))
-        return Cell("code", nh3.clean(code, tags={"span"}, attributes={"span": {"class"}}), tuple(filter(None, shown)))
+        html, run = nh3.clean(code, tags={"span"}, attributes={"span": {"class"}}), raw.get("execution_count")
+        return Cell("code", html, tuple(filter(None, shown)), run if type(run) is int and run > 0 else None)
     if raw.get("cell_type") == "markdown":
         return Cell("text", render_part(source, place, words, _attachments(raw)))
     return Cell("text", f"<pre>{escape(source)}</pre>")
@@ -139,7 +143,8 @@ def _rich(data: Mapping[str, str]) -> Output | None:
     if data.get("image/svg+xml"):  # as an image, SVG runs no script and loads nothing
         return Output("picture", alternative, source=f"data:image/svg+xml,{quote(data['image/svg+xml'])}")
     if data.get("text/html"):
-        return Output("html", html=nh3.clean(data["text/html"], tags=_TAGS, attributes=_ATTRIBUTES))
+        safe = nh3.clean(data["text/html"], tags=_TAGS, attributes=_ATTRIBUTES)
+        return Output("html", html=_EMPTY_HEADING.sub("<td></td>", safe))  # the corner of a table of pandas
     text = data.get("text/plain") or data.get("text/markdown") or data.get("text/latex")
     return _text("text", text) if text else None
 

@@ -3,7 +3,16 @@
 from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin
-from plugins.courses import guarding, views, views_catalogue, views_edit, views_enrol, views_history, views_item
+from plugins.courses import (
+    guarding,
+    quiz_places,
+    views,
+    views_catalogue,
+    views_edit,
+    views_enrol,
+    views_history,
+    views_item,
+)
 from plugins.courses.blueprint import blueprint
 from plugins.courses.commands import course
 from plugins.courses.contents import CourseContents
@@ -11,7 +20,7 @@ from plugins.courses.handlers import HANDLERS
 from plugins.courses.models import MODELS
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
 
-PAGES = (guarding, views, views_catalogue, views_edit, views_enrol, views_history, views_item)
+PAGES = (guarding, quiz_places, views, views_catalogue, views_edit, views_enrol, views_history, views_item)
 """Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(

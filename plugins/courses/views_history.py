@@ -1,5 +1,6 @@
 """Preview as a learner; revisions, compared and restored; people and codes."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, redirect, request, url_for
@@ -23,6 +24,7 @@ from plugins.courses.previewing import read_preview, text_of
 from plugins.courses.revisions import get_revision, list_history
 from plugins.courses.service import get_media, read_media
 from plugins.courses.standing_pages import standing_context
+from plugins.courses.videos import find_player
 from plugins.courses.views import item_page
 from plugins.courses.views_edit import open_editor, open_manager, read_outline
 
@@ -55,10 +57,12 @@ def preview_item(slug: str, item_slug: str) -> AnyResponse:
         if item is None:
             raise NotFound("item_not_found", _("This is no longer in the course. Open the outline again."))
         notebook = _read_file(tx, slug, item.file) if item.kind is ItemKind.NOTEBOOK and item.file else None
+        player = find_player(tx, current_runtime(), current_session(), replace(reading, locks={}), item)
     if item.kind is ItemKind.QUIZ and item.assignment:
         return redirect(url_for("grading.show_quiz", slug=slug, name=item.assignment) + "?as=learner", 303)
     preview = {"edit_url": url_for("courses.edit_item", slug=slug, item_slug=item_slug)}
-    return item_page(reading, item, Pages(slug, is_preview=True), text_of(item), notebook, preview=preview)
+    pages = Pages(slug, is_preview=True)
+    return item_page(reading, item, pages, text_of(item), notebook, preview=preview, player=player)
 
 
 def _read_file(tx: Tx, slug: str, file: str) -> bytes:
@@ -92,7 +96,7 @@ def compare_revisions(slug: str, part: str) -> Response:
     return page(
         "courses/edit/compare.html",
         **frame(slug, outline, "outline"),
-        part={"word": part_word(part), "url": part_url(slug, part)},
+        part={"word": part_word(part, outline), "url": part_url(slug, part)},
         history_url=url_for("courses.show_history", slug=slug, part=part),
         old=_revision(before),
         new=_revision(after),

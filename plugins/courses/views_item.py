@@ -171,12 +171,15 @@ def _item_page(
         form, base = form | unsaved.form, unsaved.base
     context = happened(unsaved=unsaved, said=_("Saved.") if "saved" in request.args else None) | more
     context = item_editor(slug, outline, item, form, base, sorted(media)) | context
-    context["preview"] = _preview(slug, outline, item, str(form["markdown"]), media)
+    text = str(form["markdown"])
+    context["preview"] = _preview(slug, outline, item, text, media, says_problems=not context["warnings"])
     return page("courses/edit/item.html", status=sent or status or 200, **context)
 
 
-def _preview(slug: str, outline: Outline, item: Item, text: str, media: set[str]) -> Markup:
+def _preview(
+    slug: str, outline: Outline, item: Item, text: str, media: set[str], *, says_problems: bool = True
+) -> Markup:
     place = Place.of(item.file, link_targets(outline))
     html = Pages(slug, is_preview=True).render(text, place)
-    problems = find_link_problems(text, place, media)
+    problems = find_link_problems(text, place, media) if says_problems else []
     return Markup(render_template("courses/edit/_rendered.html", html=html, problems=problems))  # noqa: S704 - a template

@@ -12,7 +12,7 @@ from plugins.files import quota
 from plugins.files.boxes import upload_box
 from plugins.files.models import FileRow, FileState, UploadRow
 from plugins.files.public import file_url
-from plugins.files.refusals import REFUSALS
+from plugins.files.refusals import say_refusal
 from plugins.files.service import StoredFile, find_newer, list_files, list_newer, list_uses
 from plugins.files.serving import is_shown
 from plugins.files.uploads import list_open
@@ -50,12 +50,6 @@ def file_context(tx: Tx, runtime: Runtime, slug: str, file: StoredFile) -> dict[
         "box": None if file.state is FileState.SCANNING else upload_box(runtime, slug, replaces_id=file.id),
         "delete_url": None if uses else url_for("files.delete", **place),
     }
-
-
-def say_refusal(code: str) -> str:
-    """Why a file was refused, in the reader's language."""
-    said: str = _(REFUSALS.get(code, REFUSALS["failed"]))
-    return said
 
 
 def say_kind(content_type: str) -> str:

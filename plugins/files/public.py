@@ -12,7 +12,7 @@ from plugins.files.boxes import upload_box
 from plugins.files.check import check_file
 from plugins.files.models import FileState
 from plugins.files.names import clean_name
-from plugins.files.refusals import REFUSALS, Refused
+from plugins.files.refusals import REFUSALS, Refused, say_refusal
 from plugins.files.service import ROW_KEY, StoredFile, delete_file, find_file, list_files, list_uses, set_uses
 from plugins.files.serving import is_shown
 from plugins.files.stores import links_of, storage_of, temporary_folder
@@ -29,6 +29,7 @@ __all__ = [
     "local_copy",
     "open_file",
     "quota_left",
+    "say_refusal",
     "set_uses",
     "store_bytes",
     "upload_box",

@@ -1,5 +1,7 @@
 """Why a file is not accepted, as stable codes."""
 
+from flask_babel import gettext as _
+
 
 class Refused(Exception):
     """The content is not accepted; trying again does not help."""
@@ -25,3 +27,9 @@ REFUSALS = {
     "failed": "The file could not be stored. Upload it again; if that does not help, tell your administrator.",
 }
 """Code → what people read, in English (translated where it is shown)."""
+
+
+def say_refusal(code: str) -> str:
+    """Why a file was refused, in the reader's language."""
+    said: str = _(REFUSALS.get(code, REFUSALS["failed"]))
+    return said

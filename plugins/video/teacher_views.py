@@ -9,11 +9,12 @@ from werkzeug.wrappers import Response as AnyResponse
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, TooLarge, Unacceptable
 from lti_tool.kernel.permissions import Right
-from lti_tool.web.render import page
+from lti_tool.web.render import is_fragment_request, page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course, right_required
 from plugins.files import public as files
 from plugins.video import captions, service
+from plugins.video.listing import list_context
 from plugins.video.models import PosterKind, VideoRow, VideoState
 from plugins.video.player import make_player
 from plugins.video.reasons import explain
@@ -31,7 +32,11 @@ LANGUAGES = ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "sv", "tr", "uk", "
 def list_videos(slug: str) -> AnyResponse:
     """The videos of a course."""
     open_course(slug)
-    return _show_list(slug)
+    if not is_fragment_request():
+        return _show_list(slug)
+    with current_runtime().db.reading() as tx:
+        context = list_context(tx, slug)
+    return page("video/_list.html", slug=slug, explain=explain, **context)
 
 
 @blueprint.post("/<slug>/links")
@@ -140,16 +145,16 @@ def _back(slug: str, video_id: int, form: str | None = None) -> AnyResponse:
 
 def _show_list(slug: str, *, url: str = "", problem: AppError | None = None) -> AnyResponse:
     with current_runtime().db.reading() as tx:
-        videos = service.list_videos(tx, slug)
+        context = list_context(tx, slug)
     return page(
         "video/list.html",
         status=problem.status if problem else 200,
         slug=slug,
-        videos=videos,
         url=url,
         box=files.upload_box(current_runtime(), slug),
         problem=problem,
         explain=explain,
+        **context,
     )
 
 

@@ -81,6 +81,12 @@ def quiz(**changes: Any) -> Context:
         "draft": {"saved_at": NOW},
         "here_url": "/quiz",
         "version": "1",
+        "place": {
+            "course_title": "First steps with data",
+            "course_url": "#",
+            "previous": None,
+            "following": {"title": "Many numbers at once", "url": "#", "word": "Lesson"},
+        },
         "can_submit": True,
         "why_not": None,
         "error": None,
@@ -369,8 +375,16 @@ CELLS: list[Context] = [
         "html": Markup('<span class="n">print</span>(1)'),
         "outputs": [
             {"kind": "text", "text": "1", "html": "", "src": "", "alt": ""},
+            {
+                "kind": "html",
+                "text": "",
+                "html": Markup("<table><tr><td></td><th>mm</th></tr></table>"),
+                "src": "",
+                "alt": "",
+            },
             {"kind": "error", "text": "NameError: x", "html": "", "src": "", "alt": ""},
         ],
+        "number": 3,
     },
 ]
 PROSE = "<p>A table is a list of rows.</p><h2>Rows and columns</h2><pre><code>weather.head()</code></pre>"
@@ -391,6 +405,12 @@ ERROR: Context = {
     "next_steps": ["Go back to the quiz.", "Choose “Open in JupyterHub” again."],
     "reference": "9C41D07E",
     "actions": [{"label": "Back to the quiz", "url": "#"}],
+}
+NOTHING_TO_PICK: Context = {
+    "title": "There is no course to add yet",
+    "message": "The lessons and quizzes of each course will be listed here, to be added to your LMS course.",
+    "next_steps": ["Write one here.", "Or ask for one to be imported."],
+    "actions": [{"label": "Write a new course", "url": "#"}],
 }
 WINDOW: Context = {
     "course_title": "First steps with data",
@@ -618,15 +638,7 @@ PAGES: Samples = {
         T,
         pick(multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None),
     ),
-    "empty": ("courses/empty.html", L, {"can_import": False, "import_hint": None}),
-    "empty-teacher": (
-        "courses/empty.html",
-        T,
-        {
-            "can_import": True,
-            "import_hint": "coursebridge course import config/demo/course",
-        },
-    ),
+    "pick-none": ("errors/error.html", T, NOTHING_TO_PICK),
     "error": ("errors/error.html", None, ERROR),
     "error-bare": (
         "errors/error.html",

@@ -6,6 +6,7 @@ from typing import Any
 from lti_tool.kernel.errors import Unacceptable
 from lti_tool.kernel.permissions import Role
 from plugins.video.links import read_link
+from plugins.video.listing import Waiting
 from plugins.video.models import CaptionSource, PosterKind, VideoState
 from plugins.video.player import Player, Track
 from plugins.video.preferences import SPEEDS, Preference
@@ -97,6 +98,12 @@ def listed(**changes: Any) -> dict[str, Any]:
     base: dict[str, Any] = {
         "slug": "first-steps",
         "videos": [(FILM, 2, 1), (SONG, 0, 1), (FAILED, 0, 0), (MAKING, 0, 0)],
+        "waiting": [
+            Waiting("lecture 4.mp4", "#", ""),
+            Waiting("holiday.mov", "#", "The file is empty. Choose another."),
+        ],
+        "busy": False,
+        "list_url": "#",
         "box": BOX,
         "url": "",
         "problem": None,
@@ -108,7 +115,7 @@ def listed(**changes: Any) -> dict[str, Any]:
 WRONG = Unacceptable("video_link_invalid", "Give a whole address that begins with https://.")
 VIDEO_PAGES = {
     "videos": ("video/list.html", Role.TEACHER, listed()),
-    "videos-none": ("video/list.html", Role.TEACHER, listed(videos=[], url="video.mp4", problem=WRONG)),
+    "videos-none": ("video/list.html", Role.TEACHER, listed(videos=[], waiting=[], url="video.mp4", problem=WRONG)),
     "video": ("video/video.html", Role.TEACHER, page(FILM)),
     "video-wrong": (
         "video/video.html",

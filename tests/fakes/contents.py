@@ -23,6 +23,9 @@ class StubContents:
     def __init__(self, choices: Iterable[Choice]) -> None:
         self.choices = list(choices)
 
+    def begin_path(self, role: Role) -> str | None:
+        return None
+
     def list_choices(self, tx: Tx, registration_id: int) -> list[Choice]:
         return list(self.choices)
 

@@ -133,6 +133,9 @@
     started = true;
     prepare(document);
     said = news(document) || "";
+    // On a phone the navigation scrolls sideways: where one is has to be in sight.
+    const bar = document.querySelector(".top nav ul"), current = bar?.querySelector("[aria-current]");
+    if (current) bar.scrollLeft += current.getBoundingClientRect().right - bar.getBoundingClientRect().right;
     document.querySelectorAll("form").forEach(count);
     const here = document.querySelector(".top nav [aria-current]"); // a phone has no room for all of them
     if (here) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;

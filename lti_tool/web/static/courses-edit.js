@@ -55,16 +55,20 @@
   document.querySelectorAll("[data-upload]").forEach((box) => {
     const area = box.querySelector("textarea");
     const send = async (file) => {
-      bridge.announce(box.dataset.uploading);
+      const state = box.closest("form")?.querySelector("[data-kept-at]"), before = state?.textContent;
+      const said = box.dataset.uploading.replace("%n", file.name || "picture.png");
+      if (state) state.textContent = said; else bridge.announce(said);
       const data = new FormData();
       data.append("file", file, file.name || "picture.png");
       try {
         const answer = await fetch(box.dataset.upload, { method: "POST", body: data });
-        const said = await answer.json();
-        if (!answer.ok) throw new Error(said.error);
-        insert(area, `${said.markdown}\n`);
+        const found = await answer.json();
+        if (!answer.ok) throw new Error(found.error);
+        insert(area, `${found.markdown}\n`);
       } catch (error) {
         bridge.toast(error.message, "bad");
+      } finally {
+        if (state?.textContent === said) state.textContent = before;
       }
     };
     area.addEventListener("paste", (event) => {

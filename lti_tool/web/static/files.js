@@ -3,7 +3,7 @@
   "use strict";
   const running = new Set();
   const size = (bytes) => {
-    const steps = ["Bytes", "kB", "MB", "GB"];
+    const steps = ["bytes", "kB", "MB", "GB"];
     let n = bytes, i = 0;
     while (n >= 1000 && i < steps.length - 1) { n /= 1000; i += 1; }
     return `${i ? n.toLocaleString(document.documentElement.lang, { maximumFractionDigits: 1, minimumFractionDigits: 1 }) : n} ${steps[i]}`;

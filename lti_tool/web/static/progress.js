@@ -81,7 +81,7 @@
   });
 
   // What to say: when it was saved last, or that it is kept here.
-  const time = new Intl.DateTimeFormat(document.documentElement.lang || undefined, { hour: "numeric", minute: "2-digit" });
+  const time = new Intl.DateTimeFormat(window.coursebridge?.lang || document.documentElement.lang || undefined, { hour: "numeric", minute: "2-digit" });
   let said = "";
   const say = (state) => {
     box.textContent = box.dataset[state].replace("%t", time.format(new Date()));

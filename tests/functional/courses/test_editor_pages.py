@@ -260,7 +260,12 @@ def test_a_pasted_picture_is_shown_in_the_lesson(ada: Teacher, learner: Teacher)
 
 def test_a_notebook_is_uploaded_and_read_without_its_scripts(ada: Teacher, learner: Teacher) -> None:
     path = new_item(ada, "Reading", "notebook")
-    cells = [make.text("# Weather\n\n$y$ <script>alert(1)</script>"), make.code("print('<b>')")]
+    cells = [
+        make.text("# Weather\n\n$y$ <script>alert(1)</script>"),
+        make.code("print('<b>')") | {"execution_count": 7},
+    ]
+    corner = "<table><tr><th></th><th scope='col'>mm</th></tr></table>"
+    cells[1]["outputs"] = [{"output_type": "display_data", "data": {"text/html": corner}, "metadata": {}}]
     given = {"upload": (io.BytesIO(make.notebook(*cells)), "weather.ipynb"), "do": "publish"}
     answer = ada.post(path, ada.form(path) | given, content_type="multipart/form-data")
     assert answer.status_code == 303, answer.text
@@ -268,6 +273,7 @@ def test_a_notebook_is_uploaded_and_read_without_its_scripts(ada: Teacher, learn
     page = learner.get(f"{HOME}reading").text
     assert "<mi>y</mi>" in page and "alert(1)" not in page and "&lt;b&gt;" in page
     assert "weather.ipynb" in page
+    assert "<td></td><th scope=" in page and "Code, cell 7" in page
     broken = {"upload": (io.BytesIO(b"{}"), "broken.ipynb")}
     assert ada.post(path, ada.form(path) | broken, content_type="multipart/form-data").status_code == 400
 
@@ -393,6 +399,8 @@ def test_a_video_elsewhere_is_played_in_the_page(runtime: Runtime, ada: Teacher,
     assert page.status_code == 200, page.text
     assert "dQw4w9WgXcQ" in page.text and "/static/video." in page.text
     assert len(statements) <= 6, statements
+    preview = ada.get(f"{EDIT}preview/film").text
+    assert "dQw4w9WgXcQ" in preview and "/static/video." in preview
 
 
 def test_the_course_page_shows_the_rating_and_the_way_to_the_catalogue(learner: Teacher) -> None:

@@ -243,6 +243,17 @@ def test_a_quiz_leads_to_its_page_with_title_summary_and_points(browse: Browse) 
     assert "2026" in page
 
 
+def test_a_quiz_page_leads_back_to_the_course_and_on(browse: Browse) -> None:
+    browser = browse()
+    page = browser.get(f"/grading/{SLUG}/quiz-1").text
+    outline = re.findall(rf'href="{browser.prefix}(/(?:courses|grading)/{SLUG}/[^"#]+)', browser.get(HOME).text)
+    at = outline.index(f"/grading/{SLUG}/quiz-1")
+
+    assert f'<a href="{browser.prefix}{HOME}">' in page
+    assert re.search(rf'href="{browser.prefix}{outline[at - 1]}" rel="prev"', page)
+    assert re.search(rf'href="{browser.prefix}{outline[at + 1]}" rel="next"', page)
+
+
 def test_the_page_of_a_removed_quiz_still_opens_and_is_closed(browse: Browse, run_import: Import) -> None:
     run_import({"course.toml": TOML[: TOML.index('[[module]]\ntitle = "Wood"')]})
 

@@ -6,6 +6,7 @@ from typing import Any
 import jwt
 import pytest
 
+from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.runtime import Runtime
@@ -160,6 +161,21 @@ class TestWithoutCourses:
         page = launcher.client.get(launcher.open("tess", None))
         assert page.status_code == 200
         assert "course import" in page.text
+
+
+class TestWithoutAnyCourseYet:
+    @pytest.fixture
+    def plugins(self) -> list[Plugin]:
+        return load_plugins(DEFAULT_PLUGINS)
+
+    def test_teacher_can_write_one(self, launcher: Launcher) -> None:
+        path = launcher.open("tess", None)
+        page = launcher.client.get(path)
+
+        assert page.status_code == 200 and "Write a new course" in page.text
+        catalogue = path.removesuffix("/lti/pick") + "/courses/"
+        assert f'href="{catalogue}#new-title"' in page.text
+        assert 'id="new-title"' in launcher.client.get(catalogue).text
 
 
 @both

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.files import public as files
+from plugins.files.models import FileRow, FileState
 from plugins.progress import public as progress
 from plugins.video import public as video
 from tests.factories.grading import SLUG, Someone, work
@@ -295,3 +297,17 @@ def test_a_video_in_the_making_says_so_and_refreshes(runtime: Runtime, teacher: 
     assert "HX-Refresh" not in teacher.get(f"{page_of(found)}status").headers
     work(runtime)
     assert teacher.get(f"{page_of(found)}status").headers["HX-Refresh"] == "true"
+
+
+def test_an_upload_is_listed_while_it_is_checked_and_when_it_is_refused(runtime: Runtime, teacher: Browser) -> None:
+    with runtime.db.transaction() as tx:
+        for name, state, refusal in (("a.mp4", FileState.SCANNING, ""), ("b.mov", FileState.REFUSED, "type")):
+            row = FileRow(course_slug=SLUG, owner_id=None, name=name, size=5, key=name, created_at=clock.now())
+            row.state, row.refusal = state, refusal
+            tx.add(row)
+        tx.add(FileRow(course_slug=SLUG, owner_id=None, name="c.pdf", size=5, key="c", created_at=clock.now()))
+    page, part = teacher.get(HOME).text, teacher.get(HOME, headers={"HX-Request": "true"}).text
+
+    assert part.lstrip().startswith("<div") and part.strip() in page.replace("\r", "")
+    assert "Being checked" in part and "not accepted here" in part and "c.pdf" not in part
+    assert f'hx-get="{teacher.prefix}{HOME}"' in part and "No videos yet" not in part

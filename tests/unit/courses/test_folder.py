@@ -278,15 +278,18 @@ def test_a_cell_whose_text_is_none_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("One\n\n[x](missing.md)", "line 3: the link missing.md leads nowhere; name a lesson's file"),
-        ("[x](no-such-slug)", "line 1: the link no-such-slug leads nowhere"),
-        ("[x](/etc/passwd)", "the link /etc/passwd leads nowhere"),
-        ("[x](//example.org)", "the link //example.org leads nowhere"),
-        ('<a href="javascript:alert(1)">x</a>', "the link javascript:alert(1) leads nowhere"),
+        ("One\n\n[x](missing.md)", "line 3: the link “missing.md” leads nowhere; name a lesson's file"),
+        ("[x](no-such-slug)", "line 1: the link “no-such-slug” leads nowhere"),
+        ("[x](/etc/passwd)", "the link “/etc/passwd” leads nowhere"),
+        ("[x](//example.org)", "the link “//example.org” leads nowhere"),
+        ('<a href="javascript:alert(1)">x</a>', "the link “javascript:alert(1)” leads nowhere"),
         ("![x](../media/none.png)", "line 1: there is no file media/none.png; add it or correct the name."),
         ("[x](../media/none.csv)", "there is no file media/none.csv"),
-        ("![x](../media/../../secret)", "the image ../media/../../secret cannot be shown"),
-        ("![x](https://example.org/x.png)", "the image https://example.org/x.png cannot be shown; put it into media/"),
+        ("![x](../media/../../secret)", "the image “../media/../../secret” cannot be shown"),
+        (
+            "![x](https://example.org/x.png)",
+            "the image “https://example.org/x.png” cannot be shown; put it into media/",
+        ),
     ],
 )
 def test_a_link_that_leads_nowhere_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:

@@ -1,0 +1,61 @@
+"""Tells quiz pages where they stand: back to the course, on to what comes next."""
+
+from flask import Flask
+from flask.blueprints import BlueprintSetupState
+
+from grading import public as grading
+from lti_tool.kernel import clock
+from lti_tool.kernel.errors import NotFound
+from lti_tool.web.runtime import current_runtime
+from plugins.courses.blueprint import blueprint
+from plugins.courses.models import Item
+from plugins.courses.outline import Pages, kind_word
+from plugins.courses.service import Outline, get_outline
+
+KEPT_S = 5
+"""How long a process goes by the outline that it has read: quiz pages ask for themselves again and again."""
+MOST_KEPT = 1000
+_outlines: dict[tuple[str, str], tuple[float, Outline | None]] = {}
+
+
+@blueprint.record_once
+def _tell(state: BlueprintSetupState) -> None:
+    assert isinstance(state.app, Flask)
+    grading.tell_surroundings(state.app, find_place)
+
+
+def find_place(slug: str, name: str) -> grading.Surroundings | None:
+    """What stands around a quiz in what learners see of the course. None: it stands nowhere."""
+    outline = _read_outline(slug)
+    items = outline.items if outline else []
+    number = next((number for number, item in enumerate(items) if item.assignment == name), None)
+    if outline is None or number is None:
+        return None
+    pages = Pages(slug)
+    return grading.Surroundings(
+        course_title=outline.course.title,
+        course_url=pages.course,
+        previous=_neighbour(pages, items[number - 1] if number else None),
+        following=_neighbour(pages, items[number + 1] if number + 1 < len(items) else None),
+    )
+
+
+def _neighbour(pages: Pages, item: Item | None) -> grading.Neighbour | None:
+    return grading.Neighbour(item.title, pages.item(item), kind_word(item.kind)) if item else None
+
+
+def _read_outline(slug: str) -> Outline | None:
+    runtime, now = current_runtime(), clock.now().timestamp()
+    key = (runtime.settings.database.url, slug)
+    kept = _outlines.get(key)
+    if kept is None or not 0 <= now - kept[0] < KEPT_S:
+        if len(_outlines) > MOST_KEPT:
+            _outlines.clear()
+        with runtime.db.reading() as tx:
+            try:
+                found = get_outline(tx, slug).published()
+            except NotFound:
+                found = None
+            tx.expunge_all()
+        kept = _outlines[key] = (now, found)
+    return kept[1]
