@@ -25,7 +25,8 @@ def check_platforms(runtime: Runtime) -> Iterator[Finding]:
     waiting += sum(row.state is Approval.PENDING for row, _keys in rows)
     if waiting:
         advice = "See who they are on the page Platforms, then approve or disable them."
-        yield Finding("Waiting for approval", Level.WARN, f"{waiting} LMSs or installations of an LMS.", advice)
+        text = f"{waiting} {'waits' if waiting == 1 else 'wait'}: an LMS, or an installation of the tool in one."
+        yield Finding("Waiting for approval", Level.WARN, text, advice)
     if not rows:
         advice = "Make an invitation on the page Registration, and open it in your LMS."
         yield Finding("Platforms", Level.WARN, "No LMS is registered yet.", advice)

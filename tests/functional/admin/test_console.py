@@ -133,6 +133,30 @@ class TestPlatform:
         assert launcher.launch("ada", quiz).status_code == 403
         assert [act.action for act in acts(runtime)] == ["deployment.approve", "deployment.disable"]
 
+    @pytest.mark.parametrize("waits", [True, False])
+    def test_deployment_seen_for_the_first_time_waits_where_the_operator_wants_that(
+        self,
+        console: Console,
+        runtime: Runtime,
+        launcher: Launcher,
+        quiz: Activity,
+        registration_id: int,
+        monkeypatch: pytest.MonkeyPatch,
+        waits: bool,
+    ) -> None:
+        monkeypatch.setattr(runtime.settings.lti, "approve_deployments", waits)
+        with runtime.db.transaction() as tx:
+            tx.delete(tx.scalars(select(Deployment)).one())
+            tx.get_one(Registration, registration_id).learns_deployments = True
+        assert launcher.launch("ada", quiz).status_code == (403 if waits else 303)
+        with runtime.db.reading() as tx:
+            (row,) = tx.scalars(select(Deployment)).all()
+        assert row.state is (Approval.PENDING if waits else Approval.ACTIVE)
+        assert ("1 waits: an LMS, or an installation" in console.get("/").text) is waits
+        assert (f"/deployments/{row.id}/approve" in console.get(f"/platforms/{registration_id}").text) is waits
+        console.post(f"/platforms/{registration_id}/deployments/{row.id}/approve")
+        assert launcher.launch("ada", quiz).status_code == 303
+
     def test_switching_off_takes_effect_at_once(
         self, console: Console, launcher: Launcher, quiz: Activity, registration_id: int
     ) -> None:
