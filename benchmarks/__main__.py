@@ -1,9 +1,9 @@
-"""Run the benchmarks: `python -m benchmarks [--rounds N] [marking] [pages] [progress] [courses]`."""
+"""Run the benchmarks: `python -m benchmarks [--rounds N] [PART …]`, a part being one of `PARTS`."""
 
 import argparse
 from collections.abc import Callable
 
-from benchmarks import courses, marking, pages, progress
+from benchmarks import courses, delivery, launches, marking, pages, progress
 from benchmarks.rows import Row, print_table, write_rows
 
 PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
@@ -11,6 +11,8 @@ PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "pages": (pages.run, 3),
     "progress": (progress.run, 1),
     "courses": (courses.run, 1),
+    "launches": (launches.run, 5),
+    "delivery": (delivery.run, 1),
 }
 """What is measured, and how often unless told."""
 

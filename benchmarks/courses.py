@@ -1,7 +1,7 @@
 """Course list, course page and search over HTTP, by learners who look, think for a second, and look again.
 
-The web server is the one of `coursebridge up`, in processes of its own. 10,000 courses with 80,000 items, 100,000
-enrolments, and for search some 300,000 words; a class of 200 on SQLite.
+The web server is the one of `coursebridge up`, in processes of its own. On both databases 10,000 courses with 80,000
+items, 100,000 enrolments, and for search some 250,000 words; and what SQLite is for: a class of 200 and a few courses.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 
 from benchmarks.rows import Row
-from benchmarks.serving import THREADS, serving
+from benchmarks.serving import Serving, serving
 from config.settings import load_settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel import clock
@@ -28,6 +28,7 @@ from lti_tool.kernel.db import Base, Database
 from lti_tool.kernel.permissions import Role
 from lti_tool.web.session import SessionRow, digest_of
 from plugins.courses.catalogue import weigh_words
+from plugins.courses.catalogue_query import PER_PAGE
 from plugins.courses.models import (
     Admission,
     Course,
@@ -50,7 +51,6 @@ ITEMS = 8
 SECONDS = 20
 WARM_S = 5
 THINK_S = 1.0
-WORKERS = 2
 TARGETS = {"course list": 25.0, "course page": 35.0, "search": 60.0}
 """p95 in milliseconds."""
 _NOUNS = "trees rivers tables numbers stars cells maps songs words bridges markets forests clouds circuits proteins"
@@ -68,10 +68,13 @@ class Size:
     courses: int
     enrolments: int
     users: int
+    workers: int
+    """Server processes (`web.workers`); threads are as many as `coursebridge up` starts."""
 
 
-LARGE = Size("PostgreSQL, 10,000 courses", courses=10_000, enrolments=100_000, users=100)
-LARGE_SQLITE = Size("SQLite, 10,000 courses", courses=10_000, enrolments=100_000, users=100)
+LARGE = Size("PostgreSQL, 10,000 courses", courses=10_000, enrolments=100_000, users=100, workers=2)
+LARGE_SQLITE = Size("SQLite, 10,000 courses", courses=10_000, enrolments=100_000, users=100, workers=2)
+CLASS = Size("SQLite, class of 200", courses=30, enrolments=2_000, users=200, workers=2)
 
 
 @dataclass
@@ -80,14 +83,17 @@ class Taken:
 
     times_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in TARGETS})
     refused: int = 0
+    cpu_ms: float = 0.0
+    """Of the server for each page that was counted."""
 
 
 def run(rounds: int) -> list[Row]:
     """Both databases; of several rounds the median p95."""
     with running_postgresql() as server:
         rows = _measure(LARGE, server.format(database="postgres"), rounds)
-    with tempfile.TemporaryDirectory() as folder:
-        rows += _measure(LARGE_SQLITE, f"sqlite:///{folder}/bench.sqlite3", rounds)
+    for size in (LARGE_SQLITE, CLASS):
+        with tempfile.TemporaryDirectory() as folder:
+            rows += _measure(size, f"sqlite:///{folder}/bench.sqlite3", rounds)
     return rows
 
 
@@ -100,25 +106,27 @@ def _measure(size: Size, url: str, rounds: int) -> list[Row]:
         began = time.monotonic()
         tokens = _seed(runtime.db, size)
         print(f"{size.name}: made in {time.monotonic() - began:.0f} s", flush=True)
-        with serving(settings, WORKERS) as port:
-            taken = [asyncio.run(_load(port, tokens)) for _round in range(rounds)]
+        with serving(settings, size.workers) as server:
+            taken = [asyncio.run(_load(server, tokens, size)) for _round in range(rounds)]
         runtime.db.close()
-    return [_report(size, name, taken) for name in TARGETS]
+    return [_report(size, name, taken, settings.web.threads) for name in TARGETS]
 
 
-def _report(size: Size, name: str, taken: Sequence[Taken]) -> Row:
+def _report(size: Size, name: str, taken: Sequence[Taken], threads: int) -> Row:
     p95 = statistics.median(_percentile(one.times_ms[name], 95) for one in taken)
     every = [value for one in taken for value in one.times_ms[name]]
     refused = sum(one.refused for one in taken)
+    cpu_ms = statistics.median(one.cpu_ms for one in taken)
     print(
         f"{name}, {size.name}: p50 {_percentile(every, 50):.1f}, p95 {p95:.1f}, p99 {_percentile(every, 99):.1f} ms; "
-        f"{len(every)} pages, {refused} not answered with 200; load {os.getloadavg()[0]:.1f}",
+        f"{len(every)} pages, {refused} not answered with 200; {cpu_ms:.1f} ms CPU of the server for each page of all "
+        f"kinds; load {os.getloadavg()[0]:.1f}",
         flush=True,
     )
     includes = (
         f"p95 over HTTP, session read included; {size.users} closed-loop users thinking {THINK_S:.0f} s, "
-        f"{size.enrolments:,} enrolments, {WORKERS} server processes of {THREADS} threads; users and database on the "
-        "same machine"
+        f"{size.enrolments:,} enrolments, {size.workers} server processes of {threads} threads; users and database on "
+        "the same machine"
     )
     target = TARGETS[name]
     return Row(
@@ -273,21 +281,26 @@ def _begun() -> dict[str, Any]:
 # ---- who looks ----
 
 
-async def _load(port: int, tokens: list[tuple[str, str]]) -> Taken:
+async def _load(server: Serving, tokens: list[tuple[str, str]], size: Size) -> Taken:
     """Every user at their own pace; the first seconds warm up and are not counted."""
     taken, began = Taken(), time.monotonic()
-    await asyncio.gather(*(_look(port, token, slug, taken, began) for token, slug in tokens))
+    users = [asyncio.create_task(_look(server.port, token, slug, taken, began, size)) for token, slug in tokens]
+    await asyncio.sleep(WARM_S)
+    cpu_s = server.cpu_s()
+    await asyncio.gather(*users)
+    taken.cpu_ms = (server.cpu_s() - cpu_s) * 1000 / sum(map(len, taken.times_ms.values()))
     return taken
 
 
-async def _look(port: int, token: str, slug: str, taken: Taken, began: float) -> None:
-    rng = random.Random(slug)
+async def _look(port: int, token: str, slug: str, taken: Taken, began: float, size: Size) -> None:
+    rng = random.Random(token)
+    pages = min(20, -(-size.courses // PER_PAGE))
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await asyncio.sleep(rng.random() * THINK_S)
     while time.monotonic() < began + WARM_S + SECONDS:
         name = rng.choice(list(TARGETS))
         path = {
-            "course list": f"/courses/?page={rng.randrange(1, 20)}" if rng.random() < 0.5 else "/courses/",
+            "course list": f"/courses/?page={rng.randint(1, pages)}" if rng.random() < 0.5 else "/courses/",
             "course page": f"/courses/{slug}/",
             "search": f"/courses/?q={rng.choice(KINDS)}+{rng.choice(NOUNS)[:4]}",
         }[name]

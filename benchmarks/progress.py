@@ -21,7 +21,7 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, select, text
 
 from benchmarks.rows import Row
-from benchmarks.serving import THREADS, serving
+from benchmarks.serving import Serving, serving
 from config.settings import load_settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel import clock
@@ -41,10 +41,9 @@ ITEMS = 50
 SECONDS = 20
 WARM_S = 3
 LINES = 64
-"""Of each server process: most of them wait for the same commit."""
+"""Connections that saves are sent over."""
 SENDERS = 2000
 """Learners who are at it."""
-"""Connections that saves are sent over."""
 AT = clock.now()
 
 
@@ -96,16 +95,16 @@ def _measure(size: Size, url: str, rounds: int) -> Row:
         print(f"{size.name}: {count:,} rows made in {time.monotonic() - began:.0f} s", flush=True)
         senders = _make_sessions(runtime, size)
         _analyze(runtime.db)
-        with serving(settings, size.workers) as port:
-            taken = [asyncio.run(_load(port, size, senders, number)) for number in range(rounds)]
+        with serving(settings, size.workers) as server:
+            taken = [asyncio.run(_load(server, size, senders, number)) for number in range(rounds)]
         lost = _count_lost(runtime.db, [save for one in taken for save in one.sent])
         runtime.db.close()
     if lost:
         raise RuntimeError(f"{lost} saves were lost.")
-    return _report(size, taken)
+    return _report(size, taken, settings.web.threads)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Taken:
     """What a round gave."""
 
@@ -115,20 +114,24 @@ class Taken:
     """Confirmed: (placement, user, item, second)."""
     refused: list[int]
     """One number: how many were not answered with 200."""
+    cpu_ms: float = 0.0
+    """Of the server for each save."""
 
 
-def _report(size: Size, taken: list[Taken]) -> Row:
+def _report(size: Size, taken: list[Taken], threads: int) -> Row:
     p95 = statistics.median(_percentile(one.times_ms, 95) for one in taken)
     all_ms = [value for one in taken for value in one.times_ms]
     refused = sum(one.refused[0] for one in taken)
+    cpu_ms = statistics.median(one.cpu_ms for one in taken)
     print(
         f"{size.name}: p50 {_percentile(all_ms, 50):.1f} ms, p95 {p95:.1f} ms, p99 {_percentile(all_ms, 99):.1f} ms; "
-        f"{len(all_ms)} saves, {refused} not answered with 200, 0 confirmed ones lost; load {os.getloadavg()[0]:.1f}"
+        f"{len(all_ms)} saves, {refused} not answered with 200, 0 confirmed ones lost; {cpu_ms:.2f} ms of server CPU "
+        f"each; load {os.getloadavg()[0]:.1f}"
     )
     rows = size.courses * size.learners * ITEMS
     includes = (
         f"p95 from due to confirmed over HTTP, session read and commit to disk included, {size.writes_s} saves/s open "
-        f"loop, {rows:,} rows, {size.workers} server processes of {THREADS} threads; sender and database on the same "
+        f"loop, {rows:,} rows, {size.workers} server processes of {threads} threads; sender and database on the same "
         "machine"
     )
     return Row(size.name, round(p95, 1), 10.0, "the target", round(10.0 / p95, 2), "ms", len(all_ms), includes)
@@ -279,13 +282,13 @@ def _make_sessions(runtime: Runtime, size: Size) -> list[Sender]:
     return senders
 
 
-async def _load(port: int, size: Size, senders: list[Sender], number: int) -> Taken:
+async def _load(server: Serving, size: Size, senders: list[Sender], number: int) -> Taken:
     """Send at the given rate, whether answers come or not; the first seconds warm up and are not counted."""
     lines: asyncio.Queue[Line] = asyncio.Queue()
     for _line in range(LINES):
-        lines.put_nowait(Line(port))
+        lines.put_nowait(Line(server.port))
     taken = Taken([], [], [0])
-    began = time.monotonic()
+    began, cpu_s = time.monotonic(), server.cpu_s()
     tasks = []
     for turn in count():
         due = began + turn / size.writes_s
@@ -298,6 +301,7 @@ async def _load(port: int, size: Size, senders: list[Sender], number: int) -> Ta
         is_counted = due >= began + WARM_S
         tasks.append(asyncio.create_task(_send(lines, senders[who], turn % ITEMS, second, due, taken, is_counted)))
     await asyncio.gather(*tasks)
+    taken.cpu_ms = (server.cpu_s() - cpu_s) * 1000 / len(tasks)
     while not lines.empty():
         await lines.get_nowait().close()
     return taken

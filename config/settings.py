@@ -25,6 +25,7 @@ from pydantic_settings import SettingsError as SourceError
 
 from config.section import Section
 from config.settings_admin import AdminSettings
+from config.settings_courses import CoursesSettings
 from config.settings_files import FilesSettings
 from config.settings_reviews import ReviewsSettings
 from config.settings_video import VideoSettings
@@ -86,7 +87,7 @@ class WebSettings(Section):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8400, ge=1, le=65535, description="Port to listen on.")
-    workers: int = Field(1, ge=1, description="Server processes.")
+    workers: int = Field(1, ge=1, description="Server processes: each uses one core at most.")
     threads: int = Field(4, ge=1, description="Threads per server process: two for each core are plenty.")
     session_hours: int = Field(8, ge=1, le=72, description="Life of a session after a launch, in hours.")
     trusted_proxies: int = Field(0, ge=0, description="Reverse proxies in front whose X-Forwarded-* headers count.")
@@ -144,6 +145,12 @@ class LtiSettings(Section):
     approve_deployments: bool = Field(
         False, description="A deployment seen for the first time waits for approval instead of being accepted."
     )
+    roster_interval_s: int = Field(
+        3600,
+        ge=300,
+        description="Time between two readings of an LMS course's list of participants, in seconds: whoever leaves "
+        "the LMS course loses access here within it.",
+    )
 
 
 class GradingSettings(Section):
@@ -191,6 +198,9 @@ class Settings(BaseSettings):
     grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
     files: FilesSettings = Field(default_factory=lambda: FilesSettings(), description="Uploaded files.")
     video: VideoSettings = Field(default_factory=lambda: VideoSettings(), description="Videos.")
+    courses: CoursesSettings = Field(
+        default_factory=lambda: CoursesSettings(), description="Courses and who takes them."
+    )
     reviews: ReviewsSettings = Field(default_factory=lambda: ReviewsSettings(), description="Reviews of courses.")
 
     @classmethod

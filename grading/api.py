@@ -16,6 +16,7 @@ from grading.gates import closed_quizzes, refuse_closed
 from grading.hub_tickets import check_service_token, redeem_ticket
 from grading.hub_tokens import hub_name_of
 from grading.messages import SyncMarks
+from grading.readings import load_reading
 from grading.submissions import get_attempt, make_snapshot, store_submission
 from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
@@ -135,6 +136,15 @@ def get_release(key: str, name: str) -> Any:
         row = get_assignment(tx, access.slug, name)
         files = load_files(tx, row.release)
     return models.ReleaseAnswer(sha256=row.release_sha256, files=models.encode_files(files))
+
+
+@blueprint.get("/courses/<key>/readings/<name>")
+@for_user
+@api.call("user", {200: models.FilesAnswer, 403: Problem, 404: Problem})
+def get_reading(key: str, name: str) -> Any:
+    """The files of a notebook lesson that is open to the caller."""
+    access = _access().at(key)
+    return models.FilesAnswer(files=models.encode_files(load_reading(access.slug, name, access.caller)))
 
 
 @blueprint.get("/courses/<key>/assignments/<name>/draft")

@@ -4,22 +4,19 @@ from functools import partial
 
 from grading.engine_port import OpenEngine
 from grading.gradebooks import prepare_gradebook, prepare_launched_gradebook
-from grading.lms_port import SendScore
 from grading.marking import autograde, give_up_marking
-from grading.messages import Autograde, PassBackGrade, PrepareGradebook, SyncMarks
-from grading.passback import give_up_sending, pass_back_grade, send_to_launched_link
+from grading.messages import Autograde, PrepareGradebook, SyncMarks
+from grading.passback import send_to_launched_link
 from grading.sync import reconcile, sync_marks
 from lti_tool.contract import Recurring
 from lti_tool.kernel.messages import Handler
 from lti_tool.lti.messages import LinkLaunched
 
 RECONCILE_S = 30.0
-SENDING_TRIES = 120
-"""2, 4, 8 … 900 s: about 28 hours. After that a teacher may try again."""
 
 
-def make_handlers(open_engine: OpenEngine, send_score: SendScore) -> tuple[Handler, ...]:
-    """The handlers over an engine and a way to the LMS."""
+def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
+    """The handlers over an engine."""
     return (
         Handler(
             "grading.autograde", Autograde, partial(autograde, open_engine), queue="grade", on_dead=give_up_marking
@@ -27,14 +24,6 @@ def make_handlers(open_engine: OpenEngine, send_score: SendScore) -> tuple[Handl
         Handler("grading.prepare_gradebook", PrepareGradebook, partial(prepare_gradebook, open_engine)),
         Handler("grading.prepare_launched_gradebook", LinkLaunched, partial(prepare_launched_gradebook, open_engine)),
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
-        Handler(
-            "grading.pass_back_grade",
-            PassBackGrade,
-            partial(pass_back_grade, send_score),
-            queue="passback",
-            max_attempts=SENDING_TRIES,
-            on_dead=give_up_sending,
-        ),
         Handler("grading.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),
     )
 

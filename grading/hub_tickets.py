@@ -31,6 +31,11 @@ def work_path(key: str, assignment: str) -> str:
     return "/open?" + urlencode({"course": key, "assignment": assignment})
 
 
+def reading_path(key: str, name: str) -> str:
+    """To a person's copy of a notebook lesson; `key` is the placement's."""
+    return "/open?" + urlencode({"course": key, "reading": name})
+
+
 def formgrader_path(key: str, path: str = "") -> str:
     """To formgrader of a placement; `path` is below its root."""
     query = {"course": key} | ({"path": path} if path else {})

@@ -34,14 +34,6 @@ class PrepareGradebook(Job):
 
 
 @dataclass(frozen=True)
-class PassBackGrade(Job):
-    """Send what one outbox row asks for to the LMS."""
-
-    name: ClassVar[str] = "grading.pass_back_grade"
-    passback_id: int
-
-
-@dataclass(frozen=True)
 class GradeRecorded(Event):
     """The result that counts for a learner has changed."""
 

@@ -51,25 +51,6 @@ SUBMISSION_TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
 }
 
 
-class PassbackState(StrEnum):
-    """Where a grade stands on its way to the LMS."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    REFUSED = "refused"
-    NOT_WANTED = "not_wanted"
-
-
-_P = PassbackState
-PASSBACK_TRANSITIONS: dict[PassbackState, frozenset[PassbackState]] = {
-    _P.PENDING: frozenset({_P.PENDING, _P.SENT, _P.REFUSED, _P.NOT_WANTED}),
-    # anything → pending: a newer grade, or a teacher who tries again
-    _P.SENT: frozenset({_P.PENDING}),
-    _P.REFUSED: frozenset({_P.PENDING, _P.REFUSED}),
-    _P.NOT_WANTED: frozenset({_P.PENDING}),
-}
-
-
 class CourseRow(Base):
     """A course, as far as grading needs to know it."""
 
@@ -223,56 +204,3 @@ class ResultRow(Base):
     needs_manual: Mapped[bool]
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int]
-
-
-class PassbackRow(Base):
-    """The outbox: what one person's grade behind one link of the LMS should be, and what the LMS has."""
-
-    __tablename__ = "grading_passback"
-    __table_args__ = (
-        UniqueConstraint("link_id", "user_id"),
-        Index("ix_grading_passback_placement", "placement_id", "assignment_id", "user_id"),
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    link_id: Mapped[int]
-    user_id: Mapped[int]
-    placement_id: Mapped[int]
-    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
-    submission_id: Mapped[int] = mapped_column(ForeignKey("grading_submission.id"))
-    points: Mapped[Decimal] = mapped_column(Points)
-    max_points: Mapped[Decimal] = mapped_column(Points)
-    is_final: Mapped[bool]
-    """False: a person still marks a part."""
-    submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    version: Mapped[int]
-    """Counts up whenever something else is to be sent."""
-    sent_version: Mapped[int] = mapped_column(default=0)
-    """The version that the LMS has; lower than `version` while there is something to send."""
-    last_timestamp: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """The AGS timestamp sent last. A later score must have a later one."""
-    announced_id: Mapped[int | None]
-    """The submission that the LMS was told of as a new one; it is told once."""
-    sending_job: Mapped[int | None]
-    """The job that is sending right now: never two at once."""
-    state: Mapped[PassbackState] = mapped_column(EnumValue(PassbackState), default=PassbackState.PENDING)
-    text: Mapped[str | None] = mapped_column(Text)
-    """What went wrong and what to do about it."""
-    tries: Mapped[int] = mapped_column(default=0)
-    """Since the last success."""
-    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class DeliveryRow(Base):
-    """History: one try to send a grade."""
-
-    __tablename__ = "grading_delivery"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    passback_id: Mapped[int] = mapped_column(ForeignKey("grading_passback.id"), index=True)
-    submission_id: Mapped[int] = mapped_column(ForeignKey("grading_submission.id"), index=True)
-    version: Mapped[int]
-    points: Mapped[Decimal] = mapped_column(Points)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    state: Mapped[PassbackState] = mapped_column(EnumValue(PassbackState))
-    text: Mapped[str | None] = mapped_column(Text)

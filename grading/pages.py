@@ -1,7 +1,7 @@
 """What the pages show of a quiz and its attempts, as plain values for the templates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,22 +10,33 @@ from flask import url_for
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 
-from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import attempt_that_counts
 from grading.submissions import attempts_left, is_closed
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRow, JobState
+from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Where a grade stands on its way to the LMS: waiting, sent, retrying or refused."""
+    """Where a grade stands on its way to the LMS: waiting, sending, sent, differs, retrying or refused."""
 
     state: str
     text: str | None
     at: datetime | None
+
+    @property
+    def is_problem(self) -> bool:
+        """Should a teacher look at it? (What is tried again by itself is none.)"""
+        return self.state in ("refused", "differs")
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Does sending it again make sense?"""
+        return self.state in ("refused", "differs", "retrying")
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,12 @@ class Attempt:
 
 
 def show_attempt(
-    row: SubmissionRow, deliveries: Sequence[PassbackRow], *, feedback_url: str | None, ahead: int | None
+    row: SubmissionRow,
+    deliveries: Sequence[lti.Entry],
+    *,
+    feedback_url: str | None,
+    ahead: int | None,
+    to_staff: bool = False,
 ) -> Attempt:
     """An attempt for a template; `deliveries` are the outbox rows of its learner."""
     return Attempt(
@@ -68,29 +84,48 @@ def show_attempt(
         points=row.points if row.state.is_marked else None,
         max_points=row.max_points,
         feedback_url=feedback_url,
-        delivery=show_delivery([each for each in deliveries if each.submission_id == row.id]),
+        delivery=show_delivery([each for each in deliveries if each.subject_id == row.id], to_staff=to_staff),
         late=row.is_late,
         via=row.via,
         log=row.teacher_text,
     )
 
 
-def show_delivery(rows: Sequence[PassbackRow]) -> Delivery | None:
-    """The state of the least lucky of the rows; None if the LMS wants no grade."""
-    wanted = [row for row in rows if row.state is not PassbackState.NOT_WANTED or not row.is_final]
-    shown = [_show_row(row) for row in wanted]
-    order = ("refused", "retrying", "waiting", "sent")
+def show_delivery(rows: Sequence[lti.Entry], *, to_staff: bool = True) -> Delivery | None:
+    """The state of the least lucky of the rows; None if the LMS wants no grade. Learners see less of it."""
+    wanted = [row for row in rows if row.state is not lti.ScoreState.NOT_WANTED or not row.is_final]
+    shown = [_show_row(row) if to_staff else _show_own(row) for row in wanted]
+    order = ("refused", "differs", "retrying", "waiting", "sending", "sent")
     return min(shown, key=lambda each: order.index(each.state), default=None)
 
 
-def _show_row(row: PassbackRow) -> Delivery:
-    if row.state is PassbackState.SENT:
+def _show_own(row: lti.Entry) -> Delivery:
+    """What the teacher changed in the LMS is theirs to tell; and a moment is not worth a word."""
+    return _show_row(replace(row, drift=None, is_sending=False))
+
+
+def _show_row(row: lti.Entry) -> Delivery:
+    if row.state is lti.ScoreState.SENT and row.drift is not None:
+        return Delivery("differs", _drift_text(row), row.compared_at)
+    if row.state is lti.ScoreState.SENT:
         return Delivery("sent", None, row.changed_at)
-    if row.state is PassbackState.REFUSED:
+    if row.state is lti.ScoreState.REFUSED:
         return Delivery("refused", row.text, row.changed_at)
-    if row.state is PassbackState.PENDING and row.tries:
+    if row.state is lti.ScoreState.PENDING and row.tries:
         return Delivery("retrying", row.text, row.changed_at)
-    return Delivery("waiting", None, None)
+    return Delivery("sending" if row.is_sending else "waiting", None, None)
+
+
+def _drift_text(row: lti.Entry) -> str:
+    sent = _("%(points)s of %(max)s were sent.", points=row.points, max=row.max_points)
+    if row.drift is lti.Drift.NO_COLUMN:
+        text = _("The column is not there any more. %(sent)s Sending again makes a new one.", sent=sent)
+    elif row.drift is lti.Drift.MISSING or row.lms_points is None:
+        text = _("The gradebook shows no grade. %(sent)s", sent=sent)
+    else:
+        shown = {"points": row.lms_points, "max": row.lms_maximum, "sent": sent}
+        text = _("The gradebook shows %(points)s of %(max)s: changed there? %(sent)s", **shown)
+    return str(text)
 
 
 def state_text(row: SubmissionRow) -> str | None:
@@ -173,7 +208,7 @@ def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[Submi
 
 
 def status_context(
-    tx: Tx, session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow], deliveries: Sequence[PassbackRow]
+    tx: Tx, session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow], deliveries: Sequence[lti.Entry]
 ) -> dict[str, Any]:
     """What `_attempt_status.html` needs; `attempts` newest first, at least one."""
     counts = attempt_that_counts(attempts)

@@ -7,10 +7,8 @@ from sqlalchemy import delete, select
 from grading.models import (
     AssignmentRow,
     BlobRow,
-    DeliveryRow,
     DraftBlobRow,
     DraftRow,
-    PassbackRow,
     ResultRow,
     SubmissionRow,
 )
@@ -49,12 +47,10 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
     """Delete a person's work and marks, and the files that nobody else has handed in too."""
-    mine = select(SubmissionRow.id).where(SubmissionRow.user_id == user_id)
     hashes = _hashes(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
     tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
-    tx.execute(delete(DeliveryRow).where(DeliveryRow.submission_id.in_(mine)))
-    for table in (PassbackRow, ResultRow, DraftRow):
+    for table in (ResultRow, DraftRow):
         tx.execute(delete(table).where(table.user_id == user_id))
     tx.execute(delete(SubmissionRow).where(SubmissionRow.user_id == user_id))
     tx.flush()

@@ -6,31 +6,26 @@ from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
 from grading.health import check_hub
-from grading.lms_port import SendScore
 from grading.models import (
     AssignmentRow,
     BlobRow,
     CourseRow,
-    DeliveryRow,
     DraftBlobRow,
     DraftRow,
     GradebookRow,
-    PassbackRow,
     ResultRow,
     SubmissionRow,
 )
 from grading.personal_data import erase_personal_data, export_personal_data
-from grading.unsent import GradingOutbox
 from lti_tool.contract import NavItem, Plugin
 from lti_tool.kernel.permissions import Right
-from lti_tool.lti import public as lti
 
 PAGES = (views, staff_views)
 """Importing them hangs their pages on the blueprint."""
 
 
-def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
-    """Grading over an engine and a way to the LMS."""
+def make_plugin(open_engine: OpenEngine) -> Plugin:
+    """Grading over an engine."""
     return Plugin(
         name="grading",
         summary="Notebook quizzes: submissions, marking, feedback, and grades for the LMS.",
@@ -44,12 +39,9 @@ def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
             DraftRow,
             DraftBlobRow,
             ResultRow,
-            PassbackRow,
-            DeliveryRow,
         ),
-        handlers=make_handlers(open_engine, send_score),
+        handlers=make_handlers(open_engine),
         health=(check_hub,),
-        outbox=GradingOutbox(),
         blueprints=(blueprint, api.blueprint),
         nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
@@ -58,4 +50,4 @@ def make_plugin(open_engine: OpenEngine, send_score: SendScore) -> Plugin:
     )
 
 
-PLUGIN = make_plugin(open_placement, lti.send_score)
+PLUGIN = make_plugin(open_placement)

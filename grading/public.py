@@ -6,14 +6,17 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import quote
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from grading.assignments import close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
 from grading.engine.model import HANDED_IN, ContentError, Release
 from grading.gates import Caller, add_gate
 from grading.gradebooks import record_prepared
+from grading.hub_tickets import Ticket, reading_path
+from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, ResultRow, SubmissionRow
+from grading.readings import set_readings
 from grading.releasing import CourseChange, changing_course, list_source_problems, make_release
 from grading.results import find_result_row
 from grading.submissions import Learner
@@ -30,6 +33,7 @@ __all__ = [
     "Release",
     "Result",
     "Surroundings",
+    "Ticket",
     "add_gate",
     "assignment_path",
     "changing_course",
@@ -38,13 +42,16 @@ __all__ = [
     "describe_assignment",
     "find_assignment",
     "find_result",
+    "go_to_hub",
     "list_max_points",
     "list_results",
     "list_source_problems",
     "make_release",
     "publish_assignment",
     "publish_course",
+    "reading_path",
     "record_prepared",
+    "set_readings",
     "tell_surroundings",
 ]
 
@@ -74,6 +81,13 @@ class Result:
     recorded_at: datetime
 
 
+_RESULTS = (
+    select(AssignmentRow.name, ResultRow.points, ResultRow.max_points, ResultRow.needs_manual, ResultRow.recorded_at)
+    .join(AssignmentRow, AssignmentRow.id == ResultRow.assignment_id)
+    .where(ResultRow.placement_id == bindparam("placement_id"), ResultRow.user_id == bindparam("user_id"))
+)
+
+
 def assignment_path(course_slug: str, name: str) -> str:
     """The path of the quiz page."""
     return f"/grading/{quote(course_slug)}/{quote(name)}"
@@ -97,12 +111,8 @@ def find_result(tx: Tx, placement_id: int, user_id: int, assignment_id: int) -> 
 
 def list_results(tx: Tx, placement_id: int, user_id: int) -> dict[str, Result]:
     """The results of a learner in a placement, by assignment name."""
-    query = (
-        select(AssignmentRow.name, ResultRow)
-        .join(AssignmentRow, AssignmentRow.id == ResultRow.assignment_id)
-        .where(ResultRow.placement_id == placement_id, ResultRow.user_id == user_id)
-    )
-    return {name: _result(row) for name, row in tx.execute(query)}
+    rows = tx.execute(_RESULTS, {"placement_id": placement_id, "user_id": user_id})
+    return {row.name: Result(row.points, row.max_points, row.needs_manual, row.recorded_at) for row in rows}
 
 
 def list_max_points(tx: Tx, course_slugs: Iterable[str]) -> dict[tuple[str, str], Decimal]:

@@ -12,14 +12,16 @@ from sqlalchemy import Select, select
 from grading.engine.model import Marking, Marks
 from grading.engine_port import CALM
 from grading.filesets import Packed, store_files
-from grading.messages import Autograde, GradeRecorded, PassBackGrade
-from grading.models import AssignmentRow, PassbackRow, PassbackState, ResultRow, SubmissionRow, SubmissionState
+from grading.messages import Autograde, GradeRecorded
+from grading.models import AssignmentRow, ResultRow, SubmissionRow, SubmissionState
 from grading.submissions import Learner, list_submissions, move, submitter_of
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.types import as_points
 from lti_tool.lti import public as lti
 
+SOURCE = "grading"
+"""Marks the scores of quizzes in the outbox to the LMS."""
 GIVEN_UP = "given_up"
 """Outcome of an attempt that could not be marked because of the machine."""
 
@@ -123,34 +125,26 @@ def emit_recorded(tx: Tx, assignment: AssignmentRow, result: ResultRow) -> None:
 def tell_lms(
     tx: Tx, assignment: AssignmentRow, result: ResultRow, counts: SubmissionRow, *, afresh: int | None = None
 ) -> None:
-    """Bring the outbox up to date with a result, and enqueue what there is to send.
+    """Bring the outbox up to date with a result, and have it sent.
 
     `afresh`: a link whose line item is new, so that what was sent before does not count.
     """
     targets = lti.list_grade_targets(tx, result.placement_id, result.user_id, assignment.item_ref)
-    mine = (PassbackRow.user_id == result.user_id, PassbackRow.link_id.in_([target.link_id for target in targets]))
-    rows = {row.link_id: row for row in tx.scalars(select(PassbackRow).where(*mine).with_for_update())}
-    for target in targets:
-        row = rows.get(target.link_id)
-        if row is None:
-            row = PassbackRow(link_id=target.link_id, user_id=target.user_id, version=0, sent_version=0, tries=0)
-            tx.add(row)
-        elif target.link_id == afresh:
-            row.announced_id = None
-        elif _says(row, result):
-            continue
-        row.placement_id, row.assignment_id = result.placement_id, assignment.id
-        row.submission_id = result.submission_id
-        row.points, row.max_points, row.is_final = result.points, result.max_points, not result.needs_manual
-        row.submitted_at, row.version = counts.submitted_at, row.version + 1
-        row.state, row.text, row.tries, row.changed_at = PassbackState.PENDING, None, 0, clock.now()
-        tx.flush()
-        jobs.enqueue(tx, PassBackGrade(row.id))
-
-
-def _says(row: PassbackRow, result: ResultRow) -> bool:
-    wanted = (result.submission_id, result.points, result.max_points, not result.needs_manual)
-    return (row.submission_id, row.points, row.max_points, row.is_final) == wanted
+    is_final = not result.needs_manual
+    wanted = lti.Wanted(
+        source=SOURCE,
+        placement_id=result.placement_id,
+        item_ref=assignment.item_ref,
+        item_id=assignment.id,
+        points=result.points,
+        max_points=result.max_points,
+        is_final=is_final,
+        activity_progress="Completed" if is_final else "Submitted",
+        submitted_at=counts.submitted_at,
+        subject_id=result.submission_id,
+        comment=f"Attempt {counts.number}, receipt {counts.receipt}",
+    )
+    lti.want_scores(tx, targets, wanted, afresh=afresh)
 
 
 def find_result_row(tx: Tx, assignment_id: int, who: Learner) -> ResultRow | None:

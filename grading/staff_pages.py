@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import url_for
@@ -12,14 +14,16 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import defer
 
 from grading.access import placement_of
-from grading.models import AssignmentRow, PassbackRow, PassbackState, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.pages import show_delivery, warning_of
-from grading.passback import is_unsent, list_deliveries, list_passbacks
+from grading.passback import list_deliveries, list_passbacks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
+ON_PAGE = 50
+"""Learners."""
 TABS = ("all", "to_mark", "problems", "missing")
 
 
@@ -30,7 +34,7 @@ class Class:
     learners: dict[int, lti.Person]
     attempts: dict[int, list[SubmissionRow]]
     """By user id, newest first; without files, marks and feedback."""
-    deliveries: dict[int, list[PassbackRow]]
+    deliveries: dict[int, list[lti.Entry]]
 
     def newest(self) -> dict[int, SubmissionRow]:
         """The newest attempt of each learner who has one."""
@@ -38,14 +42,23 @@ class Class:
 
     def has_problem(self, user_id: int) -> bool:
         """Is there something a teacher should look at?"""
-        refused = any(row.state is PassbackState.REFUSED for row in self.deliveries.get(user_id, []))
+        delivery = show_delivery(self.deliveries.get(user_id, []))
         newest = self.attempts[user_id][0]
-        return refused or newest.state is SubmissionState.FAILED or warning_of(newest) is not None
+        return (
+            (delivery is not None and delivery.is_problem)
+            or newest.state is SubmissionState.FAILED
+            or warning_of(newest) is not None
+        )
+
+    def compared_at(self) -> datetime | None:
+        """When the LMS's gradebook was last compared with what was sent."""
+        rows = (row for each in self.deliveries.values() for row in each)
+        return max((row.compared_at for row in rows if row.compared_at), default=None)
 
     def has_unsent(self) -> bool:
         """Is there a grade that was refused, or that is tried again?"""
         rows = (row for each in self.deliveries.values() for row in each)
-        return any(is_unsent(row) for row in rows)
+        return any(row.is_unsent for row in rows)
 
 
 def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
@@ -69,7 +82,7 @@ def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:
     return Class(learners, attempts, list_passbacks(tx, placement_of(session), row.id, list(learners)))
 
 
-def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[str, Any]:
+def submissions_context(row: AssignmentRow, group: Class, shown: str, number: int) -> dict[str, Any]:
     """What `submissions.html` needs, without the trail."""
     newest = group.newest()
     picks = {
@@ -89,14 +102,28 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[st
         }
         for tab, ids in picks.items()
     ]
-    summary = {"learners": len(group.learners), "submitted": len(newest)}
-    summary |= {"to_mark": len(picks["to_mark"]), "problems": len(picks["problems"])}
+    real = {user_id for user_id, person in group.learners.items() if not person.is_test}
+    summary = {"learners": len(real), "submitted": len(real & set(newest))}
+    summary |= {name: len(real & set(picks[name])) for name in ("to_mark", "problems")}
     order = sorted(picks[shown], key=lambda user_id: group.learners[user_id].display_name.casefold())
+    pages = max(1, -(-len(order) // ON_PAGE))
+    number = min(max(1, number), pages)
+    links = partial(url_for, "grading.list_quiz", **place, show=shown)
     return {
         "quiz": {"title": row.title, "max_points": row.max_points, "due": row.due_at},
         "summary": summary,
         "tabs": tabs,
-        "rows": [line for user_id in order for line in _lines(row, group, user_id)],
+        "rows": [
+            line for user_id in order[(number - 1) * ON_PAGE : number * ON_PAGE] for line in _lines(row, group, user_id)
+        ],
+        "pages": {
+            "number": number,
+            "pages": pages,
+            "previous": links(page=number - 1) if number > 1 else None,
+            "following": links(page=number + 1) if number < pages else None,
+        },
+        "compare_url": url_for("grading.compare_quiz", **place) if any(group.deliveries.values()) else None,
+        "compared_at": group.compared_at(),
         "mark_url": url_for("grading.open_formgrader", **place),
         "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
         "export_url": url_for("grading.export_submissions", **place),
@@ -104,7 +131,8 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str) -> dict[st
 
 
 def _lines(row: AssignmentRow, group: Class, user_id: int) -> list[dict[str, Any]]:
-    learner = group.learners[user_id].display_name
+    person = group.learners[user_id]
+    learner = _("%(name)s (test student)", name=person.display_name) if person.is_test else person.display_name
     attempts = group.attempts.get(user_id, [])
     if not attempts:
         return [{"learner": learner, "number": None, "url": None}]
@@ -112,13 +140,13 @@ def _lines(row: AssignmentRow, group: Class, user_id: int) -> list[dict[str, Any
 
 
 def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str, *, is_newest: bool) -> dict[str, Any]:
-    mine = [each for each in group.deliveries.get(attempt.user_id, []) if each.submission_id == attempt.id]
+    mine = [each for each in group.deliveries.get(attempt.user_id, []) if each.subject_id == attempt.id]
     place: dict[str, Any] = {"slug": row.course_slug, "name": row.name, "submission_id": attempt.id}
     delivery = show_delivery(mine)
     retry_url = None
     if attempt.state is SubmissionState.FAILED and is_newest:
         retry_url = url_for("grading.mark_submission_again", **place)
-    elif delivery is not None and delivery.state in ("refused", "retrying"):
+    elif delivery is not None and delivery.may_be_sent:
         retry_url = url_for("grading.send_submission_again", **place)
     return {
         "learner": learner,
@@ -161,10 +189,10 @@ def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, 
         said = [text if attempt.state.is_marked else _("Not marked"), warning_of(attempt)]
         events.append({"at": attempt.marked_at, "text": ". ".join(part for part in said if part)})
     words = {
-        PassbackState.SENT: _("Sent to %(platform)s", platform=platform),
-        PassbackState.PENDING: _("Not sent yet, it is tried again"),
-        PassbackState.REFUSED: _("Not accepted by %(platform)s", platform=platform),
-        PassbackState.NOT_WANTED: _("Nothing sent"),
+        lti.ScoreState.SENT: _("Sent to %(platform)s", platform=platform),
+        lti.ScoreState.PENDING: _("Not sent yet, it is tried again"),
+        lti.ScoreState.REFUSED: _("Not accepted by %(platform)s", platform=platform),
+        lti.ScoreState.NOT_WANTED: _("Nothing sent"),
     }
     for delivery in list_deliveries(tx, attempt.id):
         text = _("%(what)s: %(points)s points", what=words[delivery.state], points=delivery.points)
@@ -173,8 +201,8 @@ def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, 
 
 
 def overview_rows(tx: Tx, session: SignedIn, rows: Sequence[AssignmentRow]) -> list[dict[str, Any]]:
-    """One line for each quiz: how many handed in, how many are to be marked by hand, how many have failed."""
-    learners = learners_of(tx, session)
+    """One line for each quiz: how many handed in, are to be marked by hand, have failed. Test students do not count."""
+    learners = [user_id for user_id, person in learners_of(tx, session).items() if not person.is_test]
     latest = (
         select(SubmissionRow.assignment_id, SubmissionRow.user_id, func.max(SubmissionRow.number).label("number"))
         .where(SubmissionRow.placement_id == placement_of(session), SubmissionRow.user_id.in_(learners))

@@ -18,7 +18,7 @@ from grading.hub_views import go_to_hub
 from grading.marking import mark_again
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.pages import Attempt, show_attempt, show_questions
-from grading.passback import list_passbacks, send_again, send_all_again
+from grading.passback import compare_with_lms, list_passbacks, send_again, send_all_again
 from grading.staff_pages import (
     TABS,
     export_csv,
@@ -29,10 +29,12 @@ from grading.staff_pages import (
     overview_rows,
     submissions_context,
 )
+from grading.submissions import Learner, list_submissions
 from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Right
+from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course, right_required
@@ -54,11 +56,15 @@ def list_course(slug: str) -> AnyResponse:
 def list_quiz(slug: str, name: str) -> AnyResponse:
     """The submissions of one quiz."""
     session = open_course(slug)
-    shown = request.args.get("show", "all")
+    shown, number = request.args.get("show", "all"), request.args.get("page", "1")
+    is_number = number.isascii() and number.isdecimal() and len(number) < 6
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, slug, name)
-        context = submissions_context(row, load_class(tx, session, row), shown if shown in TABS else "all")
-    return page("grading/submissions.html", platform=session.platform_name, **context)
+        group = load_class(tx, session, row)
+        reach = lti.find_reach(tx, session.registration_id)
+    context = submissions_context(row, group, shown if shown in TABS else "all", int(number) if is_number else 1)
+    down = None if reach is None or reach.is_reachable else reach
+    return page("grading/submissions.html", platform=session.platform_name, down=down, **context)
 
 
 @blueprint.get("/<slug>/<name>/submissions.csv")
@@ -74,6 +80,27 @@ def export_submissions(slug: str, name: str) -> AnyResponse:
     return response
 
 
+@blueprint.get("/<slug>/<name>/learners/<int:user_id>")
+@right_required(Right.MARK)
+def show_learner(slug: str, name: str, user_id: int) -> AnyResponse:
+    """The newest attempt of one learner: where the LMS's own marking page leads."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        row = get_assignment(tx, slug, name)
+        learner = learners_of(tx, session).get(user_id)
+        if learner is None:
+            raise NotFound("learner_not_found", _("There is no such learner in your course."))
+        attempts = list_submissions(tx, row.id, Learner(placement_of(session), user_id))
+    if attempts:
+        place: dict[str, Any] = {"slug": slug, "name": name, "submission_id": attempts[0].id}
+        return redirect(url_for("grading.show_submission", **place), 303)
+    return page(
+        "errors/error.html",
+        title=_("Nothing handed in yet"),
+        message=_("%(name)s has not handed in anything for %(quiz)s.", name=learner.display_name, quiz=row.title),
+    )
+
+
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>")
 @right_required(Right.MARK)
 def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
@@ -84,7 +111,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
         found, learner, all_of_theirs = get_submission(tx, session, row, submission_id)
         deliveries = list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, [])
         history = history_of(tx, found, session.platform_name)
-    attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None)
+    attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None, to_staff=True)
     questions, total = show_questions(found)
     place: dict[str, Any] = {"slug": slug, "name": name, "submission_id": submission_id}
     return page(
@@ -144,9 +171,7 @@ def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
-        for outbox in list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, []):
-            if outbox.sent_version < outbox.version:
-                send_again(tx, outbox)
+        send_again(tx, found.placement_id, row.id, found.user_id)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 
@@ -158,6 +183,16 @@ def send_all(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, slug, name)
         send_all_again(tx, placement_of(session), row.id, list(learners_of(tx, session)))
+    return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
+
+
+@blueprint.post("/<slug>/<name>/compare")
+@right_required(Right.SEND_GRADES)
+def compare_quiz(slug: str, name: str) -> AnyResponse:
+    """Have the LMS's gradebook compared with what was sent to it."""
+    session = open_course(slug)
+    with current_runtime().db.transaction() as tx:
+        compare_with_lms(tx, placement_of(session), get_assignment(tx, slug, name).id)
     return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
 
 
@@ -209,7 +244,7 @@ def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, plac
     course: dict[str, Any] = {"slug": place["slug"], "name": place["name"]}
     stopped = found.state is SubmissionState.FAILED or attempt.warning is not None
     may_mark_again = stopped and found is newest
-    unsent = attempt.delivery is not None and attempt.delivery.state in ("refused", "retrying")
+    unsent = attempt.delivery is not None and attempt.delivery.may_be_sent
     return {
         "mark_url": url_for("grading.open_formgrader", **course) if found is newest and found.marks else None,
         "retry_mark_url": url_for("grading.mark_submission_again", **place) if may_mark_again else None,

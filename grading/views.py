@@ -14,10 +14,12 @@ from grading.drafts import draft_files, find_draft
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, work_path
 from grading.hub_views import go_to_hub
-from grading.models import AssignmentRow, PassbackRow, SubmissionRow
+from grading.models import AssignmentRow, SubmissionRow
+from grading.observed import find_observed, observed_context, read_learner
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
 from grading.submissions import (
+    Learner,
     Submitter,
     get_attempt,
     list_submissions,
@@ -31,6 +33,7 @@ from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Forbidden, NotFound
 from lti_tool.kernel.permissions import Right, Role
+from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course
@@ -42,7 +45,6 @@ FRAME_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 
 def show_quiz(slug: str, name: str) -> AnyResponse:
     """The quiz; teachers are taken to its submissions unless they ask to see it."""
     session = open_course(slug)
-    refuse_observers(session)
     if Right.MARK in session.rights and "as" not in request.args:
         return redirect(url_for("grading.list_quiz", slug=slug, name=name), 303)
     return quiz_page(session, slug, name)
@@ -52,8 +54,8 @@ def show_quiz(slug: str, name: str) -> AnyResponse:
 def show_status(slug: str, name: str) -> Response:
     """The newest attempt alone, asked for again and again while it is marked."""
     session = open_course(slug)
-    who = learner_of(session)
     with current_runtime().db.reading() as tx:
+        who = read_learner(tx, session)
         row = get_assignment(tx, slug, name)
         attempts = list_submissions(tx, row.id, who)
         if not attempts:
@@ -128,17 +130,19 @@ def show_marked_notebook(slug: str, name: str, number: int, path: str) -> Respon
 
 def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = None, status: int = 200) -> Response:
     """The quiz as one person sees it, with a refusal if there was one."""
-    who = learner_of(session)
     with current_runtime().db.reading() as tx:
+        observed = find_observed(tx, session)
+        who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
         row = get_assignment(tx, slug, name)
         attempts = list_submissions(tx, row.id, who)
         deliveries = (
             list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, []) if attempts else []
         )
-        draft = find_draft(tx, row.id, who)
+        draft = None if observed else find_draft(tx, row.id, who)
         context = quiz_context(session, row, attempts)
         newest = status_context(tx, session, row, attempts, deliveries) if attempts else {}
     where: dict[str, Any] = {"slug": slug, "name": name}
+    context |= observed_context(observed, "grading.show_quiz", where)
     shown = [show_attempt(past, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]]
     return page(
         "grading/quiz.html",
@@ -158,7 +162,7 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
     )
 
 
-def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[PassbackRow]) -> str:
+def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
     """A text that is another one when the page has news."""
     told = [draft and draft.saved_at, *((row.number, row.state, row.points) for row in attempts)]
     told += [(row.state, row.version, row.changed_at) for row in deliveries]
@@ -166,11 +170,9 @@ def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[Passbac
 
 
 def refuse_observers(session: SignedIn) -> None:
-    """An observer (a parent, say) has no work here, and the LMS does not say whose they may see."""
+    """An observer (a parent, say) reads, and has no notebook of their own."""
     if session.role is Role.OBSERVER:
-        message = _(
-            "You are here as an observer. Quizzes show a learner's own work, so there is nothing to see in your role."
-        )
+        message = _("You are here as an observer: you see the work of the learner whom you follow and change nothing.")
         raise Forbidden("observer_refused", message)
 
 
@@ -220,7 +222,7 @@ def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyRespons
 
 def _own_marked_attempt(tx: Tx, session: SignedIn, name: str, number: int) -> tuple[AssignmentRow, SubmissionRow]:
     row = get_assignment(tx, session.course_slug or "", name)
-    attempt = get_attempt(tx, row.id, learner_of(session), number)
+    attempt = get_attempt(tx, row.id, read_learner(tx, session), number)
     if attempt.marks is None:
         raise NotFound(
             "feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked.")

@@ -50,6 +50,10 @@ class Choice:
     text: str = ""
     max_points: Decimal | None = None
     """Set when the item is graded: the LMS gets a line item."""
+    opens_at: datetime | None = None
+    """Closed to learners until then."""
+    due_at: datetime | None = None
+    """What is handed in later is late."""
 
 
 class Contents(Protocol):
@@ -66,6 +70,9 @@ class Contents(Protocol):
 
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         """The path (below the application root, beginning with `/`) of the page that a launch of this item ends on."""
+
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        """The path of the page that shows staff what one learner has done of this item."""
 
 
 class Level(StrEnum):
@@ -88,39 +95,6 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Unsent:
-    """A grade that an LMS does not have yet."""
-
-    id: int
-    """Of the outbox's row."""
-    registration_id: int
-    learner: str
-    course: str
-    item: str
-    value: str
-    """For people: `7.5 of 10 points`, `80 %`."""
-    since: datetime
-    is_refused: bool
-    """Not tried again by itself; else it waits, or is tried again."""
-    reason: str
-
-
-class Outbox(Protocol):
-    """What a plugin that sends grades to the LMSs answers to the console."""
-
-    def count_unsent(self, tx: Tx) -> dict[int, tuple[int, int]]:
-        """How many grades wait, and how many were refused, by registration."""
-
-    def list_unsent(
-        self, tx: Tx, *, registration_id: int | None, refused_only: bool, before_id: int | None, limit: int
-    ) -> list[Unsent]:
-        """The newest first; `before_id`: those that follow this one."""
-
-    def send_again(self, tx: Tx, unsent_id: int) -> str:
-        """Try one more time, now; returns what it is, for the audit log. Raises: NotFound; Conflict: the LMS has it."""
-
-
-@dataclass(frozen=True)
 class Plugin:
     """What one part of Coursebridge offers to the rest."""
 
@@ -138,7 +112,6 @@ class Plugin:
     recurring: Sequence["Recurring"] = ()
     health: Sequence["HealthCheck"] = ()
     """Looked at by the console and `coursebridge health`."""
-    outbox: Outbox | None = None
     export_personal_data: Callable[[Tx, int], dict[str, Any]] | None = None
     """`(tx, user id)` → what is kept about a person, JSON-ready."""
     erase_personal_data: Callable[[Tx, int], None] | None = None

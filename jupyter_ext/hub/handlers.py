@@ -20,6 +20,7 @@ from jupyter_ext.hub.places import (
     is_assignment_name,
     is_course_key,
     open_path,
+    reading_path,
 )
 from jupyter_ext.hub.tool import ToolUnavailable, Unknown, Visit
 
@@ -161,15 +162,16 @@ class LoginPageHandler(BaseHandler):
 
 
 class OpenHandler(BaseHandler):
-    """GET /hub/open?course=K&assignment=A: the person's own server, at that assignment."""
+    """GET /hub/open?course=K&assignment=A, or &reading=R: the person's own server, at that quiz or notebook lesson."""
 
     @web.authenticated
     async def get(self) -> None:
-        """Redirect to the assignment, by way of starting the server if needed."""
-        course, assignment = self.get_argument("course", ""), self.get_argument("assignment", "")
-        if not is_course_key(course) or not is_assignment_name(assignment):
+        """Redirect there, by way of starting the server if needed."""
+        course, reading = self.get_argument("course", ""), self.get_argument("reading", "")
+        name = reading or self.get_argument("assignment", "")
+        if not is_course_key(course) or not is_assignment_name(name):
             raise web.HTTPError(HTTPStatus.NOT_FOUND, NO_SUCH_PLACE)
-        await _go(self, "", open_path(course, assignment))
+        await _go(self, "", (reading_path if reading else open_path)(course, name))
 
 
 class FormgraderHandler(BaseHandler):

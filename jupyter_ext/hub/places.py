@@ -73,6 +73,11 @@ def open_path(course: str, assignment: str) -> str:
     return "coursebridge/open?" + urlencode({"course": course, "assignment": assignment})
 
 
+def reading_path(course: str, reading: str) -> str:
+    """Path in a person's server that fetches a notebook lesson if needed and ends in it."""
+    return "coursebridge/open?" + urlencode({"course": course, "reading": reading})
+
+
 def formgrader_path(path: str) -> str:
     """Path in a grader's server of a formgrader page; anything that is not a plain relative path is the start page."""
     parts = [part for part in path.split("/") if part]

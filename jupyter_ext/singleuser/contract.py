@@ -128,6 +128,11 @@ def get_release(course: str, assignment: str) -> Call[Release]:
     )
 
 
+def get_reading(course: str, name: str) -> Call[Files]:
+    """The files of a notebook lesson."""
+    return Call("GET", f"/courses/{_quoted(course)}/readings/{_quoted(name)}", _files, timeout_s=60)
+
+
 def get_draft(course: str, assignment: str) -> Call[Draft]:
     """The stored copy of the person's work; the tool answers 404 when there is none."""
     return Call(

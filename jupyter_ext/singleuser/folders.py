@@ -36,6 +36,22 @@ class Place:
         return root / self.course / self.assignment
 
 
+@dataclass(frozen=True, order=True)
+class ReadingPlace:
+    """A notebook lesson of a course: in a folder of its own, which no quiz can have."""
+
+    course: str
+    name: str
+
+    def __post_init__(self) -> None:
+        Place(self.course, self.name)
+
+    @property
+    def path(self) -> str:
+        """The folder's path below the server's root."""
+        return f"{self.course} reading/{self.name}"
+
+
 @dataclass(frozen=True)
 class Note:
     """What this server remembers of an assignment folder."""

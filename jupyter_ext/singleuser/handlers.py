@@ -12,7 +12,7 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 
 from jupyter_ext.singleuser.fileset import FileSetError
-from jupyter_ext.singleuser.folders import BadName, Place
+from jupyter_ext.singleuser.folders import BadName, Place, ReadingPlace
 from jupyter_ext.singleuser.pages import render_problem
 from jupyter_ext.singleuser.service import LearnerService
 from jupyter_ext.singleuser.tool_client import ToolError
@@ -29,7 +29,7 @@ def _status_and_code(error: Problem) -> tuple[int, str]:
 
 
 class OpenHandler(JupyterHandler):
-    """GET: fetch the quiz if it is not here yet, then show it in JupyterLab."""
+    """GET: fetch the quiz or the notebook lesson if it is not here yet, then show it in JupyterLab."""
 
     auth_resource = "contents"
 
@@ -38,9 +38,15 @@ class OpenHandler(JupyterHandler):
     async def get(self) -> None:
         """Redirect to the first notebook, or tell why that is not possible."""
         service: LearnerService = self.settings[SERVICE_SETTING]
-        asked = {name: self.get_query_argument(name, "") for name in ("course", "assignment")}
+        course, reading = self.get_query_argument("course", ""), self.get_query_argument("reading", "")
+        asked = {"course": course} | (
+            {"reading": reading} if reading else {"assignment": self.get_query_argument("assignment", "")}
+        )
         try:
-            path = await service.open(Place(**asked))
+            if reading:
+                path = await service.open_reading(ReadingPlace(course, reading))
+            else:
+                path = await service.open(Place(**asked))
         except (ToolError, FileSetError, BadName) as error:
             here = url_path_join(self.base_url, "coursebridge/open") + "?" + urlencode(asked)
             self._show(error, "" if isinstance(error, BadName) else here)
@@ -53,7 +59,7 @@ class OpenHandler(JupyterHandler):
         self.set_status(status if status >= 400 else 502)
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
-        self.finish(render_problem("The quiz cannot be opened just now", str(error), retry_url, code))
+        self.finish(render_problem("This cannot be opened just now", str(error), retry_url, code))
 
 
 class _JsonHandler(APIHandler):

@@ -8,9 +8,18 @@ from typing import Any, TypeVar
 
 from jupyter_ext.singleuser.backup import SETTLE_S, DraftBackup
 from jupyter_ext.singleuser.catalogue import Catalogue
-from jupyter_ext.singleuser.contract import Assignment, Call, Files, Receipt, get_draft, get_release, submit
+from jupyter_ext.singleuser.contract import (
+    Assignment,
+    Call,
+    Files,
+    Receipt,
+    get_draft,
+    get_reading,
+    get_release,
+    submit,
+)
 from jupyter_ext.singleuser.fileset import add_missing_files, read_folder, snapshot_sha256, write_new_folder
-from jupyter_ext.singleuser.folders import Note, Place, find_place, first_notebook, read_note, write_note
+from jupyter_ext.singleuser.folders import Note, Place, ReadingPlace, find_place, first_notebook, read_note, write_note
 from jupyter_ext.singleuser.tool_client import AsyncToolClient, ToolAddress, ToolError
 
 log = logging.getLogger(__name__)
@@ -29,7 +38,7 @@ class LearnerService:
         self.backup = DraftBackup(root, self.send, self._is_assignment, settle_s=settle_s)
         self._client: AsyncToolClient | None = None
         self._receipts: dict[Place, Receipt] = {}
-        self._fetching: dict[Place, asyncio.Lock] = {}
+        self._fetching: dict[Place | ReadingPlace, asyncio.Lock] = {}
 
     async def send(self, call: Call[T]) -> T:
         """Send a call to the tool. Raises: ToolError."""
@@ -62,6 +71,21 @@ class LearnerService:
                 await self._fetch(place, folder)
         name = first_notebook(folder)
         return f"{place.course}/{place.assignment}" + (f"/{name}" if name else "")
+
+    async def open_reading(self, place: ReadingPlace) -> str:
+        """Make sure that the notebook lesson is there, and give the path of its notebook below the root.
+
+        What is there stays as it is, also if the course has a newer one. Raises: ToolError, FileSetError.
+        """
+        folder = self.root / place.path
+        async with self._fetching.setdefault(place, asyncio.Lock()):
+            if first_notebook(folder) is None:
+                files = await self.send(get_reading(place.course, place.name))
+                if not await asyncio.to_thread(write_new_folder, folder, files):
+                    await asyncio.to_thread(add_missing_files, folder, files)
+                log.info("reading.fetched course=%s name=%s files=%d", place.course, place.name, len(files))
+        name = first_notebook(folder)
+        return place.path + (f"/{name}" if name else "")
 
     async def submit(self, place: Place, request_id: str) -> Receipt:
         """Hand in the folder as it is on disk; repeated with the same `request_id` until the tool has answered.

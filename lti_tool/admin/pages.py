@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.errors import AppError
 from lti_tool.lti.models import Approval
+from lti_tool.lti.reach import Reach
 from lti_tool.web.render import page
 
 PAGE_SIZE = 50
@@ -71,6 +72,13 @@ def state_badge(state: Approval) -> tuple[str, str]:
         Approval.ACTIVE: ("done", _("Active")),
         Approval.DISABLED: ("closed", _("Disabled")),
     }[state]
+
+
+def reach_badge(reach: Reach, state: Approval) -> tuple[str, str]:
+    """(look of `ui.badge`, word): whether grades get through to a platform."""
+    if state is not Approval.ACTIVE:
+        return "closed", _("Switched off")
+    return ("done", _("Answers")) if reach.is_reachable else ("failed", _("No answer"))
 
 
 def older_url(endpoint: str, rows: list[Any], filters: Mapping[str, Any]) -> str | None:

@@ -4,7 +4,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from lti_tool.admin import guard, views_entry, views_overview, views_platforms, views_registration, views_work
+from lti_tool.admin import (
+    guard,
+    views_deliveries,
+    views_entry,
+    views_overview,
+    views_platforms,
+    views_registration,
+    views_work,
+)
 from lti_tool.admin.blueprint import BLUEPRINT
 from lti_tool.admin.commands import admin
 from lti_tool.admin.models import MODELS, AdminSession
@@ -13,7 +21,7 @@ from lti_tool.contract import Plugin, Recurring
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.runtime import Runtime
 
-WITH_PAGES = (guard, views_entry, views_overview, views_platforms, views_registration, views_work)
+WITH_PAGES = (guard, views_deliveries, views_entry, views_overview, views_platforms, views_registration, views_work)
 """Importing them hangs their pages on the blueprint."""
 EVERY_S = 600.0
 

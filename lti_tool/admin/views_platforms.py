@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.admin.blueprint import BLUEPRINT
 from lti_tool.admin.guard import current_admin, for_admins
-from lti_tool.admin.pages import console_page, done, problem_of, state_badge
+from lti_tool.admin.pages import console_page, done, problem_of, reach_badge, state_badge
 from lti_tool.kernel.audit import Actor
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Invalid
@@ -18,6 +18,7 @@ from lti_tool.lti.connection import Step, refetch_keys, try_connection
 from lti_tool.lti.invites import make_invite
 from lti_tool.lti.models import Approval, Deployment, Refusal, Registration
 from lti_tool.lti.platforms import ENDPOINTS, find_last_launches, list_deployments
+from lti_tool.lti.reach import Reach, find_reach
 from lti_tool.lti.refusals import list_refusals
 from lti_tool.lti.registrations import get_registration, list_registrations
 from lti_tool.lti.views_register import registration_url
@@ -180,6 +181,7 @@ def _show(
         last = find_last_launches(tx).get(number)
         people = platforms.count_people(tx, number)
         refusals = list_refusals(tx, number)
+        reach = find_reach(tx, number)
     given = {name: request.form.get(name) for name in (*ENDPOINTS, "name", "host")} if error else {}
     return console_page(
         "platform",
@@ -190,9 +192,8 @@ def _show(
         link=link,
         last_launch=last,
         people=people,
-        refusals=[
-            {"code": each.code, "text": each.text, "number": each.number, "at": each.last_at} for each in refusals
-        ],
+        refusals=[_refusal(each) for each in refusals],
+        reach=_reach(row, reach) if reach else None,
         keys={"number": len(keys.keys), "at": keys.fetched_at} if keys else None,
         deployments=[_deployment(row, each) for each in deployments],
         **_facts(row, given),
@@ -223,6 +224,16 @@ def _deployment(row: Registration, deployment: Deployment) -> dict[str, Any]:
         "created_at": deployment.created_at,
         "approve_url": url_for("admin.switch_deployment", **place, act="approve"),
         "disable_url": url_for("admin.switch_deployment", **place, act="disable"),
+    }
+
+
+def _reach(row: Registration, reach: Reach) -> dict[str, Any]:
+    shows = row.state is Approval.ACTIVE and not reach.is_reachable
+    return {
+        "badge": reach_badge(reach, row.state),
+        "since": reach.since if shows else None,
+        "next_try_at": reach.next_try_at if shows else None,
+        "why": reach.text if shows else None,
     }
 
 

@@ -1,6 +1,5 @@
-"""Background work, and the grades that have not arrived."""
+"""Background work."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from flask import Response, request, url_for
@@ -10,16 +9,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from lti_tool.admin.blueprint import BLUEPRINT
 from lti_tool.admin.guard import current_admin, for_admins
 from lti_tool.admin.pages import PAGE_SIZE, asked_before, console_page, done, older_url
-from lti_tool.contract import Outbox, Unsent
 from lti_tool.kernel import jobs
-from lti_tool.kernel.audit import record
-from lti_tool.kernel.errors import Conflict, NotFound
+from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.types import to_json
-from lti_tool.lti.registrations import list_registrations
-from lti_tool.web.runtime import current_plugins, current_runtime
+from lti_tool.web.runtime import current_runtime
 
-JOBS, DELIVERIES = "admin.list_jobs", "admin.list_deliveries"
+JOBS = "admin.list_jobs"
 LOOKS = {JobState.QUEUED: "queued", JobState.RUNNING: "running", JobState.DONE: "done", JobState.DEAD: "failed"}
 
 
@@ -78,80 +74,6 @@ def retry_jobs() -> AnyResponse:
     with current_runtime().db.transaction() as tx:
         jobs.retry_all(tx, handler, current_admin().actor)
     return done(JOBS, "retried", kind=handler)
-
-
-@BLUEPRINT.get("/deliveries")
-@for_admins
-def list_deliveries() -> Response:
-    """Grades that wait or were refused, across all courses."""
-    refused, chosen = request.args.get("show") == "refused", request.args.get("platform", type=int)
-    with current_runtime().db.reading() as tx:
-        names = {row.id: row.name for row, _deployments in list_registrations(tx)}
-        counts = [outbox.count_unsent(tx) for _name, outbox in _outboxes()]
-        found = {
-            name: outbox.list_unsent(
-                tx, registration_id=chosen, refused_only=refused, before_id=asked_before(), limit=PAGE_SIZE
-            )
-            for name, outbox in _outboxes()
-            if request.args.get("of", name) == name
-        }
-    return console_page(
-        "deliveries",
-        DELIVERIES,
-        platforms=[("", _("All platforms")), *names.items()],
-        platform=chosen or "",
-        show="refused" if refused else "",
-        summary=[(names.get(number, "–"), *_sum(counts, number)) for number in names if any(_sum(counts, number))],
-        groups=[_group(name, rows, names, refused, chosen) for name, rows in found.items() if rows],
-        retry_url=url_for("admin.send_again"),
-    )
-
-
-@BLUEPRINT.post("/deliveries/send")
-@for_admins
-def send_again() -> AnyResponse:
-    """Try the grades once more that were ticked; one that has arrived meanwhile is left alone."""
-    wanted = [entry.rpartition(":") for entry in request.form.getlist("grade")[: PAGE_SIZE * 4]]
-    outboxes = dict(_outboxes())
-    with current_runtime().db.transaction() as tx:
-        for name, _colon, number in wanted:
-            if name not in outboxes or not number.isascii() or not number.isdecimal() or len(number) > 18:
-                raise NotFound("grade_not_found", "There is no such grade any more.")
-            try:
-                target = outboxes[name].send_again(tx, int(number))
-            except Conflict:
-                continue
-            record(tx, current_admin().actor, "delivery.send_again", f"{target} ({name})")
-    kept = {name: request.form.get(name) or None for name in ("show", "platform")}
-    return done(DELIVERIES, "resent", **kept)
-
-
-def _outboxes() -> Iterator[tuple[str, Outbox]]:
-    return ((plugin.name, plugin.outbox) for plugin in current_plugins() if plugin.outbox)
-
-
-def _sum(counts: list[dict[int, tuple[int, int]]], number: int) -> tuple[int, int]:
-    mine = [count.get(number, (0, 0)) for count in counts]
-    return sum(waiting for waiting, _refused in mine), sum(refused for _waiting, refused in mine)
-
-
-def _group(name: str, rows: list[Unsent], names: dict[int, str], refused: bool, chosen: int | None) -> dict[str, Any]:
-    titles = {plugin.name: plugin.summary for plugin in current_plugins()}
-    filters = {"show": "refused" if refused else "", "platform": chosen, "of": name}
-    lines = [
-        {
-            "value": f"{name}:{row.id}",
-            "platform": names.get(row.registration_id, ""),
-            "learner": row.learner,
-            "what": f"{row.course}: {row.item}",
-            "points": row.value,
-            "since": row.since,
-            "state": "refused" if row.is_refused else "retrying" if row.reason else "waiting",
-            "reason": row.reason,
-        }
-        for row in rows
-    ]
-    return {"title": titles[name], "rows": lines, "older_url": older_url(DELIVERIES, rows, filters)}
 
 
 def _state(text: str) -> JobState | None:

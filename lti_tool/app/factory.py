@@ -1,5 +1,7 @@
 """Builds the web application."""
 
+import gc
+
 from flask import Flask, Response, request
 from flask_babel import Babel
 from sqlalchemy import text
@@ -17,7 +19,7 @@ from lti_tool.web.brand import install_brand
 from lti_tool.web.design import install_design
 from lti_tool.web.errors import install_error_handlers
 from lti_tool.web.render import install_rendering
-from lti_tool.web.runtime import HEALTH_KEY, PLUGINS_KEY, RUNTIME_KEY, current_runtime
+from lti_tool.web.runtime import HEALTH_KEY, PLUGINS_KEY, RUNTIME_KEY, current_runtime, wrap_app
 from lti_tool.web.security import install_security
 from lti_tool.web.session import SessionPrefix, find_current_session
 
@@ -30,7 +32,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings.log_level)
     runtime, plugins = make_process(settings)
     publish_with(settings, runtime.db.router)
-    return build_app(runtime, plugins)
+    app = build_app(runtime, plugins)
+    gc.freeze()  # modules, tables and pages stay: the collector need not look at them again and again
+    return app
 
 
 def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
@@ -55,9 +59,9 @@ def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
             app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", _healthz)
     app.add_url_rule("/readyz", "readyz", _readyz)
-    wsgi = SessionPrefix(app.wsgi_app)
-    hops = settings.web.trusted_proxies
-    app.wsgi_app = ProxyFix(wsgi, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops) if hops else wsgi  # type: ignore[method-assign]  # Flask's documented way to add middleware
+    wrap_app(app, SessionPrefix)
+    if hops := settings.web.trusted_proxies:
+        wrap_app(app, lambda wsgi: ProxyFix(wsgi, x_for=hops, x_proto=hops, x_host=hops, x_prefix=hops))
     return app
 
 

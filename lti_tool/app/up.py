@@ -7,14 +7,19 @@ from lti_tool.app.supervise import Process, Supervisor, python
 from lti_tool.kernel.logging import configure_logging
 
 
-def list_processes(settings: Settings, port_setting: str = "COURSEBRIDGE_WEB__PORT") -> list[Process]:
-    """The web server (granian), a worker for marking, and one for everything else that sweeps too."""
+def serve_command(settings: Settings) -> list[str]:
+    """The command line of the web server (granian)."""
     web = settings.web
     serve = python(
         "-m", "granian", "--interface", "wsgi", "--factory", "lti_tool.app.factory:create_app", "--no-access-log"
     )
     serve += ["--host", web.host, "--port", str(web.port), "--workers", str(web.workers)]
-    serve += ["--blocking-threads", str(web.threads), "--log-level", "warning"]
+    return [*serve, "--blocking-threads", str(web.threads), "--log-level", "warning"]
+
+
+def list_processes(settings: Settings, port_setting: str = "COURSEBRIDGE_WEB__PORT") -> list[Process]:
+    """The web server, a worker for marking, and one for everything else that sweeps too."""
+    web, serve = settings.web, serve_command(settings)
     host = f"[{web.host}]" if ":" in web.host else web.host
     work = python("-m", "lti_tool.app", "worker", "--queues")
     return [

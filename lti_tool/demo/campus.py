@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from urllib.parse import urlsplit
 
 from flask import current_app
 
@@ -28,6 +29,8 @@ class Campus:
         self.faults = Faults()
         self.stopping = threading.Event()
         """Set when the server ends, so that a slow answer does not hold it up."""
+        self.tells_differences = False
+        """Serve the roster's differences and inactive people: NRPS 2.0 allows it, neither Moodle nor Canvas does."""
         self.base_url = config.base_url or f"http://{config.host}:{config.port}"
 
     @property
@@ -70,6 +73,26 @@ class Campus:
     def memberships_url(self) -> str:
         """Roster of the course."""
         return self.url(f"/services/{self.store.course.id}/memberships")
+
+    def notices_url(self, tool: Tool) -> str:
+        """Notification service, of one tool."""
+        return self.url(f"/services/notice-handlers/{tool.id}")
+
+    @property
+    def groups_url(self) -> str:
+        """Groups of the course."""
+        return self.url(f"/services/{self.store.course.id}/groups")
+
+    @property
+    def group_sets_url(self) -> str:
+        """Sets of groups of the course."""
+        return self.url(f"/services/{self.store.course.id}/groupsets")
+
+    @property
+    def tool_origins(self) -> list[str]:
+        """The origins whose pages may use what this platform offers to frames."""
+        urls = [urlsplit(tool.login_url) for tool in self.store.list_tools() if tool.is_active]
+        return sorted({f"{url.scheme}://{url.netloc}" for url in urls})
 
     def get_tool(self, tool_id: int | None = None) -> Tool:
         """Return that tool, or the first one that can be launched.

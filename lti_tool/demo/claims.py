@@ -9,7 +9,16 @@ from typing import Any
 
 from lti_tool.demo.campus import Campus
 from lti_tool.demo.model import Activity, Person, Tool
-from lti_tool.demo.profiles import LINE_ITEM_SCOPE, MEMBERS_SCOPE, RESULT_SCOPE, SCORE_SCOPE, Role
+from lti_tool.demo.profiles import (
+    GROUPS_SCOPE,
+    LINE_ITEM_SCOPE,
+    MEMBERS_SCOPE,
+    NOTICE_TYPES,
+    NOTICES_SCOPE,
+    RESULT_SCOPE,
+    SCORE_SCOPE,
+    Role,
+)
 
 _LTI = "https://purl.imsglobal.org/spec/lti/claim"
 _DEEP = "https://purl.imsglobal.org/spec/lti-dl/claim"
@@ -27,6 +36,10 @@ LIS = f"{_LTI}/lis"
 ROLE_SCOPE_MENTOR = f"{_LTI}/role_scope_mentor"
 AGS_ENDPOINT = "https://purl.imsglobal.org/spec/lti-ags/claim/endpoint"
 NAMES_AND_ROLES = "https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"
+GROUPS = "https://purl.imsglobal.org/spec/lti-gs/claim/groupsservice"
+NOTICES = f"{_LTI}/platformnotificationservice"
+FOR_USER = f"{_LTI}/for_user"
+REVIEW_LAUNCH = "LtiSubmissionReviewRequest"
 DEEP_LINKING_SETTINGS = f"{_DEEP}/deep_linking_settings"
 CONTENT_ITEMS = f"{_DEEP}/content_items"
 DATA = f"{_DEEP}/data"
@@ -111,6 +124,20 @@ def service_claims(campus: Campus, tool: Tool, activity: Activity | None) -> dic
             "context_memberships_url": campus.memberships_url,
             "service_versions": ["1.0", "2.0"],
         }
+    if GROUPS_SCOPE in tool.scopes:
+        claims[GROUPS] = {
+            "scope": [GROUPS_SCOPE],
+            "context_groups_url": campus.groups_url,
+            "context_group_sets_url": campus.group_sets_url,
+            "service_versions": ["1.0"],
+        }
+    if NOTICES_SCOPE in tool.scopes:
+        claims[NOTICES] = {
+            "scope": [NOTICES_SCOPE],
+            "platform_notification_service_url": campus.notices_url(tool),
+            "service_versions": ["1.0"],
+            "notice_types_supported": list(NOTICE_TYPES),
+        }
     return claims
 
 
@@ -140,7 +167,7 @@ def variables(campus: Campus, person: Person, activity: Activity | None) -> dict
         "$Person.email.primary": person.email,
         "$Context.id": course.id,
         "$Context.title": course.title,
-        "$Context.id.history": "",
+        "$Context.id.history": ",".join(campus.store.course_history),
     }
     if activity:
         known |= {"$ResourceLink.id": activity.resource_link_id, "$ResourceLink.title": activity.title}
@@ -149,6 +176,7 @@ def variables(campus: Campus, person: Person, activity: Activity | None) -> dict
         known |= {
             "$Canvas.user.id": str(person.id),
             "$Canvas.course.id": course.id,
+            "$Canvas.course.previousCourseIds": ",".join(campus.store.course_history),
             "$com.instructure.User.observees": watched.sub if watched else "",
             "$Canvas.membership.roles": _CANVAS_NAMES.get(person.role, ""),
             "$com.instructure.brandConfigJSON": json.dumps(_CANVAS_BRAND),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
@@ -139,9 +140,36 @@ def create_activity(campus: Campus, tool: Tool, item: Mapping[str, Any]) -> Acti
                 resource_id=_text(line_item, "resourceId"),
                 tag=_text(line_item, "tag"),
                 own_column=True,
+                extra=_extra(campus, item, line_item),
             )
         )
     return activity
+
+
+def _extra(campus: Campus, item: Mapping[str, Any], line_item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is kept of dates and of the review of submissions."""
+    _check_dates(item)
+    kept: dict[str, Any] = {}
+    if campus.profile.submission_review and "submissionReview" in line_item:
+        kept["submissionReview"] = line_item["submissionReview"]
+    if campus.profile.line_item_dates:
+        dates = item.get("submission", {})
+        kept |= {name: dates[name] for name in ("startDateTime", "endDateTime") if name in dates}
+    return kept
+
+
+def _check_dates(item: Mapping[str, Any]) -> None:
+    for name in ("available", "submission"):
+        dates = item.get(name, {})
+        if not isinstance(dates, dict) or not set(dates) <= {"startDateTime", "endDateTime"}:
+            raise CampusError(f"{name} of the item must hold startDateTime and endDateTime.")
+        for value in dates.values():
+            try:
+                moment = datetime.fromisoformat(value)
+            except (TypeError, ValueError) as error:
+                raise CampusError(f"{name} of the item has no ISO 8601 times.") from error
+            if moment.tzinfo is None:
+                raise CampusError(f"{name} of the item has times without a zone.")
 
 
 def _points(campus: Campus, line_item: object) -> float:

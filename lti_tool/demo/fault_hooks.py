@@ -21,6 +21,9 @@ _ENDPOINTS = {
     "ags.delete_line_item": "lineitems",
     "oidc.jwks": "jwks",
     "nrps.list_members": "members",
+    "groups.list_groups": "groups",
+    "groups.list_sets": "groups",
+    "notices.put_handler": "notices",
     "registration.configuration": "configuration",
     "registration.register": "registration",
 }
@@ -35,7 +38,7 @@ def install(app: Flask) -> None:
 def _before() -> Response | None:
     name = _ENDPOINTS.get(request.endpoint or "")
     campus = the_campus()
-    fault = campus.faults.take(name) if name else None
+    fault = campus.faults.take(name, campus.clock.now()) if name else None
     return _act(campus, fault) if fault else None
 
 

@@ -7,7 +7,18 @@ from dataclasses import dataclass, replace
 
 from lti_tool.demo.model import CampusError
 
-ENDPOINTS = ("token", "scores", "lineitems", "results", "jwks", "members", "configuration", "registration")
+ENDPOINTS = (
+    "token",
+    "scores",
+    "lineitems",
+    "results",
+    "jwks",
+    "members",
+    "groups",
+    "notices",
+    "configuration",
+    "registration",
+)
 KINDS = {
     "status": "answers with this HTTP status (value)",
     "rate_limit": "answers 429 with Retry-After of this many seconds (value)",
@@ -38,7 +49,7 @@ class Faults:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
-        self._hits: dict[str, int] = {}
+        self._hits: dict[str, list[float]] = {}
 
     def set(self, endpoint: str, kind: str, *, value: int | None = None, times: int | None = None) -> Fault:
         """Add a fault.
@@ -68,12 +79,17 @@ class Faults:
     def hits(self, endpoint: str) -> int:
         """Return how many requests this endpoint has had, failed or not."""
         with self._lock:
-            return self._hits.get(endpoint, 0)
+            return len(self._hits.get(endpoint, []))
 
-    def take(self, endpoint: str) -> Fault | None:
-        """Count a request and return the fault it meets, using up one time."""
+    def hit_times(self, endpoint: str) -> list[float]:
+        """Return when this endpoint has had its requests, in seconds on the campus clock."""
         with self._lock:
-            self._hits[endpoint] = self._hits.get(endpoint, 0) + 1
+            return list(self._hits.get(endpoint, []))
+
+    def take(self, endpoint: str, at: float) -> Fault | None:
+        """Note a request and return the fault it meets, using up one time."""
+        with self._lock:
+            self._hits.setdefault(endpoint, []).append(at)
             for index, fault in enumerate(self._faults):
                 if fault.endpoint != endpoint:
                     continue

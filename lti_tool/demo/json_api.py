@@ -7,10 +7,10 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request
 
-from lti_tool.demo import deep_linking, minting, oidc, registration, seed
+from lti_tool.demo import deep_linking, minting, notices, oidc, registration, seed
 from lti_tool.demo.admin_pages import conventional_tool, platform_values
 from lti_tool.demo.campus import Campus, the_campus
-from lti_tool.demo.model import Activity, CampusError, Person
+from lti_tool.demo.model import Activity, CampusError, Course, Person
 from lti_tool.demo.pages import cells, override_grade
 from lti_tool.demo.people import sign_in
 from lti_tool.demo.profiles import Role
@@ -197,3 +197,20 @@ def clock() -> Response:
     campus = the_campus()
     campus.clock.advance(float(_body().get("advance", 0)))
     return jsonify(now=campus.clock.now())
+
+
+@blueprint.post("/copy-course")
+def copy_course() -> Response:
+    """Let a copy of the course take its place: {id, title, label}."""
+    body = _body()
+    course = Course(*(str(body.get(name, "copy")) for name in ("id", "title", "label")))
+    notices.copy_course(the_campus(), course)
+    return jsonify(asdict(course))
+
+
+@blueprint.post("/groups")
+def set_groups() -> Response:
+    """Put {groups} in place of those that are there."""
+    campus = the_campus()
+    campus.store.set_groups(_body().get("groups", []))
+    return jsonify(campus.store.list_groups())

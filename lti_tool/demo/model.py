@@ -36,6 +36,8 @@ class Person:
     """Username of the learner an observer may watch."""
     enrolled: bool = True
     """In the course; an administrator is not."""
+    suspended: bool = False
+    """In the course without access to it, for the time being."""
 
     @property
     def name(self) -> str:
@@ -45,7 +47,7 @@ class Person:
     @property
     def is_graded(self) -> bool:
         """Has a row in the gradebook."""
-        return self.enrolled and self.role in {Role.LEARNER, Role.TEST_STUDENT}
+        return self.enrolled and not self.suspended and self.role in {Role.LEARNER, Role.TEST_STUDENT}
 
     @property
     def is_staff(self) -> bool:
@@ -175,6 +177,8 @@ class Launch:
     """Names this launch in the deep linking return URL."""
     used: bool = False
     returned: bool = False
+    for_user: str | None = None
+    """Username of the learner whose submission is reviewed."""
 
     @property
     def is_deep_linking(self) -> bool:

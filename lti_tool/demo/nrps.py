@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from lti_tool.demo import claims
+from lti_tool.demo import claims, groups
 from lti_tool.demo.campus import Campus, the_campus
 from lti_tool.demo.model import Activity, CampusError, Person, Tool
-from lti_tool.demo.profiles import MEMBERS_SCOPE
+from lti_tool.demo.profiles import GROUPS_SCOPE, MEMBERS_SCOPE
 from lti_tool.demo.services import answer, next_link, number, page_of, service_error
 from lti_tool.demo.token import require_scope
 
@@ -21,34 +21,61 @@ blueprint.register_error_handler(CampusError, service_error)
 
 @blueprint.get("")
 def list_members(course_id: str) -> Response:
-    """Serve the active people of the course, filtered by role, in pages."""
+    """Serve the active people of the course, filtered by role, in pages.
+
+    Canvas's link to the next page says ``per_page`` where the request said ``limit``. A campus that tells differences
+    lists inactive people too, and ends with the address of the differences.
+    """
     campus = the_campus()
     tool = require_scope(MEMBERS_SCOPE)
     course = campus.store.course
     if course_id != course.id:
         raise CampusError("There is no such course", 404, "not_found")
     activity = _linked_activity(campus, tool)
-    people = [p for p in campus.store.list_people() if p.enrolled and _has_role(campus, p)]
+    version = campus.store.count_person_changes()
+    people = [(p, status) for p, status in _people(campus) if _has_role(campus, p)]
     largest = campus.profile.members_page
-    size = number("limit", largest or 0)
-    page, query = page_of(people, min(size, largest) if largest else size, "page" if largest else "from")
+    size = number("limit", 0) or number("per_page", 0) if largest else number("limit", 0)
+    size = min(size or largest, largest) if largest else size
+    page, query = page_of(people, size, "page" if largest else "from")
     body = {
         "id": campus.memberships_url,
         "context": {"id": course.id, "label": course.label, "title": course.title},
-        "members": [member_json(campus, tool, person, activity) for person in page],
+        "members": [member_json(campus, tool, person, activity, status) for person, status in page],
     }
     response = answer(body, CONTAINER_TYPE)
     if query is not None:
         if campus.profile.next_drops_role:
             query.pop("role", None)
+        if largest and query.pop("limit", None):
+            query["per_page"] = str(size)
         response.headers["Link"] = next_link(campus.memberships_url, query)
+    elif campus.tells_differences:
+        response.headers["Link"] = f'<{campus.memberships_url}?since={version}>; rel="differences"'
     return response
 
 
-def member_json(campus: Campus, tool: Tool, person: Person, activity: Activity | None) -> dict[str, Any]:
+def _people(campus: Campus) -> list[tuple[Person, str]]:
+    """Return (person, status) of everybody to list."""
+    if "since" in request.args:
+        if not campus.tells_differences:
+            raise CampusError("There are no differences here", 404, "not_found")
+        changes = campus.store.list_person_changes(number("since", 0))
+        return [(p, "Deleted" if gone or not p.enrolled else _status(p)) for p, gone in changes]
+    listed = [p for p in campus.store.list_people() if p.enrolled]
+    return [(p, _status(p)) for p in listed if campus.tells_differences or not p.suspended]
+
+
+def _status(person: Person) -> str:
+    return "Inactive" if person.suspended else "Active"
+
+
+def member_json(
+    campus: Campus, tool: Tool, person: Person, activity: Activity | None, status: str = "Active"
+) -> dict[str, Any]:
     """Return a member as the service shows them, with what the tool may know."""
     member: dict[str, Any] = {
-        "status": "Active",
+        "status": status,
         "user_id": person.sub,
         "roles": list(campus.profile.member_roles[person.role]),
     }
@@ -56,6 +83,8 @@ def member_json(campus: Campus, tool: Tool, person: Person, activity: Activity |
         member |= {"name": person.name, "given_name": person.given_name, "family_name": person.family_name}
     if tool.shares_email:
         member["email"] = person.email
+    if request.args.get("groups") == "true" and GROUPS_SCOPE in tool.scopes:
+        member["group_enrollments"] = groups.enrollments_of(campus, person.username)
     if activity:
         message = {
             claims.MESSAGE_TYPE: claims.RESOURCE_LAUNCH,

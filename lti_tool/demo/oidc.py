@@ -25,9 +25,17 @@ class _RefusedError(CampusError):
 
 
 def start_launch(
-    campus: Campus, person: Person, tool: Tool, activity: Activity | None, *, method: str | None = None
+    campus: Campus,
+    person: Person,
+    tool: Tool,
+    activity: Activity | None,
+    *,
+    method: str | None = None,
+    for_user: str | None = None,
 ) -> FormPost:
     """Remember a launch and return the login initiation; ``activity`` None starts deep linking.
+
+    ``for_user`` reviews that learner's submission.
 
     Raises:
         CampusError: the tool is not accepted yet, or the platform does not use this HTTP method.
@@ -40,12 +48,15 @@ def start_launch(
         raise CampusError("This tool waits for an administrator to accept it on the Tools page.", 403)
     if activity is None and not person.may_edit:
         raise CampusError("Only a teacher selects content.", 403)
+    if for_user and not (profile.submission_review and activity):
+        raise CampusError(f"{profile.title} has no submission review message.")
     launch = Launch(
         id=f"ltilaunch{activity.id if activity else 0}_{secrets.token_hex(8)}",
         person_id=person.id,
         tool_id=tool.id,
         activity_id=activity.id if activity else None,
         return_token=secrets.token_urlsafe(24),
+        for_user=for_user,
     )
     campus.store.add_launch(launch)
     hint = json.dumps({"cmid": launch.activity_id or 0, "launchid": launch.id})
@@ -146,6 +157,10 @@ def _id_token(campus: Campus, tool: Tool, launch: Launch, nonce: str) -> str:
     body = claims.launch_claims(campus, tool, person, activity, nonce)
     if launch.is_deep_linking:
         body[claims.DEEP_LINKING_SETTINGS] = claims.deep_linking_settings(campus, launch.return_token)
+    learner = campus.store.find_person(launch.for_user) if launch.for_user else None
+    if learner:
+        body[claims.MESSAGE_TYPE] = claims.REVIEW_LAUNCH
+        body[claims.FOR_USER] = {"user_id": learner.sub, "roles": list(campus.profile.launch_roles[learner.role])}
     return campus.keys.sign(body)
 
 

@@ -18,7 +18,12 @@ LINE_ITEM_READONLY_SCOPE = f"{_AGS}/lineitem.readonly"
 RESULT_SCOPE = f"{_AGS}/result.readonly"
 SCORE_SCOPE = f"{_AGS}/score"
 MEMBERS_SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+NOTICES_SCOPE = "https://purl.imsglobal.org/spec/lti/scope/noticehandlers"
+GROUPS_SCOPE = "https://purl.imsglobal.org/spec/lti-gs/scope/contextgroup.readonly"
 SERVICE_SCOPES = (LINE_ITEM_SCOPE, LINE_ITEM_READONLY_SCOPE, RESULT_SCOPE, SCORE_SCOPE, MEMBERS_SCOPE)
+
+
+NOTICE_TYPES = ("LtiHelloWorldNotice", "LtiContextCopyNotice")
 
 
 class Role(StrEnum):
@@ -49,6 +54,8 @@ class Profile:
     """``lti_message_hint`` is JSON, else an opaque word."""
     storage_target: str | None
     """``lti_storage_target`` of the login, when the platform offers postMessage storage."""
+    cookie_same_site: str
+    """``SameSite`` of its own session: with ``Lax`` it is lost when a frame's script navigates to the platform."""
     login_extras: Mapping[str, str]
     """Further fixed parameters of the login."""
     prompt_required: bool
@@ -135,6 +142,15 @@ class Profile:
     submission_extension: bool
     own_column_delete_status: int
     """Answer to DELETE of the line item an activity was made with; 204 deletes it."""
+    line_item_dates: bool
+    """Dates of a deep link item and of a line item become those of the activity; else they are echoed once."""
+    submission_review: bool
+    """Line items keep ``submissionReview``, and the gradebook opens the work by that message."""
+    # --- other services
+    groups: bool
+    """Course Groups Service; core Moodle and Canvas lack it, a Moodle with the plugin has it."""
+    notices: bool
+    """Platform Notification Service."""
     # --- names and roles
     members_page: int | None
     """Members a page at most; None: all unless ``limit`` says less."""
@@ -157,6 +173,7 @@ MOODLE = Profile(
     numeric_sub=True,
     json_message_hint=True,
     storage_target=None,
+    cookie_same_site="Lax",
     login_extras={},
     prompt_required=False,
     redirect_query_subset=False,
@@ -218,6 +235,10 @@ MOODLE = Profile(
     reason_phrase_errors=True,
     submission_extension=False,
     own_column_delete_status=204,
+    line_item_dates=False,
+    submission_review=True,
+    groups=True,
+    notices=False,
     members_page=None,
     next_drops_role=True,
     token_reads_configuration=False,
@@ -248,6 +269,7 @@ CANVAS = Profile(
     numeric_sub=False,
     json_message_hint=False,
     storage_target="post_message_forwarding",
+    cookie_same_site="None",
     login_extras={"canvas_region": "us-east-1", "canvas_environment": "prod"},
     prompt_required=True,
     redirect_query_subset=True,
@@ -295,6 +317,10 @@ CANVAS = Profile(
     reason_phrase_errors=False,
     submission_extension=True,
     own_column_delete_status=401,
+    line_item_dates=True,
+    submission_review=False,
+    groups=False,
+    notices=True,
     members_page=50,
     next_drops_role=False,
     token_reads_configuration=True,
@@ -304,3 +330,9 @@ CANVAS = Profile(
 )
 
 PROFILES: Mapping[str, Profile] = {MOODLE.name: MOODLE, CANVAS.name: CANVAS}
+
+
+def supported_scopes(profile: Profile) -> tuple[str, ...]:
+    """The service scopes that a platform of this kind knows."""
+    further = ((profile.groups, GROUPS_SCOPE), (profile.notices, NOTICES_SCOPE))
+    return (*SERVICE_SCOPES, *(scope for is_there, scope in further if is_there))

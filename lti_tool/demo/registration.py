@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,15 +14,41 @@ from flask import Blueprint, Response, jsonify, make_response, request
 from lti_tool.demo import claims
 from lti_tool.demo.campus import Campus, the_campus
 from lti_tool.demo.model import CampusError, Tool
-from lti_tool.demo.profiles import SERVICE_SCOPES
+from lti_tool.demo.profiles import supported_scopes
 from lti_tool.demo.token import bearer
 
 TOKEN_LIFE_S = 3600
 CAN_CHANGE = "registration_can_change"
 """Setting of a campus that lets tools change their registration by themselves; neither Moodle nor Canvas does."""
 _ACCESS = "registration_access:"
+_DOCUMENT = "registration_document:"
 TOOL_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 PLATFORM_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-platform-configuration"
+
+_VENDOR = "https://canvas.instructure.com/lti/"
+_PLACEMENTS = {
+    "ContentArea",
+    "RichTextEditor",
+    "course_navigation",
+    "account_navigation",
+    "assignment_selection",
+    "link_selection",
+    "editor_button",
+    "homework_submission",
+    "migration_selection",
+}
+_VENDOR_VALUES: Mapping[str, tuple[object, ...]] = {
+    "visibility": ("admins", "members", "public"),
+    "display_type": (
+        "default",
+        "full_width",
+        "full_width_in_context",
+        "full_width_with_nav",
+        "in_nav_context",
+        "borderless",
+    ),
+    "course_navigation/default_enabled": (True, False),
+}
 
 blueprint = Blueprint("registration", __name__)
 
@@ -46,6 +73,7 @@ def configuration() -> Response:
         "messages_supported": [
             {"type": claims.RESOURCE_LAUNCH, "placements": ["ContentArea"]},
             {"type": claims.DEEP_LAUNCH, "placements": ["ContentArea"]},
+            *([{"type": claims.REVIEW_LAUNCH}] if campus.profile.submission_review else []),
         ],
         "variables": ["User.id", "Person.name.full", "Person.email.primary", "Context.id", "ResourceLink.id"],
     }
@@ -63,7 +91,7 @@ def configuration() -> Response:
             "token_endpoint_auth_signing_alg_values_supported": ["RS256"],
             "jwks_uri": campus.jwks_url,
             "registration_endpoint": campus.url("/register"),
-            "scopes_supported": ["openid", *SERVICE_SCOPES],
+            "scopes_supported": ["openid", *supported_scopes(campus.profile)],
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public", "pairwise"],
             "id_token_signing_alg_values_supported": ["RS256"],
@@ -89,12 +117,22 @@ def register() -> Response:
     return jsonify(_answer(campus, tool, document))
 
 
+@blueprint.get("/register/<client_id>")
+def show(client_id: str) -> Response:
+    """Show a registered tool what is kept of it (RFC 7592)."""
+    campus = the_campus()
+    known = _find_own(campus, client_id)
+    if known is None:
+        return _problem("The registration access token is not good.", 401, "invalid_token")
+    return jsonify(_answer(campus, known, json.loads(campus.store.get_setting(_DOCUMENT + client_id) or "{}")))
+
+
 @blueprint.put("/register/<client_id>")
 def change(client_id: str) -> Response:
     """Take over what a registered tool says of itself (RFC 7592)."""
     campus = the_campus()
-    known = campus.store.find_tool_by_client(client_id)
-    if known is None or bearer() != campus.store.get_setting(_ACCESS + client_id):
+    known = _find_own(campus, client_id)
+    if known is None:
         return _problem("The registration access token is not good.", 401, "invalid_token")
     try:
         document = _document()
@@ -104,6 +142,12 @@ def change(client_id: str) -> Response:
     except CampusError as error:
         return _problem(error.message, error.status, error.code)
     return jsonify(_answer(campus, tool, document))
+
+
+def _find_own(campus: Campus, client_id: str) -> Tool | None:
+    """The registered tool, if it brings the token for its registration."""
+    token = campus.store.get_setting(_ACCESS + client_id)
+    return campus.store.find_tool_by_client(client_id) if token and bearer() == token else None
 
 
 def _document() -> dict[str, Any]:
@@ -149,6 +193,8 @@ def read_registration(campus: Campus, document: Mapping[str, Any]) -> Tool:
     messages = tool_part.get("messages", [])
     if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
         raise _bad("messages must be a list of objects.")
+    if campus.profile.vendor_variables:
+        _check_vendor(messages)
     deep: dict[str, Any] = next((m for m in messages if m.get("type") == claims.DEEP_LAUNCH), {})
     custom = tool_part.get("custom_parameters", {})
     return Tool(
@@ -167,6 +213,20 @@ def read_registration(campus: Campus, document: Mapping[str, Any]) -> Tool:
     )
 
 
+def _check_vendor(messages: list[dict[str, Any]]) -> None:
+    """Check what only Canvas knows: its placements and the values of its own keys."""
+    for message in messages:
+        for place in message.get("placements", []):
+            if str(place).removeprefix(_VENDOR) not in _PLACEMENTS:
+                raise _bad(f"There is no placement {place}.")
+        for name, allowed in _VENDOR_VALUES.items():
+            if message.get(_VENDOR + name) not in (None, *allowed):
+                raise _bad(f"{name} must be one of {', '.join(map(str, allowed))}.")
+        sizes = [message.get(f"{_VENDOR}launch_{side}", 1) for side in ("width", "height")]
+        if not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise _bad("launch_width and launch_height must be numbers of pixels.")
+
+
 def _check_fixed(document: Mapping[str, Any]) -> None:
     if document.get("application_type") != "web":
         raise _bad("application_type must be web.")
@@ -181,10 +241,11 @@ def _check_fixed(document: Mapping[str, Any]) -> None:
 
 def _scopes(campus: Campus, text: str) -> tuple[str, ...]:
     asked = [scope for scope in text.split() if scope != "openid"]
-    unknown = [scope for scope in asked if scope not in SERVICE_SCOPES]
+    known = supported_scopes(campus.profile)
+    unknown = [scope for scope in asked if scope not in known]
     if unknown and campus.profile.unknown_scope_refused:
         raise CampusError(f"Unknown scope {unknown[0]}.", 422, "invalid_scope")
-    return tuple(scope for scope in asked if scope in SERVICE_SCOPES)
+    return tuple(scope for scope in asked if scope in known)
 
 
 def _word(source: Mapping[str, Any], name: str) -> str:
@@ -203,6 +264,7 @@ def _answer(campus: Campus, tool: Tool, document: Mapping[str, Any]) -> dict[str
     if campus.store.get_setting(CAN_CHANGE):
         token = campus.store.get_setting(_ACCESS + tool.client_id) or secrets.token_urlsafe(24)
         campus.store.set_setting(_ACCESS + tool.client_id, token)
+        campus.store.set_setting(_DOCUMENT + tool.client_id, json.dumps(document))
         found |= {
             "registration_client_uri": campus.url(f"/register/{tool.client_id}"),
             "registration_access_token": token,

@@ -18,7 +18,9 @@ from lti_tool.demo import (
     ags,
     deep_linking,
     fault_hooks,
+    groups,
     json_api,
+    notices,
     nrps,
     oidc,
     pages,
@@ -50,11 +52,12 @@ def create_campus(config: CampusConfig) -> Flask:
     app.secret_key = _secret(campus)
     app.config.update(
         SESSION_COOKIE_NAME=f"campus_{campus.profile.name}",
-        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SAMESITE=campus.profile.cookie_same_site,
+        SESSION_COOKIE_SECURE=campus.profile.cookie_same_site == "None",
         SESSION_COOKIE_HTTPONLY=True,
     )
     fault_hooks.install(app)
-    parts = (oidc, token, ags, scores, nrps, deep_linking, registration, pages, admin_pages)
+    parts = (oidc, token, ags, scores, nrps, groups, notices, deep_linking, registration, pages, admin_pages)
     for part in parts:
         app.register_blueprint(part.blueprint)
     if config.test_api:

@@ -22,6 +22,8 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS person (id INTEGER PRIMARY KEY, username TEXT UNIQUE NOT NULL, sub TEXT UNIQUE NOT NULL,
     doc TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS person_change (id INTEGER PRIMARY KEY AUTOINCREMENT, doc TEXT NOT NULL,
+    gone INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS tool (id INTEGER PRIMARY KEY AUTOINCREMENT, client_id TEXT UNIQUE NOT NULL,
     doc TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS activity (id INTEGER PRIMARY KEY AUTOINCREMENT, tool_id INTEGER NOT NULL,
@@ -101,14 +103,67 @@ class Store:
         """Name the course."""
         self.set_setting("course", _doc(course))
 
+    @property
+    def course_history(self) -> list[str]:
+        """Ids of the courses that this one was copied from, the newest first."""
+        return self.get_setting("course_history").split()
+
+    def copy_course(self, course: Course) -> None:
+        """Put a copy in the course's place: its activities with other ids, nobody's grades, no column of the tool's."""
+        with self.transaction() as db:
+            self.set_setting("course_history", " ".join([self.course.id, *self.course_history]))
+            self.set_course(course)
+            activities = self.list_activities()
+            columns = {item.activity_id: item for item in self.list_line_items() if item.own_column}
+            for table in ("grade", "line_item", "activity"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand above
+            for activity in activities:
+                copied = self.add_activity(replace(activity, resource_link_id=""))
+                if column := columns.get(activity.id):
+                    self.add_line_item(replace(column, activity_id=copied.id))
+
+    def list_groups(self) -> list[dict[str, Any]]:
+        """Return the groups of the course: id, name, tag, hidden, set_id, set_name, members (usernames)."""
+        found: list[dict[str, Any]] = json.loads(self.get_setting("groups", "[]"))
+        return found
+
+    def set_groups(self, groups: list[dict[str, Any]]) -> None:
+        """Put other groups in their place."""
+        self.set_setting("groups", json.dumps(groups))
+
     # --- people
     def add_person(self, person: Person) -> None:
         """Add somebody."""
-        self._write("INSERT INTO person VALUES (?, ?, ?, ?)", person.id, person.username, person.sub, _doc(person))
+        with self.transaction():
+            self._write("INSERT INTO person VALUES (?, ?, ?, ?)", person.id, person.username, person.sub, _doc(person))
+            self._log_person(person, gone=False)
+
+    def save_person(self, person: Person) -> None:
+        """Write a changed person."""
+        with self.transaction():
+            self._write("UPDATE person SET doc = ? WHERE id = ?", _doc(person), person.id)
+            self._log_person(person, gone=False)
 
     def delete_person(self, person_id: int) -> None:
         """Somebody leaves the course."""
-        self._write("DELETE FROM person WHERE id = ?", person_id)
+        with self.transaction():
+            person = self.find_person_by_id(person_id)
+            self._write("DELETE FROM person WHERE id = ?", person_id)
+            if person:
+                self._log_person(person, gone=True)
+
+    def _log_person(self, person: Person, *, gone: bool) -> None:
+        self._write("INSERT INTO person_change (doc, gone) VALUES (?, ?)", _doc(person), int(gone))
+
+    def count_person_changes(self) -> int:
+        """Return the number of the last change of somebody."""
+        return int(self._rows("SELECT COALESCE(MAX(id), 0) FROM person_change")[0][0])
+
+    def list_person_changes(self, after: int) -> list[tuple[Person, bool]]:
+        """Return (person, has left) of everyone who changed after that number, as they are now, by number of person."""
+        rows = self._rows("SELECT doc, gone FROM person_change WHERE id > ? ORDER BY id", after)
+        changed = {person.id: (person, bool(gone)) for person, gone in ((_person(doc), gone) for doc, gone in rows)}
+        return [changed[number] for number in sorted(changed)]
 
     def list_people(self) -> list[Person]:
         """Return everyone in the order they were added."""

@@ -16,13 +16,24 @@ import httpx
 from joserfc.jwk import RSAKey
 from werkzeug.serving import BaseWSGIServer
 
-from lti_tool.demo import deep_linking, minting, oidc, pages, registration, seed
+from lti_tool.demo import deep_linking, minting, notices, oidc, pages, registration, seed
 from lti_tool.demo.admin_pages import conventional_tool
 from lti_tool.demo.campus import Campus
 from lti_tool.demo.config import CampusConfig, Clock
 from lti_tool.demo.faults import Fault
 from lti_tool.demo.minting import SigningKey
-from lti_tool.demo.model import Activity, CampusError, FormPost, Grade, Launch, LineItem, Person, ReceivedScore, Tool
+from lti_tool.demo.model import (
+    Activity,
+    CampusError,
+    Course,
+    FormPost,
+    Grade,
+    Launch,
+    LineItem,
+    Person,
+    ReceivedScore,
+    Tool,
+)
 from lti_tool.demo.profiles import Profile, Role
 from lti_tool.demo.server import bind, create_campus
 
@@ -132,6 +143,12 @@ class CampusServer:
         self.campus.store.delete_person(person.id)
         return person
 
+    def change_person(self, username: str, **changes: Any) -> Person:
+        """Give somebody another role, name or state; ``changes`` replace any of ``Person``."""
+        person = replace(self.person(username), **changes)
+        self.campus.store.save_person(person)
+        return person
+
     def add_tool(
         self, base_url: str, *, client_id: str = "coursebridge", deployment_id: str = "", **fields: Any
     ) -> Tool:
@@ -168,6 +185,37 @@ class CampusServer:
         """Return the columns, or those of one activity."""
         return [i for i in self.campus.store.list_line_items() if activity is None or i.activity_id == activity.id]
 
+    def copy_course(self, title: str = "Notebooks 101 again") -> None:
+        """Let a copy of the course take its place, as a teacher makes one for the next year."""
+        course_id = str(int(self.campus.store.course.id) + 100)
+        notices.copy_course(self.campus, Course(course_id, title, "NB101b"))
+
+    def add_group(self, name: str, *members: str, set_name: str = "", hidden: bool = False, tag: str = "") -> str:
+        """Make a group of usernames; returns its id."""
+        groups = self.campus.store.list_groups()
+        row = {"id": f"group-{len(groups) + 1}", "name": name, "tag": tag, "hidden": hidden, "members": list(members)}
+        row |= {"set_name": set_name, "set_id": f"set-{set_name}" if set_name else ""}
+        self.campus.store.set_groups([*groups, row])
+        return str(row["id"])
+
+    def mint_notice(
+        self,
+        kind: str = notices.HELLO,
+        *,
+        origins: Iterable[str] = (),
+        claims: Mapping[str, Any] | None = None,
+        drop: Iterable[str] = (),
+        header: Mapping[str, Any] | None = None,
+        key: SigningKey | None = None,
+    ) -> str:
+        """Return the token of a notice to the first tool, changed as asked."""
+        current = self.campus.keys.current
+        key = key or SigningKey(current.as_pem(private=True), str(current.kid))
+        body = notices.notice_claims(self.campus, self.campus.get_tool(), kind, list(origins))
+        left_out = set(drop)
+        body = {name: value for name, value in {**body, **(claims or {})}.items() if name not in left_out}
+        return minting.compact_jws({"alg": "RS256", "typ": "JWT", "kid": key.kid, **(header or {})}, body, key.pem)
+
     # --- grades
     def grade(self, username: str, activity: Activity) -> Grade | None:
         """Return a learner's grade in the activity's column; None before any score.
@@ -194,16 +242,28 @@ class CampusServer:
     def browser(self, username: str | None = None) -> Iterator[httpx.Client]:
         """Yield a client of this campus, signed in; follows no redirects."""
         with httpx.Client(base_url=self.base_url, trust_env=False, timeout=10) as client:
+
+            def send_cookies(request: httpx.Request) -> None:
+                """As browsers do on a loopback address: secure cookies too, without TLS."""
+                request.headers["Cookie"] = "; ".join(f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar)
+
+            client.event_hooks = {"request": [send_cookies]}
             if username:
                 client.get(f"/login/{username}")
             yield client
 
     def start_launch(
-        self, username: str, activity: Activity | None = None, *, tool: Tool | None = None, method: str | None = None
+        self,
+        username: str,
+        activity: Activity | None = None,
+        *,
+        tool: Tool | None = None,
+        method: str | None = None,
+        for_user: str | None = None,
     ) -> FormPost:
-        """Return the login initiation form; without an activity it is deep linking."""
+        """Return the login initiation form; without an activity it is deep linking, with ``for_user`` a review."""
         tool = tool or self.campus.get_tool(activity.tool_id if activity else None)
-        return oidc.start_launch(self.campus, self.person(username), tool, activity, method=method)
+        return oidc.start_launch(self.campus, self.person(username), tool, activity, method=method, for_user=for_user)
 
     def authorize(self, username: str | None, auth_url: str) -> FormPost:
         """Answer the tool's redirect to the authentication endpoint, honestly: the form to post to the tool.
@@ -277,6 +337,10 @@ class CampusServer:
     def hits(self, endpoint: str) -> int:
         """Return how many requests an endpoint has had since the start."""
         return self.campus.faults.hits(endpoint)
+
+    def hit_times(self, endpoint: str) -> list[float]:
+        """Return when they came, in seconds on the campus clock."""
+        return self.campus.faults.hit_times(endpoint)
 
     def rotate_keys(self, *, keep_old: bool = True) -> str:
         """Sign with a new key and return its kid."""

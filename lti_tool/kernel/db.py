@@ -1,15 +1,18 @@
 """The database: one metadata, transactions, and what happens after a commit.
 
-SQLite (WAL, `BEGIN IMMEDIATE` for writers) and PostgreSQL run the same code.
+SQLite (WAL, `BEGIN IMMEDIATE` for writers) and PostgreSQL run the same code. What is only read takes PostgreSQL one
+round trip a query: no BEGIN, no ROLLBACK, and no question whether the connection still lives (kernel/liveness.py).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, Delete, Engine, MetaData, Update, create_engine, event, make_url
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
+
+from lti_tool.kernel.liveness import check_on_checkout
 
 Tx = Session
 """A transaction that somebody else opened and will commit: services take it and never commit."""
@@ -38,13 +41,17 @@ class Database:
     def __init__(self, url: str, *, pool_size: int = 10, busy_timeout_s: float = 30.0) -> None:
         """`url` is a SQLAlchemy URL; SQLite and PostgreSQL (psycopg) are supported."""
         self.engine = _make_engine(url, pool_size, busy_timeout_s)
+        self._writing = self.engine.execution_options(coursebridge_writes=True)
+        self._reading = self.engine.execution_options(coursebridge_writes=False)
+        if self.engine.dialect.name == "postgresql":
+            self._reading = self._reading.execution_options(isolation_level="AUTOCOMMIT")
         self.router: Any = None
         """The `messages.Router` that `emit` asks; set once by the composition root."""
 
     @contextmanager
     def transaction(self) -> Iterator[Tx]:
         """A transaction for writing: commits, or rolls back on any exception; then the after-commit calls run."""
-        with self._session(writes=True) as tx:
+        with Session(self._writing, expire_on_commit=False) as tx:
             tx.info[ROUTER] = self.router
             tx.info[AFTER_COMMIT] = []
             with tx.begin():
@@ -55,17 +62,35 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Tx]:
-        """A transaction for reading only: one snapshot, never waits for a writer; changes are not kept."""
-        with self._session(writes=False) as tx:
+        """For reading only: never waits for a writer. Raises: ReadOnly: something is to be changed.
+
+        SQLite shows one snapshot; in PostgreSQL every query sees what was committed before it.
+        """
+        with _ReadingSession(self._reading, expire_on_commit=False) as tx:
             yield tx
 
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
 
-    def _session(self, *, writes: bool) -> Session:
-        engine = self.engine.execution_options(coursebridge_writes=writes)
-        return Session(engine, expire_on_commit=False, autoflush=True)
+
+class ReadOnly(Exception):
+    """Something was to be changed in `Database.reading`; use `transaction`."""
+
+
+class _ReadingSession(Session):
+    """Lets nothing through that changes rows: in PostgreSQL it would be kept at once."""
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        """Raises: ReadOnly: objects were changed."""
+        if self.new or self.dirty or self.deleted:
+            raise ReadOnly("Objects read by `reading` were changed.")
+
+
+@event.listens_for(_ReadingSession, "do_orm_execute")
+def _refuse_changes(state: ORMExecuteState) -> None:
+    if state.is_insert or state.is_update or state.is_delete:
+        raise ReadOnly("A statement that changes rows was run in `reading`.")
 
 
 def after_commit(tx: Tx, call: Callable[[], None]) -> None:
@@ -82,7 +107,9 @@ def affect(tx: Tx, statement: Delete | Update) -> int:
 def _make_engine(url: str, pool_size: int, busy_timeout_s: float) -> Engine:
     if make_url(url).get_backend_name() == "sqlite":
         return _make_sqlite_engine(url, busy_timeout_s)
-    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_use_lifo=True)
+    check_on_checkout(engine)
+    return engine
 
 
 def _make_sqlite_engine(url: str, busy_timeout_s: float) -> Engine:

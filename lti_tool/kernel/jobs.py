@@ -94,10 +94,6 @@ class Retry(Exception):
         self.after_s = after_s
 
 
-class Wait(Retry):
-    """Raised by a handler: it cannot be done yet, through nobody's fault. It is not counted as an attempt."""
-
-
 class LeaseLost(Exception):
     """Another worker has taken the job over; whatever this one was about to commit must not be committed."""
 
@@ -113,6 +109,13 @@ class JobRun:
         self.finished = False
         self._lease = lease
 
+    def hold(self, tx: Tx) -> None:
+        """Make sure that the job is still ours until the transaction ends. Raises: LeaseLost."""
+        mine = and_(JobRow.id == self.job_id, JobRow.lease == self._lease)
+        until = clock.now() + timedelta(seconds=self.runtime.settings.jobs.lease_s)
+        if affect(tx, update(JobRow).where(mine).values(lease_until=until)) != 1:
+            raise LeaseLost(self.job_id)
+
     def finish(self, tx: Tx) -> None:
         """Mark the job done in the transaction that holds its effect. Raises: LeaseLost."""
         _close(tx, self.job_id, self._lease, state=JobState.DONE, error=None)
@@ -123,6 +126,25 @@ def enqueue(tx: Tx, job: Job, *, due_at: datetime | None = None) -> int:
     """Put a job on the table in the caller's transaction; returns its id. `due_at` is UTC, default now."""
     (handler,) = router_of(tx).handlers_of(type(job))
     return _insert(tx, job, handler, new_message_id(), due_at or clock.now())
+
+
+def find_waiting(tx: Tx, message: type[Job], field: str, number: int) -> JobRow | None:
+    """The next job that waits to be run with this number in its payload; it is not begun before the transaction ends.
+
+    So a row written in the transaction is seen by that job, and no other one needs to be enqueued for it.
+    """
+    (handler,) = router_of(tx).handlers_of(message)
+    waits = and_(JobRow.queue == handler.queue, JobRow.state == JobState.QUEUED, JobRow.handler == handler.name)
+    query = select(JobRow).where(waits, JobRow.payload[field].as_integer() == number)
+    query = query.order_by(JobRow.due_at, JobRow.id).limit(1).with_for_update(read=True)
+    return tx.scalar(query.execution_options(populate_existing=True))
+
+
+def bring_forward(tx: Tx, job_id: int, due_at: datetime) -> None:
+    """Have a job that waits run at this moment already."""
+    later = and_(JobRow.id == job_id, JobRow.state == JobState.QUEUED, JobRow.due_at > due_at)
+    if affect(tx, update(JobRow).where(later).values(due_at=due_at, hinted_at=None)) == 1 and due_at <= clock.now():
+        _hint(tx, tx.get_one(JobRow, job_id, populate_existing=True))
 
 
 def emit(tx: Tx, event: Event) -> None:
@@ -336,9 +358,6 @@ def _close(
 def _after_failure(
     runtime: Runtime, row: JobRow, lease: str, handler: Handler, message: Message, error: Exception
 ) -> None:
-    if isinstance(error, Wait):
-        _postpone(runtime, row, lease, error)
-        return
     final = isinstance(error, ExternalError) and not error.retryable
     text = f"{type(error).__name__}: {error}"
     if final or row.attempts >= handler.max_attempts:
@@ -350,16 +369,6 @@ def _after_failure(
     try:
         with runtime.db.transaction() as tx:
             _close(tx, row.id, lease, state=JobState.QUEUED, error=text, due_at=due_at)
-    except LeaseLost:
-        log.warning("job_lease_lost", extra={"job": row.id, "handler": row.handler})
-
-
-def _postpone(runtime: Runtime, row: JobRow, lease: str, wait: Wait) -> None:
-    due_at = clock.now() + timedelta(seconds=_delay_s(row.attempts, wait))
-    try:
-        with runtime.db.transaction() as tx:
-            _close(tx, row.id, lease, state=JobState.QUEUED, error=str(wait), due_at=due_at)
-            affect(tx, update(JobRow).where(JobRow.id == row.id).values(attempts=JobRow.attempts - 1))
     except LeaseLost:
         log.warning("job_lease_lost", extra={"job": row.id, "handler": row.handler})
 

@@ -7,13 +7,13 @@ The unique key makes two simultaneous uses impossible.
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import String, delete, insert
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import String, delete
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Base, Tx, affect
 from lti_tool.kernel.types import UtcDateTime
+from lti_tool.kernel.upsert import insert_new
 
 
 class UsedOnce(Base):
@@ -29,12 +29,7 @@ class UsedOnce(Base):
 def use_once(tx: Tx, kind: str, value: str, expires_at: datetime) -> bool:
     """Mark a value as used. False if it was used before: then nothing else may happen."""
     digest = hashlib.sha256(value.encode()).hexdigest()
-    try:
-        with tx.begin_nested():
-            tx.execute(insert(UsedOnce).values(kind=kind, digest=digest, expires_at=expires_at))
-    except IntegrityError:
-        return False
-    return True
+    return insert_new(tx, UsedOnce, {"kind": kind, "digest": digest, "expires_at": expires_at})
 
 
 def forget_expired(tx: Tx) -> int:

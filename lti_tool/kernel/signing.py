@@ -25,6 +25,7 @@ class Signer:
     def __init__(self, secret_key: str) -> None:
         """`secret_key` is the operator's secret; losing it ends sessions and tickets."""
         self._secret = secret_key
+        self._serializers: dict[str, URLSafeTimedSerializer] = {}
 
     def sign(self, purpose: str, payload: Any) -> str:
         """A URL-safe token that carries a JSON payload, readable by anyone, forgeable by nobody."""
@@ -62,6 +63,8 @@ class Signer:
         return Fernet(base64.urlsafe_b64encode(self._key("encrypt:" + purpose)))
 
     def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
-        return URLSafeTimedSerializer(
-            self._key(purpose), salt=purpose, signer=_ClockSigner, signer_kwargs={"digest_method": hashlib.sha256}
-        )
+        if purpose not in self._serializers:
+            self._serializers[purpose] = URLSafeTimedSerializer(
+                self._key(purpose), salt=purpose, signer=_ClockSigner, signer_kwargs={"digest_method": hashlib.sha256}
+            )
+        return self._serializers[purpose]

@@ -1,12 +1,18 @@
-"""Insert or update in one statement, so that two launches at the same moment cannot make two rows or an error."""
+"""Insert or update in one statement, so that two launches at the same moment cannot make two rows or an error.
+
+A statement is built once for each table and set of columns: building costs more than running it does.
+"""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Insert
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel.db import Base, Tx
+
+_INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def upsert(
@@ -18,11 +24,32 @@ def upsert(
 ) -> Any:
     """Make the row of this unique key, or set `values` on it; returns its first primary key column.
 
-    `initial` is set on a new row only.
+    `initial` is set on a new row only. What was added to `tx` before is written first; objects that were loaded are
+    left as they are.
     """
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    tx.flush()
+    connection = tx.connection()
+    statement = _upsert(connection.dialect.name, model, tuple(key), tuple(values))
+    return connection.execute(statement, {**key, **values, **(initial or {})}).scalar_one()
+
+
+def insert_new(tx: Tx, model: type[Base], row: Mapping[str, Any]) -> bool:
+    """Make the row; False if its primary key is there already. Of two at once one waits, then gets False."""
+    connection = tx.connection()
+    done: int = connection.execute(_insert_new(connection.dialect.name, model), dict(row)).rowcount
+    return done == 1
+
+
+@lru_cache(maxsize=500)
+def _upsert(dialect: str, model: type[Base], key: tuple[str, ...], values: tuple[str, ...]) -> Insert:
+    statement = _INSERTS[dialect](model.__table__)
+    changes = {name: statement.excluded[name] for name in values or key[:1]}
     first = next(iter(model.__table__.primary_key))
-    statement = insert(model).values({**key, **values, **(initial or {})})
-    changes = dict(values) or dict(list(key.items())[:1])
     done: Insert = statement.on_conflict_do_update(index_elements=list(key), set_=changes).returning(first)
-    return tx.execute(done).scalar_one()
+    return done
+
+
+@lru_cache(maxsize=50)
+def _insert_new(dialect: str, model: type[Base]) -> Insert:
+    done: Insert = _INSERTS[dialect](model.__table__).on_conflict_do_nothing()
+    return done

@@ -1,35 +1,38 @@
-"""Assignment and Grade Services 2.0: line items and scores.
+"""Assignment and Grade Services 2.0: a score on its way, and the column that it goes to.
 
 https://www.imsglobal.org/spec/lti-ags/v2p0/. Nothing here runs inside a transaction of the caller.
 """
 
-import json
-from collections.abc import Iterator
+import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
-from urllib.parse import urlsplit
 
-from pylti1p3.lineitem import LineItem
 from sqlalchemy import select, update
 
+from lti_tool.kernel import clock
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.deep_linking import TAG
-from lti_tool.lti.login import add_query
+from lti_tool.lti.line_items import GONE, LINE_ITEM_READ_SCOPE, LINE_ITEM_SCOPE, SCOPE, LineItem, LineItems
 from lti_tool.lti.models import Link, Registration, User
 from lti_tool.lti.registrations import dialect_of
-from lti_tool.lti.scores import Score, ScoreRefused, Sent, reason_to_skip, refusal, score_body, score_timestamp
+from lti_tool.lti.scores import (
+    COLUMN_GONE,
+    Score,
+    ScoreRefused,
+    Sent,
+    reason_to_skip,
+    refusal,
+    score_body,
+    score_timestamp,
+)
 from lti_tool.lti.services import PlatformService, under
 
-SCOPE = "https://purl.imsglobal.org/spec/lti-ags/scope/"
-LINE_ITEM_SCOPE = SCOPE + "lineitem"
-LINE_ITEM_READ_SCOPE = SCOPE + "lineitem.readonly"
 SCORE_SCOPE = SCOPE + "score"
-LINE_ITEM_TYPE = "application/vnd.ims.lis.v2.lineitem+json"
-LINE_ITEMS_TYPE = "application/vnd.ims.lis.v2.lineitemcontainer+json"
 SCORE_TYPE = "application/vnd.ims.lis.v1.score+json"
+_making = threading.Lock()
+"""One platform is sent to by one process, but by several threads: they make one column for an activity, not two."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,23 @@ def send_score(runtime: Runtime, link_id: int, user_id: int, score: Score, *, af
     `after` is the timestamp last sent for this line item and person. Raises: ScoreRefused, ExternalError, NotFound.
     """
     target = _read_target(runtime, link_id, user_id)
-    dialect = dialect_of(target.registration)
-    skipped = reason_to_skip(dialect, score)
+    skipped = reason_to_skip(dialect_of(target.registration), score)
     if skipped:
         return Sent(None, skipped)
     if SCORE_SCOPE not in target.link.scopes:
         raise _no_grades(target)
-    url = under(_line_item_url(runtime, target, score.maximum), "scores")
+    url = _line_item_url(runtime, target, score.maximum)
+    try:
+        return _post(runtime, target, url, score, after)
+    except ScoreRefused as error:
+        other = _moved_to(runtime, target, url) if error.details.get("status") in GONE else None
+        if other is None:
+            raise
+        return _post(runtime, target, other, score, None)
+
+
+def _post(runtime: Runtime, target: _Target, line_item: str, score: Score, after: datetime | None) -> Sent:
+    url, dialect = under(line_item, "scores"), dialect_of(target.registration)
     service = PlatformService(runtime, target.registration, [SCORE_SCOPE])
     timestamp = score_timestamp(after)
     body = score_body(dialect, target.user.sub, score, timestamp)
@@ -65,7 +78,7 @@ def send_score(runtime: Runtime, link_id: int, user_id: int, score: Score, *, af
     if response.content.lstrip().startswith(b"<"):
         text = f"{target.registration.name}: a web page came instead of an answer. The score is sent again by itself."
         raise ScoreRefused("lms_answer", text, retryable=True)
-    return Sent(timestamp)
+    return Sent(timestamp, column_url=line_item)
 
 
 def _read_target(runtime: Runtime, link_id: int, user_id: int) -> _Target:
@@ -84,80 +97,62 @@ def _read_target(runtime: Runtime, link_id: int, user_id: int) -> _Target:
 
 def _line_item_url(runtime: Runtime, target: _Target, maximum: Decimal) -> str:
     """Of the launch, of an earlier search, or of the platform's list; made if there is none."""
-    link = target.link
-    if link.lineitem_url:
-        return link.lineitem_url
-    if not link.lineitems_url:
+    if target.link.lineitem_gone_at is not None:
+        raise _gone(target)
+    if target.link.lineitem_url:
+        return target.link.lineitem_url
+    if not target.link.lineitems_url:
         raise _no_grades(target)
-    url = _find_line_item(runtime, target) or _make_line_item(runtime, target, maximum)
+    with _making:
+        with runtime.db.reading() as tx:
+            known = tx.scalar(select(Link.lineitem_url).where(Link.id == target.link.id))
+        if known:
+            return known
+        url = _find_line_item(runtime, target) or _make_line_item(runtime, target, maximum)
+        return _keep(runtime, target, None, url)
+
+
+def _moved_to(runtime: Runtime, target: _Target, url: str) -> str | None:
+    """Where the column is that was at this address. None: it was deleted, which is written down."""
+    with _making:
+        found = _find_line_item(runtime, target)
+        if found is not None and found != url:
+            return _keep(runtime, target, url, found)
+        with runtime.db.transaction() as tx:
+            same = update(Link).where(Link.id == target.link.id, Link.lineitem_url == url)
+            tx.execute(same.values(lineitem_url=None, lineitem_gone_at=clock.now()))
+        return None
+
+
+def _keep(runtime: Runtime, target: _Target, before: str | None, url: str) -> str:
+    """Remember the address for the link, unless a launch has brought another one meanwhile."""
+    same = Link.lineitem_url.is_(None) if before is None else Link.lineitem_url == before
     with runtime.db.transaction() as tx:
-        known = update(Link).where(Link.id == link.id, Link.lineitem_url.is_(None))
-        tx.execute(known.values(lineitem_url=url))
+        tx.execute(update(Link).where(Link.id == target.link.id, same).values(lineitem_url=url))
     return url
 
 
 def _find_line_item(runtime: Runtime, target: _Target) -> str | None:
     readable = next((scope for scope in (LINE_ITEM_SCOPE, LINE_ITEM_READ_SCOPE) if scope in target.link.scopes), None)
-    if readable is None:
+    if readable is None or not target.link.lineitems_url:
         return None
-    url = add_query(target.link.lineitems_url or "", {"resource_link_id": target.link.resource_link_id})
-    service = PlatformService(runtime, target.registration, [readable])
-    for item in list_line_items(service, url):
-        if item.get_resource_link_id() == target.link.resource_link_id and item.get_id():
-            return item.get_id()
-    return None
-
-
-def list_line_items(service: PlatformService, url: str) -> Iterator[LineItem]:
-    """Line items, page by page. Raises: ExternalError."""
-    for response in service.pages(url, LINE_ITEMS_TYPE):
-        for found in _json_list(response.content):
-            yield LineItem({"id": _text(found, "id"), "resourceLinkId": _text(found, "resourceLinkId")})
+    items = LineItems(PlatformService(runtime, target.registration, [readable]), target.link.lineitems_url)
+    return next((item.url for item in items.list(resource_link_id=target.link.resource_link_id)), None)
 
 
 def _make_line_item(runtime: Runtime, target: _Target, maximum: Decimal) -> str:
     link = target.link
     if LINE_ITEM_SCOPE not in link.scopes:
         raise _no_grades(target)
-    item = LineItem().set_label(link.title or link.item_ref or "Coursebridge").set_score_maximum(float(maximum))
-    item.set_resource_link_id(link.resource_link_id).set_resource_id(link.item_ref or "").set_tag(TAG)
-    service = PlatformService(runtime, target.registration, [LINE_ITEM_SCOPE])
-    response = service.request(
-        "POST", link.lineitems_url or "", content=item.get_value(), content_type=LINE_ITEM_TYPE, accept=LINE_ITEM_TYPE
+    item = LineItem(
+        label=link.title or link.item_ref or "Coursebridge",
+        maximum=maximum,
+        resource_link_id=link.resource_link_id,
+        resource_id=link.item_ref or "",
+        tag=TAG,
     )
-    if not response.is_success:
-        raise refusal(target.registration.name, response)
-    url = _json_object(response.content).get("id")
-    if not isinstance(url, str) or not urlsplit(url).scheme:
-        raise _no_grades(target)
-    return url
-
-
-def _json_list(body: bytes) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        found = None
-    if not isinstance(found, list):
-        raise ScoreRefused(
-            "lms_answer",
-            "The LMS answered with something else than its list of columns. It is tried again.",
-            retryable=True,
-        )
-    return [entry for entry in found if isinstance(entry, dict)]
-
-
-def _text(found: dict[str, Any], name: str) -> str:
-    value = found.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    items = LineItems(PlatformService(runtime, target.registration, [LINE_ITEM_SCOPE]), link.lineitems_url or "")
+    return items.create(item).url
 
 
 def _no_grades(target: _Target) -> ScoreRefused:
@@ -167,3 +162,7 @@ def _no_grades(target: _Target) -> ScoreRefused:
         "Allow grades in the activity's settings there, open it once, then send again.",
         retryable=False,
     )
+
+
+def _gone(target: _Target) -> ScoreRefused:
+    return ScoreRefused("line_item_gone", f"{target.registration.name}: {COLUMN_GONE}", retryable=False)

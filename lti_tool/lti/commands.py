@@ -6,6 +6,9 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import keys as tool_keys
 from lti_tool.lti import registrations
 from lti_tool.lti.invites import make_invite
+from lti_tool.lti.legacy import keep_legacy_secret
+from lti_tool.lti.models_services import NoticeHandler
+from lti_tool.lti.notice_service import ask_again, list_handlers
 from lti_tool.lti.registrations import PlatformFacts
 from lti_tool.lti.views_register import registration_url
 
@@ -53,8 +56,18 @@ def list_platforms(runtime: Runtime) -> None:
             click.echo(f"{row.id}\t{row.name}\t{row.state.value}\t{row.dialect}\t{row.issuer}\t{row.client_id}")
             audience = f" (as {row.token_audience})" if row.token_audience else ""
             click.echo(f"\tsigns in at {row.auth_url}, tokens at {row.token_url}{audience}, keys at {row.jwks_url}")
+            if row.legacy_problem:
+                click.echo(f"\tLTI 1.1: {row.legacy_problem}")
             for deployment in deployments:
                 click.echo(f"\tdeployment {deployment.deployment_id}\t{deployment.state.value}")
+                for handler in list_handlers(tx, deployment.id):
+                    click.echo(f"\t\t{handler.notice_type}: {_notice_state(handler)}")
+
+
+def _notice_state(row: NoticeHandler) -> str:
+    if row.registered_at is None:
+        return row.problem or "asked for"
+    return f"last came {row.heard_at:%Y-%m-%d %H:%M} UTC" if row.heard_at else "none came yet"
 
 
 @platform.command("approve")
@@ -86,6 +99,41 @@ def trust_host(runtime: Runtime, number: int, host: str) -> None:
     with runtime.db.transaction() as tx:
         row = registrations.trust_host(tx, number, host)
     click.echo(f"{row.name} may use {', '.join(row.service_hosts)} beside its own addresses.")
+
+
+@platform.command("notices")
+@click.argument("number", type=int)
+@click.pass_obj
+def notices(runtime: Runtime, number: int) -> None:
+    """Ask platform NUMBER for its notices again, as after a change of the tool's address."""
+    with runtime.db.transaction() as tx:
+        asked = ask_again(tx, number)
+    click.echo(
+        f"The worker asks for the notices of {asked} deployments. `coursebridge platform list` says what came of it."
+    )
+
+
+@platform.command("legacy")
+@click.argument("number", type=int)
+@click.option("--key", required=True, help="The LTI 1.1 consumer key.")
+@click.option("--secret", prompt=True, hide_input=True, help="Its secret; asked for if it is not given.")
+@click.pass_obj
+def legacy(runtime: Runtime, number: int, key: str, secret: str) -> None:
+    """Keep the LTI 1.1 key and secret of platform NUMBER, to find people again who used the tool before."""
+    with runtime.db.transaction() as tx:
+        keep_legacy_secret(tx, runtime.signer, number, key, secret)
+    click.echo(f"Kept the secret of {key}, encrypted. People are found again at their next launch.")
+
+
+@platform.command("anonymous")
+@click.argument("number", type=int)
+@click.option("--accept/--refuse", required=True, help="Let launches without a person in, as guests who only read.")
+@click.pass_obj
+def anonymous(runtime: Runtime, number: int, accept: bool) -> None:
+    """Say whether platform NUMBER may launch without saying who it is. Refused unless you accept it."""
+    with runtime.db.transaction() as tx:
+        row = registrations.accept_anonymous(tx, number, accepts=accept)
+    click.echo(f"{row.name}: launches without a person are {'let in as guests' if accept else 'refused'}.")
 
 
 @click.group("keys")

@@ -10,9 +10,11 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.errors import AppError, ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import nrps
-from lti_tool.lti.ags import LINE_ITEM_READ_SCOPE, LINE_ITEM_SCOPE, SCORE_SCOPE, list_line_items
+from lti_tool.lti.ags import SCORE_SCOPE
 from lti_tool.lti.jwks import fetch_keys
+from lti_tool.lti.line_items import LINE_ITEM_READ_SCOPE, LINE_ITEM_SCOPE, LineItems
 from lti_tool.lti.models import CachedKeys, CachedToken, Context, Link, Registration
+from lti_tool.lti.reach import calling, probe_now
 from lti_tool.lti.registrations import get_registration
 from lti_tool.lti.services import PlatformService
 from lti_tool.lti.tokens import get_token
@@ -81,8 +83,10 @@ def _try_services(runtime: Runtime, row: Registration, link: Link | None, contex
     scopes = readable or ([nrps.SCOPE] if context else [SCORE_SCOPE])
     with runtime.db.transaction() as tx:  # a token that is cached proves nothing about today
         tx.execute(delete(CachedToken).where(CachedToken.registration_id == row.id))
+        probe_now(tx, row.id)
     try:
-        get_token(runtime, row, scopes)
+        with calling(runtime, row):
+            get_token(runtime, row, scopes)
     except AppError as error:
         yield Step("Token", False, error.message)
         yield Step("Columns", None, "Not tried: they are read with a token.")
@@ -99,7 +103,7 @@ def _try_columns(runtime: Runtime, row: Registration, link: Link | None, readabl
         return Step("Columns", None, text)
     service = PlatformService(runtime, row, readable)
     try:
-        number = len(list(islice(list_line_items(service, link.lineitems_url or ""), MOST_ITEMS)))
+        number = len(list(islice(LineItems(service, link.lineitems_url or "").list(), MOST_ITEMS)))
     except AppError as error:
         return Step("Columns", False, error.message)
     return Step("Columns", True, f"{number} read in the LMS course of “{link.title or link.resource_link_id}”")

@@ -23,12 +23,17 @@ class Dialect:
     """A score that is not FullyGraded can be sent without erasing the grade (with the submission extension)."""
     submission_extension: str | None = None
     """Key of the extension of a score that says more about the submission."""
+    opens_reviews: bool = True
+    """Does its gradebook open work by the Submission Review message? Canvas launches an address instead."""
+    scores_at_once: int = 1
+    """How many scores may be on their way at once. Canvas asks tools to send one after another."""
     custom: Mapping[str, str] = field(default_factory=dict)
     """Custom parameters that the platform is asked for at registration; it fills the variables in at each launch."""
 
 
-GENERIC = Dialect("generic")
-MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100)
+HISTORY = {"coursebridge_history": "$Context.id.history"}
+GENERIC = Dialect("generic", custom={**HISTORY, "coursebridge_link_history": "$ResourceLink.id.history"})
+MOODLE = Dialect("moodle", families=("moodle",), link_maximum=100, custom=HISTORY, scores_at_once=4)
 CANVAS = Dialect(
     "canvas",
     families=("canvas",),
@@ -36,7 +41,14 @@ CANVAS = Dialect(
     host_suffixes=(".instructure.com", ".canvaslms.com"),
     keeps_grade_when_pending=True,
     submission_extension="https://canvas.instructure.com/lti/submission",
-    custom={"coursebridge_brand": "$com.instructure.brandConfigJSON"},
+    opens_reviews=False,
+    custom={
+        **HISTORY,
+        "coursebridge_brand": "$com.instructure.brandConfigJSON",
+        "coursebridge_course": "$Canvas.course.id",
+        "coursebridge_previous": "$Canvas.course.previousCourseIds",
+        "coursebridge_observees": "$com.instructure.User.observees",
+    },
 )
 DIALECTS = {dialect.name: dialect for dialect in (GENERIC, MOODLE, CANVAS)}
 

@@ -3,6 +3,7 @@
 https://www.imsglobal.org/spec/lti-dr/v1p0
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +13,10 @@ import httpx
 from lti_tool.kernel.audit import Actor, record
 from lti_tool.kernel.errors import AppError, Conflict, ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti import ags, nrps
-from lti_tool.lti.claims import Reader
+from lti_tool.lti import ags, groups, line_items, notice_service, nrps, results
+from lti_tool.lti.claim_reader import Reader
+from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, REVIEW
+from lti_tool.lti.dialects import CANVAS as CANVAS_DIALECT
 from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
 from lti_tool.lti.invites import release_invite, use_invite
 from lti_tool.lti.models import Approval
@@ -23,7 +26,10 @@ from lti_tool.lti.registrations import PlatformFacts, get_registration, is_platf
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 CANVAS = "https://canvas.instructure.com/lti/"
-SCOPES = (ags.LINE_ITEM_SCOPE, ags.SCOPE + "result.readonly", ags.SCORE_SCOPE, nrps.SCOPE)
+SCOPES = (line_items.LINE_ITEM_SCOPE, results.RESULT_SCOPE, ags.SCORE_SCOPE, nrps.SCOPE)
+"""Asked for everywhere …"""
+FURTHER_SCOPES = (groups.SCOPE, notice_service.SCOPE)
+"""… and these where the platform says that it knows them: Canvas refuses a whole registration for one it does not."""
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "locale")
 MAX_BYTES = 200_000
 URL_LENGTH = 2000
@@ -51,6 +57,13 @@ class _Configuration:
     audience: str | None
     family: str
     scopes: tuple[str, ...]
+    messages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    scopes: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
 def register(runtime: Runtime, invite: str, configuration_url: str, registration_token: str | None) -> Registered:
@@ -95,11 +108,21 @@ def _read_configuration(runtime: Runtime, url: str, token: str | None) -> _Confi
         audience=top.find_text("authorization_server", URL_LENGTH),
         family=platform.shown("product_family_code").lower() if platform else "",
         scopes=top.texts("scopes_supported"),
+        messages=_message_types(platform),
     )
     for other in (found.issuer, found.registration_url):
         if not _belong_together(found.issuer, url, other):
             raise _failed("its configuration speaks for another host than the one it comes from")
     return found
+
+
+def _message_types(platform: Reader | None) -> tuple[str, ...]:
+    """The messages that the platform sends. An entry that is no such thing is passed over: nothing depends on it."""
+    return _types(platform.find_list("messages_supported") if platform else ())
+
+
+def _types(messages: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(str(each.get("type", "")) for each in messages if isinstance(each, dict))
 
 
 def _belong_together(issuer: str, first: str, second: str) -> bool:
@@ -112,7 +135,7 @@ def _belong_together(issuer: str, first: str, second: str) -> bool:
 
 
 def _ask(runtime: Runtime, found: _Configuration, token: str | None, name: str) -> PlatformFacts:
-    wanted = tool_configuration(runtime, found.scopes, detect_dialect(found.issuer, found.family))
+    wanted = tool_configuration(runtime, found.scopes, detect_dialect(found.issuer, found.family), found.messages)
     response = runtime.http.request(
         "POST", found.registration_url, headers=_bearer(token), json=wanted, max_bytes=MAX_BYTES
     )
@@ -136,12 +159,14 @@ def _ask(runtime: Runtime, found: _Configuration, token: str | None, name: str) 
     )
 
 
-def tool_configuration(runtime: Runtime, supported_scopes: tuple[str, ...], dialect: Dialect) -> dict[str, Any]:
+def tool_configuration(
+    runtime: Runtime, supported_scopes: tuple[str, ...], dialect: Dialect, messages: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """What the platform is told about this tool. Canvas refuses a scope that it does not know."""
     root, name = runtime.settings.root_url, runtime.settings.lti.tool_name
     scopes = [scope for scope in SCOPES if not supported_scopes or scope in supported_scopes]
+    scopes += [scope for scope in FURTHER_SCOPES if scope in supported_scopes]
     launch = f"{root}/lti/launch"
-    picker = {"type": "LtiDeepLinkingRequest", "target_link_uri": launch, "label": name}
     return {
         "application_type": "web",
         "response_types": ["id_token"],
@@ -158,11 +183,7 @@ def tool_configuration(runtime: Runtime, supported_scopes: tuple[str, ...], dial
             "target_link_uri": launch,
             "custom_parameters": dict(dialect.custom),
             "claims": list(CLAIMS),
-            "messages": [
-                {"type": "LtiResourceLinkRequest", "target_link_uri": launch, "label": name},
-                {**picker, "placements": ["ContentArea"]},
-                {**picker, "placements": [CANVAS + "assignment_selection"]},
-            ],
+            "messages": _messages(launch, name, dialect, messages),
             CANVAS + "privacy_level": "name_only",
             CANVAS + "tool_id": "coursebridge",
         },
@@ -187,13 +208,51 @@ def send_configuration(runtime: Runtime, registration_id: int, by: Actor) -> Non
         raise ExternalError(
             "foreign_address", "The address of the registration is not the platform's.", retryable=False
         )
-    wanted = tool_configuration(runtime, (), get_dialect(row.dialect)) | {"client_id": row.client_id}
+    kept = _read_kept(runtime, row.name, url, token)
+    wanted = tool_configuration(runtime, (*SCOPES, *kept.scopes), get_dialect(row.dialect), kept.messages)
+    wanted |= {"client_id": row.client_id}
     response = runtime.http.request("PUT", url, headers=_bearer(token), json=wanted, max_bytes=MAX_BYTES)
     if response.status_code not in (200, 201):
         text = f"{row.name} refused the change ({response.status_code}). Make a link that updates it instead."
         raise ExternalError("registration_refused", text, retryable=False)
     with runtime.db.transaction() as tx:
         record(tx, by, "platform.send_configuration", target_of(row), after={"scope": wanted["scope"]})
+
+
+def _read_kept(runtime: Runtime, name: str, url: str, token: str) -> _Kept:
+    """What the platform let this tool have beyond what everybody is asked for; a change replaces all that it keeps."""
+    response = runtime.http.request("GET", url, headers=_bearer(token), max_bytes=MAX_BYTES)
+    if response.status_code != 200:
+        text = f"{name} does not show the registration ({response.status_code}). Make a link that updates it instead."
+        raise ExternalError("registration_refused", text, retryable=False)
+    answer = Reader(_json(response), "registration")
+    tool = answer.find(TOOL)
+    scopes = (answer.find_text("scope", MAX_BYTES) or "").split()
+    return _Kept(tuple(scopes), _types(tool.find_list("messages") if tool else ()))
+
+
+def _messages(launch: str, name: str, dialect: Dialect, supported: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The messages that we answer, and for Canvas where each has its place and how large its window is."""
+    said = {"target_link_uri": launch, "label": name}
+    picker: dict[str, Any] = {"type": DEEP_LINKING, **said}
+    found: list[dict[str, Any]] = [
+        {"type": RESOURCE_LINK, **said},
+        {**picker, "placements": ["ContentArea"]},
+        {**picker, "placements": [CANVAS + "assignment_selection"]},
+    ]
+    if dialect.name == CANVAS_DIALECT.name:
+        size = {CANVAS + "launch_width": 885, CANVAS + "launch_height": 650}
+        staff = {CANVAS + "visibility": "admins"}  # whoever teaches: Canvas has no word for that alone
+        navigation = {CANVAS + "course_navigation/default_enabled": False, CANVAS + "visibility": "members"}
+        places = ("assignment_selection", "link_selection", "editor_button")
+        found = [
+            {"type": RESOURCE_LINK, **said, "placements": [CANVAS + "course_navigation"], **navigation},
+            *({**picker, "placements": [CANVAS + place], **size, **staff} for place in places),
+        ]
+        found[0][CANVAS + "display_type"] = "full_width_in_context"
+    if REVIEW in supported:
+        found.append({"type": REVIEW, **said})
+    return found
 
 
 def _bearer(token: str | None) -> dict[str, str]:

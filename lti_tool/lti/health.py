@@ -10,6 +10,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Approval, CachedKeys, Deployment, Registration
 from lti_tool.lti.platforms import find_last_launches, list_with_keys
+from lti_tool.lti.reach import Reach, list_reach
 
 OLD = timedelta(hours=2)
 """Keys are fetched hourly while there are launches; older ones with newer tries mean that fetching fails."""
@@ -21,6 +22,7 @@ def check_platforms(runtime: Runtime) -> Iterator[Finding]:
     with runtime.db.reading() as tx:
         rows = list_with_keys(tx)
         launches = find_last_launches(tx)
+        reaches = {each.registration_id: each for each in list_reach(tx)}
         waiting = tx.scalars(pending_deployments).one()
     waiting += sum(row.state is Approval.PENDING for row, _keys in rows)
     if waiting:
@@ -34,7 +36,7 @@ def check_platforms(runtime: Runtime) -> Iterator[Finding]:
         if row.state is Approval.ACTIVE:
             last = launches.get(row.id)
             seen = f"Last launch {last:%Y-%m-%d %H:%M} UTC." if last else "No launch within a week."
-            yield _finding(row, keys, seen)
+            yield _finding(row, keys, reaches[row.id], seen)
 
 
 def is_failing(keys: CachedKeys | None) -> bool:
@@ -46,8 +48,14 @@ def is_failing(keys: CachedKeys | None) -> bool:
     return keys.fetched_at < clock.now() - OLD and keys.tried_at > keys.fetched_at + timedelta(seconds=60)
 
 
-def _finding(row: Registration, keys: CachedKeys | None, seen: str) -> Finding:
+def _finding(row: Registration, keys: CachedKeys | None, reach: Reach, seen: str) -> Finding:
     if is_failing(keys):
         advice = "Test the connection on its page. After 24 hours without keys nobody can come in from there."
         return Finding(row.name, Level.BAD, f"Its keys cannot be read. {seen}", advice)
+    if not reach.is_reachable:
+        advice = "Grades for it wait and nothing is lost: it is tried again by itself"
+        advice += f", next at {reach.next_try_at:%H:%M} UTC." if reach.next_try_at else "."
+        since = f" since {reach.since:%Y-%m-%d %H:%M} UTC" if reach.since else ""
+        text = f"It has not answered as it should{since}: {reach.text} {seen}"
+        return Finding(row.name, Level.WARN, text, f"{advice} If it lasts, test the connection on its page.")
     return Finding(row.name, Level.GOOD, seen)

@@ -19,7 +19,6 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import affect
 from lti_tool.kernel.errors import ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.kernel.types import to_json
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.models import CachedKeys, Registration
 
@@ -51,7 +50,7 @@ def find_key(runtime: Runtime, registration: Registration, cached: CachedKeys | 
             jwk = stale or _awaited_key(runtime, registration, kid)
     if jwk is None:
         raise Invalid("key_unknown", f"{registration.name} signed with a key that it does not publish. {AGAIN}")
-    return _public_key(to_json(jwk))
+    return _public_key(jwk["n"], jwk["e"])
 
 
 def fetch_keys(runtime: Runtime, registration: Registration) -> dict[str, Any]:
@@ -139,9 +138,10 @@ def _usable_keys(body: bytes) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=256)
-def _public_key(jwk: str) -> RSAPublicKey:
+def _public_key(n: str, e: str) -> RSAPublicKey:
+    """The key of a JWK's modulus and exponent, parsed once in each process."""
     try:
-        key = jwt.algorithms.RSAAlgorithm.from_jwk(jwk)
+        key = jwt.algorithms.RSAAlgorithm.from_jwk({"kty": "RSA", "n": n, "e": e})
     except (ValueError, jwt.PyJWTError) as error:
         raise Invalid(
             "key_invalid", "The LMS publishes a key that cannot be used. Tell the people who run the LMS."

@@ -4,29 +4,37 @@ Nothing is written here but the cache of the platform's keys. The single use of 
 `sign_in`, in the transaction that makes the session.
 """
 
-import binascii
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from sqlalchemy import select
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Forbidden, Invalid, TooLarge
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.claims import DEEP_LINKING, Claims, parse_claims
+from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, Claims, parse_claims
+from lti_tool.lti.claims_more import Envelope
 from lti_tool.lti.jwks import find_key
+from lti_tool.lti.jws import BadTokenError, read_signed
+from lti_tool.lti.ladder import Browser, Proof, prove_browser
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
 from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import is_platform_url, require_active
-from lti_tool.lti.state import AGAIN, LoginState, check_age, check_browser, read_state
+from lti_tool.lti.state import AGAIN, LoginState, check_age, read_state
 
 TOKEN_BYTES = 100_000
-ALGORITHM = "RS256"
-_JWS = jwt.PyJWS(algorithms=[ALGORITHM])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the platform had the browser post, for a login that is ours and not too old."""
+
+    form: Mapping[str, Iterable[str]]
+    state: LoginState
+    registration: Registration
+    cached_keys: CachedKeys | None
 
 
 @dataclass(frozen=True)
@@ -36,42 +44,46 @@ class Launch:
     registration: Registration
     claims: Claims
     state: LoginState
-    state_token: str
-    browser_secret: str | None
-    """None: a frame that keeps no cookies."""
+    proof: Proof
+    clock_ahead_s: float
+    """How far the token's `iat` was ahead of our clock when it came: negative by the way it took."""
 
 
-def verify_launch(
-    runtime: Runtime,
-    form: Mapping[str, Iterable[str]],
-    browser_secret: str | None,
-    headers: Mapping[str, str],
-    seen: Callable[[Registration], None],
-) -> Launch:
-    """Check what the platform had the browser post. `seen` is told the platform before the launch may be refused.
+def read_answer(runtime: Runtime, form: Mapping[str, Iterable[str]], seen: Callable[[Registration], None]) -> Answer:
+    """Find the login that a post answers. `seen` is told the platform before the launch may be refused.
 
-    Raises: Invalid, Forbidden, Gone, TooLarge: with what to do, for people.
+    Raises: Invalid, Forbidden, Gone: with what to do, for people.
     """
-    state_token = _single(form, "state")
-    state = read_state(runtime, state_token)
+    state = read_state(runtime, _single(form, "state"))
     registration, cached = _read_registration(runtime, state.registration_id)
     seen(registration)
     require_active(registration)
     check_age(runtime, state)
-    secret = check_browser(state, browser_secret, headers)
-    if "error" in form:
-        raise _platform_error(form)
-    token = _single(form, "id_token")
+    return Answer(form, state, registration, cached)
+
+
+def verify_launch(runtime: Runtime, answer: Answer, browser: Browser) -> Launch:
+    """Check the browser, then the token.
+
+    Raises: Invalid, Forbidden, TooLarge: with what to do, for people.
+    """
+    registration, state = answer.registration, answer.state
+    proof = prove_browser(state, browser)
+    if "error" in answer.form:
+        raise _platform_error(answer.form)
+    token = _single(answer.form, "id_token")
     if len(token) > TOKEN_BYTES:
         raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
-    payload = _verified_payload(runtime, registration, cached, token)
+    payload = verified_payload(runtime, registration, answer.cached_keys, token)
     with noting(runtime, registration):
         claims = parse_claims(payload)
-        _check_parties(registration, claims)
-        _check_times(runtime, claims)
+        check_parties(registration, claims)
+        check_times(runtime, claims)
         _check_against_login(runtime, claims, state)
         _check_addresses(runtime, registration, claims)
-    return Launch(registration, claims, state, state_token, secret)
+        _check_person(registration, claims)
+    ahead = claims.iat - clock.now().timestamp()
+    return Launch(registration, claims, state, proof, ahead)
 
 
 def _single(form: Mapping[str, Iterable[str]], name: str) -> str:
@@ -110,34 +122,15 @@ def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registra
     return row[0], row[1]
 
 
-def _verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
-    """The payload of the token, after its signature was found good.
-
-    The algorithm is ours, not the header's; the key is one of the registered key URL, found by `kid` alone
-    (RFC 8725, 3.1 and 3.10): `jku`, `jwk`, `x5u` and `x5c` play no part, and `crit` names nothing that we know.
-    """
+def verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
+    """The payload of the token, after its signature was found good. Raises: Invalid."""
     try:
-        header = jwt.get_unverified_header(token)
-    except (jwt.PyJWTError, ValueError, RecursionError) as error:
-        raise _bad_token("is not a signed token") from error
-    kid = header.get("kid")
-    if header.get("alg") != ALGORITHM:
-        raise _bad_token(f"is not signed with {ALGORITHM}")
-    if "crit" in header or "b64" in header:
-        raise _bad_token("asks for an extension that is not known here")
-    if str(header.get("typ", "JWT")).upper() not in ("JWT", "NONE"):
-        raise _bad_token("is a token for another purpose")
-    if not isinstance(kid, str) or not 0 < len(kid) <= 255:
-        raise _bad_token("does not name its key")
-    key = find_key(runtime, registration, cached, kid)
-    try:
-        body = _JWS.decode_complete(token, key, algorithms=[ALGORITHM])["payload"]
-        return json.loads(body)
-    except (jwt.PyJWTError, binascii.Error, ValueError, RecursionError) as error:
-        raise _bad_token("has a signature that does not hold") from error
+        return read_signed(token, lambda kid: find_key(runtime, registration, cached, kid))
+    except BadTokenError as error:
+        raise _bad_token(str(error)) from error
 
 
-def _check_parties(registration: Registration, claims: Claims) -> None:
+def check_parties(registration: Registration, claims: Envelope) -> None:
     """OpenID Connect Core 3.1.3.7: who issued the token, and for whom."""
     if claims.issuer != registration.issuer:
         raise _bad_token("comes from another platform than the login")
@@ -150,16 +143,18 @@ def _check_parties(registration: Registration, claims: Claims) -> None:
         raise _bad_token("has several audiences and does not say which party it is for (azp)")
 
 
-def _check_times(runtime: Runtime, claims: Claims) -> None:
+def check_times(runtime: Runtime, claims: Envelope, *, age_s: int | None = None) -> None:
+    """Raises: Invalid: the message is not yet or no longer to be taken, by our clock. `age_s`: the oldest `iat`."""
     leeway, moment = runtime.settings.lti.leeway_s, clock.now().timestamp()
-    oldest = moment - runtime.settings.lti.token_age_s - leeway
+    age_s = age_s or runtime.settings.lti.token_age_s
+    oldest = moment - age_s - leeway
     ahead = max(claims.iat, claims.nbf or 0) - moment
     if ahead > leeway:
         raise Invalid(
             "clock_ahead", f"The clock of the LMS is {ahead:.0f} s ahead of ours. Tell the people who run the LMS."
         )
     if claims.exp <= moment - leeway or claims.iat < oldest:
-        late = moment - min(claims.exp, claims.iat + runtime.settings.lti.token_age_s)
+        late = moment - min(claims.exp, claims.iat + age_s)
         raise Invalid("launch_expired", f"This launch is over since {late:.0f} s, by our clock. {AGAIN}")
 
 
@@ -194,6 +189,18 @@ def _check_addresses(runtime: Runtime, registration: Registration, claims: Claim
         raise Invalid(
             "accept_types",
             "The LMS takes no activities of this tool here, only other content. Add an external tool activity instead.",
+        )
+
+
+def _check_person(registration: Registration, claims: Claims) -> None:
+    """A launch without `sub` is anonymous, which the specification allows (5.3.6.1) and its certification does not."""
+    if claims.sub:
+        return
+    if not registration.accepts_anonymous or claims.message_type != RESOURCE_LINK:
+        raise Invalid(
+            "anonymous_refused",
+            "The LMS did not say who you are (sub). Tell the people who run the LMS: the tool's settings there keep "
+            "people's identity to themselves.",
         )
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Invalid
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.ladder import STEP, Step, read_step, read_target
 from lti_tool.lti.models import ID_LENGTH, Registration
 from lti_tool.lti.registrations import get_registration_for_login, origin_of, require_active
 from lti_tool.lti.state import LoginState, digest, make_nonce, write_state
@@ -22,6 +23,8 @@ LIMITS = {
     "lti_message_hint": 8000,
     "lti_deployment_id": ID_LENGTH,
     "deployment_id": ID_LENGTH,
+    "lti_storage_target": ID_LENGTH,
+    STEP: 40,
 }
 LAUNCH_PATH = "/lti/launch"
 
@@ -36,6 +39,23 @@ class LoginRequest:
     client_id: str | None
     message_hint: str | None
     deployment_id: str | None
+    storage_target: str
+    """The frame in which the platform keeps data for tools, empty if it offers none."""
+    step: Step
+    """How far this login has come."""
+
+    def parameters(self, step: Step) -> dict[str, str]:
+        """The same login again, in its next step."""
+        given = {
+            "iss": self.issuer,
+            "login_hint": self.login_hint,
+            "target_link_uri": self.target_link_uri,
+            "client_id": self.client_id,
+            "lti_message_hint": self.message_hint,
+            "lti_deployment_id": self.deployment_id,
+            "lti_storage_target": self.storage_target,
+        }
+        return {name: value for name, value in given.items() if value} | {STEP: step.value}
 
 
 def parse_login(values: Mapping[str, Iterable[str]]) -> LoginRequest:
@@ -61,18 +81,13 @@ def parse_login(values: Mapping[str, Iterable[str]]) -> LoginRequest:
         client_id=found.get("client_id"),
         message_hint=found.get("lti_message_hint"),
         deployment_id=found.get("lti_deployment_id") or found.get("deployment_id"),
+        storage_target=read_target(found.get("lti_storage_target")),
+        step=read_step(found.get(STEP)),
     )
 
 
-def authentication_url(
-    runtime: Runtime,
-    request: LoginRequest,
-    browser_secret: str,
-    *,
-    browser_known: bool,
-    seen: Callable[[Registration], None],
-) -> str:
-    """Where to send the browser. Reads one row and writes none. `seen` is told the platform before it may be refused.
+def find_platform(runtime: Runtime, request: LoginRequest, seen: Callable[[Registration], None]) -> Registration:
+    """Whose login this is. Reads one row and writes none. `seen` is told the platform before it may be refused.
 
     Raises: Invalid, Forbidden: the platform is not known or not active, or the target is not ours.
     """
@@ -81,16 +96,27 @@ def authentication_url(
     seen(registration)
     require_active(registration)
     check_target(runtime, request.target_link_uri)
-    state = LoginState(
+    return registration
+
+
+def make_state(registration: Registration, request: LoginRequest, cookie: str, stored: str = "") -> LoginState:
+    """A fresh state and nonce, tied to the browser by its cookie and, if there is one, by the secret that is stored."""
+    return LoginState(
         registration_id=registration.id,
         nonce=make_nonce(),
         target_link_uri=request.target_link_uri,
         login_hint=digest(request.login_hint),
         deployment_id=request.deployment_id,
-        browser=digest(browser_secret),
-        browser_known=browser_known,
+        browser=digest(cookie),
+        storage=digest(stored) if stored else "",
+        storage_target=request.storage_target,
+        step=Step.STORED if stored else request.step,
         issued_at=int(clock.now().timestamp()),
     )
+
+
+def authentication_url(runtime: Runtime, registration: Registration, request: LoginRequest, state: LoginState) -> str:
+    """Where to send the browser: the platform's authentication endpoint, asked for a launch that answers this state."""
     parameters = {
         "scope": "openid",
         "response_type": "id_token",

@@ -50,6 +50,10 @@ class Registration(Base):
     """Where the platform keeps what it knows of this tool, if it said (LTI Dynamic Registration 1.0, 3.6)."""
     registration_token_cipher: Mapped[str | None] = mapped_column(Text)
     """The token for that address, encrypted."""
+    accepts_anonymous: Mapped[bool] = mapped_column(default=False)
+    """Is a launch without `sub` let in, as a guest who only reads? 1EdTech's certification wants it refused."""
+    legacy_problem: Mapped[str | None] = mapped_column(Text)
+    """Why the last LTI 1.1 identity of this platform was not believed; None: it was, or there was none."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -81,6 +85,13 @@ class Context(Base):
     """Values of `kernel.permissions.Right` that its teacher gave the assistants; None: nobody has said."""
     memberships_url: Mapped[str | None] = mapped_column(Text)
     """Names and Role Provisioning Services, if the platform offers them here."""
+    groups_url: Mapped[str | None] = mapped_column(Text)
+    """Course Groups Service, if the platform offers it here."""
+    group_sets_url: Mapped[str | None] = mapped_column(Text)
+    groups_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the groups were last read."""
+    lms_course: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    """The platform's own number of the course, where its lists of previous courses speak of that (Canvas)."""
 
 
 class Link(Base):
@@ -96,7 +107,14 @@ class Link(Base):
     resource_link_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     title: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
     item_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH), index=True)
+    """What it shows."""
+    named_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    """What the platform named at the last launch. A teacher's choice made here holds until it names another."""
+    is_inherited: Mapped[bool] = mapped_column(default=False)
+    """Does it show what the activity that it was copied from shows?"""
     lineitem_url: Mapped[str | None] = mapped_column(Text)
+    lineitem_gone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the platform said that the line item is not there any more: no other one is made unless somebody asks."""
     lineitems_url: Mapped[str | None] = mapped_column(Text)
     scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
     """The AGS scopes that the platform granted at the last launch."""
@@ -118,13 +136,53 @@ class User(Base):
 
 
 class Membership(Base):
-    """The role of a person in an LMS course, as of their last launch there."""
+    """The role of a person in an LMS course: by their last launch there, and by the LMS's list of participants."""
 
     __tablename__ = "lti_membership"
 
     user_id: Mapped[int] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"), primary_key=True)
     context_id: Mapped[int] = mapped_column(ForeignKey(Context.id), primary_key=True, index=True)
     role: Mapped[Role] = mapped_column(EnumValue(Role))
+    launched_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The last launch; None: never, only the list names them."""
+    listed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a list last named them; None: never."""
+    listed_role: Mapped[Role | None] = mapped_column(EnumValue(Role))
+    """What the list said then. It may differ from launches for good: Moodle asks for another permission there."""
+    left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When we learned that they left; None: they are in the course."""
+
+
+class Roster(Base):
+    """How the list of participants of an LMS course was read (`lti/roster.py`)."""
+
+    __tablename__ = "lti_roster"
+
+    context_id: Mapped[int] = mapped_column(ForeignKey(Context.id), primary_key=True)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    """When it is due again."""
+    requested_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When somebody last asked for it, by the button or by a launch."""
+    tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a reading last ended, whatever came of it."""
+    began_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last reading that went well began."""
+    full_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When the last reading of the whole list began."""
+    differences_url: Mapped[str | None] = mapped_column(Text)
+    """Where the platform tells what has changed since; None: the next reading is of the whole list."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """In a row."""
+    error: Mapped[str] = mapped_column(Text, default="")
+    """Why the last reading failed; empty: it went well."""
+    listed: Mapped[int] = mapped_column(default=0)
+    """People on the last whole list."""
+    joined: Mapped[int] = mapped_column(default=0)
+    """Of the last reading that changed something, as are the next two."""
+    left: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When a reading last changed something."""
 
 
 class Visit(Base):
@@ -150,6 +208,8 @@ class Placement(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     context_id: Mapped[int] = mapped_column(ForeignKey(Context.id))
     course_slug: Mapped[str] = mapped_column(String(80), index=True)
+    is_assigned: Mapped[bool] = mapped_column(default=False)
+    """An activity there shows the course, so it is for the whole class; False: some found it in the catalogue."""
 
 
 class ToolKey(Base):
@@ -203,9 +263,17 @@ class CachedToken(Base):
 
     registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id, ondelete="CASCADE"), primary_key=True)
     scopes_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    token_cipher: Mapped[str] = mapped_column(Text)
+    token_cipher: Mapped[str | None] = mapped_column(Text)
+    """None: there is none yet, or the platform refused it."""
     refresh_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """From then on another one is asked for, by one process; the others use this one until it expires."""
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    asker: Mapped[str | None] = mapped_column(String(32))
+    """Whoever asks the platform for a token at this moment."""
+    asking_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Whoever asks has died if it takes longer; after a failure: until then nobody asks again."""
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What came of the last asking, for those who waited for it; None: a token."""
 
 
 class CachedKeys(Base):
@@ -231,6 +299,7 @@ MODELS = (
     Link,
     User,
     Membership,
+    Roster,
     Visit,
     Placement,
     ToolKey,

@@ -1,6 +1,5 @@
 """What a launch teaches us: the person, the course, the activity, the role. One statement a row: safe in races."""
 
-import base64
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +13,14 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.signing import Signer
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.claims import Claims
-from lti_tool.lti.messages import LinkLaunched
-from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Placement, Registration, User, Visit
+from lti_tool.lti.identity import first_name_of, hub_name_of
+from lti_tool.lti.members import record_launch
+from lti_tool.lti.messages import CourseAssigned, LinkLaunched
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Placement, Registration, User, Visit
+from lti_tool.lti.roster_state import request_reading
 
-HUB_NAME_LENGTH = 26
+ANONYMOUS = "\N{EMPTY SET}"
+"""Stands for everybody whom a platform does not name. No `sub` is like it: those are ASCII."""
 LINK_CONTEXT = "coursebridge:link:"
 """Begins the context id of an activity that stands in no course."""
 
@@ -29,12 +32,6 @@ class Known:
     user_id: int
     hub_name: str
     display_name: str
-
-
-def hub_name_of(signer: Signer, registration: Registration, sub: str) -> str:
-    """Opaque and stable; not computable without our secret."""
-    code = base64.b32encode(signer.digest("hub-name", registration.issuer, registration.client_id, sub))
-    return "u-" + code[:HUB_NAME_LENGTH].decode().lower()
 
 
 def learn_deployment(tx: Tx, registration: Registration, deployment_id: str, *, approve: bool) -> Deployment | None:
@@ -52,17 +49,23 @@ def learn_deployment(tx: Tx, registration: Registration, deployment_id: str, *, 
 
 
 def record_user(tx: Tx, signer: Signer, registration: Registration, claims: Claims, role: Role) -> Known:
-    """Make or refresh the person. A launch without a name keeps the name that we know."""
-    hub_name = hub_name_of(signer, registration, claims.sub)
-    key = {"registration_id": registration.id, "sub": claims.sub}
+    """Make or refresh the person. A launch without a name keeps the name that we know.
+
+    All anonymous launches of a platform are one guest, who does nothing that would be theirs.
+    """
+    sub = claims.sub or ANONYMOUS
+    hub_name = hub_name_of(signer, registration, sub)
+    key = {"registration_id": registration.id, "sub": sub}
     values: dict[str, Any] = {"is_test": role is Role.TEST_STUDENT}
     initial: dict[str, Any] = {"hub_name": hub_name}
-    if claims.name:
+    if not claims.sub:
+        initial["display_name"] = "Guest"
+    elif claims.name:
         values["display_name"] = claims.name
     else:
-        initial["display_name"] = f"User {hub_name[2:8].upper()}"
+        initial["display_name"] = first_name_of(hub_name)
     user_id = upsert(tx, User, key, values, initial)
-    name = claims.name or tx.scalars(select(User.display_name).where(User.id == user_id)).one()
+    name = (claims.sub and claims.name) or tx.scalars(select(User.display_name).where(User.id == user_id)).one()
     return Known(user_id, hub_name, name)
 
 
@@ -83,8 +86,12 @@ def record_context(tx: Tx, deployment: Deployment, claims: Claims, user_id: int,
     values: dict[str, Any] = {"title": title}
     if claims.memberships_url:
         values["memberships_url"] = claims.memberships_url
+    if claims.groups:
+        values |= {"groups_url": claims.groups.groups_url, "group_sets_url": claims.groups.sets_url}
     context_id: int = upsert(tx, Context, key, values, initial={"registration_id": deployment.registration_id})
-    upsert(tx, Membership, {"user_id": user_id, "context_id": context_id}, {"role": role})
+    record_launch(tx, user_id, context_id, role)
+    if role.is_staff and claims.memberships_url:
+        request_reading(tx, context_id)
     return context_id
 
 
@@ -97,18 +104,34 @@ def record_link(tx: Tx, deployment: Deployment, claims: Claims, context_id: int 
         "title": claims.link.title,
         "context_id": context_id,
         "lineitem_url": ags.lineitem if ags else None,
+        "lineitem_gone_at": None,
         "lineitems_url": ags.lineitems if ags else None,
         "scopes": list(ags.scopes) if ags else [],
     }
-    if claims.item_ref:
-        values["item_ref"] = claims.item_ref
     key = {"deployment_row_id": deployment.id, "resource_link_id": claims.link.id}
     link_id = upsert(tx, Link, key, values, initial={"registration_id": deployment.registration_id})
-    return tx.get_one(Link, link_id)
+    link = tx.get_one(Link, link_id)
+    if claims.item_ref and claims.item_ref != link.named_ref:
+        # what the platform names counts when it is new; a teacher's choice made here afterwards counts until then
+        link.item_ref = link.named_ref = claims.item_ref
+        link.is_inherited = False
+        tx.flush()
+    return link
 
 
 def record_placement(tx: Tx, context_id: int, course_slug: str) -> int:
-    """Remember that the LMS course uses this course of ours; returns the placement's id."""
+    """Remember that an activity of the LMS course shows this course of ours; returns the placement's id."""
+    key = {"context_id": context_id, "course_slug": course_slug}
+    known = select(Placement.id).filter_by(**key, is_assigned=True)
+    placement_id = tx.scalar(known)
+    if placement_id is None:
+        placement_id = upsert(tx, Placement, key, {"is_assigned": True})
+        emit(tx, CourseAssigned(placement_id))
+    return placement_id
+
+
+def record_visited_course(tx: Tx, context_id: int, course_slug: str) -> int:
+    """Remember that people of the LMS course found this course of ours in the catalogue; returns the placement's id."""
     placement_id: int = upsert(tx, Placement, {"context_id": context_id, "course_slug": course_slug}, {})
     return placement_id
 

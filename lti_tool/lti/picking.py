@@ -10,6 +10,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, Gone, Invalid, NotFound
 from lti_tool.kernel.once import use_once
 from lti_tool.kernel.permissions import Right
+from lti_tool.lti.column_updates import want_update
 from lti_tool.lti.models import Link
 from lti_tool.lti.people import record_placement, record_visit
 from lti_tool.lti.sign_in import find_choice
@@ -74,6 +75,18 @@ def require_choices(tx: Tx, contents: Sequence[Contents], session: SignedIn, ref
     return choices
 
 
+def in_order(refs: Sequence[str], order: str) -> list[str]:
+    """What was ticked, in the order of the ticks (`order`: references, one a line); the rest as listed."""
+    ranks = {ref: rank for rank, ref in enumerate(order.split())}
+    return sorted(refs, key=lambda ref: ranks.get(ref, len(ranks)))
+
+
+def matching(choices: Sequence[Choice], words: str) -> list[Choice]:
+    """The choices that have all these words in their title or module."""
+    wanted = words.casefold().split()
+    return [choice for choice in choices if all(word in f"{choice.title} {choice.group}".casefold() for word in wanted)]
+
+
 def spend_selection(tx: Tx, session_digest: str, session_hours: int) -> None:
     """One deep linking launch gives one answer. Raises: Gone."""
     if not use_once(tx, "lti-selection", session_digest, clock.now() + timedelta(hours=session_hours)):
@@ -87,7 +100,8 @@ def place_in_link(tx: Tx, session: SignedIn, choice: Choice) -> SignedIn:
     link = tx.get(Link, session.link_id) if session.link_id else None
     if link is None or session.context_id is None:
         raise NotFound("link_not_found", "The activity is no longer known. Open it again from your course.")
-    link.item_ref = choice.ref
+    link.item_ref, link.is_inherited = choice.ref, False
+    want_update(tx, link, choice)
     tx.flush()
     placement_id = record_placement(tx, session.context_id, choice.course_slug)
     record_visit(tx, session.user_id, link, session.role, placement_id)

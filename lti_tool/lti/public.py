@@ -1,59 +1,100 @@
-"""What grading and the plugins may ask of LTI. Plain values in and out; the network only in `send_score`."""
+"""What grading and the plugins may ask of LTI. Plain values; the network only in `list_groups`."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
+from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
-from lti_tool.kernel.jobs import Wait
 from lti_tool.kernel.permissions import Role
-from lti_tool.lti.ags import send_score
-from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, User, Visit
+from lti_tool.lti.comparing import compare
+from lti_tool.lti.groups import Group, find_groups, list_groups
+from lti_tool.lti.legacy import find_user_by_legacy_id
+from lti_tool.lti.messages import MOST_MEMBERS
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, Roster, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
-from lti_tool.lti.people import record_placement
-from lti_tool.lti.scores import Score, ScoreRefused, Sent
+from lti_tool.lti.observing import LEARNING, Observed, get_observed
+from lti_tool.lti.outbox import (
+    Entry,
+    GradeTarget,
+    Try,
+    Wanted,
+    count_by_platform,
+    count_in_placement,
+    list_entries,
+    list_tries,
+    overrule,
+    send_again,
+    want_scores,
+)
+from lti_tool.lti.people import record_visited_course
+from lti_tool.lti.reach import Reach, find_reach, list_reach
+from lti_tool.lti.roster_state import request_reading
+from lti_tool.lti.score_models import Drift, ScoreState
 
 __all__ = [
+    "Drift",
+    "Entry",
     "GradeTarget",
+    "Group",
+    "MemberState",
+    "Observed",
     "Person",
     "Placement",
-    "Score",
-    "ScoreRefused",
-    "Sent",
+    "Reach",
+    "RosterState",
+    "ScoreState",
+    "Try",
+    "Wanted",
+    "compare",
+    "count_by_platform",
+    "count_in_placement",
     "count_links",
     "count_platforms",
+    "find_groups",
     "find_person_by_hub_name",
+    "find_person_by_legacy_id",
     "find_placement",
     "find_placement_by_key",
     "find_platform_name",
+    "find_reach",
     "find_shown_item",
+    "get_observed",
     "get_person",
+    "list_class_placements",
+    "list_entries",
     "list_grade_targets",
+    "list_groups",
     "list_learners",
+    "list_members",
     "list_people",
     "list_placement_roles",
-    "list_placement_slugs",
     "list_placements",
+    "list_placements_of",
+    "list_platform_people",
+    "list_reach",
+    "list_tries",
+    "overrule",
     "place_course",
-    "placements_of_platform",
-    "send_score",
-    "sum_by_platform",
+    "read_roster_state",
+    "request_reading",
+    "select_test_people",
+    "send_again",
     "uses_course",
-    "wait_for_platform",
+    "want_scores",
 ]
 
-LEARNING = (Role.LEARNER, Role.TEST_STUDENT)
 LONGEST_NUMBER = 10
-OFF_S = 300.0
-"""Work for a platform that is switched off looks again after so many seconds."""
+LONGEST_WAIT = timedelta(minutes=10)
 _PLACEMENTS = select(PlacementRow, Context).join(Context).order_by(PlacementRow.id)
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who has launched."""
+    """Somebody who has launched, or whom an LMS's list of participants names."""
 
     id: int
     hub_name: str
@@ -76,18 +117,49 @@ class Placement:
     registration_id: int
     title: str
     """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
+    is_assigned: bool
+    """An activity of the LMS course shows the course: it is for the whole class."""
     assistant_rights: tuple[str, ...] | None = None
     """What its teacher lets assistants do; None: nobody has said."""
 
 
 @dataclass(frozen=True)
-class GradeTarget:
-    """An activity in the LMS that takes a person's grade."""
+class MemberState:
+    """A person in an LMS course, or one who was there."""
 
-    link_id: int
-    user_id: int
-    registration_id: int
-    title: str
+    person: Person
+    role: Role
+    launched_at: datetime | None
+    """Their last launch there; None: never."""
+    listed_at: datetime | None
+    """When the LMS's list of participants last named them; None: never."""
+    left_at: datetime | None
+    """None: they are in the course."""
+
+    @property
+    def is_learning(self) -> bool:
+        """In the course now, as a learner."""
+        return self.left_at is None and self.role in LEARNING
+
+
+@dataclass(frozen=True)
+class RosterState:
+    """What is known of the list of participants of an LMS course."""
+
+    is_offered: bool
+    """Does the LMS offer it?"""
+    is_awaited: bool = False
+    """Somebody asked for it, and it is not read yet."""
+    read_at: datetime | None = None
+    """When the last reading ended, whatever came of it."""
+    error: str = ""
+    """Why it failed."""
+    listed: int = 0
+    joined: int = 0
+    left: int = 0
+    changed: int = 0
+    changed_at: datetime | None = None
+    """When a reading last changed something; the three numbers before are of that one."""
 
 
 def find_person_by_hub_name(tx: Tx, hub_name: str) -> Person | None:
@@ -95,6 +167,12 @@ def find_person_by_hub_name(tx: Tx, hub_name: str) -> Person | None:
     active = (Registration.id == User.registration_id, Registration.state == Approval.ACTIVE)
     row = tx.scalar(select(User).join(Registration, and_(*active)).where(User.hub_name == hub_name))
     return _person(row) if row else None
+
+
+def find_person_by_legacy_id(tx: Tx, registration_id: int, consumer_key: str, legacy_id: str) -> Person | None:
+    """By `user_id` of LTI 1.1, once the platform has proved it at a launch. None: not (yet)."""
+    user_id = find_user_by_legacy_id(tx, registration_id, consumer_key, legacy_id)
+    return get_person(tx, user_id) if user_id is not None else None
 
 
 def get_person(tx: Tx, user_id: int) -> Person:
@@ -110,6 +188,21 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
     if not user_ids:
         return {}
     return {row.id: _person(row) for row in tx.scalars(select(User).where(User.id.in_(user_ids)))}
+
+
+def select_test_people() -> Select[int]:
+    """Ids of test students, to keep them out of a statistic: `.where(Row.user_id.not_in(select_test_people()))`."""
+    return select(User.id).where(User.is_test)
+
+
+def list_platform_people(tx: Tx, registration_id: int, user_ids: Collection[int]) -> dict[int, Person]:
+    """Those of the ids that one platform knows, by id."""
+    found: dict[int, Person] = {}
+    wanted = sorted(user_ids)
+    for start in range(0, len(wanted), MOST_MEMBERS):
+        query = select(User).where(User.id.in_(wanted[start : start + MOST_MEMBERS]))
+        found |= {row.id: _person(row) for row in tx.scalars(query.where(User.registration_id == registration_id))}
+    return found
 
 
 def find_placement(tx: Tx, placement_id: int) -> Placement | None:
@@ -131,8 +224,13 @@ def list_placements(tx: Tx, course_slug: str) -> list[Placement]:
     return list(_placements(tx, PlacementRow.course_slug == course_slug))
 
 
+def list_placements_of(tx: Tx, context_id: int) -> list[Placement]:
+    """Every course of ours that an LMS course uses, oldest first."""
+    return list(_placements(tx, PlacementRow.context_id == context_id))
+
+
 def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:
-    """Where a person has launched which course, oldest first, and their role there as of the last launch.
+    """Where a person is in which course now, oldest first, and their role there. Who has left is nowhere.
 
     Several LMS courses may use one course of ours: somebody can teach it in one and learn it in another.
     """
@@ -142,20 +240,58 @@ def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:
     query = query.join(Membership, Membership.context_id == Context.id)
     query = query.join(Deployment, Deployment.id == Context.deployment_row_id)
     query = query.where(Deployment.state == Approval.ACTIVE)
-    rows = tx.execute(query.where(Membership.user_id == user_id))
+    rows = tx.execute(query.where(Membership.user_id == user_id, Membership.left_at.is_(None)))
     return [(_placement(row, context), role) for row, context, role in rows]
 
 
 def list_learners(tx: Tx, placement_id: int) -> list[Person]:
-    """People who launched the placement's LMS course as learners, by name."""
+    """The learners in the placement's LMS course now, also those who never launched, by name."""
     query = (
         select(User)
         .join(Membership, Membership.user_id == User.id)
         .join(PlacementRow, PlacementRow.context_id == Membership.context_id)
-        .where(PlacementRow.id == placement_id, Membership.role.in_(LEARNING))
+        .where(PlacementRow.id == placement_id, Membership.role.in_(LEARNING), Membership.left_at.is_(None))
         .order_by(User.display_name, User.id)
     )
     return [_person(row) for row in tx.scalars(query)]
+
+
+def list_members(tx: Tx, context_id: int, user_ids: Collection[int] | None = None) -> list[MemberState]:
+    """Who is in an LMS course or was, by name; all, or those of the ids."""
+    query = select(User, Membership).join(Membership, Membership.user_id == User.id)
+    query = query.where(Membership.context_id == context_id).order_by(User.display_name, User.id)
+    if user_ids is not None:
+        query = query.where(User.id.in_(user_ids))
+    return [
+        MemberState(_person(user), row.role, row.launched_at, row.listed_at, row.left_at)
+        for user, row in tx.execute(query)
+    ]
+
+
+def list_class_placements(tx: Tx, context_id: int) -> list[Placement]:
+    """The courses of ours that activities of an LMS course show, so that they are for its whole class."""
+    return list(_placements(tx, and_(PlacementRow.context_id == context_id, PlacementRow.is_assigned)))
+
+
+def read_roster_state(tx: Tx, context_id: int) -> RosterState:
+    """When the list of participants was last read, and what came of it."""
+    context, row = tx.get(Context, context_id), tx.get(Roster, context_id)
+    is_offered = context is not None and context.memberships_url is not None
+    if row is None:
+        return RosterState(is_offered)
+    asked = row.requested_at if row.requested_at and row.requested_at > clock.now() - LONGEST_WAIT else None
+    is_awaited = asked is not None and (row.tried_at is None or row.tried_at < asked)
+    return RosterState(
+        is_offered,
+        is_awaited,
+        row.tried_at,
+        row.error,
+        listed=row.listed,
+        joined=row.joined,
+        left=row.left,
+        changed=row.changed,
+        changed_at=row.changed_at,
+    )
 
 
 def list_grade_targets(tx: Tx, placement_id: int, user_id: int, item_ref: str) -> list[GradeTarget]:
@@ -182,37 +318,6 @@ def count_links(tx: Tx, item_refs: Collection[str]) -> dict[str, int]:
     return {ref: count for ref, count in tx.execute(query) if ref}
 
 
-def placements_of_platform(registration_id: int) -> Select[int]:
-    """A query of the ids of every placement of a platform."""
-    query = select(PlacementRow.id).join(Context, Context.id == PlacementRow.context_id)
-    return query.where(Context.registration_id == registration_id)
-
-
-def list_placement_slugs(tx: Tx, placement_ids: Collection[int]) -> dict[int, str]:
-    """The course of each placement."""
-    query = select(PlacementRow.id, PlacementRow.course_slug).where(PlacementRow.id.in_(placement_ids))
-    return {row[0]: row[1] for row in tx.execute(query)}
-
-
-def sum_by_platform(tx: Tx, counts: Sequence[tuple[int, int, int]]) -> dict[int, tuple[int, int]]:
-    """From (placement id, all, refused) to (those that wait, refused) by registration."""
-    query = select(PlacementRow.id, Context.registration_id).join(Context, Context.id == PlacementRow.context_id)
-    ids = [placement_id for placement_id, _all, _refused in counts]
-    platforms = {row[0]: row[1] for row in tx.execute(query.where(PlacementRow.id.in_(ids)))}
-    found: dict[int, tuple[int, int]] = {}
-    for placement_id, number, refused in counts:
-        waiting, lost = found.get(platforms.get(placement_id, 0), (0, 0))
-        found[platforms.get(placement_id, 0)] = (waiting + number - refused, lost + refused)
-    return found
-
-
-def wait_for_platform(tx: Tx, link_id: int) -> None:
-    """Raises: jobs.Wait: the platform of this activity is switched off, so that nothing is sent to it now."""
-    query = select(Registration.state).join(Link, Link.registration_id == Registration.id).where(Link.id == link_id)
-    if tx.scalar(query) not in (None, Approval.ACTIVE):
-        raise Wait("The LMS is switched off for this tool; it is sent when the LMS is switched on again.", OFF_S)
-
-
 def find_platform_name(tx: Tx, registration_id: int) -> str | None:
     """The name of a registered platform."""
     row = tx.get(Registration, registration_id)
@@ -231,8 +336,8 @@ def uses_course(tx: Tx, context_id: int | None, course_slug: str) -> bool:
 
 
 def place_course(tx: Tx, context_id: int, course_slug: str) -> int:
-    """Have an LMS course use this course of ours, without any activity there; returns the placement's id."""
-    return record_placement(tx, context_id, course_slug)
+    """Have people of an LMS course use this course of ours, without any activity there; returns the placement's id."""
+    return record_visited_course(tx, context_id, course_slug)
 
 
 def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
@@ -242,8 +347,16 @@ def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
 
 def _placement(row: PlacementRow, context: Context) -> Placement:
     key = f"{row.course_slug}-{row.id}"
-    granted = None if context.assistant_rights is None else tuple(context.assistant_rights)
-    return Placement(row.id, key, row.context_id, row.course_slug, context.registration_id, context.title, granted)
+    return Placement(
+        row.id,
+        key,
+        row.context_id,
+        row.course_slug,
+        context.registration_id,
+        context.title,
+        row.is_assigned,
+        None if context.assistant_rights is None else tuple(context.assistant_rights),
+    )
 
 
 def _person(row: User) -> Person:

@@ -14,6 +14,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
 from lti_tool.lti.models import ID_LENGTH, Approval, Deployment, Registration
+from lti_tool.lti.outbox import wake_delivery
 from lti_tool.web.session import end_sessions_of_platform
 
 SHOWN = (
@@ -163,10 +164,11 @@ def list_registrations(tx: Tx) -> list[tuple[Registration, list[Deployment]]]:
 
 
 def approve(tx: Tx, registration_id: int, by: Actor = OPERATOR) -> Registration:
-    """Let a platform and its waiting deployments launch. Raises: NotFound."""
+    """Let a platform and its waiting deployments launch, and send what has waited for it. Raises: NotFound."""
     row = get_registration(tx, registration_id)
     before = row.state
     row.state = Approval.ACTIVE
+    wake_delivery(tx, row.id)
     query = select(Deployment).where(Deployment.registration_id == row.id, Deployment.state == Approval.PENDING)
     waiting = list(tx.scalars(query))
     for deployment in waiting:
@@ -200,6 +202,13 @@ def trust_host(tx: Tx, registration_id: int, host: str, by: Actor = OPERATOR) ->
     row.service_hosts = sorted({*before, host})
     change = {"before": {"service_hosts": before}, "after": {"service_hosts": row.service_hosts}}
     record(tx, by, "platform.trust_host", target_of(row), **change)
+    return row
+
+
+def accept_anonymous(tx: Tx, registration_id: int, *, accepts: bool) -> Registration:
+    """Let launches that name nobody in, or no longer. Raises: NotFound."""
+    row = get_registration(tx, registration_id)
+    row.accepts_anonymous = accepts
     return row
 
 

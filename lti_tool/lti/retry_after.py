@@ -1,4 +1,4 @@
-"""The Retry-After header (RFC 9110, 10.2.3)."""
+"""Answers that say "not now", and the Retry-After header (RFC 9110, 10.2.3)."""
 
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -21,3 +21,13 @@ def retry_after_s(response: httpx.Response) -> float | None:
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max((aware - clock.now()).total_seconds(), 0.0), LONGEST_S)
+
+
+def is_busy(response: httpx.Response) -> bool:
+    """Did the platform not get to the request, so that the same may go through later?
+
+    Canvas says 403 "Rate Limit Exceeded" where others say 429.
+    """
+    status = response.status_code
+    said = f"{response.reason_phrase} {response.text[:2000]}".lower() if status == 403 else ""
+    return status in (408, 425, 429) or status >= 500 or "rate limit" in said

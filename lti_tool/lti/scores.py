@@ -11,10 +11,14 @@ from pylti1p3.grade import Grade
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.lti.dialects import Dialect
-from lti_tool.lti.retry_after import retry_after_s
+from lti_tool.lti.retry_after import is_busy, retry_after_s
 
 FULLY_GRADED = "FullyGraded"
 COMMENT_LENGTH = 4000
+COLUMN_GONE = (
+    "the activity's column was deleted from the gradebook. Open the activity once in the LMS, then send again. "
+    "Sending again makes a new column."
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Score:
     """False when marks change on work that was sent before (Canvas would call it late otherwise)."""
     submission_url: str | None = None
     """A launch URL that shows the work in the LMS's own marking page."""
+    overrules: bool = False
+    """Replaces what a teacher has changed in the LMS, where the LMS leaves that to the tool."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,8 @@ class Sent:
     """The timestamp that the LMS holds now; pass it as `after` with the next score. None if nothing was sent."""
     skipped_reason: str | None = None
     """Why nothing was sent, in words for a teacher."""
+    column_url: str | None = None
+    """The line item that took it."""
 
 
 class ScoreRefused(ExternalError):
@@ -88,7 +96,7 @@ def _extra(dialect: Dialect, score: Score) -> dict[str, Any]:
         extra["submission"] = {"submittedAt": _iso(score.submitted_at)}
     if dialect.submission_extension:
         submission: dict[str, Any] = {"new_submission": score.new_submission, "preserve_score": score.given is None}
-        submission["prioritize_non_tool_grade"] = True
+        submission["prioritize_non_tool_grade"] = not score.overrules
         if score.submitted_at is not None:
             submission["submitted_at"] = _iso(score.submitted_at)
         if score.submission_url:
@@ -101,15 +109,17 @@ def refusal(platform: str, response: httpx.Response) -> ScoreRefused:
     """The error for an answer that is not a success."""
     status = response.status_code
     said = f"{response.reason_phrase} {response.text[:2000]}".lower()
-    code, text, retryable = _explain(status, said)
+    if is_busy(response):
+        busy = f"the LMS is busy or down ({status}). The score is sent again by itself."
+        code, text, retryable = "lms_busy", busy, True
+    else:
+        code, text, retryable = _explain(status, said)
     details = {"status": status, "said": said[:200]}
     wait = retry_after_s(response) if retryable else None
     return ScoreRefused(code, f"{platform}: {text}", details, retryable=retryable, retry_after_s=wait)
 
 
 def _explain(status: int, said: str) -> tuple[str, str, bool]:
-    if status in (408, 425, 429) or status >= 500 or (status == 403 and "rate limit" in said):
-        return "lms_busy", f"the LMS is busy or down ({status}). The score is sent again by itself.", True
     if status in (400, 422) and "attempt" in said:
         return (
             "attempts_exhausted",
@@ -131,11 +141,7 @@ def _explain(status: int, said: str) -> tuple[str, str, bool]:
             False,
         )
     if status in (404, 410, 412):
-        return (
-            "line_item_gone",
-            "the activity's column was deleted from the gradebook. Open the activity once in the LMS, then send again.",
-            False,
-        )
+        return "line_item_gone", COLUMN_GONE, False
     if status in (401, 403):
         return (
             "not_allowed",

@@ -1,21 +1,26 @@
-"""Calls to a platform's services: only to its own hosts, with a token, repeated once with a fresh token after a 401."""
+"""Calls to a platform's services: only to its own hosts, with a token, repeated once with a fresh token after a 401.
+
+While the platform does not answer they are not made (`reach`).
+"""
 
 import html
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import urljoin
+from urllib.parse import urlencode, urljoin
 
 import httpx
 
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Registration
+from lti_tool.lti.reach import calling
 from lti_tool.lti.registrations import is_platform_url, origin_of
+from lti_tool.lti.retry_after import is_busy, retry_after_s
 from lti_tool.lti.tokens import forget_token, get_token
 
 MOST_PAGES = 200
 _LINK = re.compile(r"<([^<>]*)>([^<]*)")
-_NEXT = re.compile(r"""rel\s*=\s*["“”'‘’]?\s*next\b""", re.IGNORECASE)
+_REL = r"""rel\s*=\s*["“”'‘’]?\s*{}\b"""
 _CURLY = re.compile("[“”‘’]|&(?:quot|ldquo|rdquo);")
 
 
@@ -27,6 +32,11 @@ class PlatformService:
         self._runtime = runtime
         self._registration = registration
         self._scopes = scopes
+
+    @property
+    def platform(self) -> str:
+        """The name that people know it by."""
+        return self._registration.name
 
     def request(
         self,
@@ -43,10 +53,11 @@ class PlatformService:
             raise ExternalError("foreign_address", text, retryable=False)
         headers = {name: value for name, value in (("Content-Type", content_type), ("Accept", accept)) if value}
         body = content.encode() if content is not None else None
-        response, token = self._send(method, url, headers, body)
-        if response.status_code == 401:
-            forget_token(self._runtime, self._registration, self._scopes, token)
-            response, _ = self._send(method, url, headers, body)
+        with calling(self._runtime, self._registration):
+            response, token = self._send(method, url, headers, body)
+            if response.status_code == 401:
+                forget_token(self._runtime, self._registration, self._scopes, token)
+                response, _ = self._send(method, url, headers, body)
         return response
 
     def pages(self, url: str, accept: str) -> Iterator[httpx.Response]:
@@ -62,13 +73,17 @@ class PlatformService:
                     "pages_endless", f"The list of {self._registration.name} does not end.", retryable=False
                 )
             seen.add(following)
-            response = self.request("GET", following, accept=accept)
-            if response.status_code != 200:
-                busy = response.status_code == 429 or response.status_code >= 500
-                text = f"{self._registration.name} did not give the whole list ({response.status_code})."
-                raise ExternalError("page_refused", text, {"status": response.status_code}, retryable=busy)
+            with calling(self._runtime, self._registration):
+                response = self.request("GET", following, accept=accept)
+                if response.status_code != 200:
+                    raise self._no_page(response)
             yield response
             following = next_page(response, following)
+
+    def _no_page(self, response: httpx.Response) -> ExternalError:
+        text = f"{self._registration.name} did not give the whole list ({response.status_code})."
+        wait, status = retry_after_s(response), response.status_code
+        return ExternalError("page_refused", text, {"status": status}, retryable=is_busy(response), retry_after_s=wait)
 
     def _send(
         self, method: str, url: str, headers: dict[str, str], content: bytes | None
@@ -79,13 +94,19 @@ class PlatformService:
 
 
 def next_page(response: httpx.Response, current: str) -> str | None:
-    """The address of the next page, exactly as given. Raises: ExternalError: it is of another origin.
+    """The address of the next page, exactly as given. Raises: ExternalError: it is of another origin."""
+    return find_link(response, current, "next")
+
+
+def find_link(response: httpx.Response, current: str, relation: str) -> str | None:
+    """The address that the `Link` header gives for a relation, exactly as given. Raises: ExternalError: foreign origin.
 
     Moodle writes this header for line items with curly quotes and `&amp;`.
     """
+    wanted = re.compile(_REL.format(relation), re.IGNORECASE)
     for value in response.headers.get_list("Link"):
         for found in _LINK.finditer(value):
-            if _NEXT.search(html.unescape(found[2])):
+            if wanted.search(html.unescape(found[2])):
                 link = html.unescape(found[1]) if _CURLY.search(found[2]) else found[1]
                 url: str = urljoin(current, link)
                 if origin_of(url) != origin_of(current):
@@ -100,3 +121,9 @@ def under(url: str, name: str) -> str:
     """A path below a service URL: `/scores` goes before the query that Moodle's URLs have."""
     path, mark, query = url.partition("?")
     return f"{path.rstrip('/')}/{name}{mark}{query}"
+
+
+def with_query(url: str, **parameters: str) -> str:
+    """The address with further parameters; what it says already stays byte for byte."""
+    path, hash_mark, fragment = url.partition("#")
+    return f"{path}{'&' if '?' in path else '?'}{urlencode(parameters)}{hash_mark}{fragment}"

@@ -7,15 +7,20 @@ from datetime import timedelta
 from lti_tool.contract import Choice, Contents
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Forbidden, Invalid
+from lti_tool.kernel.errors import Forbidden, Invalid, NotFound
 from lti_tool.kernel.once import use_once
 from lti_tool.kernel.permissions import Right, Role
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.claims import Claims
+from lti_tool.lti.claims import NO_HISTORY, Claims
+from lti_tool.lti.copies import inherit_item, learn_copy
 from lti_tool.lti.dialects import GENERIC, detect_dialect
 from lti_tool.lti.granting import find_assistant_rights
 from lti_tool.lti.launch import Launch
+from lti_tool.lti.legacy import learn_legacy
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
+from lti_tool.lti.models_services import CopyState
+from lti_tool.lti.notice_service import learn_notices
+from lti_tool.lti.observing import record_observed
 from lti_tool.lti.people import (
     Known,
     learn_deployment,
@@ -26,6 +31,7 @@ from lti_tool.lti.people import (
     record_visit,
 )
 from lti_tool.lti.registrations import first_platform_origin, is_platform_url
+from lti_tool.lti.reviewing import Viewer, Wanted, get_reviewed, read_wanted
 from lti_tool.lti.roles import is_administrator, may_place_content, role_of
 from lti_tool.lti.state import AGAIN
 from lti_tool.web.brand import read_brand
@@ -34,6 +40,7 @@ from lti_tool.web.session import SignedIn, session_path, start_session
 PICK_PATH = "/lti/pick"
 EMPTY_PATH = "/lti/empty"
 GONE_PATH = "/lti/gone"
+COPIED_PATH = "/lti/copied"
 
 
 def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> str:
@@ -78,10 +85,9 @@ def find_choice(
 
 
 def _spend(tx: Tx, runtime: Runtime, launch: Launch) -> None:
-    """State and nonce work once. The unique rows decide between two simultaneous posts."""
+    """State and nonce work once: no two states share a nonce. The unique row decides between two simultaneous posts."""
     until = clock.now() + timedelta(seconds=runtime.settings.lti.state_s + runtime.settings.lti.leeway_s)
-    fresh = use_once(tx, "lti-state", launch.state_token, until)
-    if not fresh or not use_once(tx, "lti-nonce", f"{launch.registration.id}:{launch.claims.nonce}", until):
+    if not use_once(tx, "lti-nonce", f"{launch.registration.id}:{launch.state.nonce}", until):
         raise Invalid("launch_used", f"This launch was used before. {AGAIN}")
 
 
@@ -94,10 +100,23 @@ def _learn_dialect(tx: Tx, registration: Registration, claims: Claims) -> None:
 
 def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launch, deployment: Deployment) -> str:
     claims = launch.claims
-    role = role_of(claims.roles)
+    role = role_of(claims.roles) if claims.sub else Role.OBSERVER
     known = record_user(tx, runtime.signer, launch.registration, claims, role)
+    if claims.sub:
+        learn_legacy(tx, runtime, launch.registration, claims, known.user_id)
     context_id = record_context(tx, deployment, claims, known.user_id, role)
+    if wanted := read_wanted(claims):
+        viewer = Viewer(known, role, context_id, find_assistant_rights(tx, context_id, role))
+        return _enter_review(tx, runtime, contents, launch, deployment, wanted, viewer)
+    if context_id is not None and role is Role.OBSERVER and claims.sub:
+        record_observed(tx, known.user_id, context_id, claims.observed)
+    may_be_copy = context_id is not None and (claims.history != NO_HISTORY or claims.notices is not None)
+    copy = learn_copy(tx, context_id, claims.history) if may_be_copy and context_id is not None else None
     link = record_link(tx, deployment, claims, context_id)
+    if link and copy:
+        inherit_item(tx, link, copy, claims.history)
+    if claims.notices:
+        learn_notices(tx, runtime, launch.registration, deployment, claims.notices)
     found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
     choice = found[1] if found else None
     placement_id = record_placement(tx, context_id, choice.course_slug) if choice and context_id else None
@@ -105,16 +124,38 @@ def _enter(tx: Tx, runtime: Runtime, contents: Sequence[Contents], launch: Launc
         record_visit(tx, known.user_id, link, role, placement_id)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
     session = replace(session, placement_id=placement_id, granted=find_assistant_rights(tx, context_id, role))
-    token = start_session(tx, session, launch.browser_secret)
-    if link and claims.item_ref and not found:
-        # the LMS names it again at every launch, so that choosing something else here would not last
+    token = start_session(tx, session, launch.proof.browser_secret)
+    may_choose = Right.EDIT_COURSE in session.rights
+    if copy and copy.state is CopyState.OFFERED and link and may_choose:
+        return session_path(token, COPIED_PATH)
+    if link and not found and (claims.item_ref or (link.item_ref and not may_choose)):
         return session_path(token, GONE_PATH)
-    return session_path(
-        token,
-        _first_page(
-            tx, found, role, picks=session.deep_linking is not None, may_choose=Right.EDIT_COURSE in session.rights
-        ),
-    )
+    first = _first_page(tx, found, role, picks=session.deep_linking is not None, may_choose=may_choose)
+    return session_path(token, first)
+
+
+def _enter_review(
+    tx: Tx,
+    runtime: Runtime,
+    contents: Sequence[Contents],
+    launch: Launch,
+    deployment: Deployment,
+    wanted: Wanted,
+    viewer: Viewer,
+) -> str:
+    """To one learner's work; the activity and its line item stay as they are known."""
+    reviewed = get_reviewed(tx, deployment, launch.claims, wanted, viewer)
+    found = find_choice(tx, contents, launch.registration.id, reviewed.link.item_ref)
+    if found is None or viewer.context_id is None:
+        raise NotFound("review_not_found", "What this activity showed was removed, so its work has no page any more.")
+    source, choice = found
+    session = _signed_in(runtime, launch, viewer.known, viewer.role, viewer.context_id, reviewed.link, choice)
+    placement_id = record_placement(tx, viewer.context_id, choice.course_slug)
+    session = replace(session, placement_id=placement_id, granted=viewer.granted)
+    token = start_session(tx, session, launch.proof.browser_secret)
+    if viewer.may_mark:
+        return session_path(token, source.review_path_of(tx, choice.ref, reviewed.user_id))
+    return session_path(token, source.path_of(tx, choice.ref, viewer.role))
 
 
 def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool, may_choose: bool) -> str:
@@ -156,4 +197,5 @@ def _signed_in(
         brand=read_brand(claims.brand),
         administers=launch.registration.trusts_administrators and is_administrator(claims.roles),
         deep_linking={**asdict(selection), "deployment_id": claims.deployment_id} if selection else None,
+        launched={"rung": launch.proof.rung.value, "step": launch.state.step, "clock_ahead_s": launch.clock_ahead_s},
     )

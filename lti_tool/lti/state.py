@@ -2,11 +2,10 @@
 
 import hashlib
 import secrets
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.errors import Forbidden, Gone, Invalid
+from lti_tool.kernel.errors import Gone, Invalid
 from lti_tool.kernel.runtime import Runtime
 
 PURPOSE = "lti-state"
@@ -27,9 +26,13 @@ class LoginState:
     deployment_id: str | None
     """If the login named one, the launch must name the same."""
     browser: str
-    """Digest of the browser's secret."""
-    browser_known: bool
-    """Did the browser send our cookie with the login? Then it keeps cookies here and must send it again."""
+    """Digest of the browser's cookie."""
+    storage: str
+    """Digest of what the platform keeps for us in this browser; empty where it keeps nothing."""
+    storage_target: str
+    """Name of the frame that keeps it; empty where the platform offers none."""
+    step: str
+    """How the login came this far, see `ladder`."""
     issued_at: int
     """Seconds since 1970."""
 
@@ -46,7 +49,7 @@ def digest(text: str) -> str:
 
 def write_state(runtime: Runtime, state: LoginState) -> str:
     """The token for the `state` parameter."""
-    return runtime.signer.sign(PURPOSE, asdict(state))
+    return runtime.signer.sign(PURPOSE, vars(state))
 
 
 def read_state(runtime: Runtime, token: str) -> LoginState:
@@ -63,25 +66,3 @@ def check_age(runtime: Runtime, state: LoginState) -> None:
     """Raises: Gone: the login was too long ago."""
     if clock.now().timestamp() - state.issued_at > runtime.settings.lti.state_s:
         raise Gone("state_expired", f"Signing in took too long. {AGAIN}")
-
-
-def check_browser(state: LoginState, browser_secret: str | None, headers: Mapping[str, str]) -> str | None:
-    """The browser's secret if it is the one that began this login, None where a frame keeps no cookies (docs/adr/0003).
-
-    Raises: Forbidden: it is another browser, or one that should have sent our cookie.
-    """
-    if browser_secret:
-        if not secrets.compare_digest(digest(browser_secret), state.browser):
-            raise Forbidden("browser_changed", f"This sign-in was begun in another browser or window. {AGAIN}")
-        return browser_secret
-    framed = headers.get("Sec-Fetch-Dest") in ("iframe", "frame") and headers.get("Sec-Fetch-Site") in (
-        "cross-site",
-        "same-site",
-    )
-    if state.browser_known or not framed:
-        raise Forbidden(
-            "browser_unknown",
-            f"Your browser did not send back the cookie that it was given a moment ago. {AGAIN} "
-            "If this page comes again, allow cookies for this site.",
-        )
-    return None

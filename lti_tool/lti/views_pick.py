@@ -11,7 +11,9 @@ from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.deep_linking import sign_response
 from lti_tool.lti.picking import (
     group_choices,
+    in_order,
     list_choices,
+    matching,
     place_in_link,
     require_choices,
     require_picker,
@@ -32,6 +34,9 @@ from lti_tool.web.session import (
     start_session,
 )
 
+FEW = 12
+"""So many choices are seen at one glance and need no search."""
+
 
 @BLUEPRINT.get("/lti/pick")
 def pick() -> Response:
@@ -48,10 +53,14 @@ def choose() -> Response:
     require_picker(session)
     try:
         with current_runtime().db.reading() as tx:
-            choices = require_choices(tx, _contents(), session, request.form.getlist("item"))
+            choices = require_choices(tx, _contents(), session, _ticked())
     except (Invalid, NotFound) as error:
         return _show(session, request.args.get("course", ""), error)
     return _place(session, choices[0]) if session.deep_linking is None else _answer(session, choices)
+
+
+def _ticked() -> list[str]:
+    return in_order(request.form.getlist("item"), request.form.get("order", ""))
 
 
 @BLUEPRINT.post("/lti/pick/cancel")
@@ -69,14 +78,19 @@ def _answer(session: SignedIn, choices: list[Choice]) -> Response:
     with runtime.db.transaction() as tx:
         spend_selection(tx, digest_of(request.environ[TOKEN_KEY]), runtime.settings.web.session_hours)
         registration = get_registration(tx, session.registration_id)
+    is_saved = selection.get("auto_create", False)
     word = ", ".join(choice.title for choice in choices[:3]) + (" …" if len(choices) > 3 else "")
+    said = _("Nothing was chosen.")
+    if choices:
+        said = _("%(items)s goes to your course.", items=word)
+        said += "" if is_saved else " " + _("Save it there if your LMS asks you to.")
     return page(
         "lti/return_to_lms.html",
         title=_("Adding to your course") if choices else _("Back to your course"),
-        message=_("%(items)s goes to your course.", items=word) if choices else _("Nothing was chosen."),
+        message=said,
         return_url=selection["return_url"],
         method="post",
-        fields={"JWT": sign_response(runtime, registration, selection, choices)},
+        fields={"JWT": sign_response(runtime, registration, selection, choices, message=said if choices else "")},
         platform_name=session.platform_name,
         automatic=True,
     )
@@ -95,16 +109,19 @@ def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
         every = list_choices(tx, _contents(), session.registration_id)
     if not every:
         return _nothing_to_pick(session)
+    words = request.args.get("q", "").strip()[:200]
     titles = {choice.course_slug: choice.course_title for choice in every}
     slug = course if course in titles else next(iter(titles))
+    listed = [choice for choice in every if choice.course_slug == slug]
     return page(
         "courses/pick.html",
+        search={"url": url_for("lti.pick"), "words": words, "course": slug} if len(listed) > FEW else None,
         status=error.status if error else 200,
         course={"title": titles[slug]},
         courses=[_tab(name, title, slug) for name, title in titles.items()],
         action=url_for("lti.choose", course=slug),
         multiple=bool(session.deep_linking and session.deep_linking["accept_multiple"]),
-        modules=group_choices([choice for choice in every if choice.course_slug == slug], None),
+        modules=group_choices(matching(listed, words), None),
         error=error.message if error else None,
         cancel_url=url_for("lti.cancel") if session.deep_linking else None,
     )

@@ -10,6 +10,7 @@ from lti_tool.web.assets import asset
 from lti_tool.web.brand import brand_url
 from lti_tool.web.runtime import current_plugins
 from lti_tool.web.session import find_current_session, window_pass
+from lti_tool.web.texts import install_texts
 
 
 def page(template: str, *, status: int = 200, **context: Any) -> Response:
@@ -29,6 +30,7 @@ def install_rendering(app: Flask) -> None:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["window_pass"] = window_pass
+    install_texts(app)
     app.context_processor(_shared)
 
 

@@ -1,6 +1,9 @@
 """The runtime of the app that serves this request."""
 
-from flask import current_app
+from collections.abc import Callable
+from wsgiref.types import WSGIApplication
+
+from flask import Flask, current_app
 
 from lti_tool.contract import HealthCheck, Plugin
 from lti_tool.kernel.runtime import Runtime
@@ -24,3 +27,8 @@ def current_checks() -> list[HealthCheck]:
     """What to look at to say how the installation is: of the composition root, then of the plugins."""
     checks: list[HealthCheck] = current_app.extensions[HEALTH_KEY]
     return checks
+
+
+def wrap_app(app: Flask, wrap: Callable[[WSGIApplication], WSGIApplication]) -> None:
+    """Put WSGI middleware around what the app has already."""
+    app.wsgi_app = wrap(app.wsgi_app)  # type: ignore[assignment]  # Flask's documented way to add middleware

@@ -1,10 +1,14 @@
 """Headers that every response carries, and the check on where a post comes from."""
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, request
 
+from config.settings import Settings
 from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import TOKEN_KEY, find_current_session
@@ -19,6 +23,12 @@ EXTENSIBLE = ("frame-src", "media-src")
 """Directives that a view may extend by an origin, for the one page that it answers with."""
 MOST_ID = 2**63 - 1
 HSTS = "max-age=31536000"
+_SAFE = (
+    ("Referrer-Policy", "same-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Permissions-Policy", "camera=(), microphone=(), geolocation=()"),
+    ("Cache-Control", "no-store"),  # redirects too: their addresses hold sessions
+)
 
 
 def install_security(app: Flask) -> None:
@@ -45,6 +55,17 @@ def allow_source(directive: str, source: str) -> None:
     g.setdefault("coursebridge_sources", {}).setdefault(directive, []).append(source)
 
 
+def is_foreign_post(environ: Mapping[str, Any]) -> bool:
+    """Whether a post within a session comes from a page of somebody else. A learner's own server may be same-site."""
+    return TOKEN_KEY in environ and environ.get("HTTP_SEC_FETCH_SITE") in ("cross-site", "same-site")
+
+
+def data_headers(settings: Settings) -> list[tuple[str, str]]:
+    """Of an answer that is data for a script of ours, not a page: nobody frames it, nobody keeps it."""
+    secure = [("Strict-Transport-Security", HSTS)] if settings.base_url.scheme == "https" else []
+    return [("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"), *_SAFE, *secure]
+
+
 def _refuse_odd_addresses() -> None:
     """A NUL is in no address of ours, and PostgreSQL takes it in no text; no row has so high a number."""
     is_too_high = any(isinstance(value, int) and value > MOST_ID for value in (request.view_args or {}).values())
@@ -54,40 +75,33 @@ def _refuse_odd_addresses() -> None:
 
 def _refuse_foreign_posts() -> None:
     """A form of a session is only ever posted by our own page (its address is secret; this is the second lock)."""
-    if (
-        request.method == "POST"
-        and TOKEN_KEY in request.environ
-        and request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site")  # a learner's server may be same-site
-    ):
+    if request.method == "POST" and is_foreign_post(request.environ):
         raise Forbidden(
             "foreign_post", "This form was not sent from our page. Open the activity again from your course."
         )
 
 
-def _let_files_in(policy: str) -> str:
-    """A policy under which images and players may also come from the bucket that files are kept in, if there is one."""
-    origin = current_runtime().settings.files.origin
-    if not origin:
-        return policy
-    for source in ("img-src 'self' data:", "media-src 'self'"):
-        policy = policy.replace(source, f"{source} {origin}")
-    return policy
+@lru_cache(maxsize=1000)
+def _policy(frame_origin: str, files_origin: str, hub_url: str) -> str:
+    """The policy of a page. Images and players may come from the bucket that files are kept in too, if there is one."""
+    policy = POLICY
+    for source in ("img-src 'self' data:", "media-src 'self'") if files_origin else ():
+        policy = policy.replace(source, f"{source} {files_origin}")
+    return policy.format(
+        ancestors=f"'self' {frame_origin}".strip(),
+        forms=" ".join(["'self'", *filter(None, [frame_origin]), *_hub_sources(hub_url)]),
+    )
 
 
 def _add_headers(response: Response) -> Response:
-    session = find_current_session()
-    origin = session.frame_origin if session else ""
-    policy = _let_files_in(POLICY).format(
-        ancestors=f"'self' {origin}".strip(),
-        forms=" ".join(["'self'", *filter(None, [origin]), *_hub_sources(current_runtime().settings.hub.url)]),
-    )
-    response.headers.setdefault("Content-Security-Policy", _extended(policy.strip()))
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
-    if current_runtime().settings.base_url.scheme == "https":
-        response.headers.setdefault("Strict-Transport-Security", HSTS)
-    response.headers.setdefault("Cache-Control", "no-store")  # redirects too: their addresses hold sessions
+    session, settings = find_current_session(), current_runtime().settings
+    policy = _policy(session.frame_origin if session else "", settings.files.origin, settings.hub.url)
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", _extended(policy))
+    for name, value in _SAFE:
+        headers.setdefault(name, value)
+    if settings.base_url.scheme == "https":
+        headers.setdefault("Strict-Transport-Security", HSTS)
     return response
 
 
@@ -106,6 +120,8 @@ def _hub_sources(url: str) -> list[str]:
 def _extended(policy: str) -> str:
     """The policy with what `allow_source` was told."""
     sources: dict[str, list[str]] = g.get("coursebridge_sources", {})
+    if not sources:
+        return policy
     parts = [part.split() for part in policy.split(";")]
     names = {part[0] for part in parts}
     parts += [[directive] for directive in sources if directive not in names]

@@ -8,15 +8,15 @@ The server keeps only digests.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import g, request
-from sqlalchemy import JSON, Select, String, delete, update
+from sqlalchemy import JSON, Row, Select, String, Table, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
@@ -24,6 +24,7 @@ from lti_tool.kernel.db import Base, Tx
 from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
 from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.kernel.types import EnumValue, UtcDateTime
+from lti_tool.kernel.upsert import insert_new
 from lti_tool.web.runtime import current_runtime
 
 BROWSER_COOKIE = "__Host-coursebridge"
@@ -55,6 +56,11 @@ class SessionRow(Base):
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+_SESSIONS = cast(Table, SessionRow.__table__)
+_BY_DIGEST = select(_SESSIONS).where(_SESSIONS.c.digest == bindparam("digest"))
+_BY_DIGESTS = select(_SESSIONS).where(_SESSIONS.c.digest.in_(bindparam("digests", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,8 @@ class SignedIn:
     """What the teacher of the LMS course lets assistants do; None: nobody has said."""
     ends_at: datetime | None = None
     """When the session is over; a session made from this one ends then too. None: of a launch just now."""
+    launched: dict[str, Any] | None = None
+    """How the launch went, for `/lti/check`."""
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -107,6 +115,7 @@ _FACTS = (
     "deep_linking",
     "brand",
     "administers",
+    "launched",
 )
 
 
@@ -114,29 +123,32 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
     """Make a session and return its token. `browser_secret` is the value of our cookie if the browser sent it back."""
     token, moment = secrets.token_urlsafe(32), clock.now()
     life = timedelta(hours=current_runtime().settings.web.session_hours)
-    tx.add(
-        SessionRow(
-            digest=digest_of(token),
-            browser_digest=digest_of(browser_secret) if browser_secret else None,
-            user_id=signed_in.user_id,
-            registration_id=signed_in.registration_id,
-            context_id=signed_in.context_id,
-            link_id=signed_in.link_id,
-            course_slug=signed_in.course_slug,
-            placement_id=signed_in.placement_id,
-            role=signed_in.role,
-            granted=None if signed_in.granted is None else list(signed_in.granted),
-            facts={name: getattr(signed_in, name) for name in _FACTS},
-            created_at=moment,
-            expires_at=signed_in.ends_at or moment + life,
-        )
-    )
+    row = {
+        "digest": digest_of(token),
+        "browser_digest": digest_of(browser_secret) if browser_secret else None,
+        "user_id": signed_in.user_id,
+        "registration_id": signed_in.registration_id,
+        "context_id": signed_in.context_id,
+        "link_id": signed_in.link_id,
+        "course_slug": signed_in.course_slug,
+        "placement_id": signed_in.placement_id,
+        "role": signed_in.role,
+        "granted": None if signed_in.granted is None else list(signed_in.granted),
+        "facts": {name: getattr(signed_in, name) for name in _FACTS},
+        "created_at": moment,
+        "expires_at": signed_in.ends_at or moment + life,
+    }
+    insert_new(tx, SessionRow, row)
     return token
 
 
 def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | None:
     """The session behind a token, unless it is over or belongs to another browser."""
-    row = tx.get(SessionRow, digest_of(token))
+    return accept_session(find_session_row(tx, digest_of(token)), browser_secret)
+
+
+def accept_session(row: Row[Any] | None, browser_secret: str | None) -> SignedIn | None:
+    """What a stored session says, unless it is over or belongs to another browser."""
     if row is None or row.expires_at <= clock.now():
         return None
     if row.browser_digest and (
@@ -146,7 +158,17 @@ def find_session(tx: Tx, token: str, browser_secret: str | None) -> SignedIn | N
     return read_session(row)
 
 
-def read_session(row: SessionRow) -> SignedIn:
+def find_session_rows(tx: Tx, digests: Iterable[str]) -> dict[str, Row[Any]]:
+    """The columns of several stored sessions, by digest. One query."""
+    return {row.digest: row for row in tx.execute(_BY_DIGESTS, {"digests": sorted(digests)})}
+
+
+def find_session_row(tx: Tx, digest: str) -> Row[Any] | None:
+    """The columns of a stored session. One query, of every request: no object is made of it."""
+    return tx.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
+
+
+def read_session(row: "SessionRow | Row[Any]") -> SignedIn:
     """What a stored session says. Whether it is over, and whose browser asks, is for the caller to check."""
     return SignedIn(
         user_id=row.user_id,
@@ -171,6 +193,12 @@ def grant_to_assistants(tx: Tx, context_id: int, granted: Iterable[str]) -> None
     """Give the assistants of an LMS course these rights in the sessions that they have open."""
     open_now = update(SessionRow).where(SessionRow.context_id == context_id, SessionRow.role == Role.ASSISTANT)
     tx.execute(open_now.values(granted=list(granted)).execution_options(synchronize_session=False))
+
+
+def end_sessions_in(tx: Tx, context_id: int, user_ids: Collection[int]) -> None:
+    """Sign people out of everything that they opened from one LMS course."""
+    mine = (SessionRow.user_id.in_(user_ids), SessionRow.context_id == context_id)
+    tx.execute(delete(SessionRow).where(*mine))
 
 
 def end_sessions_of_platform(tx: Tx, registration_id: int) -> None:
@@ -233,7 +261,7 @@ def _read(token: str) -> SignedIn | None:
     with current_runtime().db.reading() as tx:
         found = find_session(tx, token, request.cookies.get(BROWSER_COOKIE))
         if found is None and _holds_window_pass(token):
-            row = tx.get(SessionRow, digest_of(token))
+            row = find_session_row(tx, digest_of(token))
             found = read_session(row) if row is not None and row.expires_at > clock.now() else None
     return found
 

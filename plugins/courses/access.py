@@ -10,11 +10,13 @@ from plugins.courses.service import Outline
 
 @dataclass(frozen=True)
 class Lock:
-    """Why an item is closed: until a moment, or until other parts are done."""
+    """Why an item is closed: until a moment, until other parts are done, or until the course is paid."""
 
     opens_at: datetime | None = None
     after: tuple[str, ...] = ()
     """Titles of what has to be done before."""
+    is_unpaid: bool = False
+    """The whole course is closed until it is paid."""
 
 
 def may_be_closed(item: Item, module: Module) -> bool:

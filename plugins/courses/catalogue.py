@@ -1,7 +1,7 @@
 """The catalogue: which courses a platform's people may see, found by words, category, level, language and price.
 
 Words are rows of a table with a plain index (`CourseWord`): one query for SQLite and PostgreSQL, and the beginning of a
-word finds it too. With 10,000 courses it answers in a few milliseconds (benchmarks/catalogue.py).
+word finds it too. With 10,000 courses it answers in a few milliseconds (benchmarks/courses.py).
 """
 
 import re
@@ -10,17 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Subquery, delete, func, insert, or_, select
 
 from lti_tool.kernel.db import Tx
-from plugins.courses.models import Course, CourseLabel, CourseWord, Enrolment, Level, PartState, Standing
+from plugins.courses.catalogue_query import PER_PAGE, Shape, make_statement, word_values
+from plugins.courses.models import Admission, Course, CourseLabel, CourseWord, Level, PartState, Standing
 
-PER_PAGE = 24
 MOST_WORDS = 6
 """Words of a search that count."""
 LONGEST_WORD = 40
-LAST = "\U0010ffff"
-"""After every other character."""
 _WEIGHTS = ((4, "title"), (3, "tags"), (3, "categories"), (2, "authors"), (2, "summary"), (1, "description"))
 
 
@@ -38,6 +36,8 @@ class Wanted:
     """`3`, `4`: at least so many stars on average."""
     mine: str = ""
     """`1`: only courses that the person takes."""
+    sort: str = ""
+    """Empty: what fits best first, without a search by title. `rating`, `newest`."""
 
     @classmethod
     def of(cls, said: Any) -> "Wanted":
@@ -47,6 +47,8 @@ class Wanted:
             found["level"] = ""
         if found["rating"] not in ("3", "4"):
             found["rating"] = ""
+        if found["sort"] not in ("rating", "newest"):
+            found["sort"] = ""
         return cls(**{name: value.replace("\0", "") for name, value in found.items()})
 
 
@@ -60,37 +62,50 @@ class Viewer:
     """Sees drafts too."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
-    """A course in the list."""
+    """A course in the list, with what the person has to do with it."""
 
-    course: Course
+    slug: str
+    title: str
+    summary: str
+    authors: list[str]
+    categories: list[str]
+    level: Level
+    language: str
+    price_minor: int | None
+    currency: str
+    minutes: int
+    item_count: int
+    state: PartState
+    admission: Admission
     standing: Standing | None
+    average: float | None
+    """Stars, of the reviews; None without one."""
+    count: int | None
+    """Of reviews; None without one."""
 
 
-def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int, ratings: Subquery) -> list[Listed]:
-    """A page of courses, the best first. One query."""
+@dataclass(frozen=True)
+class Found:
+    """A page of courses, in the order that was wanted."""
+
+    rows: list[Listed]
+    total: int | None
+    """How many courses fit, on all pages; None where nothing was asked for: `Facets.count` knows."""
+
+
+def list_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, page: int, ratings: Subquery) -> Found:
+    """A page of courses. One query, two for a page after the last. `ratings`: `reviews.public.ratings_table`."""
     terms = words_of(wanted.text)[:MOST_WORDS]
-    conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms, ratings)]
-    mine = select(Enrolment.standing).where(Enrolment.course_id == Course.id, Enrolment.user_id == viewer.user_id)
-    query: Select[Any] = select(Course, mine.scalar_subquery()).where(*conditions)
-    if terms:
-        best = (
-            select(CourseWord.course_id, func.max(CourseWord.weight).label("weight"))
-            .where(_begins(terms[0]))
-            .group_by(CourseWord.course_id)
-            .subquery()
-        )
-        query = query.join(best, best.c.course_id == Course.id).order_by(best.c.weight.desc())
-    query = query.order_by(Course.title, Course.id).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
-    return [Listed(*row) for row in tx.execute(query)]
-
-
-def count_catalogue(tx: Tx, viewer: Viewer, wanted: Wanted, ratings: Subquery) -> int:
-    """How many courses fit. One query."""
-    terms = words_of(wanted.text)[:MOST_WORDS]
-    conditions = [*_may_see(viewer), *_conditions(wanted, viewer, terms, ratings)]
-    return tx.scalars(select(func.count(Course.id)).where(*conditions)).one()
+    filters = _filters(wanted)
+    statement = make_statement(Shape(viewer.is_teacher, len(terms), frozenset(filters), wanted.sort), ratings)
+    values = {"registration_id": viewer.registration_id, "user_id": viewer.user_id} | filters | word_values(terms)
+    rows = tx.execute(statement, values | {"offset": (page - 1) * PER_PAGE}).all()
+    if rows or page == 1:
+        return Found([Listed(*row[1:]) for row in rows], rows[0][0] if rows else 0)
+    first = tx.execute(statement, values | {"offset": 0}).first()
+    return Found([], first[0] if first else 0)
 
 
 @dataclass(frozen=True)
@@ -151,35 +166,20 @@ def _text(value: str | list[str]) -> str:
     return " ".join(value) if isinstance(value, list) else value
 
 
+def _filters(wanted: Wanted) -> dict[str, Any]:
+    """Name and value of each filter, for `make_statement`."""
+    found: dict[str, Any] = {
+        "category": wanted.category,
+        "level": Level(wanted.level) if wanted.level else None,
+        "language": wanted.language,
+        "stars": int(wanted.rating) if wanted.rating else None,
+        "mine": wanted.mine,
+        "free": wanted.price == "free",
+        "paid": wanted.price == "paid",
+    }
+    return {name: value for name, value in found.items() if value}
+
+
 def _may_see(viewer: Viewer) -> list[ColumnElement[bool]]:
     theirs = or_(Course.registration_id.is_(None), Course.registration_id == viewer.registration_id)
     return [theirs] if viewer.is_teacher else [theirs, Course.state == PartState.PUBLISHED]
-
-
-def _conditions(wanted: Wanted, viewer: Viewer, terms: list[str], ratings: Subquery) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [
-        Course.id.in_(select(CourseWord.course_id).where(_begins(term))) for term in terms
-    ]
-    if wanted.category:
-        labelled = select(CourseLabel.course_id).where(
-            CourseLabel.kind == "category", CourseLabel.label == wanted.category
-        )
-        found.append(Course.id.in_(labelled))
-    if wanted.level:
-        found.append(Course.level == Level(wanted.level))
-    if wanted.language:
-        found.append(Course.language == wanted.language)
-    if wanted.price in ("free", "paid"):
-        found.append(Course.price_minor.is_(None) if wanted.price == "free" else Course.price_minor.is_not(None))
-    if wanted.rating:
-        found.append(Course.slug.in_(select(ratings.c.course_slug).where(ratings.c.average >= int(wanted.rating))))
-    if wanted.mine:
-        theirs = select(Enrolment.course_id).where(
-            Enrolment.user_id == viewer.user_id, Enrolment.standing == Standing.ACTIVE
-        )
-        found.append(Course.id.in_(theirs))
-    return found
-
-
-def _begins(term: str) -> ColumnElement[bool]:
-    return (CourseWord.word >= term) & (CourseWord.word < term + LAST)

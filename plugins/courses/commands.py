@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from lti_tool.kernel.runtime import Runtime
+from plugins.courses.commands_pay import grant_command, revoke_command
 from plugins.courses.exporter import export_course
 from plugins.courses.importer import import_course
 from plugins.courses.service import list_courses
@@ -61,3 +62,7 @@ def list_command(runtime: Runtime) -> None:
 
 def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
+
+
+course.add_command(grant_command)
+course.add_command(revoke_command)

@@ -74,6 +74,17 @@ class CourseContents:
             return grading.assignment_path(found.course, row[0].assignment)
         return f"/courses/{found.course}/{found.item}"
 
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        """The learner's attempts at a quiz; of anything else how far they are in the course."""
+        found = split_ref(ref)
+        if found is None:
+            raise NotFound("item_not_found", "This activity points to something that is no longer here.")
+        query = select(Item.assignment).join(Course, Course.id == Item.course_id)
+        name = tx.scalar(query.where(Course.slug == found.course, Item.slug == found.item)) if found.item else None
+        if name:
+            return f"{grading.assignment_path(found.course, name)}/learners/{user_id}"
+        return f"/progress/{found.course}/learners/{user_id}"
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -135,4 +146,6 @@ def _item_choice(course: Course, module: Module, item: Item) -> Choice:
         group=module.title,
         text=item.summary,
         max_points=item.points if item.assignment else None,
+        opens_at=max((moment for moment in (module.release_at, item.release_at) if moment), default=None),
+        due_at=item.due_at if item.assignment else None,
     )

@@ -58,6 +58,16 @@ def _web_address(text: str) -> str:
     return text
 
 
+def find_uploaded(address: str) -> int | None:
+    """The number of the uploaded video that stands in the place of an address; None: something else."""
+    found = re.fullmatch(r"video:([1-9][0-9]{0,8})", address)
+    return int(found[1]) if found else None
+
+
+def _video_address(text: str) -> str:
+    return text if find_uploaded(text) is not None else _web_address(text)
+
+
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,78}$")]
 AssignmentName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,78}$")]
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
@@ -74,6 +84,7 @@ MediaFile = Annotated[str, StringConstraints(pattern=f"^({_MEDIA})?$", max_lengt
 NotebookFile = Annotated[
     str, StringConstraints(pattern=rf"^({_MEDIA}\.ipynb)?$", max_length=300), AfterValidator(_one_line)
 ]
+VideoAddress = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_video_address)]
 Url = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000), AfterValidator(_web_address)]
 
 
@@ -111,6 +122,8 @@ class QuizItem(_Item):
     type: Literal["quiz"]
     assignment: AssignmentName
     attempts: int | None = Field(None, ge=1, le=100, strict=True)
+    pass_mark: int | None = Field(None, ge=1, le=100, strict=True, alias="pass")
+    """Percent of its points from which on it is done; None: when it is marked."""
     due: AwareDatetime | None = None
 
 
@@ -129,9 +142,10 @@ class _Shows(_Item):
 
 
 class VideoItem(_Shows):
-    """A video."""
+    """A video. Its address may be `video:<number>`: an uploaded video of the course."""
 
     type: Literal["video"]
+    url: VideoAddress = ""
 
 
 class FileItem(_Shows):
@@ -209,6 +223,7 @@ class CourseFile(_Part):
     currency: str = Field("", pattern="^([A-Z]{3})?$")
     state: PartState = PartState.PUBLISHED
     admission: Admission = Admission.LMS
+    lms_members_pay: bool = Field(False, strict=True)
     revision: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8}-[0-9]{1,12})?$")] = ""
     """Written by an export: what of the course in the browser this folder knows."""
     module: list[Module] = Field(min_length=1)
@@ -217,6 +232,8 @@ class CourseFile(_Part):
     def _price_has_a_currency(self) -> "CourseFile":
         if (self.price is None) != (not self.currency):
             raise ValueError("price and currency belong together; write both or none")
+        if self.admission is Admission.PAID and self.price is None:
+            raise ValueError("who pays gets in, so name a price")
         return self
 
     @model_validator(mode="after")

@@ -11,13 +11,14 @@ from lti_tool.kernel.errors import Forbidden, Invalid
 from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.lti import public as lti
 from plugins.courses.catalogue import index_course
+from plugins.courses.course_file import find_uploaded
 from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Course, Item, ItemKind, Origin, PartState, Revision, Unsaved
 from plugins.courses.parts import COURSE, Content, fill_course, fill_item, fill_module, item_part, module_part
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import Author, add_revision, find_newest, get_revision, lock_course
 from plugins.courses.service import find_course, get_item, get_module, get_outline, link_targets, list_media_paths
-from plugins.courses.videos import take_up_video
+from plugins.courses.videos import find_video, take_up_video
 from plugins.reviews import public as reviews
 
 
@@ -168,7 +169,7 @@ def unpublish_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
 
 
 def restore(tx: Tx, slug: str, part: str, number: int, editor: Editor) -> Revision:
-    """Make an old revision the newest again, as a new one. An item still has to be published.
+    """Make an old revision of settings, a module or an item the newest again. An item still has to be published.
 
     Raises: NotFound, Forbidden.
     """
@@ -212,6 +213,8 @@ def find_problems(tx: Tx, slug: str, item_slug: str, content: Content) -> list[s
     file = content["file"]
     if file and file.removeprefix("media/") not in media:
         return [f"there is no file {file} in this course; upload it, or choose another."]
+    if find_uploaded(content["url"]) is not None and find_video(tx, slug, content["url"]) is None:
+        return ["this course has no such uploaded video any more; choose another, or upload it again."]
     if content["type"] != ItemKind.QUIZ.value and not file and not content["url"]:
         return ["there is nothing to show yet; upload a file or give an address."]
     return []

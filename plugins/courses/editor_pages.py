@@ -7,7 +7,9 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Right
+from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import current_session
 from plugins.courses.comparing import Comparison, compare
 from plugins.courses.forms import form_fields
@@ -16,6 +18,8 @@ from plugins.courses.outline import kind_word, level_word
 from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
 from plugins.courses.revisions import EditConflict
 from plugins.courses.service import Outline
+from plugins.courses.videos import list_choices
+from plugins.files import public as files
 
 
 def field_words() -> dict[str, str]:
@@ -33,6 +37,7 @@ def field_words() -> dict[str, str]:
         "price": _("Price"),
         "currency": _("Currency"),
         "admission": _("Who gets in"),
+        "lms_members_pay": _("LMS members pay too"),
         "release": _("Opens"),
         "after": _("Only after"),
         "required": _("Required"),
@@ -41,6 +46,7 @@ def field_words() -> dict[str, str]:
         "url": _("Address"),
         "markdown": _("Text"),
         "attempts": _("Attempts"),
+        "pass": _("Pass mark"),
         "due": _("Due"),
         "modules": _("Order"),
         "type": _("Kind"),
@@ -187,6 +193,11 @@ def settings_choices() -> dict[str, Any]:
                 "label": _("They, and every learner who finds it in the catalogue"),
                 "hint": _("For nothing, also if a price is set."),
             },
+            {
+                "value": Admission.PAID.value,
+                "label": _("They, and whoever pays the price"),
+                "hint": _("Everybody sees it in the catalogue, with its price. Codes let people in for nothing."),
+            },
         ],
     }
 
@@ -210,6 +221,8 @@ def item_editor(
         "base": base,
         "others": [(other.slug, other.title) for other in outline.items if other.slug != item.slug],
         "files": [("", _("None")), *((f"media/{path}", path) for path in files)],
+        "videos": None,
+        "box": None,
         "save_url": _item_url("save_item_view", slug, item.slug),
         "render_url": _item_url("render_text", slug, item.slug),
         "unsaved_url": _item_url("keep_unsaved_view", slug, item.slug),
@@ -219,6 +232,12 @@ def item_editor(
         "history_url": url_for("courses.show_history", slug=slug, part=item_part(item.slug)),
         "unpublish_url": _item_url("unpublish_view", slug, item.slug) if item.state is PartState.PUBLISHED else None,
     }
+
+
+def video_choices(tx: Tx, slug: str, form: dict[str, Any]) -> dict[str, Any]:
+    """What the editor of a video shows besides: the uploaded videos of the course, and the box to upload one."""
+    choices = list_choices(tx, slug, str(form.get("video", "")))
+    return {"videos": [("", _("None")), *choices], "box": files.upload_box(current_runtime(), slug)}
 
 
 def module_editor(slug: str, outline: Outline, module: Module, form: dict[str, Any], base: int) -> dict[str, Any]:
@@ -293,5 +312,5 @@ def history_context(slug: str, outline: Outline, part: str, revisions: Sequence[
             for revision in revisions
         ],
         "compare_url": url_for("courses.compare_revisions", slug=slug, part=part),
-        "restore_url": url_for("courses.restore_view", slug=slug, part=part) if part != OUTLINE else None,
+        "restore_url": url_for("courses.restore_view", slug=slug, part=part),
     }

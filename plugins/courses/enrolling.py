@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import Forbidden, Gone, NotFound
+from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 from plugins.courses.models import Admission, Course, Enrolment, Invitation, PartState, Standing, Via
 
@@ -22,9 +23,9 @@ ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def enrol(tx: Tx, user_id: int, course_id: int, via: Via) -> Enrolment:
-    """Have somebody take a course, again if they had dropped it. Doing it twice changes nothing."""
+    """Have somebody take a course, again if they had dropped it or it had ended. Doing it twice changes nothing."""
     row = _lock_enrolment(tx, user_id, course_id, via)
-    if row.standing is Standing.DROPPED:
+    if row.standing is not Standing.ACTIVE:
         row.standing, row.dropped_at, row.via = Standing.ACTIVE, None, via
     tx.flush()
     return row
@@ -35,6 +36,11 @@ def drop(tx: Tx, user_id: int, course_id: int) -> None:
     row = _lock_enrolment(tx, user_id, course_id, Via.LMS)
     row.standing, row.dropped_at = Standing.DROPPED, clock.now()
     tx.flush()
+
+
+def end(tx: Tx, row: Enrolment) -> None:
+    """What had let somebody in is no more. What was done stays."""
+    row.standing, row.dropped_at = Standing.ENDED, clock.now()
 
 
 def _lock_enrolment(tx: Tx, user_id: int, course_id: int, via: Via) -> Enrolment:
@@ -85,8 +91,22 @@ def make_invitation(tx: Tx, course_id: int, made_by: int, places: int) -> str:
     return f"{code[:5]}-{code[5:]}"
 
 
+def require_codes(course: Course) -> None:
+    """Raises: Forbidden: only members of the LMS courses that use it get in."""
+    if course.admission is Admission.LMS:
+        raise Forbidden(
+            "members_only",
+            "Only members of the LMS courses that use this course get in, so its codes let nobody in. "
+            "Its teacher can change that in the settings of the course, under Who gets in.",
+        )
+
+
 def accept_invitation(tx: Tx, code: str, session: SignedIn) -> Course:
-    """Enrol by code. Raises: NotFound: no such code, or not of this platform. Gone: used up, expired or withdrawn."""
+    """Enrol by code.
+
+    Raises: NotFound: no such code, or not of this platform. Forbidden: the course is for members only. Gone: used up,
+    expired or withdrawn.
+    """
     bare = "".join(character for character in code.upper() if character in ALPHABET)
     invitation = tx.scalar(select(Invitation).where(Invitation.digest == _digest(bare)).with_for_update())
     course = tx.get(Course, invitation.course_id) if invitation else None
@@ -95,6 +115,7 @@ def accept_invitation(tx: Tx, code: str, session: SignedIn) -> Course:
     row = tx.get(Enrolment, (session.user_id, course.id))
     if row is not None and row.standing is Standing.ACTIVE:
         return course
+    require_codes(course)
     taken = update(Invitation).where(
         Invitation.id == invitation.id,
         Invitation.used < Invitation.places,
@@ -122,10 +143,9 @@ def list_invitations(tx: Tx, course_id: int) -> list[Invitation]:
 
 
 def count_enrolments(tx: Tx, course_id: int) -> dict[Standing, int]:
-    """How many take a course, and how many have dropped it."""
-    query = (
-        select(Enrolment.standing, func.count()).where(Enrolment.course_id == course_id).group_by(Enrolment.standing)
-    )
+    """How many take a course, and how many have dropped it. Test students are nobody."""
+    people = (Enrolment.course_id == course_id, Enrolment.user_id.not_in(lti.select_test_people()))
+    query = select(Enrolment.standing, func.count()).where(*people).group_by(Enrolment.standing)
     return {row[0]: row[1] for row in tx.execute(query)}
 
 

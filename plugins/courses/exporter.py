@@ -158,7 +158,7 @@ def _without_defaults(settings: Content) -> dict[str, Value]:
 
 def _item_values(item: Item, content: Content) -> dict[str, Value]:
     head: dict[str, Value] = {"type": content["type"], "slug": item.slug}
-    values = head | _said(content, ("title", "file", "url", "assignment", "summary", "attempts", "due"))
+    values = head | _said(content, ("title", "file", "url", "assignment", "summary", "attempts", "pass", "due"))
     if item.state is not PartState.PUBLISHED:
         values["state"] = item.state.value
     values |= _said(content, ("release", "after", "minutes"))

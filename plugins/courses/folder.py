@@ -44,6 +44,8 @@ class CourseFolder:
         """Made by `read_course_folder`."""
         self.path = path
         self.course = course
+        self.cleaned: dict[str, Path] = {}
+        """Pictures that an import made anew, by path below `media/`: they are taken in the place of the folder's."""
 
     @property
     def items(self) -> Iterator[AnyItem]:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
-from plugins.courses.course_file import ITEM_MODELS, CourseFile, Module, check_form
+from plugins.courses.course_file import ITEM_MODELS, CourseFile, Module, check_form, find_uploaded
 from plugins.courses.folder import MAX_LESSON_BYTES
 from plugins.courses.models import ItemKind
 from plugins.courses.parts import Content, read_time, said_course, said_item, said_module
@@ -28,6 +28,7 @@ def read_settings(form: Form, slug: str) -> tuple[Content | None, Problems]:
         for name in ("title", "summary", "description", "language", "level", "licence", "admission")
     }
     said |= {name: _split(form.get(name, "")) for name in ("categories", "tags", "authors")}
+    said["lms_members_pay"] = form.get("lms_members_pay", "") == "1"
     said |= {"slug": slug, "price": price, "currency": form.get("currency", "").strip().upper() if price else ""}
     said["module"] = [{"title": "-"}]
     course, wrong = check_form(CourseFile, said)
@@ -55,10 +56,13 @@ def read_item(form: Form, slug: str, before: Content) -> tuple[Content | None, P
         said["due"], wrong = _read_moment(form, "due")
         problems += wrong
         said |= {"assignment": before["assignment"], "attempts": _read_number(form, "attempts", problems)}
+        said["pass"] = _read_number(form, "pass", problems)
     elif before["type"] == ItemKind.LESSON.value:
         said["file"] = before["file"]
     else:
         said |= {name: form.get(name, "").strip() for name in ("file", "url") if name in form_fields(before["type"])}
+        if before["type"] == ItemKind.VIDEO.value and not said["url"]:
+            said["url"] = form.get("video", "").strip()
     markdown = form.get("markdown", "").replace("\r\n", "\n")
     if len(markdown.encode()) > MAX_LESSON_BYTES:
         problems.append(("markdown", f"is larger than {MAX_LESSON_BYTES // 1000} kB; split it into several lessons."))
@@ -96,6 +100,9 @@ def item_form(content: Content) -> dict[str, Any]:
         if name in shown:
             moment = read_time(shown[name])
             shown[name] = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}" if moment else ""
+    if shown.get("type") == ItemKind.VIDEO.value:
+        is_uploaded = find_uploaded(shown["url"]) is not None
+        shown |= {"video": shown["url"], "url": ""} if is_uploaded else {"video": ""}
     return {name: "" if value is None else value for name, value in shown.items()}
 
 

@@ -4,6 +4,9 @@ A quiz that is closed to a learner, or a draft, is closed wherever grading shows
 videos of a course that several platforms use are changed by none of them.
 """
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from flask import Flask, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
@@ -13,14 +16,16 @@ from werkzeug.wrappers import Response
 from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Forbidden, NotFound
+from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import find_current_session
+from lti_tool.web.session import SignedIn, find_current_session
 from plugins.courses.access import may_be_closed
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import require_own
-from plugins.courses.models import Course, Item, Module, PartState
-from plugins.courses.reading import Reader, read_course
+from plugins.courses.models import Admission, Course, Item, Module, PartState
+from plugins.courses.reading import Reader, read_course, ref_of
 from plugins.courses.service import find_course, get_outline
+from plugins.progress import public as progress
 
 KEPT_OPEN = ("grading.show_feedback", "grading.show_marked_notebook")
 """What somebody handed in stays theirs to read."""
@@ -29,7 +34,7 @@ OWN_CHOICES = ("video.keep_preference",)
 MOST_KEPT = 5000
 KEPT_S = 5
 """How long a process goes by what it has read of a course."""
-_limited: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
+_limited: dict[tuple[str, str], tuple[float, "_Limits"]] = {}
 
 
 @blueprint.before_app_request
@@ -39,7 +44,7 @@ def refuse_closed_quizzes() -> Response | None:
     name, slug = (request.view_args or {}).get("name"), session.course_slug if session else None
     if session is None or slug is None or name is None or not session.role.is_learner:
         return None
-    if request.endpoint in KEPT_OPEN or name not in _list_limited(slug):
+    if request.endpoint in KEPT_OPEN or name not in _read_limits(current_runtime(), slug).quizzes:
         return None
     item_slug = _list_closed(slug, session).get(name)
     return redirect(url_for("courses.show_item", slug=slug, item_slug=item_slug), 303) if item_slug else None
@@ -75,7 +80,7 @@ def refuse_changes_to_shared_courses() -> None:
 
 def list_closed_to(slug: str, who: grading.Caller) -> frozenset[str]:
     """The quizzes that a person's single-user server neither gets nor hands in."""
-    if who.role.is_staff or not _list_limited(slug):
+    if who.role.is_staff or not _read_limits(current_runtime(), slug).quizzes:
         return frozenset()
     return frozenset(_list_closed(slug, who))
 
@@ -84,6 +89,7 @@ def list_closed_to(slug: str, who: grading.Caller) -> frozenset[str]:
 def _add_gate(state: BlueprintSetupState) -> None:
     assert isinstance(state.app, Flask)
     grading.add_gate(state.app, list_closed_to)
+    progress.add_gate(state.app, progress.Gate(list_limited_items, list_closed_items))
 
 
 def _list_closed(slug: str, who: Reader) -> dict[str, str]:
@@ -99,25 +105,53 @@ def _list_closed(slug: str, who: Reader) -> dict[str, str]:
         return {name: item.slug for name, item in items.items() if item not in shown or item.slug in locks}
 
 
-def _list_limited(slug: str) -> frozenset[str]:
-    """The quizzes of a course that are closed to somebody at some time."""
-    runtime, now = current_runtime(), clock.now().timestamp()
+def list_limited_items(runtime: Runtime, slug: str) -> frozenset[str]:
+    """The items of a course that are closed to some learner at some time."""
+    return _read_limits(runtime, slug).refs
+
+
+def list_closed_items(session: SignedIn, slug: str, refs: Collection[str]) -> frozenset[str]:
+    """Those of the items that are closed to the learner of a session: nothing that is said of them counts."""
+    if session.role.is_staff:
+        return frozenset()
+    with current_runtime().db.reading() as tx:
+        try:
+            reading = read_course(tx, session, slug)
+        except NotFound:
+            return frozenset(refs)
+    open_refs = {ref_of(slug, item) for item in reading.outline.items if item.slug not in reading.locks}
+    return frozenset(refs) - open_refs
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What of a course is closed to somebody at some time."""
+
+    quizzes: frozenset[str]
+    """Assignments."""
+    refs: frozenset[str]
+    """Of items."""
+
+
+def _read_limits(runtime: Runtime, slug: str) -> _Limits:
+    now = clock.now().timestamp()
     key = (runtime.settings.database.url, slug)
     kept = _limited.get(key)
     if kept is None or not 0 <= now - kept[0] < KEPT_S:
         if len(_limited) > MOST_KEPT:
             _limited.clear()
         query = (
-            select(Item, Module, Course.state)
+            select(Item, Module, Course.state, Course.admission)
             .join(Module, Module.id == Item.module_id)
             .join(Course, Course.id == Item.course_id)
-            .where(Course.slug == slug, Item.assignment.is_not(None))
+            .where(Course.slug == slug)
         )
         with runtime.db.reading() as tx:
             found = [
-                item.assignment or ""
-                for item, module, state in tx.execute(query)
-                if state is PartState.DRAFT or may_be_closed(item, module)
+                item
+                for item, module, state, admission in tx.execute(query)
+                if state is PartState.DRAFT or admission is Admission.PAID or may_be_closed(item, module)
             ]
-        kept = _limited[key] = (now, frozenset(found))
+        quizzes = frozenset(item.assignment for item in found if item.assignment)
+        kept = _limited[key] = (now, _Limits(quizzes, frozenset(ref_of(slug, item) for item in found)))
     return kept[1]

@@ -1,12 +1,14 @@
 """What courses do about messages."""
 
+from collections.abc import Collection
+
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRun
 from lti_tool.kernel.messages import Handler
 from lti_tool.kernel.permissions import Role
 from lti_tool.lti import public as lti
-from lti_tool.lti.messages import LinkLaunched
-from plugins.courses.enrolling import enrol
-from plugins.courses.models import Via
+from lti_tool.lti.messages import CourseAssigned, LinkLaunched, MembersJoined, MembersLeft, RolesChanged
+from plugins.courses.admitting import admit_member, release_member
 from plugins.courses.service import find_course
 
 
@@ -17,7 +19,38 @@ def enrol_on_launch(run: JobRun, fact: LinkLaunched) -> None:
         placement = lti.find_placement(tx, fact.placement_id) if fact.placement_id else None
         course = find_course(tx, placement.course_slug) if placement else None
         if course is not None and Role(fact.role).is_learner:
-            enrol(tx, fact.user_id, course.id, Via.LMS)
+            admit_member(tx, fact.user_id, course)
 
 
-HANDLERS = (Handler("courses.enrol_on_launch", LinkLaunched, enrol_on_launch),)
+def enrol_class(run: JobRun, fact: CourseAssigned) -> None:
+    """The whole class takes a course that is placed in its LMS course."""
+    with run.runtime.db.transaction() as tx:
+        run.finish(tx)
+        placement = lti.find_placement(tx, fact.placement_id)
+        if placement is not None:
+            _follow(tx, placement, None)
+
+
+def follow_members(run: JobRun, fact: MembersJoined | MembersLeft | RolesChanged) -> None:
+    """Enrolment follows membership of the LMS course, as it is now."""
+    with run.runtime.db.transaction() as tx:
+        run.finish(tx)
+        for placement in lti.list_class_placements(tx, fact.context_id):
+            _follow(tx, placement, fact.user_ids)
+
+
+def _follow(tx: Tx, placement: lti.Placement, user_ids: Collection[int] | None) -> None:
+    course = find_course(tx, placement.course_slug)
+    if course is None:
+        return
+    for member in sorted(lti.list_members(tx, placement.context_id, user_ids), key=lambda each: each.person.id):
+        (admit_member if member.is_learning else release_member)(tx, member.person.id, course)
+
+
+HANDLERS = (
+    Handler("courses.enrol_on_launch", LinkLaunched, enrol_on_launch),
+    Handler("courses.enrol_class", CourseAssigned, enrol_class),
+    Handler("courses.enrol_who_joined", MembersJoined, follow_members),
+    Handler("courses.release_who_left", MembersLeft, follow_members),
+    Handler("courses.follow_roles", RolesChanged, follow_members),
+)

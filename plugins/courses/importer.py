@@ -17,15 +17,17 @@ from pathlib import Path
 
 from grading import public as grading
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Conflict, NotFound
+from lti_tool.kernel.errors import AppError, Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
 from plugins.courses.changes import Shown, describe_changes, read_shown
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.folder import CourseFolder, read_course_folder
+from plugins.courses.media import is_shown, media_type
 from plugins.courses.overwriting import refuse_to_overwrite
 from plugins.courses.service import find_course
 from plugins.courses.writing import note_points, write_course
+from plugins.files import public as files
 
 MOST_NAMED = 5
 """LMS courses that one line of a refusal names."""
@@ -63,7 +65,8 @@ def import_course(
     """
     folder = read_course_folder(path, max_quiz_bytes=runtime.settings.grading.max_submission_bytes)
     slug = folder.course.slug
-    with _alone(runtime.settings.courses_dir, slug) as staging:
+    with _alone(runtime.settings.courses_dir, slug) as staging, files.temporary_folder(runtime) as pictures:
+        folder.cleaned = _clean_pictures(runtime, folder, pictures)
         with runtime.db.reading() as tx:
             _check_platform(tx, slug, registration_id, change_platform=change_platform)
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
@@ -114,6 +117,25 @@ def _check_platform(tx: Tx, slug: str, registration_id: int | None, *, change_pl
         f"There is a course {slug} already, for {owner}. To import it again use {option}; "
         "for another course choose another slug in course.toml; to move it add --change-platform.",
     )
+
+
+def _clean_pictures(runtime: Runtime, folder: CourseFolder, target: Path) -> dict[str, Path]:
+    """The pictures that say more than their pixels, or are too large, made anew: by path below `media/`.
+
+    Raises: CourseFolderError: some cannot be read.
+    """
+    cleaned, problems = {}, []
+    for number, (name, file) in enumerate(folder.media.files):
+        if is_shown(name) and media_type(name) != "image/svg+xml":
+            made = target / str(number)
+            try:
+                if files.clean_picture(runtime, file, made):
+                    cleaned[name] = made
+            except AppError as error:
+                problems.append(f"media/{name}: {error.message}")
+    if problems:
+        raise CourseFolderError(problems)
+    return cleaned
 
 
 def _rehearse(folder: CourseFolder, staging: Path) -> dict[str, grading.Release]:

@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 
-from plugins.courses.lesson_html import address_links
+from plugins.courses.course_file import find_uploaded
+from plugins.courses.lesson_html import address_links, as_markup
 from plugins.courses.links import Place
 from plugins.courses.models import Item, ItemKind
 from plugins.courses.notebook_html import Cell, NotebookError, render_notebook
@@ -31,9 +31,10 @@ def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook
             "html": pages.render(text, place) if item.kind is ItemKind.LESSON and not is_closed else None,
             "cells": _cells(notebook, place, pages) if notebook is not None and not is_closed else None,
             "url": None if is_closed else _content_url(item, pages),
-            "is_elsewhere": bool(item.url),
+            "is_elsewhere": bool(item.url) and find_uploaded(item.url) is None,
             "file_name": item.file.rpartition("/")[2] or None,
         },
+        "hub_url": _hub_url(item, pages) if not is_closed and not pages.is_preview else None,
         "lock": lock_text(lock) if lock else None,
         "place": _("%(number)s of %(count)s", number=number + 1, count=len(items)) if len(items) > 1 else None,
         "course_link": {"title": reading.outline.course.title, "url": pages.course},
@@ -48,9 +49,16 @@ def _content_url(item: Item, pages: Pages) -> str | None:
     if item.kind in (ItemKind.LESSON, ItemKind.QUIZ):
         return None
     if item.url:
-        return item.url
+        return item.url if find_uploaded(item.url) is None else None
     path = item.file.removeprefix("media/")
     return url_for("courses.show_media", slug=pages.slug, path=path) if path else None
+
+
+def _hub_url(item: Item, pages: Pages) -> str | None:
+    """Where a notebook is opened in JupyterHub; None of everything else."""
+    if item.kind is not ItemKind.NOTEBOOK or not item.file:
+        return None
+    return url_for("courses.open_in_hub", slug=pages.slug, item_slug=item.slug)
 
 
 def _cells(notebook: bytes, place: Place, pages: Pages) -> list[dict[str, Any]]:
@@ -68,14 +76,14 @@ def _cell(cell: Cell, item_url: str, media_url: str) -> dict[str, Any]:
         {
             "kind": {"picture": "image", "warning": "text"}.get(output.kind, output.kind),
             "text": output.text,
-            "html": Markup(output.html),  # noqa: S704 - sanitised by nh3
+            "html": as_markup(output.html),
             "src": output.source,
             "alt": output.text,
         }
         for output in cell.outputs
     ]
     html = address_links(cell.html, item_url, media_url)
-    return {"kind": cell.kind, "html": Markup(html), "outputs": outputs, "number": cell.number}  # noqa: S704 - sanitised by nh3
+    return {"kind": cell.kind, "html": as_markup(html), "outputs": outputs, "number": cell.number}
 
 
 def _neighbour(pages: Pages, item: Item | None) -> dict[str, str] | None:

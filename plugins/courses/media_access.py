@@ -9,7 +9,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.web.session import SignedIn
 from plugins.courses.access import may_be_closed
-from plugins.courses.models import Course, Item, ItemKind, Media, Module, PartState
+from plugins.courses.models import Admission, Course, Item, ItemKind, Media, Module, PartState
 from plugins.courses.reading import read_course
 from plugins.courses.service import get_media, read_media
 
@@ -26,14 +26,15 @@ def require_media(tx: Tx, session: SignedIn, slug: str, media: Media) -> None:
     names = {media.path, quote(media.path)}
     shows = or_(Item.file == f"media/{media.path}", *(Item.markdown.contains(name, autoescape=True) for name in names))
     query = (
-        select(Course.state, Item, Module)
+        select(Course.state, Course.admission, Item, Module)
         .outerjoin(Item, (Item.course_id == Course.id) & shows)
         .outerjoin(Module, Module.id == Item.module_id)
         .where(Course.id == media.course_id)
     )
     rows = tx.execute(query).all()
-    naming = [(item, module) for _state, item, module in rows if item is not None]
-    is_free = not naming or any(not may_be_closed(item, module) for item, module in naming)
+    naming = [(item, module) for _state, _admission, item, module in rows if item is not None]
+    is_paid = bool(rows) and rows[0][1] is Admission.PAID
+    is_free = not naming or (not is_paid and any(not may_be_closed(item, module) for item, module in naming))
     if is_free and rows and rows[0][0] is PartState.PUBLISHED:
         return
     reading = read_course(tx, session, slug)

@@ -56,6 +56,8 @@ class Admission(StrEnum):
     """Whoever has the code that a teacher gave out."""
     OPEN = "open"
     """Every learner of a platform that may use it, from the catalogue; for nothing, whatever the price says."""
+    PAID = "paid"
+    """Whoever has paid the price."""
 
 
 class Course(Base):
@@ -83,6 +85,8 @@ class Course(Base):
     currency: Mapped[str] = mapped_column(String(3), default="")
     state: Mapped[PartState] = mapped_column(EnumValue(PartState), default=PartState.PUBLISHED)
     admission: Mapped[Admission] = mapped_column(EnumValue(Admission), default=Admission.LMS)
+    lms_members_pay: Mapped[bool] = mapped_column(default=False)
+    """Of a paid course: do members of an LMS course pay too whose teacher placed it there?"""
     registration_id: Mapped[int | None] = mapped_column(index=True)
     """The one platform whose teachers may place it; None: every platform."""
     item_count: Mapped[int] = mapped_column(default=0)
@@ -121,12 +125,12 @@ class CourseWord(Base):
     """A word that finds a course: the search of the catalogue, alike on every database."""
 
     __tablename__ = "courses_word"
+    __table_args__ = (Index("ix_courses_word_found", "word", "course_id", "weight"),)
+    """A search reads this index alone."""
 
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses_course.id", ondelete="CASCADE"), primary_key=True)
     word: Mapped[str] = mapped_column(_WORD, primary_key=True)
     """Lower case, without accents."""
-    course_id: Mapped[int] = mapped_column(
-        ForeignKey("courses_course.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
     weight: Mapped[int]
     """How much it says about the course: higher in its title than in its description."""
 
@@ -186,6 +190,8 @@ class Item(Base):
     """Of a quiz: the nbgrader assignment's name."""
     attempts: Mapped[int | None]
     """Of a quiz: how many are counted; None: any number."""
+    pass_mark: Mapped[int | None]
+    """Of a quiz: percent of its points from which on it is done; None: when it is marked."""
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Of a quiz."""
     points: Mapped[Decimal | None] = mapped_column(Points)
@@ -265,10 +271,13 @@ class Via(StrEnum):
 
 
 class Standing(StrEnum):
-    """active ⇄ dropped. What a person has done stays."""
+    """active ⇄ dropped; active ⇄ ended. What a person has done stays."""
 
     ACTIVE = "active"
     DROPPED = "dropped"
+    """By the person."""
+    ENDED = "ended"
+    """What had let them in is no more: they left the LMS course, or a payment was given back."""
 
 
 class Enrolment(Base):
@@ -283,6 +292,26 @@ class Enrolment(Base):
     standing: Mapped[Standing] = mapped_column(EnumValue(Standing), default=Standing.ACTIVE)
     enrolled_at: Mapped[datetime] = mapped_column(UtcDateTime)
     dropped_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When it was dropped or ended."""
+
+
+class Entitlement(Base):
+    """A payment, or what counts as one, lets a person take a course. Access is derived from all valid ones."""
+
+    __tablename__ = "courses_entitlement"
+    __table_args__ = (UniqueConstraint("source", "reference", "course_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(index=True)
+    """None: their data was erased; that a payment was made stays on record."""
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses_course.id", ondelete="CASCADE"), index=True)
+    source: Mapped[str] = mapped_column(String(20))
+    """Who says so: `transfer` (an operator), or the name of a plugin."""
+    reference: Mapped[str] = mapped_column(String(100))
+    """Of the source: an order line, a bank's reference."""
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """None: it is valid."""
 
 
 class Invitation(Base):
@@ -303,4 +332,4 @@ class Invitation(Base):
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-MODELS = (Course, CourseLabel, CourseWord, Module, Item, Media, Revision, Unsaved, Enrolment, Invitation)
+MODELS = (Course, CourseLabel, CourseWord, Module, Item, Media, Revision, Unsaved, Enrolment, Entitlement, Invitation)

@@ -16,7 +16,7 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.web.session import SignedIn
 from plugins.courses.access import Lock
 from plugins.courses.forms import format_price
-from plugins.courses.lesson_html import render_lesson
+from plugins.courses.lesson_html import as_markup, render_lesson
 from plugins.courses.links import Place
 from plugins.courses.models import Course, Item, ItemKind, Level
 from plugins.courses.reading import Reading
@@ -45,7 +45,7 @@ class Pages:
         """Markdown of the course as safe markup."""
         media_url = url_for("courses.show_media", slug=self.slug, path="x").removesuffix("/x")
         html = render_lesson(text, place, item_url=self.course[:-1], media_url=media_url, words=words())
-        return Markup(html)  # noqa: S704 - sanitised by nh3
+        return as_markup(html)
 
 
 def words() -> tuple[str, str]:
@@ -95,19 +95,21 @@ def list_facts(course: Course, items: list[Item]) -> list[str]:
     minutes = sum(item.minutes or 0 for item in items)
     if minutes:
         facts.append(duration(minutes))
-    facts.append(price_text(course))
+    facts.append(price_text(course.price_minor, course.currency))
     return facts
 
 
 def level_word(level: Level) -> str:
     """A level, for people."""
-    names = {
-        Level.ANY: _("Any level"),
-        Level.BEGINNER: _("Beginner"),
-        Level.INTERMEDIATE: _("Intermediate"),
-        Level.ADVANCED: _("Advanced"),
-    }
-    return str(names[level])
+    match level:
+        case Level.ANY:
+            return str(_("Any level"))
+        case Level.BEGINNER:
+            return str(_("Beginner"))
+        case Level.INTERMEDIATE:
+            return str(_("Intermediate"))
+        case Level.ADVANCED:
+            return str(_("Advanced"))
 
 
 def kind_word(kind: ItemKind) -> str:
@@ -144,11 +146,11 @@ def duration(minutes: int) -> str:
     return str(_("%(hours)s h %(minutes)s min", hours=hours, minutes=left) if left else _("%(hours)s h", hours=hours))
 
 
-def price_text(course: Course) -> str:
-    """What the course costs."""
-    if course.price_minor is None:
+def price_text(price_minor: int | None, currency: str) -> str:
+    """What a course costs."""
+    if price_minor is None:
         return str(_("Free"))
-    return _price_text(course.price_minor, course.currency, str(get_locale()))
+    return _price_text(price_minor, currency, str(get_locale()))
 
 
 @lru_cache(maxsize=2000)
@@ -158,6 +160,8 @@ def _price_text(price_minor: int, currency: str, reader: str) -> str:
 
 def lock_text(lock: Lock) -> str:
     """Why something is closed, and when it opens."""
+    if lock.is_unpaid:
+        return str(_("Opens once the course is paid"))
     if lock.opens_at is not None:
         return str(_("Opens on %(date)s", date=format_datetime(lock.opens_at, "d MMM y, HH:mm z")))
     return str(_("Opens after: %(titles)s", titles=", ".join(lock.after)))
@@ -168,7 +172,7 @@ def _entry(session: SignedIn, reading: Reading, item: Item, pages: Pages, *, is_
     is_open = not item.assignment or session.role is not Role.OBSERVER  # quizzes show a learner's own work
     has_page = is_open and (lock is None or pages.is_preview)
     result = reading.results.get(item.assignment or "")
-    state = "done" if result is not None and not result.needs_manual else reading.state_of(item)
+    state = "done" if result is not None and _is_enough(item, result) else reading.state_of(item)
     return {
         "kind": item.kind.value,
         "title": item.title,
@@ -176,15 +180,24 @@ def _entry(session: SignedIn, reading: Reading, item: Item, pages: Pages, *, is_
         "state": "next" if is_next and reading.progress and reading.progress.last_at else state,
         "lock": lock_text(lock) if lock else None,
         "opens_at": lock.opens_at if lock else None,
-        "note": _note(item, result),
+        "note": _note(item, result, is_done=state == "done"),
         "is_draft": pages.is_preview and item.has_changes,
         "is_extra": not item.required,
     }
 
 
-def _note(item: Item, result: Any) -> str | None:
+def _is_enough(item: Item, result: Any) -> bool:
+    """Is the quiz done with this? As progress has it, which hears of the mark a moment later."""
+    if result.needs_manual or item.pass_mark is None:
+        return not result.needs_manual
+    return bool(100 * result.score >= item.pass_mark * result.max_score)
+
+
+def _note(item: Item, result: Any, *, is_done: bool) -> str | None:
     if result is not None:
         facts = {"score": format_decimal(_plain(result.score)), "max": format_decimal(_plain(result.max_score))}
+        if item.pass_mark and not is_done and not result.needs_manual:
+            return str(_("%(score)s of %(max)s, %(least)s %% needed", least=item.pass_mark, **facts))
         note = _("%(score)s of %(max)s so far", **facts) if result.needs_manual else _("%(score)s of %(max)s", **facts)
         return str(note)
     if item.points is not None:

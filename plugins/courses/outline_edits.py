@@ -26,8 +26,9 @@ from plugins.courses.parts import (
     module_part,
 )
 from plugins.courses.progress_outline import publish_progress_outline
-from plugins.courses.revisions import add_revision, list_newest
+from plugins.courses.revisions import add_revision, get_revision, list_newest
 from plugins.courses.service import Outline, get_item, get_outline
+from plugins.courses.videos import note_uses
 from plugins.courses.writing import note_points
 
 Order = list[tuple[str, list[str]]]
@@ -117,6 +118,7 @@ def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -
         "markdown": "",
         "assignment": assignment,
         "attempts": None,
+        "pass": None,
         "due": None,
     }
 
@@ -170,6 +172,23 @@ def arrange(tx: Tx, slug: str, order: Order, editor: Editor, base: int) -> None:
     _apply(tx, course, order, editor)
 
 
+def restore_order(tx: Tx, slug: str, number: int, editor: Editor) -> None:
+    """Take over the order of an old revision of the outline; what has come since is last in its module, or of all.
+
+    What was taken out since stays out. Raises: NotFound, Forbidden.
+    """
+    course = open_for_editing(tx, slug, editor)
+    old = get_revision(tx, course.id, OUTLINE, number)
+    there = dict(_order(get_outline(tx, slug)))
+    items = {item for some in there.values() for item in some}
+    order = [(name, [item for item in some if item in items]) for name, some in old.content["modules"] if name in there]
+    placed = {item for _name, some in order for item in some}
+    order += [(name, []) for name in there if name not in {known for known, _some in order}]
+    for name, some in order:
+        some += [item for item in there[name] if item not in placed]
+    _apply(tx, course, order, editor, Origin.RESTORE)
+
+
 def remove_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> None:
     """Take an item out; its revisions, and what learners have done, stay. Raises: NotFound, Forbidden."""
     course = open_for_editing(tx, slug, editor)
@@ -178,6 +197,8 @@ def remove_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> None:
         grading.close_assignment(tx, slug, item.assignment)
     tx.delete(item)
     tx.flush()
+    if item.kind is ItemKind.VIDEO:
+        note_uses(tx, slug)
     _note_order(tx, course, editor)
 
 
@@ -226,7 +247,7 @@ def _order(outline: Outline) -> Order:
     return [(module.slug, [item.slug for item in items]) for module, items in outline.modules]
 
 
-def _apply(tx: Tx, course: Course, order: Order, editor: Editor) -> None:
+def _apply(tx: Tx, course: Course, order: Order, editor: Editor, origin: Origin = Origin.BROWSER) -> None:
     outline = get_outline(tx, course.slug)
     modules = {module.slug: module for module, _items in outline.modules}
     items = {item.slug: item for item in outline.items}
@@ -237,13 +258,13 @@ def _apply(tx: Tx, course: Course, order: Order, editor: Editor) -> None:
             items[slug].module_id, items[slug].position = modules[name].id, position
             position += 1
     tx.flush()
-    _note_order(tx, course, editor)
+    _note_order(tx, course, editor, origin)
 
 
-def _note_order(tx: Tx, course: Course, editor: Editor) -> None:
+def _note_order(tx: Tx, course: Course, editor: Editor, origin: Origin = Origin.BROWSER) -> None:
     order: Sequence[tuple[str, list[str]]] = _order(get_outline(tx, course.slug))
     content = {"modules": [[name, items] for name, items in order]}
-    add_revision(tx, course.id, OUTLINE, content, editor.author, base=None, is_published=True)
+    add_revision(tx, course.id, OUTLINE, content, editor.author, base=None, origin=origin, is_published=True)
     publish_progress_outline(tx, course.slug)
 
 

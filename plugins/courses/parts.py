@@ -42,6 +42,7 @@ def said_course(said: CourseFile) -> Content:
         "price": said.price,
         "currency": said.currency,
         "admission": said.admission.value,
+        "lms_members_pay": said.lms_members_pay,
     }
 
 
@@ -66,6 +67,7 @@ def said_item(said: AnyItem, markdown: str) -> Content:
         "markdown": markdown,
         "assignment": quiz.assignment if quiz else None,
         "attempts": quiz.attempts if quiz else None,
+        "pass": quiz.pass_mark if quiz else None,
         "due": _written(quiz.due) if quiz else None,
     }
 
@@ -88,6 +90,7 @@ def course_content(course: Course) -> Content:
         "price": course.price_minor,
         "currency": course.currency,
         "admission": course.admission.value,
+        "lms_members_pay": course.lms_members_pay,
     }
 
 
@@ -116,6 +119,7 @@ def item_content(item: Item) -> Content:
         "markdown": item.markdown,
         "assignment": item.assignment,
         "attempts": item.attempts,
+        "pass": item.pass_mark,
         "due": _written(item.due_at),
     }
 
@@ -130,7 +134,7 @@ def fill_course(course: Course, content: Content) -> None:
     course.categories, course.tags = list(content["categories"]), list(content["tags"])
     course.authors, course.licence = list(content["authors"]), content["licence"]
     course.price_minor, course.currency = content["price"], content["currency"]
-    course.admission = Admission(content["admission"])
+    course.admission, course.lms_members_pay = Admission(content["admission"]), content["lms_members_pay"]
 
 
 def fill_module(module: Module, content: Content) -> None:
@@ -146,7 +150,7 @@ def fill_item(item: Item, content: Content) -> None:
     item.required, item.minutes = content["required"], content["minutes"]
     item.file, item.url, item.markdown = content["file"], content["url"], content["markdown"]
     item.assignment, item.attempts = content["assignment"], content["attempts"]
-    item.due_at = read_time(content["due"])
+    item.pass_mark, item.due_at = content["pass"], read_time(content["due"])
 
 
 def read_time(text: str | None) -> datetime | None:

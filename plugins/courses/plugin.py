@@ -5,6 +5,7 @@ from flask_babel import lazy_gettext as _l
 from lti_tool.contract import NavItem, Plugin
 from plugins.courses import (
     guarding,
+    in_jupyter,
     quiz_places,
     views,
     views_catalogue,
@@ -12,6 +13,7 @@ from plugins.courses import (
     views_enrol,
     views_history,
     views_item,
+    views_people,
 )
 from plugins.courses.blueprint import blueprint
 from plugins.courses.commands import course
@@ -20,13 +22,24 @@ from plugins.courses.handlers import HANDLERS
 from plugins.courses.models import MODELS
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
 
-PAGES = (guarding, quiz_places, views, views_catalogue, views_edit, views_enrol, views_history, views_item)
+PAGES = (
+    guarding,
+    in_jupyter,
+    quiz_places,
+    views,
+    views_catalogue,
+    views_edit,
+    views_enrol,
+    views_history,
+    views_item,
+    views_people,
+)
 """Importing them hangs their pages on the blueprint."""
 
 PLUGIN = Plugin(
     name="courses",
     summary="Courses of lessons, videos and notebook quizzes, written in the browser or as folders of files.",
-    requires=("lti", "grading", "progress", "video", "reviews"),
+    requires=("lti", "grading", "files", "progress", "video", "reviews"),
     models=MODELS,
     handlers=HANDLERS,
     blueprints=(blueprint,),

@@ -10,6 +10,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
 from plugins.courses.access import Lock, find_locks
+from plugins.courses.admitting import must_pay
 from plugins.courses.models import Item, PartState, Standing
 from plugins.courses.service import Outline, get_outline
 from plugins.progress import public as progress
@@ -43,11 +44,13 @@ class Reading:
     """By item slug; of learners, and of observers what opens later."""
     results: Mapping[str, grading.Result] = field(default_factory=dict)
     """By assignment."""
+    is_unpaid: bool = False
+    """Everything is closed to this person until they have paid."""
 
     @property
     def is_dropped(self) -> bool:
         """Has the person dropped the course?"""
-        return self.outline.standing is Standing.DROPPED
+        return self.outline.standing is Standing.DROPPED and not self.is_unpaid
 
     def is_done(self, item: Item) -> bool:
         """Has the learner done this?"""
@@ -73,7 +76,7 @@ class Reading:
 
 
 def read_course(tx: Tx, who: Reader, slug: str, *, with_results: bool = False) -> Reading:
-    """The course of a session; three queries, with results four.
+    """The course of a session; three queries, with results four, and two more for who may have to pay.
 
     Raises: NotFound: not there, or not published and the person no teacher.
     """
@@ -85,6 +88,8 @@ def read_course(tx: Tx, who: Reader, slug: str, *, with_results: bool = False) -
         is_early = who.role is Role.OBSERVER  # has nothing to do first, but waits until a part opens
         everything = {item.slug for item in shown.items}
         return Reading(shown, None, find_locks(shown, everything, clock.now()) if is_early else {})
+    if must_pay(tx, who.user_id, who.placement_id, who.role, outline):
+        return Reading(shown, None, {item.slug: Lock(is_unpaid=True) for item in shown.items}, is_unpaid=True)
     learner = progress.Learner(who.placement_id, who.user_id)
     try:
         reached = progress.read_course(tx, learner, slug)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
@@ -36,6 +36,17 @@ class Outline:
         return next((item for item in self.items if item.slug == slug), None)
 
 
+_OUTLINE = (
+    select(Course, Module, Item, Enrolment.standing)
+    .outerjoin(Module, Module.course_id == Course.id)
+    .outerjoin(Item, Item.module_id == Module.id)
+    .outerjoin(Enrolment, and_(Enrolment.course_id == Course.id, Enrolment.user_id == bindparam("user_id")))
+    .where(Course.slug == bindparam("slug"))
+    .order_by(Module.position, Item.position)
+)
+_WHOLE = _OUTLINE.options(undefer(Course.description))
+
+
 def find_course(tx: Tx, slug: str) -> Course | None:
     """The course of that slug."""
     return tx.scalar(select(Course).where(Course.slug == slug))
@@ -43,15 +54,7 @@ def find_course(tx: Tx, slug: str) -> Course | None:
 
 def get_outline(tx: Tx, slug: str, *, with_description: bool = False, user_id: int | None = None) -> Outline:
     """A course with drafts, without the text of its lessons, read for somebody. One query. Raises: NotFound."""
-    standing = select(Enrolment.standing).where(Enrolment.course_id == Course.id, Enrolment.user_id == user_id)
-    query = (
-        select(Course, Module, Item, standing.correlate(Course).scalar_subquery())
-        .outerjoin(Module, Module.course_id == Course.id)
-        .outerjoin(Item, Item.module_id == Module.id)
-        .where(Course.slug == slug)
-        .order_by(Module.position, Item.position)
-    )
-    rows = tx.execute(query.options(undefer(Course.description)) if with_description else query).all()
+    rows = tx.execute(_WHOLE if with_description else _OUTLINE, {"slug": slug, "user_id": user_id}).all()
     if not rows:
         raise NotFound("course_not_found", "This course is no longer here. Ask your teacher where it has gone.")
     modules: dict[int, tuple[Module, list[Item]]] = {}

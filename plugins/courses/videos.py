@@ -1,10 +1,13 @@
-"""Videos of a course: items that name an address are videos of the plugin `video`."""
+"""Videos of a course: items that name an address, or an uploaded video by its number, belong to the plugin `video`."""
+
+from sqlalchemy import select
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.session import SignedIn
-from plugins.courses.models import Item, ItemKind
+from plugins.courses.course_file import find_uploaded
+from plugins.courses.models import Course, Item, ItemKind
 from plugins.courses.reading import Reading, ref_of
 from plugins.video import public as video
 
@@ -13,10 +16,39 @@ def take_up_video(tx: Tx, slug: str, item: Item) -> None:
     """Have `video` look into what a published item names. An address of no video stays a link."""
     if item.kind is not ItemKind.VIDEO or not item.url:
         return
+    if find_uploaded(item.url) is not None:
+        note_uses(tx, slug)
+        return
     try:
         video.add_link(tx, slug, item.url, item.title)
     except AppError:
         return
+
+
+def note_uses(tx: Tx, slug: str) -> None:
+    """Tell `video` which items show which uploaded videos."""
+    query = select(Item).join(Course, Course.id == Item.course_id)
+    items = tx.scalars(query.where(Course.slug == slug, Item.kind == ItemKind.VIDEO))
+    named = {ref_of(slug, item): find_uploaded(item.url) for item in items}
+    video.set_uses(tx, slug, {ref: number for ref, number in named.items() if number is not None})
+
+
+def find_video(tx: Tx, slug: str, url: str) -> video.Video | None:
+    """The video that an item names; None: there is none."""
+    number = find_uploaded(url)
+    try:
+        return video.find_linked(tx, slug, url) if number is None else video.get_video(tx, slug, number)
+    except AppError:
+        return None
+
+
+def list_choices(tx: Tx, slug: str, chosen: str) -> list[tuple[str, str]]:
+    """Options of the uploaded videos of a course; the chosen one stays there, also if it is gone."""
+    uploaded = [(f"video:{each.id}", each.title) for each in video.list_uploaded(tx, slug)]
+    known = {value for value, _title in uploaded}
+    if find_uploaded(chosen) is not None and chosen not in known:
+        uploaded.append((chosen, chosen))
+    return uploaded
 
 
 def find_player(tx: Tx, runtime: Runtime, session: SignedIn, reading: Reading, item: Item) -> video.Player | None:
@@ -24,10 +56,7 @@ def find_player(tx: Tx, runtime: Runtime, session: SignedIn, reading: Reading, i
     if item.kind is not ItemKind.VIDEO or not item.url or item.slug in reading.locks:
         return None
     slug = reading.outline.course.slug
-    try:
-        found = video.find_linked(tx, slug, item.url)
-    except AppError:
-        return None
+    found = find_video(tx, slug, item.url)
     if found is None:
         return None
     ref = ref_of(slug, item)

@@ -1,12 +1,14 @@
 """The catalogue of courses."""
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, request, url_for
+from flask import Response, current_app, request, url_for
+from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
+from markupsafe import Markup
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel import clock
@@ -18,15 +20,14 @@ from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, current_session
 from plugins.courses.blueprint import blueprint
 from plugins.courses.catalogue import (
-    PER_PAGE,
     Facets,
     Listed,
     Viewer,
     Wanted,
-    count_catalogue,
     list_catalogue,
     list_facets,
 )
+from plugins.courses.catalogue_query import PER_PAGE
 from plugins.courses.editing import Editor
 from plugins.courses.models import Admission, Level, PartState, Standing
 from plugins.courses.outline import duration, language_name, level_word, price_text
@@ -36,6 +37,8 @@ from plugins.reviews import public as reviews
 
 FACETS_KEPT_S = 60
 MOST_PAGES = 1000
+MOST_CARDS = 5000
+"""Texts of cards that a process keeps: some megabytes."""
 _facets: dict[tuple[Any, ...], tuple[float, Facets]] = {}
 
 
@@ -48,13 +51,10 @@ def show_catalogue() -> Response:
     runtime = current_runtime()
     table = reviews.ratings_table(runtime)
     with runtime.db.reading() as tx:
-        rows = list_catalogue(tx, viewer, wanted, number, table)
+        found = list_catalogue(tx, viewer, wanted, number, table)
         facets = _find_facets(tx, viewer)
-        count = facets.count if wanted == Wanted() else count_catalogue(tx, viewer, wanted, table)
-        ratings = reviews.rating(tx, runtime, [row.course.slug for row in rows])
-    context = _context(session, wanted, number, count, facets)
-    cards = [_card(session, row, ratings.get(row.course.slug)) for row in rows]
-    return page("courses/catalogue.html", cards=cards, **context)
+    context = _context(session, wanted, number, facets.count if found.total is None else found.total, facets)
+    return page("courses/catalogue.html", cards=_cards(session, found.rows), **context)
 
 
 @blueprint.post("/new")
@@ -146,39 +146,69 @@ def _filters(wanted: Wanted, facets: Facets, *, is_learner: bool) -> list[dict[s
     ]
     stars = [(number, _("%(stars)s stars or more", stars=number)) for number in ("3", "4")]
     filters.append(("rating", _("Rating"), [("", _("Any rating")), *stars], wanted.rating))
+    first = _("Best match first") if wanted.text else _("By title")
+    order = [("", first), ("rating", _("Best rated first")), ("newest", _("Newest first"))]
     if is_learner:
         filters.append(("mine", _("Whose"), [("", _("All courses")), ("1", _("My courses"))], wanted.mine))
+    filters.append(("sort", _("Order"), order, wanted.sort))
     shown = [each for each in filters if len(each[2]) > 2 or each[3]]
     return [{"name": name, "label": label, "options": options, "value": value} for name, label, options, value in shown]
 
 
-def _card(session: SignedIn, row: Listed, rating: reviews.Rating | None) -> dict[str, Any]:
-    course = row.course
-    facts = [level_word(course.level)] if course.level is not Level.ANY else []
-    facts += [
-        language_name(course.language),
-        *([duration(course.minutes)] if course.minutes else []),
-        price_text(course),
-    ]
-    is_here = session.course_slug == course.slug
+def _cards(session: SignedIn, rows: list[Listed]) -> list[dict[str, Any]]:
+    """Of one page; what all cards share is looked up once."""
+    reader = str(get_locale())
+    opens, enrols = (
+        url_for(name, slug="-").removesuffix("-") for name in ("courses.open_other_course", "courses.enrol_in_course")
+    )
+    return [_card(session, row, reader, opens, enrols) for row in rows]
+
+
+def _card(session: SignedIn, row: Listed, reader: str, opens: str, enrols: str) -> dict[str, Any]:
+    is_here = session.course_slug == row.slug
     is_in = row.standing is Standing.ACTIVE
-    can_enrol = session.role.is_learner and course.admission is Admission.OPEN and not is_in and not is_here
-    can_open = is_here or is_in or session.role.is_staff
+    can_enrol = session.role.is_learner and row.admission is Admission.OPEN and not is_in and not is_here
+    is_for_sale = row.admission is Admission.PAID and session.role.is_learner
+    can_open = is_here or is_in or session.role.is_staff or is_for_sale
     return {
-        "title": course.title,
-        "summary": course.summary or None,
-        "facts": facts,
-        "authors": ", ".join(course.authors),
-        "tags": course.categories,
-        "is_draft": course.state is PartState.DRAFT,
+        "title": row.title,
+        "about": _about(
+            reader,
+            _facts(reader, row.level, row.language, row.minutes, row.price_minor, row.currency, row.item_count),
+            row.summary,
+            ", ".join(row.authors),
+            tuple(row.categories),
+        ),
+        "is_draft": row.state is PartState.DRAFT,
         "is_in": is_in,
-        "rating": rating if rating and rating.count else None,
-        "size": ngettext("%(num)d item", "%(num)d items", course.item_count),
-        "url": url_for("courses.show_course", slug=course.slug) if is_here else None,
-        "open_url": url_for("courses.open_other_course", slug=course.slug) if can_open and not is_here else None,
-        "enrol_url": url_for("courses.enrol_in_course", slug=course.slug) if can_enrol else None,
-        "closed_note": None if can_enrol or can_open else _closed_note(course.admission),
+        "rating": row if row.count else None,
+        "url": url_for("courses.show_course", slug=row.slug) if is_here else None,
+        "open_url": opens + row.slug if can_open and not is_here else None,
+        "enrol_url": enrols + row.slug if can_enrol else None,
+        "closed_note": None if can_enrol or can_open else _closed_note(row.admission),
     }
+
+
+@lru_cache(maxsize=MOST_CARDS)
+def _about(reader: str, facts: tuple[str, ...], summary: str, authors: str, tags: tuple[str, ...]) -> Markup:
+    """Kept by what it is made of, so that a course that changes has another one. `reader`: as for `_facts`."""
+    macros: Any = current_app.jinja_env.get_template("courses/_card_about.html").module
+    made: Markup = macros.about(authors, summary or None, facts, tags)
+    return made
+
+
+@lru_cache(maxsize=MOST_CARDS)
+def _facts(
+    reader: str, level: Level, language: str, minutes: int, price_minor: int | None, currency: str, items: int
+) -> tuple[str, ...]:
+    """Many courses say the same about themselves. `reader`: in whose language, that of this request."""
+    return (
+        *([level_word(level)] if level is not Level.ANY else []),
+        language_name(language),
+        *([duration(minutes)] if minutes else []),
+        price_text(price_minor, currency),
+        ngettext("%(num)d item", "%(num)d items", items),
+    )
 
 
 def _closed_note(admission: Admission) -> str:
@@ -186,5 +216,6 @@ def _closed_note(admission: Admission) -> str:
         Admission.LMS: _("Through your LMS"),
         Admission.INVITATION: _("With a code from the teacher"),
         Admission.OPEN: _("For learners"),
+        Admission.PAID: _("For who pays the price"),
     }
     return str(notes[admission])

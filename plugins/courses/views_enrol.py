@@ -11,10 +11,11 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.lti import public as lti
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import BROWSER_COOKIE, SignedIn, current_session, open_course, session_path, start_session
+from plugins.courses.admitting import may_take
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor, may_edit
 from plugins.courses.enrolling import accept_invitation, drop, enrol, may_use, require_open
-from plugins.courses.models import Course, Enrolment, PartState, Standing, Via
+from plugins.courses.models import Admission, Course, Enrolment, PartState, Standing, Via
 from plugins.courses.service import find_course
 
 
@@ -34,7 +35,11 @@ def take_up(slug: str) -> AnyResponse:
     session = open_course(slug)
     _require_learner(session)
     with current_runtime().db.transaction() as tx:
-        enrol(tx, session.user_id, _get_course(tx, slug).id, Via.LMS)
+        course = _get_course(tx, slug)
+        if not may_take(tx, session.user_id, session.placement_id, course):
+            raise Forbidden("course_unpaid", "This course has to be paid first. Its page says how.")
+        row = tx.get(Enrolment, (session.user_id, course.id))
+        enrol(tx, session.user_id, course.id, row.via if row else Via.LMS)
     return redirect(url_for("courses.show_course", slug=slug), 303)
 
 
@@ -80,6 +85,8 @@ def _require_entry(tx: Tx, session: SignedIn, course: Course) -> None:
             raise Forbidden("course_refused", message)
         if course.state is PartState.PUBLISHED or may_edit(tx, course, editor):
             return
+    if course.admission is Admission.PAID and course.state is PartState.PUBLISHED:
+        return  # its page shows what is in it and what it costs
     row = tx.get(Enrolment, (session.user_id, course.id))
     if row is None or row.standing is not Standing.ACTIVE:
         raise Forbidden("not_enrolled", "You do not take this course. Enrol in it first.")

@@ -1,4 +1,4 @@
-"""Preview as a learner; revisions, compared and restored; people and codes."""
+"""Preview as a learner; revisions, compared and restored."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,27 +8,24 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Invalid, NotFound
+from lti_tool.kernel.errors import NotFound
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import current_session
-from plugins.courses import editing
+from plugins.courses import editing, outline_edits
 from plugins.courses.blueprint import blueprint
 from plugins.courses.comparing import compare
-from plugins.courses.editing import Editor
 from plugins.courses.editor_pages import comparison_context, frame, history_context, part_url, part_word
-from plugins.courses.enrolling import count_enrolments, list_invitations, make_invitation, withdraw_invitation
-from plugins.courses.models import ItemKind, Standing
+from plugins.courses.models import ItemKind
 from plugins.courses.outline import Pages, course_context
+from plugins.courses.parts import OUTLINE
 from plugins.courses.previewing import read_preview, text_of
 from plugins.courses.revisions import get_revision, list_history
 from plugins.courses.service import get_media, read_media
 from plugins.courses.standing_pages import standing_context
 from plugins.courses.videos import find_player
 from plugins.courses.views import item_page
-from plugins.courses.views_edit import open_editor, open_manager, read_outline
-
-MOST_PLACES = 10_000
+from plugins.courses.views_edit import open_editor, read_outline
 
 
 @blueprint.get("/<slug>/edit/preview/")
@@ -114,60 +111,8 @@ def restore_view(slug: str, part: str) -> AnyResponse:
     editor = open_editor(slug)
     number = request.form.get("number", 0, type=int)
     with current_runtime().db.transaction() as tx:
-        editing.restore(tx, slug, part, number, editor)
+        if part == OUTLINE:
+            outline_edits.restore_order(tx, slug, number, editor)
+        else:
+            editing.restore(tx, slug, part, number, editor)
     return redirect(part_url(slug, part), 303)
-
-
-@blueprint.get("/<slug>/edit/people")
-def edit_people(slug: str) -> Response:
-    """Who takes the course, and the codes that let people in."""
-    return _people_page(slug, open_manager(slug), None)
-
-
-@blueprint.post("/<slug>/edit/people")
-def make_code(slug: str) -> Response:
-    """A new code; it is shown this once."""
-    editor, places = open_manager(slug), request.form.get("places", 30, type=int)
-    if not 1 <= places <= MOST_PLACES:
-        raise Invalid("places_invalid", f"A code lets 1 to {MOST_PLACES} people in.")
-    with current_runtime().db.transaction() as tx:
-        course = editing.open_for_editing(tx, slug, editor)
-        code = make_invitation(tx, course.id, editor.user_id, places)
-    return _people_page(slug, editor, code)
-
-
-@blueprint.post("/<slug>/edit/people/<int:invitation_id>/withdraw")
-def withdraw_code(slug: str, invitation_id: int) -> AnyResponse:
-    """Let nobody else in by a code."""
-    editor = open_manager(slug)
-    with current_runtime().db.transaction() as tx:
-        course = editing.open_for_editing(tx, slug, editor)
-        withdraw_invitation(tx, course.id, invitation_id)
-    return redirect(url_for("courses.edit_people", slug=slug), 303)
-
-
-def _people_page(slug: str, editor: Editor, code: str | None) -> Response:
-    with current_runtime().db.reading() as tx:
-        outline = read_outline(tx, slug, editor)
-        counts = count_enrolments(tx, outline.course.id)
-        invitations = list_invitations(tx, outline.course.id)
-    return page(
-        "courses/edit/people.html",
-        **frame(slug, outline, "people"),
-        active=counts.get(Standing.ACTIVE, 0),
-        dropped=counts.get(Standing.DROPPED, 0),
-        admission=outline.course.admission.value,
-        code=code,
-        make_url=url_for("courses.make_code", slug=slug),
-        invitations=[
-            {
-                "hint": row.hint,
-                "used": row.used,
-                "places": row.places,
-                "expires_at": row.expires_at,
-                "is_over": row.withdrawn_at is not None,
-                "withdraw_url": url_for("courses.withdraw_code", slug=slug, invitation_id=row.id),
-            }
-            for row in invitations
-        ],
-    )

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
+from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.db import Tx
@@ -14,16 +15,16 @@ from lti_tool.web.runtime import current_runtime
 from plugins.courses import editing
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor
-from plugins.courses.editor_pages import happened, item_editor
+from plugins.courses.editor_pages import happened, item_editor, video_choices
 from plugins.courses.folder import MAX_LESSON_BYTES, MAX_MEDIA_BYTES
 from plugins.courses.forms import item_form, read_item, shown_form
 from plugins.courses.links import Place, find_link_problems
-from plugins.courses.models import Item
+from plugins.courses.models import Item, ItemKind, Media
 from plugins.courses.outline import Pages
 from plugins.courses.parts import Content, item_content, item_part
 from plugins.courses.revisions import EditConflict, find_newest
 from plugins.courses.service import Outline, get_item, link_targets, list_media_paths
-from plugins.courses.uploads import add_media, markdown_of
+from plugins.courses.uploads import add_media, check_upload, markdown_of
 from plugins.courses.views_edit import open_editor, read_outline, sent_base, to_outline
 
 
@@ -37,10 +38,10 @@ def edit_item(slug: str, item_slug: str) -> Response:
 def save_item_view(slug: str, item_slug: str) -> AnyResponse:
     """Save, and publish if that button was pressed."""
     editor = open_editor(slug)
-    with current_runtime().db.transaction() as tx:
+    with current_runtime().db.reading() as tx:
         before = _saved(tx, slug, item_slug, editor)
-        form = _with_upload(tx, slug, editor)
-        content, problems = read_item(form, item_slug, before)
+    form = _with_upload(slug, editor)
+    content, problems = read_item(form, item_slug, before)
     if content is None:
         return _item_page(slug, item_slug, editor, 422, **happened(problems))
     try:
@@ -115,11 +116,10 @@ def upload_view(slug: str, item_slug: str) -> Response:
     editor, given = open_editor(slug), request.files.get("file")
     if given is None:
         raise Invalid("file_missing", "Choose a file.")
-    content = given.stream.read(MAX_MEDIA_BYTES + 1)
+    with current_runtime().db.reading() as tx:
+        item = get_item(tx, read_outline(tx, slug, editor).course.id, item_slug)
     try:
-        with current_runtime().db.transaction() as tx:
-            media = add_media(tx, slug, given.filename or "picture.png", content, editor)
-            item = get_item(tx, media.course_id, item_slug)
+        media = _keep_upload(slug, given, editor)
     except AppError as error:
         answer = jsonify(error=error.message)
         answer.status_code = error.status
@@ -135,12 +135,20 @@ def _saved(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Content:
     return newest.content if newest else item_content(item)
 
 
-def _with_upload(tx: Tx, slug: str, editor: Editor) -> Any:
+def _keep_upload(slug: str, given: FileStorage, editor: Editor) -> Media:
+    """Check a file that was sent, then keep it: two steps, for a scan takes its time."""
+    runtime = current_runtime()
+    checked = check_upload(runtime, given.filename or "picture.png", given.stream.read(MAX_MEDIA_BYTES + 1))
+    with runtime.db.transaction() as tx:
+        return add_media(tx, runtime, slug, checked, editor)
+
+
+def _with_upload(slug: str, editor: Editor) -> Any:
     """The form; a file that was sent along is kept, and is the one that the item shows."""
     given = request.files.get("upload")
     if given is None or not given.filename:
         return request.form
-    media = add_media(tx, slug, given.filename, given.stream.read(MAX_MEDIA_BYTES + 1), editor)
+    media = _keep_upload(slug, given, editor)
     form = request.form.copy()
     form.setlist("file", [f"media/{media.path}"])
     form.setlist("url", [""])
@@ -171,6 +179,9 @@ def _item_page(
         form, base = form | unsaved.form, unsaved.base
     context = happened(unsaved=unsaved, said=_("Saved.") if "saved" in request.args else None) | more
     context = item_editor(slug, outline, item, form, base, sorted(media)) | context
+    if item.kind is ItemKind.VIDEO:
+        with current_runtime().db.reading() as tx:
+            context |= video_choices(tx, slug, form)
     text = str(form["markdown"])
     context["preview"] = _preview(slug, outline, item, text, media, says_problems=not context["warnings"])
     return page("courses/edit/item.html", status=sent or status or 200, **context)

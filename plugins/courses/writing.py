@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload, undefer
 
 from grading import public as grading
@@ -32,6 +32,7 @@ from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import COMMAND_LINE, add_revision
 from plugins.courses.service import get_outline
 from plugins.courses.videos import take_up_video
+from plugins.files import public as files
 
 
 def said_parts(folder: CourseFolder) -> dict[str, Content]:
@@ -120,9 +121,12 @@ def _write_head(tx: Tx, folder: CourseFolder, content: Content, registration_id:
 def _write_media(tx: Tx, folder: CourseFolder, course_id: int) -> None:
     before = {media.path: media for media in tx.scalars(select(Media).where(Media.course_id == course_id))}
     for path, file in folder.media.files:
-        content = file.read_bytes()
+        content = folder.cleaned.get(path, file).read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
-        media = before.pop(path, None) or Media(course_id=course_id, path=path, sha256="")
+        media = before.pop(path, None) or Media(course_id=course_id, path=path, sha256="", from_browser=False)
+        if media.from_browser:  # it is the folder's now, which has a limit of its own
+            size = tx.scalars(select(func.length(Media.content)).where(Media.id == media.id)).one()
+            files.give_back_room(tx, folder.course.slug, size)
         media.content_type, media.from_browser = media_type(path), False
         if media.sha256 != sha256:
             media.sha256, media.content = sha256, content

@@ -21,6 +21,13 @@ _SAVING: dict[str, dict[str, Any]] = {
 }
 _MODES = {"JPEG": ("RGB", "L"), "PNG": ("RGB", "RGBA", "L", "LA", "1"), "GIF": ("RGBA", "RGB", "L")}
 
+_HARMLESS = {
+    *("jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "adobe", "adobe_transform", "progressive"),
+    *("progression", "icc_profile", "gamma", "srgb", "chromaticity", "transparency", "interlace", "aspect"),
+    *("loop", "duration", "timestamp", "default_image", "disposal", "blend", "bbox", "version", "background"),
+}
+"""What Pillow tells of a file that says how its pixels are shown, not where or by whom they were made."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -47,6 +54,27 @@ def clean_image(source: Path, target: Path, *, side: int, max_pixels: int) -> Si
         raise Refused("image_large") from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError) as error:
         raise Refused("image_broken") from error  # what Pillow's decoders raise for hostile bytes
+
+
+def is_bare(source: Path, *, side: int, max_pixels: int) -> bool:
+    """Is this image nothing but its pixels (and how to show them), and not too large? What `clean_image` made is.
+
+    Raises: Refused: too many pixels, or it cannot be read to its end.
+    """
+    try:
+        with Image.open(source, formats=tuple(FORMATS)) as image:
+            if image.width * image.height * getattr(image, "n_frames", 1) > max_pixels:
+                raise Refused("image_large")
+            image.load()  # PNG has texts behind the pixels too
+            extra = set(image.info) - _HARMLESS
+            if image.info.get("extension", (b"",))[0] == b"NETSCAPE2.0":  # GIF: how often it repeats
+                extra.discard("extension")
+            marks = {name for name, _body in getattr(image, "applist", ())} - {"APP0", "APP2", "APP14"}
+            return image.format != "MPO" and not extra and not marks and not image.getexif() and max(image.size) <= side
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+        raise Refused("image_large") from error
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError) as error:
+        raise Refused("image_broken") from error
 
 
 def _save_still(image: Image.Image, kind: str, target: Path, side: int) -> Size:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from lti_tool.kernel.db import Tx
@@ -10,6 +11,7 @@ from lti_tool.kernel.runtime import Runtime
 from plugins.files import quota, scanning, service
 from plugins.files.boxes import upload_box
 from plugins.files.check import check_file
+from plugins.files.images import clean_image, is_bare
 from plugins.files.models import FileState
 from plugins.files.names import clean_name
 from plugins.files.refusals import REFUSALS, Refused, say_refusal
@@ -19,11 +21,15 @@ from plugins.files.stores import links_of, storage_of, temporary_folder
 
 __all__ = [
     "SMALL_MAX",
+    "Checked",
     "FileState",
     "StoredFile",
+    "check_bytes",
+    "clean_picture",
     "delete_file",
     "file_url",
     "find_file",
+    "give_back_room",
     "list_files",
     "list_uses",
     "local_copy",
@@ -32,6 +38,8 @@ __all__ = [
     "say_refusal",
     "set_uses",
     "store_bytes",
+    "take_room",
+    "temporary_folder",
     "upload_box",
 ]
 
@@ -69,6 +77,61 @@ def store_bytes(
         found=checked.content,
         is_clean=not scanning.is_wanted(settings),
     )
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Something small that was accepted, and what it is."""
+
+    content: bytes
+    """An image: made anew, without EXIF and place, not larger than `files.image_side`."""
+    content_type: str
+    """Decided by the content."""
+
+
+def check_bytes(runtime: Runtime, name: str, content: bytes) -> Checked:
+    """Check something small that another part keeps itself, as every upload is. Not within a transaction.
+
+    The name tells kinds of text apart. Raises: Unacceptable: its code is `file_<refusal>`. ExternalError: the virus
+    scanner did not answer.
+    """
+    settings = runtime.settings.files
+    with temporary_folder(runtime) as folder:
+        path = folder / "given"
+        path.write_bytes(content)
+        try:
+            if scanning.is_wanted(settings):
+                scanning.scan(path, settings)
+            checked = check_file(path, clean_name(name), settings)
+        except Refused as refused:
+            raise Unacceptable(f"file_{refused.code}", REFUSALS[refused.code]) from refused
+        return Checked(checked.path.read_bytes(), checked.content.content_type)
+
+
+def clean_picture(runtime: Runtime, source: Path, target: Path) -> bool:
+    """Make a picture of an import anew in `target` if it says more than its pixels, or is too large.
+
+    False: nothing was written, for it can stay as it is. Raises: Unacceptable: it cannot be read.
+    """
+    settings = runtime.settings.files
+    limits = {"side": settings.image_side, "max_pixels": settings.image_pixels}
+    try:
+        if is_bare(source, **limits):
+            return False
+        clean_image(source, target, **limits)
+    except Refused as refused:
+        raise Unacceptable(f"file_{refused.code}", REFUSALS[refused.code]) from refused
+    return True
+
+
+def take_room(tx: Tx, runtime: Runtime, course_slug: str, size: int) -> None:
+    """Count bytes that another part keeps for a course. Raises: TooLarge: there is no room for them."""
+    quota.take(tx, course_slug, size, runtime.settings.files.quota_bytes)
+
+
+def give_back_room(tx: Tx, course_slug: str, size: int) -> None:
+    """Count bytes less that were counted by `take_room`."""
+    quota.give_back(tx, course_slug, size)
 
 
 def quota_left(tx: Tx, runtime: Runtime, course_slug: str) -> int:

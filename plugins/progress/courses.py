@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
@@ -20,6 +20,12 @@ from plugins.progress.outline import (
     dump_rule,
     load_outline,
     load_rule,
+)
+
+_AT = (
+    select(OutlineRow.definition, SettingsRow)
+    .outerjoin(SettingsRow, SettingsRow.placement_id == bindparam("placement_id"))
+    .where(OutlineRow.course_slug == bindparam("course_slug"))
 )
 
 
@@ -77,14 +83,21 @@ def set_course(tx: Tx, course_slug: str, placement_id: int, *, rule: Rule | None
     jobs.enqueue(tx, SettleCourse(course_slug, placement_id))
 
 
+def copy_settings(tx: Tx, course_slug: str, origin_id: int, placement_id: int) -> None:
+    """Have a placement begin with what a teacher has set in another one. What was set here already stays."""
+    origin = tx.get(SettingsRow, origin_id)
+    if origin is None or tx.get(SettingsRow, placement_id) is not None:
+        return
+    copied = SettingsRow(placement_id=placement_id, course_slug=course_slug, version=1)
+    copied.rule, copied.sends_score = origin.rule, origin.sends_score
+    tx.add(copied)
+    tx.flush()
+    jobs.enqueue(tx, SettleCourse(course_slug, placement_id))
+
+
 def read_course_at(tx: Tx, course_slug: str, placement_id: int) -> Course:
     """The course in one placement. One query. Raises: NotFound."""
-    query = (
-        select(OutlineRow.definition, SettingsRow)
-        .outerjoin(SettingsRow, SettingsRow.placement_id == placement_id)
-        .where(OutlineRow.course_slug == course_slug)
-    )
-    found = tx.execute(query).one_or_none()
+    found = tx.execute(_AT, {"course_slug": course_slug, "placement_id": placement_id}).one_or_none()
     if found is None:
         raise NotFound("outline_not_found", "This course has no content yet. It shows up here as soon as it has.")
     return _course(course_slug, load_outline(found[0]), found[1])

@@ -22,7 +22,7 @@ def explain_rule(rule: Rule) -> str:
     needs = {
         Needs.ALL: _("Finished when every required item is done."),
         Needs.LESSONS: _("Finished when every required lesson is done; quizzes do not count."),
-        Needs.QUIZZES: _("Finished when every required quiz is passed; lessons do not count."),
+        Needs.QUIZZES: _("Finished when every required quiz is done; lessons do not count."),
     }[rule.needs]
     texts = {
         TextDone.SEEN: "",
@@ -51,11 +51,19 @@ def _explain_part(part: Part) -> str:
         "video": ngettext(
             "%(done)s of %(num)d video watched", "%(done)s of %(num)d videos watched", part.total, done=done
         ),
-        "quiz": ngettext(
-            "%(done)s of %(num)d quiz passed", "%(done)s of %(num)d quizzes passed", part.total, done=done
-        ),
+        "quiz": _quiz_words(part),
         "file": ngettext("%(done)s of %(num)d file", "%(done)s of %(num)d files", part.total, done=done),
         "link": ngettext("%(done)s of %(num)d link", "%(done)s of %(num)d links", part.total, done=done),
     }
     fallback: str = ngettext("%(done)s of %(num)d item", "%(done)s of %(num)d items", part.total, done=done)
     return words.get(part.kind, fallback)
+
+
+def _quiz_words(part: Part) -> str:
+    """Passed, where there is something to pass; without a pass mark a quiz is done when it is marked."""
+    done = part.done
+    if part.has_pass_mark:
+        said = ngettext("%(done)s of %(num)d quiz passed", "%(done)s of %(num)d quizzes passed", part.total, done=done)
+    else:
+        said = ngettext("%(done)s of %(num)d quiz done", "%(done)s of %(num)d quizzes done", part.total, done=done)
+    return str(said)

@@ -7,11 +7,15 @@ waits for nobody.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from lti_tool.kernel.db import Database
+from sqlalchemy import Row
+
+from lti_tool.kernel.db import Database, Tx
+from lti_tool.web.session import find_session_rows
 from plugins.progress.merging import Change
 from plugins.progress.recording import Key, record
 
@@ -21,10 +25,32 @@ GATHER_S = 0.002
 """How long a busy writer waits for more to come before it writes: fewer commits make room for more saves."""
 
 
+def _locked() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Changes that somebody says are of a session, which is looked up together with those of others."""
+
+    digest: str
+    """Of the session's token."""
+    changes_of: Callable[[Row[Any] | None], Sequence[Change] | None]
+    """From the row of the session (None: there is none) to the changes; None: not theirs to make."""
+    size: int
+    """Changes that there are at most."""
+
+
 @dataclass(eq=False)
 class _Waiting:
-    changes: Sequence[Change]
+    changes: Sequence[Change] = ()
+    claim: Claim | None = None
+    is_refused: bool = False
     is_done: bool = False
+    turn: threading.Lock = field(default_factory=_locked)
+    """Released once these changes are written, or it is the turn of this request to write."""
     unknown: set[Key] = field(default_factory=set)
     error: Exception | None = None
 
@@ -35,9 +61,9 @@ class GroupCommit:
     def __init__(self, db: Database) -> None:
         """`db` is where the changes go."""
         self._db = db
-        self._turn = threading.Lock()
         self._list = threading.Lock()
         self._waiting: list[_Waiting] = []
+        self._is_writing = False
         self._is_busy = False
 
     def save(self, changes: Sequence[Change]) -> set[Key]:
@@ -45,34 +71,55 @@ class GroupCommit:
 
         Raises: whatever the database does; then nothing of these changes is kept.
         """
-        mine = _Waiting(changes)
+        return self._wait(_Waiting(changes)).unknown
+
+    def save_claimed(self, claim: Claim) -> tuple[Sequence[Change], set[Key]] | None:
+        """As `save`, for changes of a session that is read in the same transaction; None: refused, nothing is kept."""
+        done = self._wait(_Waiting(claim=claim))
+        return None if done.is_refused else (done.changes, done.unknown)
+
+    def _wait(self, mine: _Waiting) -> _Waiting:
         with self._list:
             self._waiting.append(mine)
-        while not mine.is_done:
-            with self._turn:
-                if not mine.is_done:
-                    if self._is_busy:
-                        time.sleep(GATHER_S)
-                    some = self._take()
-                    self._is_busy = len(some) > 1
-                    self._write(some)
+            is_first, self._is_writing = not self._is_writing, True
+        if not is_first:
+            mine.turn.acquire()
+        if not mine.is_done:
+            self._write_some()
         if mine.error is not None:
             raise mine.error
-        return mine.unknown
+        return mine
+
+    def _write_some(self) -> None:
+        """Write what waits, hand over to whoever came first since, and only then wake those who are done."""
+        if self._is_busy:
+            time.sleep(GATHER_S)
+        some = self._take()
+        self._is_busy = len(some) > 1
+        try:
+            self._write(some)
+        finally:
+            with self._list:
+                following = self._waiting[0] if self._waiting else None
+                self._is_writing = following is not None
+            for entry in [following, *some] if following else some:
+                entry.turn.release()
 
     def _take(self) -> list[_Waiting]:
         with self._list:
             taken, size = 0, 0
             for entry in self._waiting:
-                if taken and size + len(entry.changes) > AT_ONCE:
+                count = entry.claim.size if entry.claim else len(entry.changes)
+                if taken and size + count > AT_ONCE:
                     break
-                taken, size = taken + 1, size + len(entry.changes)
+                taken, size = taken + 1, size + count
             some, self._waiting = self._waiting[:taken], self._waiting[taken:]
         return some
 
     def _write(self, entries: list[_Waiting]) -> None:
         try:
             with self._db.transaction() as tx:
+                _check_claims(tx, [entry for entry in entries if entry.claim])
                 unknown = record(tx, [change for entry in entries for change in entry.changes])
         except Exception as error:
             if len(entries) > 1:  # what one of them brought is not to cost the others theirs
@@ -90,6 +137,15 @@ class GroupCommit:
                 (change.who.placement_id, change.who.user_id, change.ref) for change in entry.changes
             }
             entry.is_done = True
+
+
+def _check_claims(tx: Tx, entries: Sequence[_Waiting]) -> None:
+    """One query for all of them: a session that has ended meanwhile saves nothing any more."""
+    claims = [(entry, entry.claim) for entry in entries if entry.claim is not None]
+    rows = find_session_rows(tx, {claim.digest for _entry, claim in claims}) if claims else {}
+    for entry, claim in claims:
+        changes = claim.changes_of(rows.get(claim.digest))
+        entry.is_refused, entry.changes = changes is None, changes or ()
 
 
 _writers: WeakKeyDictionary[Database, GroupCommit] = WeakKeyDictionary()

@@ -1,7 +1,5 @@
 """What progress does about messages."""
 
-from functools import partial
-
 from sqlalchemy import delete, select, tuple_
 
 from grading.messages import GradeRecorded
@@ -11,40 +9,21 @@ from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.jobs import JobRun
 from lti_tool.kernel.messages import Handler
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.messages import LinkLaunched
-from plugins.progress.courses import read_courses
+from lti_tool.lti import public as lti
+from lti_tool.lti.messages import ContextLinked, LinkLaunched
+from plugins.progress.courses import copy_settings, read_courses
 from plugins.progress.grades import read_grade
 from plugins.progress.merging import NAMES, Facts, conclude
-from plugins.progress.messages import SendProgress, SettleCourse
+from plugins.progress.messages import SettleCourse
 from plugins.progress.models import ItemRow, LearnerRow, TimeRow
 from plugins.progress.outbox import want_score
-from plugins.progress.passback import SendScore, give_up_sending, send_progress
 from plugins.progress.ranges import BLOCK_S
 from plugins.progress.recording import LATEST_SAVE, record, write_items
 from plugins.progress.settling import Standing, announce_items, settle, write_learners
 
 AT_ONCE = 100
 """Learners that are settled in one transaction."""
-SENDING_TRIES = 120
-"""2, 4, 8 … 900 s: about 28 hours."""
 FORGET_S = 24 * 3600.0
-
-
-def make_handlers(send_score: SendScore) -> tuple[Handler, ...]:
-    """The handlers over a way to the LMS."""
-    return (
-        Handler("progress.take_over_grade", GradeRecorded, take_over_grade),
-        Handler("progress.settle_course", SettleCourse, settle_course),
-        Handler(
-            "progress.send_progress",
-            SendProgress,
-            partial(send_progress, send_score),
-            queue="passback",
-            max_attempts=SENDING_TRIES,
-            on_dead=give_up_sending,
-        ),
-        Handler("progress.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),
-    )
 
 
 def take_over_grade(run: JobRun, fact: GradeRecorded) -> None:
@@ -80,6 +59,16 @@ def send_to_launched_link(run: JobRun, message: LinkLaunched) -> None:
             want_score(tx, *place, row.percent, row.done_at, afresh=message.link_id)
 
 
+def copy_settings_of_context(run: JobRun, fact: ContextLinked) -> None:
+    """An LMS course was copied: when its courses count as finished, and whether the LMS gets scores, is as it was."""
+    with run.runtime.db.transaction() as tx:
+        run.finish(tx)
+        origins = {each.course_slug: each.id for each in lti.list_placements_of(tx, fact.origin_id)}
+        for placement in lti.list_placements_of(tx, fact.context_id):
+            if placement.course_slug in origins:
+                copy_settings(tx, placement.course_slug, origins[placement.course_slug], placement.id)
+
+
 def forget_old_time(runtime: Runtime) -> None:
     """Drop what time spent was compared with, once no save that old is counted any more. The sums stay."""
     oldest = int((clock.now() - LATEST_SAVE).timestamp()) // BLOCK_S - 1
@@ -87,6 +76,11 @@ def forget_old_time(runtime: Runtime) -> None:
         affect(tx, delete(TimeRow).where(TimeRow.block < oldest))
 
 
+HANDLERS = (
+    Handler("progress.take_over_grade", GradeRecorded, take_over_grade),
+    Handler("progress.settle_course", SettleCourse, settle_course),
+    Handler("progress.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),
+)
 RECURRING = (Recurring("progress.forget_old_time", FORGET_S, forget_old_time),)
 
 

@@ -37,11 +37,3 @@ class SettleCourse(Job):
     course_slug: str
     placement_id: int | None = None
     """One placement; None: everywhere that the course is used."""
-
-
-@dataclass(frozen=True)
-class SendProgress(Job):
-    """Send what one outbox row asks for to the LMS."""
-
-    name: ClassVar[str] = "progress.send_progress"
-    outbox_id: int

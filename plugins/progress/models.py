@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Float, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Float, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel.db import Base
@@ -23,15 +23,6 @@ class ItemState(StrEnum):
     NEW = "new"
     STARTED = "started"
     DONE = "done"
-
-
-class SendState(StrEnum):
-    """Where a percentage stands on its way to the LMS. pending → sent, refused, not_wanted; each of those → pending."""
-
-    PENDING = "pending"
-    SENT = "sent"
-    REFUSED = "refused"
-    NOT_WANTED = "not_wanted"
 
 
 class OutlineRow(Base):
@@ -133,29 +124,4 @@ class TimeRow(Base):
     mask: Mapped[int] = mapped_column(BigInteger)
 
 
-class OutboxRow(Base):
-    """The outbox: the percentage that the LMS should have of a person behind one link, and what it has."""
-
-    __tablename__ = "progress_outbox"
-    __table_args__ = (UniqueConstraint("link_id", "user_id"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    link_id: Mapped[int]
-    user_id: Mapped[int] = mapped_column(index=True)
-    placement_id: Mapped[int] = mapped_column(index=True)
-    percent: Mapped[int]
-    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    version: Mapped[int]
-    """Counts up whenever something else is to be sent."""
-    sent_version: Mapped[int] = mapped_column(default=0)
-    last_timestamp: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """The AGS timestamp sent last. A later score must have a later one."""
-    sending_job: Mapped[int | None]
-    """The job that is sending right now: never two at once."""
-    state: Mapped[SendState] = mapped_column(EnumValue(SendState), default=SendState.PENDING)
-    text: Mapped[str | None] = mapped_column(Text)
-    """What went wrong and what to do about it."""
-    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-MODELS = (OutlineRow, SettingsRow, LearnerRow, ItemRow, TimeRow, OutboxRow)
+MODELS = (OutlineRow, SettingsRow, LearnerRow, ItemRow, TimeRow)

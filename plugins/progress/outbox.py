@@ -1,14 +1,13 @@
-"""What the LMS should have: one row for each link and learner, brought up to date with the percentage."""
+"""What the LMS should have: the percentage, for each activity that shows the whole course. `lti` delivers it."""
 
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import select
-
-from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.lti import public as lti
-from plugins.progress.messages import SendProgress
-from plugins.progress.models import OutboxRow, SendState
+
+SOURCE = "progress"
+"""Marks percentages in the outbox to the LMS."""
 
 
 def want_score(
@@ -21,22 +20,19 @@ def want_score(
     *,
     afresh: int | None = None,
 ) -> None:
-    """Write down that the LMS should have this percentage, for each activity that shows the whole course.
+    """Write down that the LMS should have this percentage. It is no submission: nothing is announced.
 
     `afresh`: a link whose line item is new, so that what was sent before does not count.
     """
-    targets = lti.list_grade_targets(tx, placement_id, user_id, f"courses/{course_slug}")
-    links = [target.link_id for target in targets]
-    query = select(OutboxRow).where(OutboxRow.user_id == user_id, OutboxRow.link_id.in_(links)).with_for_update()
-    rows = {row.link_id: row for row in tx.scalars(query)}
-    for link_id in links:
-        row = rows.get(link_id)
-        if row is None:
-            row = OutboxRow(link_id=link_id, user_id=user_id, placement_id=placement_id, version=0, sent_version=0)
-            tx.add(row)
-        elif (row.percent, row.done_at) == (percent, done_at) and link_id != afresh:
-            continue
-        row.percent, row.done_at, row.version = percent, done_at, row.version + 1
-        row.state, row.text, row.changed_at = SendState.PENDING, None, clock.now()
-        tx.flush()
-        jobs.enqueue(tx, SendProgress(row.id))
+    ref = f"courses/{course_slug}"
+    wanted = lti.Wanted(
+        source=SOURCE,
+        placement_id=placement_id,
+        item_ref=ref,
+        points=Decimal(percent),
+        max_points=Decimal(100),
+        is_final=True,
+        activity_progress="Completed" if done_at else "InProgress",
+        submitted_at=done_at,
+    )
+    lti.want_scores(tx, lti.list_grade_targets(tx, placement_id, user_id, ref), wanted, afresh=afresh)

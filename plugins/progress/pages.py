@@ -12,14 +12,20 @@ from plugins.progress.outline import ItemDef, TextDone
 from plugins.progress.reading import CourseProgress, ItemProgress
 
 
-def progress_context(slug: str, found: CourseProgress, *, is_own: bool) -> dict[str, Any]:
-    """The context of `progress/course.html`. On somebody else's page nothing can be pressed."""
+def progress_context(slug: str, found: CourseProgress, *, is_own: bool, links_quizzes: bool = False) -> dict[str, Any]:
+    """The context of `progress/course.html`. On somebody else's page nothing can be pressed.
+
+    `links_quizzes`: whoever looks at it may see the attempts too.
+    """
     by_ref = {item.ref: item for item in found.outline.items}
     modules = [
         {
             "title": module.title,
             "percent": found.modules[module.slug],
-            "entries": [_entry(slug, item, found, is_own=is_own) for item in module.items],
+            "entries": [
+                _entry(item, found, is_own=is_own, has_page=is_own or (links_quizzes and item.kind == "quiz"))
+                for item in module.items
+            ],
         }
         for module in found.outline.modules
     ]
@@ -57,14 +63,14 @@ def clock_words(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _entry(slug: str, item: ItemDef, found: CourseProgress, *, is_own: bool) -> dict[str, Any]:
+def _entry(item: ItemDef, found: CourseProgress, *, is_own: bool, has_page: bool) -> dict[str, Any]:
     one = found.items[item.ref]
     asks_for_mark = item.kind not in UNWATCHABLE and found.rule.texts is TextDone.MARKED
     return {
         "kind": item.kind,
         "slug": item.ref.rpartition("/")[2],
         "title": item.title,
-        "url": item_path(item.ref) if is_own else None,
+        "url": item_path(item.ref) if has_page else None,
         "state": "next" if is_own and item.ref == found.next_ref else one.state.value,
         "is_done": one.state is ItemState.DONE,
         "is_new": one.is_new and one.state is ItemState.NEW,

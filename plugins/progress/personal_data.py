@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from lti_tool.kernel.db import Tx
-from plugins.progress.models import ItemRow, LearnerRow, OutboxRow, TimeRow
+from plugins.progress.models import ItemRow, LearnerRow, TimeRow
 
 
 def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
@@ -44,5 +44,5 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
     """Delete everything about a person."""
-    for table in (TimeRow, ItemRow, OutboxRow, LearnerRow):
+    for table in (TimeRow, ItemRow, LearnerRow):
         tx.execute(delete(table).where(table.user_id == user_id))

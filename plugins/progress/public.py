@@ -11,6 +11,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Invalid, NotFound
 from plugins.progress.courses import publish_outline, read_course_at
+from plugins.progress.gates import Gate, add_gate
 from plugins.progress.merging import UNWATCHABLE, Change, Learner
 from plugins.progress.models import ItemState
 from plugins.progress.outline import ItemDef, ModuleDef, Needs, OutlineDef, Rule, TextDone, course_of
@@ -29,6 +30,7 @@ from plugins.progress.standing import Part
 
 __all__ = [
     "CourseProgress",
+    "Gate",
     "ItemDef",
     "ItemProgress",
     "ItemState",
@@ -40,6 +42,7 @@ __all__ = [
     "Part",
     "Rule",
     "TextDone",
+    "add_gate",
     "list_mine",
     "list_watched",
     "mark_done",

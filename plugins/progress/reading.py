@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from lti_tool.kernel.db import Tx
 from plugins.progress.courses import Course, read_course_at
@@ -13,6 +13,12 @@ from plugins.progress.merging import Learner
 from plugins.progress.models import ItemRow, ItemState, LearnerRow
 from plugins.progress.outline import OutlineDef, Rule
 from plugins.progress.standing import Part, find_next, weigh, weigh_module
+
+_REACHED = (
+    select(LearnerRow, ItemRow)
+    .outerjoin(ItemRow, and_(ItemRow.placement_id == LearnerRow.placement_id, ItemRow.user_id == LearnerRow.user_id))
+    .where(LearnerRow.placement_id == bindparam("placement_id"), LearnerRow.user_id == bindparam("user_id"))
+)
 
 
 @dataclass(frozen=True)
@@ -84,10 +90,7 @@ class LearnerProgress:
 def read_course(tx: Tx, who: Learner, course_slug: str, skip: Collection[str] = ()) -> CourseProgress:
     """A learner's progress. Two queries. `skip`: items that cannot be opened yet. Raises: NotFound: no outline."""
     course = read_course_at(tx, course_slug, who.placement_id)
-    theirs = and_(ItemRow.placement_id == LearnerRow.placement_id, ItemRow.user_id == LearnerRow.user_id)
-    query = select(LearnerRow, ItemRow).outerjoin(ItemRow, theirs)
-    mine = (LearnerRow.placement_id == who.placement_id, LearnerRow.user_id == who.user_id)
-    found = tx.execute(query.where(*mine)).all()
+    found = tx.execute(_REACHED, {"placement_id": who.placement_id, "user_id": who.user_id}).all()
     learner = found[0][0] if found else None
     rows = {item.ref: item for _learner, item in found if item is not None}
     return _course_progress(course, learner, rows, skip)

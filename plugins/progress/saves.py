@@ -1,9 +1,9 @@
 """What a browser sends: a bounded batch of saves, and what it means."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -78,3 +78,13 @@ def changes_of(batch: Batch, who: Learner, course_slug: str) -> Iterator[Change]
                 position_s=save.position,
                 duration_s=save.duration or None,
             )
+
+
+def answer_of(batch: Batch, changes: Collection[Change], unknown: Collection[tuple[int, int, str]]) -> dict[str, Any]:
+    """What the browser is told once the changes of its batch are committed, but for `unknown` keys."""
+    theirs = {change.ref for change in changes} - {ref for *_who, ref in unknown}
+    return {
+        "saved": [save.id for save in batch.saves if save.ref in theirs],
+        "unknown": [save.id for save in batch.saves if save.ref not in theirs],
+        "at": int(clock.now().timestamp() * 1000),
+    }

@@ -9,14 +9,13 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from sqlalchemy import func, select
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.lti import public as lti
 from plugins.progress.explaining import spent_words
-from plugins.progress.models import OutboxRow, SendState
+from plugins.progress.outbox import SOURCE
 from plugins.progress.reading import LearnerProgress, read_many
 
 ON_PAGE = 50
@@ -95,8 +94,7 @@ def get_learner(tx: Tx, placement_id: int, user_id: int) -> lti.Person:
 
 def count_unsent(tx: Tx, placement_id: int) -> int:
     """How many percentages the LMS has refused."""
-    query = select(func.count()).where(OutboxRow.placement_id == placement_id, OutboxRow.state == SendState.REFUSED)
-    return tx.scalar(query) or 0
+    return lti.count_in_placement(tx, SOURCE, placement_id).get(lti.ScoreState.REFUSED, 0)
 
 
 def class_context(slug: str, rows: list[Row], wish: Wish) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Part:
     done: int
     total: int
     """Of a score: both in percent, `total` being the least that is asked for."""
+    has_pass_mark: bool = False
+    """Of quizzes: does any of them ask for a score?"""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,11 @@ def _share(done: int, total: int) -> int:
     return max(1, done * 100 // total) if done else 0
 
 
-def _parts(items: Iterable[ItemDef], reached: Mapping[str, Reached]) -> list[Part]:
+def _parts(items: Collection[ItemDef], reached: Mapping[str, Reached]) -> list[Part]:
     counts: dict[str, list[int]] = {}
     for item in items:
         count = counts.setdefault("lesson" if item.kind == "notebook" else item.kind, [0, 0])
         count[0] += _is_done(item, reached)
         count[1] += 1
-    return [Part(kind, done, total) for kind, (done, total) in counts.items()]
+    passing = {item.kind for item in items if item.min_score is not None}
+    return [Part(kind, done, total, kind in passing) for kind, (done, total) in counts.items()]

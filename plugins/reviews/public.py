@@ -11,9 +11,9 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.runtime import Runtime
 from plugins.reviews import totals
 from plugins.reviews.eligibility import set_authors
-from plugins.reviews.totals import Rating, prior_mean
+from plugins.reviews.totals import MIDDLE, Rating, prior_mean
 
-__all__ = ["Rating", "prior_mean", "rating", "ratings_table", "set_authors"]
+__all__ = ["MIDDLE", "Rating", "prior_mean", "rating", "ratings_table", "set_authors"]
 
 
 def rating(tx: Tx, runtime: Runtime, course_slugs: Collection[str]) -> dict[str, Rating]:
@@ -24,6 +24,6 @@ def rating(tx: Tx, runtime: Runtime, course_slugs: Collection[str]) -> dict[str,
 def ratings_table(runtime: Runtime) -> Subquery:
     """To join in lists that are filtered or ordered by rating: `course_slug`, `count`, `average`, `bayes`.
 
-    Courses without a review are not in it; their `bayes` is `prior_mean()`, or 3 where there is no review at all.
+    Courses without a review are not in it; their `bayes` is `prior_mean()`, or MIDDLE where there is no review at all.
     """
     return totals.ratings_table(runtime.settings.reviews.prior_weight)

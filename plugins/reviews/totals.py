@@ -10,11 +10,11 @@ reviews of such an average course each one is mixed with. What people are shown 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import add
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Float, Select, Subquery, Table, select
+from sqlalchemy import ColumnElement, Float, Row, Select, Subquery, Table, bindparam, select
 from sqlalchemy import cast as as_type
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -25,6 +25,7 @@ STARS = (1, 2, 3, 4, 5)
 MIDDLE = 3.0
 """The mean where there is no review at all."""
 TOTALS = cast(Table, TotalRow.__table__)
+_TOTALS_OF = select(TOTALS).where(TOTALS.c.course_slug.in_(bindparam("course_slugs", expanding=True)))
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def add_to_totals(tx: Tx, course_slug: str, changes: Mapping[int, int], *, hidde
 
 def read_ratings(tx: Tx, course_slugs: Collection[str], prior_weight: int) -> dict[str, Rating]:
     """The rating of each of these courses. One query."""
-    rows = {row.course_slug: row for row in tx.scalars(_totals_of(course_slugs))}
+    rows = {row.course_slug: row for row in tx.execute(_TOTALS_OF, {"course_slugs": [*course_slugs, EVERYTHING]})}
     mean = _mean(_by_stars(rows.get(EVERYTHING)))
     return {
         slug: weigh(_by_stars(row := rows.get(slug)), mean, prior_weight, row.hidden if row else 0)
@@ -71,6 +72,7 @@ def weigh(by_stars: Mapping[int, int], mean: float, prior_weight: int, hidden: i
     return Rating(total / count if count else None, count, weighed, numbers, hidden)
 
 
+@lru_cache(maxsize=8)
 def ratings_table(prior_weight: int) -> Subquery:
     """For lists: `course_slug`, `count`, `average`, `bayes` of every course that has reviews, to join.
 
@@ -95,11 +97,7 @@ def prior_mean() -> Select[Any]:
     return select(as_type(_sum(), Float) / _count()).where(TotalRow.course_slug == EVERYTHING, _count() > 0)
 
 
-def _totals_of(course_slugs: Collection[str]) -> Select[TotalRow]:
-    return select(TotalRow).where(TotalRow.course_slug.in_([*course_slugs, EVERYTHING]))
-
-
-def _by_stars(row: TotalRow | None) -> dict[int, int]:
+def _by_stars(row: Row[Any] | None) -> dict[int, int]:
     return {} if row is None else {stars: getattr(row, f"stars_{stars}") for stars in STARS}
 
 

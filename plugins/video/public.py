@@ -15,6 +15,7 @@ from plugins.video.service import (
     find_linked,
     find_video,
     get_video,
+    list_uploaded,
     set_uses,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
     "find_linked",
     "find_video",
     "get_video",
+    "list_uploaded",
     "make_player",
     "read_link",
     "set_uses",

@@ -1,5 +1,7 @@
 """The documentation says what is there: commands, files, decisions."""
 
+import ast
+import html
 import json
 import re
 import subprocess
@@ -12,6 +14,8 @@ from lti_tool.app.cli import cli
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
+PICTURE_BYTES = 120_000
 NODE = 18
 """Debian 12's."""
 
@@ -55,6 +59,54 @@ def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", words)
     ours = [link.split("#")[0] for link in links if not re.match(r"[a-z]+:|#", link)]
     assert [link for link in ours if not (page.parent / link).exists()] == []
+
+
+@pytest.fixture(scope="module")
+def messages() -> str:
+    """Every text in the code and the templates, a line each; what is filled in is `…`."""
+    files = [file for part in ("lti_tool", "grading", "plugins") for file in (ROOT / part).rglob("*")]
+    found = [text for file in files if file.suffix == ".py" for text in _texts_of(ast.parse(file.read_text()))]
+    found += [re.sub(r"%\(\w+\)s", "…", html.unescape(file.read_text())) for file in files if file.suffix == ".html"]
+    return "\n".join(found)
+
+
+def _texts_of(tree: ast.AST) -> list[str]:
+    parts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
+    return [_text_of(node) for node in parts]
+
+
+def _text_of(node: ast.Constant | ast.JoinedStr) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+
+
+def troubles(text: str) -> list[str]:
+    """The messages in a guide's last table."""
+    table = text.partition("## When something does not work\n")[2]
+    rows = re.findall(r"^\| (.+?) \|", table, re.M)
+    return [row for row in rows if row not in ("The tool says", "---")]
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda guide: guide.stem)
+def test_the_messages_that_a_guide_explains_are_the_tools(guide: Path, messages: str) -> None:
+    explained = troubles(guide.read_text())
+    assert len(explained) > 5
+    assert [message for message in explained if message not in messages] == []
+
+
+def test_a_message_that_the_tool_never_says_would_be_noticed(messages: str) -> None:
+    (made_up,) = troubles(
+        "## When something does not work\n\n| The tool says | x |\n| --- | --- |\n| It is Tuesday. | y |"
+    )
+    assert made_up not in messages
+
+
+def test_every_guide_picture_is_shown_and_small() -> None:
+    pictures = set((ROOT / "docs" / "images" / "guides").iterdir())
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", "".join(guide.read_text() for guide in GUIDES))
+    assert pictures <= {(ROOT / "docs" / "guides" / path).resolve() for path in shown}
+    assert [picture.name for picture in pictures if picture.stat().st_size > PICTURE_BYTES] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

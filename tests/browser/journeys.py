@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, WIDE, Visit
 from tests.browser.demo import Demo
-from tests.browser.visitor import Cookies, Visitor
+from tests.browser.visitor import Visitor
 from tests.browser.walk import (
     give_points,
     hidden_tests,
@@ -133,24 +133,6 @@ class Journeys:
         expect(teacher.tool.get_by_role("button", name="Mark it again")).to_be_visible()
         teacher.keep("not a notebook")
         assert demo.grade("ben", WRITTEN) is None
-
-    def test_a_frame_that_keeps_no_cookie_works_and_opens_a_window(self, demo: Demo, visit: Visit) -> None:
-        learner = visit("chi", PHONE, Cookies.NONE)
-        learner.open_activity(QUIZ)
-        assert [cookie["name"] for cookie in learner.page.context.cookies(demo.tool)] == []
-        learner.keep("no cookies")
-        lab = open_notebook(learner)
-        self.save_and_submit(learner, lab, read_answer("quiz-1", "right"), 1)
-        self.see_sent(learner, 1, "10 of 10")
-
-        with learner.page.expect_popup() as opened:
-            learner.tool.get_by_role("button", name="Open in a new window").click()
-        window = opened.value
-        expect(window.get_by_role("heading", name=QUIZ)).to_be_visible()
-        expect(window.locator("meta[name=coursebridge-user]")).to_have_attribute("content", "Chi Nguyễn")
-        window.get_by_role("link", name="See feedback").click()
-        expect(window.get_by_role("heading", name="Feedback on attempt 1")).to_be_visible()
-        learner.keep("window", window)
 
     @pytest.mark.parametrize("username", ["amir", "olga", "test", "root"])
     def test_each_role_sees_its_own_page(self, visit: Visit, username: str) -> None:

@@ -15,9 +15,6 @@ from sqlalchemy import select
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import MarkingEngine
 from grading.models import (
-    DeliveryRow,
-    PassbackRow,
-    PassbackState,
     ResultRow,
     SubmissionRow,
     SubmissionState,
@@ -28,6 +25,7 @@ from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
 from lti_tool.lti.models import User
+from lti_tool.lti.score_models import DeliveryRow, ScoreRow, ScoreState
 from plugins.courses.importer import import_course
 from tests.durability.machine import ROOT, Machine
 from tests.factories import notebooks as make
@@ -135,8 +133,8 @@ class Scene:
         with self.runtime.db.reading() as tx:
             attempts = tx.scalars(select(SubmissionRow).where(SubmissionRow.user_id == each.user_id)).all()
             result = tx.scalar(select(ResultRow).where(ResultRow.user_id == each.user_id))
-            outbox = tx.scalars(select(PassbackRow).where(PassbackRow.user_id == each.user_id)).all()
-            tries = select(DeliveryRow.state).join(PassbackRow).where(PassbackRow.user_id == each.user_id)
+            outbox = tx.scalars(select(ScoreRow).where(ScoreRow.user_id == each.user_id)).all()
+            tries = select(DeliveryRow.state).join(ScoreRow).where(ScoreRow.user_id == each.user_id)
             delivered = list(tx.scalars(tries))
         total = self.engine.list_totals(NAME).get(each.hub_name)
         grade = self.campus.grade(each.username, self.activity)
@@ -146,9 +144,9 @@ class Scene:
             yield f"the gradebook has {total}"
         if result is None or (result.points, result.version) != (each.points, 1):
             yield "the grade was not recorded exactly once"
-        if [(row.state, row.sent_version) for row in outbox] != [(PassbackState.SENT, 1)]:
+        if [(row.state, row.sent_version) for row in outbox] != [(ScoreState.SENT, 1)]:
             yield "the outbox is not settled"
-        if delivered != [PassbackState.SENT]:
+        if delivered != [ScoreState.SENT]:
             yield f"deliveries are {delivered}"
         if grade is None or grade.final != each.points:
             yield f"the LMS shows {grade}"

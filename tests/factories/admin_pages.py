@@ -75,6 +75,7 @@ def platform(**changes: Any) -> dict[str, Any]:
         "refusals": [{"code": "clock_ahead", "text": AHEAD, "number": 14, "at": NOW}],
         "last_launch": NOW,
         "platform": PLATFORM,
+        "reach": {"badge": ("done", "Answers"), "since": None} | QUIET,
         "keys": {"number": 2, "at": NOW},
         "deployments": [waiting, deployment],
         "urls": dict.fromkeys((*ACTS, "add_host", "remove_host"), "#"),
@@ -138,12 +139,17 @@ def jobs(**changes: Any) -> dict[str, Any]:
     return shared("Jobs", **base | changes)
 
 
+QUIET: dict[str, Any] = {"next_try_at": None, "why": ""}
+DOWN: dict[str, Any] = {
+    "next_try_at": NOW + timedelta(minutes=4),
+    "why": "Campus Canvas gave no access token (503).",
+}
 UNSENT: dict[str, Any] = {
-    "value": "grading:77",
+    "value": 77,
     "platform": "Our Moodle",
     "learner": "Ada Lovelace",
-    "what": "first-steps: Quiz 1: Words and numbers",
-    "points": "7.5 of 10 points",
+    "what": "First steps: Quiz 1: Words and numbers",
+    "points": "7.5 of 10",
     "since": NOW,
     "state": "refused",
     "reason": "Our Moodle: the activity has no column in the gradebook. Allow grades in its settings there.",
@@ -152,13 +158,17 @@ UNSENT: dict[str, Any] = {
 
 def deliveries(**changes: Any) -> dict[str, Any]:
     """Grades that have not arrived."""
-    waiting = UNSENT | {"value": "grading:78", "learner": "Ben Okafor", "state": "waiting", "reason": ""}
+    waiting = UNSENT | {"value": 78, "learner": "Ben Okafor", "state": "waiting", "reason": ""}
     base: dict[str, Any] = {
         "platforms": [("", "All platforms"), (3, "Our Moodle")],
         "platform": "",
         "show": "",
-        "summary": [("Our Moodle", 1, 1)],
-        "groups": [{"title": "Quizzes and marks", "rows": [UNSENT, waiting], "older_url": "#"}],
+        "summary": [
+            {"name": "Our Moodle", "waiting": 1, "refused": 1, "badge": ("done", "Answers")} | QUIET,
+            {"name": "Campus Canvas", "waiting": 12, "refused": 0, "badge": ("failed", "No answer")} | DOWN,
+        ],
+        "rows": [UNSENT, waiting],
+        "older_url": "#",
         "retry_url": "#",
     }
     return shared("Deliveries", **base | changes)
@@ -249,7 +259,7 @@ ADMIN_PAGES: dict[str, tuple[str, None, dict[str, Any]]] = {
     "admin-jobs-none": ("admin/jobs.html", None, jobs(jobs=[], older_url=None, dead=0, retry_all_url=None)),
     "admin-job": ("admin/job.html", None, shared("Jobs", trail=[("Jobs", "#")], job=JOB)),
     "admin-deliveries": ("admin/deliveries.html", None, deliveries()),
-    "admin-deliveries-none": ("admin/deliveries.html", None, deliveries(summary=[], groups=[])),
+    "admin-deliveries-none": ("admin/deliveries.html", None, deliveries(summary=[], rows=[], older_url=None)),
     "admin-audit": ("admin/audit.html", None, audit()),
     "admin-audit-none": ("admin/audit.html", None, audit(acts=[], older_url=None)),
     "admin-sign-in": ("admin/sign_in.html", None, {"action": "#"}),

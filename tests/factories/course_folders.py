@@ -1,5 +1,6 @@
 """Course folders made by code."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -63,7 +64,10 @@ print(1)
 ```
 """
 WATERING = "# Watering\n\n## How much\n\nNot too much. [Data](../media/rain.csv)\n"
-PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAIAAAA7ljmRAAAAFElEQVR42mMUqdBggAEmBiSAwgEAGowAukM/pKEAAAAASUVORK5CYII="
+)
+"""Four by three green pixels."""
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 

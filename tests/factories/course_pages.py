@@ -132,6 +132,7 @@ SETTINGS: Context = (
             "price": "",
             "currency": "",
             "admission": "lms",
+            "lms_members_pay": False,
         },
         "base": 2,
         "levels": [("", "Any level"), ("beginner", "Beginner")],
@@ -186,6 +187,8 @@ ITEM: Context = (
         "base": 4,
         "preview": Markup("<h2>Rows and columns</h2><p>A table is a list of rows.</p>"),
         "others": [("words", "Words and numbers"), ("quiz", "Quiz 1")],
+        "videos": None,
+        "box": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
         "save_url": "#",
         "render_url": "#",
@@ -201,6 +204,10 @@ NOTEBOOK_ITEM = ITEM | {
     "errors": {"minutes": "must be a whole number; leave it empty if it does not matter."},
     "error_list": [("minutes", "Minutes must be a whole number; leave it empty if it does not matter.")],
     "unpublish_url": None,
+}
+QUIZ_ITEM = ITEM | {
+    "item": ITEM["item"] | {"kind": "quiz", "kind_word": "Quiz"},
+    "form": ITEM["form"] | {"attempts": "3", "pass": "60"},
 }
 CONFLICT = ITEM | {"conflict": {"author": "Alan Turing", "at": NOW, "changes": CHANGES}}
 UNSAVED = ITEM | {"unsaved_at": NOW, "warnings": ["line 3: the link nowhere leads nowhere."]}
@@ -221,10 +228,38 @@ COMPARE: Context = FRAME | {
     "new": {"number": 3, "at": NOW, "author": "Grace Hopper"},
     "changes": CHANGES,
 }
+
+
+def _person(name: str, **changes: Any) -> Context:
+    base: Context = {"name": name, "source": "LMS", "state": "Takes it", "is_in": True, "last_at": NOW}
+    return base | changes
+
+
 PEOPLE: Context = FRAME | {
     "active": 28,
-    "dropped": 2,
-    "admission": "lms",
+    "stopped": 2,
+    "people": [
+        _person("Ada Lopez"),
+        _person("Ben Okafor", source="Code"),
+        _person("Chi Nguyễn", state="Has left the LMS course", is_in=False),
+        _person("Wolfeschlegelsteinhausenbergerdorff, Hubert Blaine", source="Payment", last_at=None),
+    ],
+    "page_number": 1,
+    "page_count": 3,
+    "found": "112 people",
+    "url_of": lambda number: f"#{number}",
+    "roster": {
+        "is_offered": True,
+        "is_awaited": False,
+        "read_at": NOW,
+        "error": None,
+        "listed": "112 people on the list",
+        "changes": "2 joined, 1 left",
+        "changed_at": NOW,
+        "read_url": "#",
+    },
+    "admission": "invitation",
+    "settings_url": "#",
     "code": "7KQ2M-X4PWN",
     "make_url": "#",
     "invitations": [
@@ -232,18 +267,35 @@ PEOPLE: Context = FRAME | {
         {"hint": "ABC", "used": 12, "places": 30, "expires_at": NOW, "is_over": True, "withdraw_url": "#"},
     ],
 }
+PEOPLE_FAILED = PEOPLE | {
+    "people": [],
+    "page_count": 1,
+    "code": None,
+    "roster": PEOPLE["roster"] | {"error": "Moodle did not give the whole list (503).", "changes": None},
+}
+
+MEMBERS_ONLY = PEOPLE | {"admission": "lms", "code": None}
+
+
+SUMMARY = "From a line of text to a table you can question, in eight short steps."
+
+
+def _about(*facts: str, summary: str = SUMMARY) -> Markup:
+    """What `courses/_card_about.html` makes."""
+    said = f'<p class="quiet small clamp">{summary}</p>' if summary else ""
+    dots = "".join(f"<span>{fact}</span>" for fact in facts)
+    return Markup(
+        f'<p class="small quiet">Grace Hopper</p>{said}<p class="dots small quiet">{dots}</p>'
+        '<p><span class="tag">Data</span></p>'
+    )
 
 
 def _card(title: str, **changes: Any) -> Context:
     base: Context = {
         "title": title,
-        "summary": "From a line of text to a table you can question, in eight short steps.",
-        "facts": ["Beginner", "English", "4 h", "Free"],
-        "authors": "Grace Hopper",
-        "tags": ["Data"],
+        "about": _about("Beginner", "English", "4 h", "Free", "8 items"),
         "is_draft": False,
         "is_in": False,
-        "size": "8 items",
         "rating": {"average": 4.4, "count": 31},
         "url": None,
         "open_url": None,
@@ -257,7 +309,7 @@ CATALOGUE: Context = {
     "cards": [
         _card("First steps with data", url="#"),
         _card("Statistics for people who draw", is_in=True, open_url="#", rating=None),
-        _card("Trees", enrol_url="#", facts=["English", "€19.99"], summary=None),
+        _card("Trees", enrol_url="#", about=_about("English", "€19.99", "8 items", summary="")),
         _card("Rivers of the world and what they carry", closed_note="Through your LMS", is_draft=True),
     ],
     "query": "data",
@@ -288,4 +340,7 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-history": ("courses/edit/history.html", Role.TEACHER, HISTORY),
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
+    "edit-people-failed": ("courses/edit/people.html", Role.TEACHER, PEOPLE_FAILED),
+    "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
+    "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }

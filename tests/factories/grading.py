@@ -99,7 +99,7 @@ def make_context(tx: Tx, place: Place, slug: str = SLUG, title: str = "") -> Pla
 
 
 def _placed(tx: Tx, registration_id: int, context_id: int, slug: str) -> Place:
-    placement = Placement(context_id=context_id, course_slug=slug)
+    placement = Placement(context_id=context_id, course_slug=slug, is_assigned=True)
     tx.add(placement)
     tx.flush()
     record_prepared(tx, [placement.id], "")

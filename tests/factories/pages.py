@@ -164,6 +164,10 @@ def submissions(**changes: Any) -> Context:
         "trail": [("First steps with data", "#"), ("Submissions", None)],
         "quiz": quiz()["quiz"],
         "platform": "Moodle",
+        "down": None,
+        "pages": {"number": 1, "pages": 1, "previous": None, "following": None},
+        "compare_url": "#",
+        "compared_at": NOW,
         "summary": {"learners": 24, "submitted": 6, "to_mark": 1, "problems": 2},
         "tabs": [
             {"label": "All", "url": "#", "current": True, "number": 24},
@@ -180,6 +184,16 @@ def submissions(**changes: Any) -> Context:
                 points=Decimal(9),
                 late=True,
                 delivery=retrying,
+                retry_url="#",
+            ),
+            row(
+                "Grace Hopper",
+                points=Decimal(9),
+                delivery={
+                    "state": "differs",
+                    "text": "The gradebook shows 7 of 10: changed there? 9 of 10 were sent.",
+                    "at": NOW,
+                },
                 retry_url="#",
             ),
             row("Margaret Hamilton", "failed", delivery=None, retry_url="#"),
@@ -270,6 +284,7 @@ def course(**changes: Any) -> Context:
         "take_up_url": None,
         "catalogue_url": "#",
         "is_dropped": False,
+        "payment": None,
         "preview": None,
         "modules": [
             {
@@ -335,6 +350,14 @@ def pick(**changes: Any) -> Context:
     return base | changes
 
 
+def activity() -> Context:
+    """What an activity of the LMS shows, for its teacher."""
+    choice = {"title": "Quiz 1", "course_title": "First steps with data", "max_points": Decimal(10)}
+    dates = {"opens_at": None, "due_at": NOW}
+    said = {"activity": "Week 1: quiz", "platform": "Moodle", "pick_url": "#", "update_url": "#", "is_sent": True}
+    return {**said, "choice": choice | dates}
+
+
 def lesson(html: str, **changes: Any) -> Context:
     """A lesson around some markup."""
     base: Context = {
@@ -350,6 +373,7 @@ def lesson(html: str, **changes: Any) -> Context:
             "is_elsewhere": False,
             "file_name": None,
         },
+        "hub_url": None,
         "lock": None,
         "place": "4 of 8",
         "course_link": {"title": "First steps with data", "url": "#"},
@@ -412,13 +436,19 @@ NOTHING_TO_PICK: Context = {
     "next_steps": ["Write one here.", "Or ask for one to be imported."],
     "actions": [{"label": "Write a new course", "url": "#"}],
 }
-WINDOW: Context = {
-    "course_title": "First steps with data",
-    "platform_name": "Moodle",
-    "window_url": "#",
-    "continue_url": "#",
+CHECK: Context = {
+    "findings": [
+        {"title": "Your browser was recognised", "is_good": True, "text": "It keeps our cookie.", "advice": ""},
+        {"title": "The clocks differ", "is_good": False, "text": "21 seconds ahead.", "advice": "Tell them."},
+    ],
+    "browser": "Mozilla/5.0",
+}
+STORAGE: Context = {
+    "storage": {"target": "_parent", "origin": "https://lms.example", "key": "k", "patience": 1500},
+    "launch_url": "#",
     "fields": {"state": "abc"},
 }
+WINDOW: Context = {"platform_name": "Moodle", "window_url": "#"}
 RETURN: Context = {
     "title": "Adding Quiz 1 to your course",
     "message": "One moment: Moodle takes over from here.",
@@ -587,6 +617,14 @@ PAGES: Samples = {
         | MARKED,
     ),
     "submissions": ("grading/submissions.html", T, submissions()),
+    "submissions-down": (
+        "grading/submissions.html",
+        T,
+        submissions(
+            down=SimpleNamespace(since=NOW),
+            pages={"number": 2, "pages": 6, "previous": "#", "following": "#"},
+        ),
+    ),
     "submissions-none": ("grading/submissions.html", T, submissions(rows=[])),
     "submission": ("grading/submission.html", T, submission()),
     "submission-failed": (
@@ -625,6 +663,16 @@ PAGES: Samples = {
     "rights": ("lti/rights.html", T, RIGHTS),
     "course": ("courses/course.html", L, course()),
     "course-new": ("courses/course.html", T, course(progress=None, next_entry=None, edit_url="#", is_draft=True)),
+    "course-unpaid": (
+        "courses/course.html",
+        L,
+        course(
+            progress=None,
+            next_entry=None,
+            drop_url=None,
+            payment={"price": "€19.99", "url": None, "how": "Bank of Trees\nDE12 3456", "reference": "trees-12"},
+        ),
+    ),
     "course-dropped": ("courses/course.html", L, course(is_dropped=True, take_up_url="#", drop_url=None)),
     "course-preview": ("courses/course.html", T, course(progress=None, next_entry=None, preview={"edit_url": "#"})),
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),
@@ -646,7 +694,12 @@ PAGES: Samples = {
         {"title": "Not found", "message": "There is no page at this address."},
     ),
     "cookie-window": ("lti/cookie_window.html", None, WINDOW),
+    "check": ("lti/check.html", T, CHECK),
+    "storage": ("lti/storage.html", None, STORAGE),
     "return": ("lti/return_to_lms.html", None, RETURN),
+    "copied": ("lti/copied.html", T, {"origin": "Notebooks 101, autumn", "action": "#", "platform": "Moodle"}),
+    "activity": ("lti/activity.html", T, activity()),
+    "pick-search": ("courses/pick.html", T, pick(multiple=True, search={"url": "#", "words": "", "course": "first"})),
     **COURSE_PAGES,
     "files": ("files/files.html", T, files_page()),
     "files-none": ("files/files.html", T, files_page(rows=[], unfinished=[], busy=False)),

@@ -1,6 +1,7 @@
 """A plugin with a little course to place: one lesson, one quiz, no pages of its own beyond the paths."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 from flask import Blueprint, Response
@@ -12,6 +13,17 @@ from lti_tool.web.session import current_session
 
 LESSON = Choice("courses/demo/hello", "demo", "Notebooks 101", "Hello", "lesson", "Start", text="Read this first.")
 QUIZ = Choice("courses/demo/quiz-1", "demo", "Notebooks 101", "First quiz", "quiz", "Start", max_points=Decimal("12.5"))
+DATED = Choice(
+    "courses/demo/quiz-2",
+    "demo",
+    "Notebooks 101",
+    "Second quiz",
+    "quiz",
+    "Start",
+    max_points=Decimal(8),
+    opens_at=datetime(2026, 9, 1, 8, tzinfo=UTC),
+    due_at=datetime(2026, 9, 30, 22, tzinfo=timezone(timedelta(hours=2))),
+)
 OTHER = Choice(
     "courses/other/quiz-9", "other", "Another course", "Ninth quiz", "quiz", "Week 1", max_points=Decimal(10)
 )
@@ -35,8 +47,11 @@ class StubContents:
     def path_of(self, tx: Tx, ref: str, role: Role) -> str:
         return "/stub/" + ref
 
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        return f"/stub/review/{user_id}/{ref}"
 
-def stub_contents_plugin(choices: Iterable[Choice] = (LESSON, QUIZ, OTHER)) -> Plugin:
+
+def stub_contents_plugin(choices: Iterable[Choice] = (LESSON, QUIZ, DATED, OTHER)) -> Plugin:
     """The plugin; its only page says who is signed in."""
     blueprint = Blueprint("stub", __name__)
 

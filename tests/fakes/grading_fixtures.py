@@ -3,9 +3,10 @@
 import pytest
 
 from grading.plugin import make_plugin
-from lti_tool.contract import Plugin, load_plugins
+from lti_tool.contract import Plugin
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.plugin import make_plugin as make_lti
 from tests.factories.grading import Place, Someone, make_person, make_place, placement_at, publish
 from tests.fakes.engine import FakeCourse, open_fake_course
 from tests.fakes.lms import FakeLms
@@ -20,7 +21,7 @@ def lms() -> FakeLms:
 @pytest.fixture
 def plugins(lms: FakeLms) -> list[Plugin]:
     """LTI, and grading over the fakes."""
-    return [*load_plugins(["lti_tool.lti"]), make_plugin(open_fake_course, lms.send_score)]
+    return [make_lti(lms.send_score), make_plugin(open_fake_course)]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.public import Score, ScoreRefused, Sent
+from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 
 @dataclass(frozen=True)

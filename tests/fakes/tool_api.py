@@ -49,6 +49,7 @@ class FakeTool:
 
     def __init__(self) -> None:
         self.courses: dict[str, dict[str, Quiz]] = {}
+        self.readings: dict[tuple[str, str], dict[str, bytes]] = {}
         self.requests: list[str] = []
         self.fail_next: list[int] = []
         """HTTP statuses for the next requests."""
@@ -123,6 +124,12 @@ class FakeTool:
         quiz = self.quiz(course, name)
         return 200, {"sha256": snapshot(quiz.files), "files": encode(quiz.files)}
 
+    def get_reading(self, course: str, name: str) -> tuple[int, Any]:
+        """GET /courses/<key>/readings/<name>"""
+        if (course, name) not in self.readings:
+            raise Problem(404, "reading_not_found", "There is no such notebook in this course.")
+        return 200, {"files": encode(self.readings[course, name])}
+
     def get_draft(self, course: str, name: str) -> tuple[int, Any]:
         """GET …/draft"""
         draft = self.quiz(course, name).draft
@@ -192,6 +199,7 @@ _ASSIGNMENT = r"/api/v1/courses/([^/]+)/assignments/([^/]+)"
 _ROUTES: list[tuple[str, str, Any]] = [
     (r"/api/v1/courses", "GET", FakeTool.list_courses),
     (r"/api/v1/courses/([^/]+)/assignments", "GET", FakeTool.list_assignments),
+    (r"/api/v1/courses/([^/]+)/readings/([^/]+)", "GET", FakeTool.get_reading),
     (_ASSIGNMENT + "/release", "GET", FakeTool.release),
     (_ASSIGNMENT + "/draft", "GET", FakeTool.get_draft),
     (_ASSIGNMENT + "/draft", "PUT", FakeTool.put_draft),

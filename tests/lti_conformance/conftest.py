@@ -78,3 +78,8 @@ def launcher(client: FlaskClient, campus: CampusServer) -> Launcher:
 @pytest.fixture
 def refused(runtime: Runtime) -> Refusals:
     return Refusals(runtime)
+
+
+@pytest.fixture
+def other_browser(shared_app: Flask, campus: CampusServer) -> Launcher:
+    return Launcher(shared_app.test_client(), campus)

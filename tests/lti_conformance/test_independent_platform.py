@@ -22,11 +22,12 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.ags import send_score
 from lti_tool.lti.keys import list_published_keys
 from lti_tool.lti.models import Link, User
 from lti_tool.lti.models import Registration as Row
-from lti_tool.lti.public import Score, send_score
 from lti_tool.lti.registrations import PlatformFacts, add_registration
+from lti_tool.lti.scores import Score
 from lti_tool.lti.tokens import get_token
 from tests.fakes.launching import FRAME, query_of
 from tests.functional.lti.test_deep_linking import field, form_action

@@ -1,6 +1,8 @@
 """State, nonce, browser and keys: what binds a launch to the login that it answers."""
 
 import threading
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,17 +14,13 @@ from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.keys import get_signing_key, list_published_keys, rotate
 from lti_tool.lti.models import CachedKeys
 from lti_tool.web.session import BROWSER_COOKIE
 from tests.fakes.launching import FRAME, Launcher, query_of, register_campus
 from tests.lti_conformance.refusals import Refusals
 
 TOP_LEVEL = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "cross-site"}
-
-
-@pytest.fixture
-def other_browser(shared_app: Flask, campus: CampusServer) -> Launcher:
-    return Launcher(shared_app.test_client(), campus)
 
 
 class TestLogin:
@@ -55,6 +53,7 @@ class TestLogin:
         refused(launcher.client.post("/lti/login", data=fields))
 
     def test_get_and_post_lead_to_the_platform(self, launcher: Launcher, quiz: Activity) -> None:
+        launcher.login("ada", quiz)
         fields = dict(launcher.campus.start_launch("ada", quiz).fields)
         for answer in (
             launcher.client.get("/lti/login", query_string=fields),
@@ -85,6 +84,7 @@ class TestLogin:
     def test_query_of_the_authentication_url_stays(
         self, runtime: Runtime, campus: CampusServer, launcher: Launcher, quiz: Activity
     ) -> None:
+        launcher.login("ada", quiz)
         tool = campus.campus.get_tool()
         register_campus(runtime, campus, tool, client_id="with-query", auth_url=campus.auth_url + "?tenant=a%26b")
         fields = {**campus.start_launch("ada", quiz).fields, "client_id": "with-query"}
@@ -147,19 +147,12 @@ class TestState:
 
 
 class TestBrowser:
-    def test_frame_without_cookies_gets_in(self, launcher: Launcher, quiz: Activity) -> None:
-        url = launcher.login("ada", quiz)
-        launcher.client.delete_cookie(BROWSER_COOKIE)
-        answer = launcher.launch_changed("ada", quiz, auth_url=url)
-        assert answer.status_code == 303
-        assert launcher.client.get(answer.headers["Location"]).status_code == 200
-
     @pytest.mark.parametrize(
         "headers",
-        [{}, TOP_LEVEL, {**FRAME, "Sec-Fetch-Site": "same-origin"}, {**FRAME, "Sec-Fetch-Site": "none"}],
-        ids=["no headers", "top level", "our own page", "typed in"],
+        [{}, TOP_LEVEL, FRAME, {**FRAME, "Sec-Fetch-Site": "same-origin"}, {**FRAME, "Sec-Fetch-Site": "none"}],
+        ids=["no headers", "top level", "frame", "our own page", "typed in"],
     )
-    def test_without_cookie_and_frame(
+    def test_without_cookie(
         self, headers: dict[str, str], launcher: Launcher, quiz: Activity, refused: Refusals
     ) -> None:
         url = launcher.login("ada", quiz)
@@ -225,10 +218,20 @@ class TestTenants:
         fields = dict(campus.start_launch("ada", quiz).fields)
         register_campus(runtime, campus, campus.campus.get_tool(), client_id="second")
         del fields["client_id"]
+        launcher.login("ada", quiz)
         Refusals(runtime)(launcher.client.post("/lti/login", data=fields))
 
 
 class TestKeys:
+    @pytest.fixture(autouse=True)
+    def cold_cache(self, runtime: Runtime) -> Iterator[None]:
+        """Nothing is known of the platform's keys; what a test with a clock ahead learned is forgotten."""
+        for step in range(2):
+            with runtime.db.transaction() as tx:
+                tx.execute(delete(CachedKeys))
+            if step == 0:
+                yield
+
     def test_rotated_key_is_fetched_once_and_a_warm_launch_fetches_nothing(
         self, launcher: Launcher, quiz: Activity, campus: CampusServer
     ) -> None:
@@ -253,6 +256,35 @@ class TestKeys:
             for number in range(5):
                 refused(launcher.launch_changed("ada", quiz, header={"kid": f"unknown-{number}"}))
             assert campus.hits("jwks") == before + 1
+
+    def test_launches_go_on_while_both_sides_rotate(
+        self, launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+    ) -> None:
+        launcher.open("ada", quiz)
+        with clock.frozen(clock.now()):
+            for turn in range(24):
+                clock.advance(11)
+                if turn % 6 == 3:
+                    campus.rotate_keys(keep_old=turn % 12 == 3)
+                    rotate(runtime, lead=timedelta(seconds=20), grace=timedelta(seconds=60))
+                claims = {"iat": int(clock.now().timestamp()), "exp": int(clock.now().timestamp()) + 60}
+                assert launcher.launch_changed("ada", quiz, claims=claims).status_code == 303, turn
+                published = {key["kid"] for key in list_published_keys(runtime)}
+                assert get_signing_key(runtime).kid in published, "what we sign can be checked"
+
+    def test_flood_of_unknown_keys_holds_a_rotation_up_for_one_cool_down_at_most(
+        self, launcher: Launcher, quiz: Activity, campus: CampusServer, refused: Refusals
+    ) -> None:
+        with clock.frozen(clock.now()):
+            clock.advance(100)
+            refused(launcher.launch_changed("ada", quiz, header={"kid": "flood"}))
+            campus.rotate_keys(keep_old=False)
+            for _ in range(3):
+                clock.advance(9)
+                refused(launcher.launch_changed("ada", quiz, header={"kid": "flood"}))
+            clock.advance(4)
+            claims = {"iat": int(clock.now().timestamp()), "exp": int(clock.now().timestamp()) + 60}
+            assert launcher.launch_changed("ada", quiz, claims=claims).status_code == 303
 
     @pytest.mark.parametrize(("kind", "value"), [("status", 500), ("html", None), ("drop", None)])
     def test_old_keys_serve_while_the_platform_is_down(

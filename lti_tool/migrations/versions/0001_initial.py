@@ -31,6 +31,7 @@ def upgrade() -> None:
     sa.Column('currency', sa.String(length=3), nullable=False),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('admission', sa.String(length=40), nullable=False),
+    sa.Column('lms_members_pay', sa.Boolean(), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=True),
     sa.Column('item_count', sa.Integer(), nullable=False),
     sa.Column('minutes', sa.Integer(), nullable=False),
@@ -184,10 +185,53 @@ def upgrade() -> None:
     sa.Column('trusts_administrators', sa.Boolean(), nullable=False),
     sa.Column('registration_uri', sa.Text(), nullable=True),
     sa.Column('registration_token_cipher', sa.Text(), nullable=True),
+    sa.Column('accepts_anonymous', sa.Boolean(), nullable=False),
+    sa.Column('legacy_problem', sa.Text(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_registration')),
     sa.UniqueConstraint('issuer', 'client_id', name=op.f('uq_lti_registration_issuer_client_id'))
     )
+    op.create_table('lti_score',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('link_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('source', sa.String(length=40), nullable=False),
+    sa.Column('item_ref', sa.String(length=255), nullable=False),
+    sa.Column('item_id', sa.Integer(), nullable=False),
+    sa.Column('subject_id', sa.Integer(), nullable=True),
+    sa.Column('points', sa.BigInteger(), nullable=False),
+    sa.Column('max_points', sa.BigInteger(), nullable=False),
+    sa.Column('is_final', sa.Boolean(), nullable=False),
+    sa.Column('activity_progress', sa.String(length=20), nullable=False),
+    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('comment', sa.Text(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('sent_version', sa.Integer(), nullable=False),
+    sa.Column('last_timestamp', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('column_url', sa.Text(), nullable=True),
+    sa.Column('announced_id', sa.Integer(), nullable=True),
+    sa.Column('overrules', sa.Boolean(), nullable=False),
+    sa.Column('sending_run', sa.String(length=32), nullable=True),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('code', sa.String(length=80), nullable=True),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('drift', sa.String(length=40), nullable=True),
+    sa.Column('lms_points', sa.BigInteger(), nullable=True),
+    sa.Column('lms_maximum', sa.BigInteger(), nullable=True),
+    sa.Column('compared_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_score')),
+    sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_lti_score_link_id_user_id'))
+    )
+    with op.batch_alter_table('lti_score', schema=None) as batch_op:
+        batch_op.create_index('ix_lti_score_line', ['registration_id', 'state', 'due_at', 'id'], unique=False)
+        batch_op.create_index('ix_lti_score_placement', ['placement_id', 'source', 'item_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_lti_score_user_id'), ['user_id'], unique=False)
+
     op.create_table('progress_item',
     sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('user_id', sa.Integer(), autoincrement=False, nullable=False),
@@ -231,27 +275,6 @@ def upgrade() -> None:
     with op.batch_alter_table('progress_learner', schema=None) as batch_op:
         batch_op.create_index('ix_progress_learner_course', ['course_slug', 'placement_id', 'user_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_progress_learner_user_id'), ['user_id'], unique=False)
-
-    op.create_table('progress_outbox',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('link_id', sa.Integer(), nullable=False),
-    sa.Column('user_id', sa.Integer(), nullable=False),
-    sa.Column('placement_id', sa.Integer(), nullable=False),
-    sa.Column('percent', sa.Integer(), nullable=False),
-    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('sent_version', sa.Integer(), nullable=False),
-    sa.Column('last_timestamp', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('sending_job', sa.Integer(), nullable=True),
-    sa.Column('state', sa.String(length=40), nullable=False),
-    sa.Column('text', sa.Text(), nullable=True),
-    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_progress_outbox')),
-    sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_progress_outbox_link_id_user_id'))
-    )
-    with op.batch_alter_table('progress_outbox', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_progress_outbox_placement_id'), ['placement_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_progress_outbox_user_id'), ['user_id'], unique=False)
 
     op.create_table('progress_outline',
     sa.Column('course_slug', sa.String(length=80), nullable=False),
@@ -420,6 +443,22 @@ def upgrade() -> None:
     with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
         batch_op.create_index('ix_courses_enrolment_course', ['course_id', 'standing'], unique=False)
 
+    op.create_table('courses_entitlement',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('source', sa.String(length=20), nullable=False),
+    sa.Column('reference', sa.String(length=100), nullable=False),
+    sa.Column('granted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_entitlement_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_entitlement')),
+    sa.UniqueConstraint('source', 'reference', 'course_id', 'user_id', name=op.f('uq_courses_entitlement_source_reference_course_id_user_id'))
+    )
+    with op.batch_alter_table('courses_entitlement', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_entitlement_course_id'), ['course_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_courses_entitlement_user_id'), ['user_id'], unique=False)
+
     op.create_table('courses_invitation',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('course_id', sa.Integer(), nullable=False),
@@ -505,14 +544,14 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_courses_unsaved_user_id'), ['user_id'], unique=False)
 
     op.create_table('courses_word',
-    sa.Column('word', sa.String(length=40).with_variant(sa.VARCHAR(length=40, collation='C'), 'postgresql'), nullable=False),
     sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('word', sa.String(length=40).with_variant(sa.VARCHAR(length=40, collation='C'), 'postgresql'), nullable=False),
     sa.Column('weight', sa.Integer(), nullable=False),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_word_course_id'), ondelete='CASCADE'),
-    sa.PrimaryKeyConstraint('word', 'course_id', name=op.f('pk_courses_word'))
+    sa.PrimaryKeyConstraint('course_id', 'word', name=op.f('pk_courses_word'))
     )
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_courses_word_course_id'), ['course_id'], unique=False)
+        batch_op.create_index('ix_courses_word_found', ['word', 'course_id', 'weight'], unique=False)
 
     op.create_table('files_content',
     sa.Column('file_id', sa.Integer(), nullable=False),
@@ -571,6 +610,23 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_assignment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_assignment_item_ref'), ['item_ref'], unique=False)
 
+    op.create_table('lti_delivery',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('score_id', sa.Integer(), nullable=False),
+    sa.Column('source', sa.String(length=40), nullable=False),
+    sa.Column('subject_id', sa.Integer(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('points', sa.BigInteger(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['score_id'], ['lti_score.id'], name=op.f('fk_lti_delivery_score_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_delivery'))
+    )
+    with op.batch_alter_table('lti_delivery', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_delivery_score_id'), ['score_id'], unique=False)
+        batch_op.create_index('ix_lti_delivery_subject', ['source', 'subject_id'], unique=False)
+
     op.create_table('lti_deployment',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=False),
@@ -600,6 +656,26 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_jwks_cache_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_lti_jwks_cache'))
     )
+    op.create_table('lti_legacy_consumer',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('consumer_key', sa.String(length=255), nullable=False),
+    sa.Column('secret_cipher', sa.Text(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_legacy_consumer_registration_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_legacy_consumer')),
+    sa.UniqueConstraint('registration_id', 'consumer_key', name=op.f('uq_lti_legacy_consumer_registration_id_consumer_key'))
+    )
+    op.create_table('lti_line',
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('sending_job', sa.Integer(), nullable=True),
+    sa.Column('opened_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('next_probe_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_line_registration_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_lti_line'))
+    )
     op.create_table('lti_refusal',
     sa.Column('registration_id', sa.Integer(), nullable=False),
     sa.Column('code', sa.String(length=80), nullable=False),
@@ -612,9 +688,12 @@ def upgrade() -> None:
     op.create_table('lti_token_cache',
     sa.Column('registration_id', sa.Integer(), nullable=False),
     sa.Column('scopes_digest', sa.String(length=64), nullable=False),
-    sa.Column('token_cipher', sa.Text(), nullable=False),
+    sa.Column('token_cipher', sa.Text(), nullable=True),
     sa.Column('refresh_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('asker', sa.String(length=32), nullable=True),
+    sa.Column('asking_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('error', sa.JSON(none_as_null=True), nullable=True),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_token_cache_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', 'scopes_digest', name=op.f('pk_lti_token_cache'))
     )
@@ -707,6 +786,7 @@ def upgrade() -> None:
     sa.Column('markdown', sa.Text(), nullable=False),
     sa.Column('assignment', sa.String(length=80), nullable=True),
     sa.Column('attempts', sa.Integer(), nullable=True),
+    sa.Column('pass_mark', sa.Integer(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('points', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_item_course_id'), ondelete='CASCADE'),
@@ -781,14 +861,59 @@ def upgrade() -> None:
     sa.Column('title', sa.String(length=255), nullable=False),
     sa.Column('assistant_rights', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('memberships_url', sa.Text(), nullable=True),
+    sa.Column('groups_url', sa.Text(), nullable=True),
+    sa.Column('group_sets_url', sa.Text(), nullable=True),
+    sa.Column('groups_read_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lms_course', sa.String(length=255), nullable=True),
     sa.ForeignKeyConstraint(['deployment_row_id'], ['lti_deployment.id'], name=op.f('fk_lti_context_deployment_row_id')),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_context_registration_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_context')),
     sa.UniqueConstraint('deployment_row_id', 'context_id', name=op.f('uq_lti_context_deployment_row_id_context_id'))
     )
     with op.batch_alter_table('lti_context', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_context_lms_course'), ['lms_course'], unique=False)
         batch_op.create_index(batch_op.f('ix_lti_context_registration_id'), ['registration_id'], unique=False)
 
+    op.create_table('lti_legacy_user',
+    sa.Column('consumer_id', sa.Integer(), nullable=False),
+    sa.Column('legacy_id', sa.String(length=255), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('mapped_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['consumer_id'], ['lti_legacy_consumer.id'], name=op.f('fk_lti_legacy_user_consumer_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_legacy_user_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('consumer_id', 'legacy_id', name=op.f('pk_lti_legacy_user'))
+    )
+    with op.batch_alter_table('lti_legacy_user', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_legacy_user_user_id'), ['user_id'], unique=False)
+
+    op.create_table('lti_notice',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('deployment_row_id', sa.Integer(), nullable=False),
+    sa.Column('notice_id', sa.String(length=255), nullable=False),
+    sa.Column('notice_type', sa.String(length=80), nullable=False),
+    sa.Column('facts', sa.JSON(), nullable=False),
+    sa.Column('received_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('handled_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['deployment_row_id'], ['lti_deployment.id'], name=op.f('fk_lti_notice_deployment_row_id')),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_notice_registration_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_notice')),
+    sa.UniqueConstraint('registration_id', 'notice_id', name=op.f('uq_lti_notice_registration_id_notice_id'))
+    )
+    with op.batch_alter_table('lti_notice', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_notice_received_at'), ['received_at'], unique=False)
+
+    op.create_table('lti_notice_handler',
+    sa.Column('deployment_row_id', sa.Integer(), nullable=False),
+    sa.Column('notice_type', sa.String(length=80), nullable=False),
+    sa.Column('service_url', sa.Text(), nullable=False),
+    sa.Column('handler_url', sa.Text(), nullable=False),
+    sa.Column('registered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('heard_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('problem', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['deployment_row_id'], ['lti_deployment.id'], name=op.f('fk_lti_notice_handler_deployment_row_id')),
+    sa.PrimaryKeyConstraint('deployment_row_id', 'notice_type', name=op.f('pk_lti_notice_handler'))
+    )
     op.create_table('grading_draft_blob',
     sa.Column('draft_id', sa.Integer(), nullable=False),
     sa.Column('sha256', sa.String(length=64), nullable=False),
@@ -797,34 +922,6 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['draft_id'], ['grading_draft.id'], name=op.f('fk_grading_draft_blob_draft_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('draft_id', 'sha256', name=op.f('pk_grading_draft_blob'))
     )
-    op.create_table('grading_passback',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('link_id', sa.Integer(), nullable=False),
-    sa.Column('user_id', sa.Integer(), nullable=False),
-    sa.Column('placement_id', sa.Integer(), nullable=False),
-    sa.Column('assignment_id', sa.Integer(), nullable=False),
-    sa.Column('submission_id', sa.Integer(), nullable=False),
-    sa.Column('points', sa.BigInteger(), nullable=False),
-    sa.Column('max_points', sa.BigInteger(), nullable=False),
-    sa.Column('is_final', sa.Boolean(), nullable=False),
-    sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('sent_version', sa.Integer(), nullable=False),
-    sa.Column('last_timestamp', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('announced_id', sa.Integer(), nullable=True),
-    sa.Column('sending_job', sa.Integer(), nullable=True),
-    sa.Column('state', sa.String(length=40), nullable=False),
-    sa.Column('text', sa.Text(), nullable=True),
-    sa.Column('tries', sa.Integer(), nullable=False),
-    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
-    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_passback_assignment_id')),
-    sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_passback_submission_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_passback')),
-    sa.UniqueConstraint('link_id', 'user_id', name=op.f('uq_grading_passback_link_id_user_id'))
-    )
-    with op.batch_alter_table('grading_passback', schema=None) as batch_op:
-        batch_op.create_index('ix_grading_passback_placement', ['placement_id', 'assignment_id', 'user_id'], unique=False)
-
     op.create_table('grading_result',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -844,6 +941,28 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_result_user_id'), ['user_id'], unique=False)
 
+    op.create_table('lti_context_copy',
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('origin_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('found_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_context_copy_context_id')),
+    sa.ForeignKeyConstraint(['origin_id'], ['lti_context.id'], name=op.f('fk_lti_context_copy_origin_id')),
+    sa.PrimaryKeyConstraint('context_id', name=op.f('pk_lti_context_copy'))
+    )
+    op.create_table('lti_group',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('group_id', sa.String(length=255), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('tag', sa.String(length=255), nullable=False),
+    sa.Column('set_id', sa.String(length=255), nullable=True),
+    sa.Column('set_name', sa.String(length=255), nullable=False),
+    sa.Column('is_hidden', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_group_context_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_group')),
+    sa.UniqueConstraint('context_id', 'group_id', name=op.f('uq_lti_group_context_id_group_id'))
+    )
     op.create_table('lti_link',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('registration_id', sa.Integer(), nullable=False),
@@ -852,7 +971,10 @@ def upgrade() -> None:
     sa.Column('resource_link_id', sa.String(length=255), nullable=False),
     sa.Column('title', sa.String(length=255), nullable=False),
     sa.Column('item_ref', sa.String(length=255), nullable=True),
+    sa.Column('named_ref', sa.String(length=255), nullable=True),
+    sa.Column('is_inherited', sa.Boolean(), nullable=False),
     sa.Column('lineitem_url', sa.Text(), nullable=True),
+    sa.Column('lineitem_gone_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('lineitems_url', sa.Text(), nullable=True),
     sa.Column('scopes', sa.JSON(), nullable=False),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_link_context_id')),
@@ -870,6 +992,10 @@ def upgrade() -> None:
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('role', sa.String(length=40), nullable=False),
+    sa.Column('launched_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('listed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('listed_role', sa.String(length=40), nullable=True),
+    sa.Column('left_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_membership_context_id')),
     sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_membership_user_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('user_id', 'context_id', name=op.f('pk_lti_membership'))
@@ -877,10 +1003,22 @@ def upgrade() -> None:
     with op.batch_alter_table('lti_membership', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_membership_context_id'), ['context_id'], unique=False)
 
+    op.create_table('lti_observing',
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('sub', sa.String(length=255), nullable=False),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_observing_context_id')),
+    sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_observing_user_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('user_id', 'context_id', 'sub', name=op.f('pk_lti_observing'))
+    )
+    with op.batch_alter_table('lti_observing', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_observing_context_id'), ['context_id'], unique=False)
+
     op.create_table('lti_placement',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('is_assigned', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_placement_context_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_placement')),
     sa.UniqueConstraint('context_id', 'course_slug', name=op.f('uq_lti_placement_context_id_course_slug')),
@@ -889,22 +1027,36 @@ def upgrade() -> None:
     with op.batch_alter_table('lti_placement', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_placement_course_slug'), ['course_slug'], unique=False)
 
-    op.create_table('grading_delivery',
-    sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('passback_id', sa.Integer(), nullable=False),
-    sa.Column('submission_id', sa.Integer(), nullable=False),
-    sa.Column('version', sa.Integer(), nullable=False),
-    sa.Column('points', sa.BigInteger(), nullable=False),
-    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('state', sa.String(length=40), nullable=False),
-    sa.Column('text', sa.Text(), nullable=True),
-    sa.ForeignKeyConstraint(['passback_id'], ['grading_passback.id'], name=op.f('fk_grading_delivery_passback_id')),
-    sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_delivery_submission_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_delivery'))
+    op.create_table('lti_roster',
+    sa.Column('context_id', sa.Integer(), nullable=False),
+    sa.Column('next_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('requested_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('tried_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('began_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('full_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('differences_url', sa.Text(), nullable=True),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('error', sa.Text(), nullable=False),
+    sa.Column('listed', sa.Integer(), nullable=False),
+    sa.Column('joined', sa.Integer(), nullable=False),
+    sa.Column('left', sa.Integer(), nullable=False),
+    sa.Column('changed', sa.Integer(), nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_roster_context_id')),
+    sa.PrimaryKeyConstraint('context_id', name=op.f('pk_lti_roster'))
     )
-    with op.batch_alter_table('grading_delivery', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_grading_delivery_passback_id'), ['passback_id'], unique=False)
-        batch_op.create_index(batch_op.f('ix_grading_delivery_submission_id'), ['submission_id'], unique=False)
+    with op.batch_alter_table('lti_roster', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_roster_next_at'), ['next_at'], unique=False)
+
+    op.create_table('lti_group_member',
+    sa.Column('group_row_id', sa.Integer(), nullable=False),
+    sa.Column('sub', sa.String(length=255), nullable=False),
+    sa.Column('role', sa.String(length=40), nullable=False),
+    sa.ForeignKeyConstraint(['group_row_id'], ['lti_group.id'], name=op.f('fk_lti_group_member_group_row_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('group_row_id', 'sub', name=op.f('pk_lti_group_member'))
+    )
+    with op.batch_alter_table('lti_group_member', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_lti_group_member_sub'), ['sub'], unique=False)
 
     op.create_table('lti_visit',
     sa.Column('user_id', sa.Integer(), nullable=False),
@@ -929,15 +1081,22 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_visit_link_id'))
 
     op.drop_table('lti_visit')
-    with op.batch_alter_table('grading_delivery', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_grading_delivery_submission_id'))
-        batch_op.drop_index(batch_op.f('ix_grading_delivery_passback_id'))
+    with op.batch_alter_table('lti_group_member', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_group_member_sub'))
 
-    op.drop_table('grading_delivery')
+    op.drop_table('lti_group_member')
+    with op.batch_alter_table('lti_roster', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_roster_next_at'))
+
+    op.drop_table('lti_roster')
     with op.batch_alter_table('lti_placement', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_placement_course_slug'))
 
     op.drop_table('lti_placement')
+    with op.batch_alter_table('lti_observing', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_observing_context_id'))
+
+    op.drop_table('lti_observing')
     with op.batch_alter_table('lti_membership', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_membership_context_id'))
 
@@ -948,17 +1107,25 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_link_context_id'))
 
     op.drop_table('lti_link')
+    op.drop_table('lti_group')
+    op.drop_table('lti_context_copy')
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_result_user_id'))
 
     op.drop_table('grading_result')
-    with op.batch_alter_table('grading_passback', schema=None) as batch_op:
-        batch_op.drop_index('ix_grading_passback_placement')
-
-    op.drop_table('grading_passback')
     op.drop_table('grading_draft_blob')
+    op.drop_table('lti_notice_handler')
+    with op.batch_alter_table('lti_notice', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_notice_received_at'))
+
+    op.drop_table('lti_notice')
+    with op.batch_alter_table('lti_legacy_user', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_legacy_user_user_id'))
+
+    op.drop_table('lti_legacy_user')
     with op.batch_alter_table('lti_context', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_lti_context_registration_id'))
+        batch_op.drop_index(batch_op.f('ix_lti_context_lms_course'))
 
     op.drop_table('lti_context')
     with op.batch_alter_table('grading_submission', schema=None) as batch_op:
@@ -1000,9 +1167,16 @@ def downgrade() -> None:
 
     op.drop_table('lti_token_cache')
     op.drop_table('lti_refusal')
+    op.drop_table('lti_line')
+    op.drop_table('lti_legacy_consumer')
     op.drop_table('lti_jwks_cache')
     op.drop_table('lti_invite')
     op.drop_table('lti_deployment')
+    with op.batch_alter_table('lti_delivery', schema=None) as batch_op:
+        batch_op.drop_index('ix_lti_delivery_subject')
+        batch_op.drop_index(batch_op.f('ix_lti_delivery_score_id'))
+
+    op.drop_table('lti_delivery')
     with op.batch_alter_table('grading_assignment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_assignment_item_ref'))
 
@@ -1020,7 +1194,7 @@ def downgrade() -> None:
     op.drop_table('files_upload')
     op.drop_table('files_content')
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_courses_word_course_id'))
+        batch_op.drop_index('ix_courses_word_found')
 
     op.drop_table('courses_word')
     with op.batch_alter_table('courses_unsaved', schema=None) as batch_op:
@@ -1041,6 +1215,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_courses_invitation_course_id'))
 
     op.drop_table('courses_invitation')
+    with op.batch_alter_table('courses_entitlement', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_entitlement_user_id'))
+        batch_op.drop_index(batch_op.f('ix_courses_entitlement_course_id'))
+
+    op.drop_table('courses_entitlement')
     with op.batch_alter_table('courses_enrolment', schema=None) as batch_op:
         batch_op.drop_index('ix_courses_enrolment_course')
 
@@ -1084,11 +1263,6 @@ def downgrade() -> None:
     op.drop_table('progress_time')
     op.drop_table('progress_settings')
     op.drop_table('progress_outline')
-    with op.batch_alter_table('progress_outbox', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_progress_outbox_user_id'))
-        batch_op.drop_index(batch_op.f('ix_progress_outbox_placement_id'))
-
-    op.drop_table('progress_outbox')
     with op.batch_alter_table('progress_learner', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_progress_learner_user_id'))
         batch_op.drop_index('ix_progress_learner_course')
@@ -1098,6 +1272,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_progress_item_user_id'))
 
     op.drop_table('progress_item')
+    with op.batch_alter_table('lti_score', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_lti_score_user_id'))
+        batch_op.drop_index('ix_lti_score_placement')
+        batch_op.drop_index('ix_lti_score_line')
+
+    op.drop_table('lti_score')
     op.drop_table('lti_registration')
     op.drop_table('lti_key')
     op.drop_table('kernel_worker')

@@ -4,23 +4,31 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from click.testing import CliRunner
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from config.settings import DEFAULT_PLUGINS
+from grading.gates import Caller, closed_quizzes
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.people import record_placement
+from lti_tool.web.session import SessionRow, digest_of
+from plugins.courses import public as courses
 from plugins.courses.catalogue import index_course, words_of
+from plugins.courses.commands import course as course_commands
 from plugins.courses.enrolling import accept_invitation, make_invitation
 from plugins.courses.models import (
     Admission,
     Course,
     Enrolment,
+    Entitlement,
     Invitation,
     Item,
     ItemKind,
@@ -28,11 +36,14 @@ from plugins.courses.models import (
     Module,
     PartState,
     Standing,
+    Via,
 )
+from plugins.courses.personal_data import erase_personal_data, export_personal_data
 from plugins.courses.progress_outline import publish_progress_outline
+from plugins.reviews.totals import add_to_totals
 from tests.conftest import empty_database, make_app, make_settings, running
-from tests.factories.grading import Place, make_place
-from tests.functional.courses.test_editor_pages import Teacher
+from tests.factories.grading import Place, make_place, work
+from tests.functional.courses.teaching import Teacher
 from tests.functional.grading.conftest import counted
 
 HERE = "/courses/"
@@ -65,7 +76,7 @@ def place(runtime: Runtime) -> Place:
 
 
 @pytest.fixture(scope="module")
-def courses(runtime: Runtime, place: Place) -> None:
+def listed(runtime: Runtime, place: Place) -> None:
     """Some courses, each with a lesson."""
     with runtime.db.transaction() as tx:
         other = make_place(tx, "canvas").registration_id
@@ -99,7 +110,7 @@ def add(runtime: Runtime, tx: Any, slug: str, **changes: Any) -> None:
 
 
 @pytest.fixture
-def visit(app: Flask, someone: Any, courses: None) -> Callable[..., Teacher]:
+def visit(app: Flask, someone: Any, listed: None) -> Callable[..., Teacher]:
     """`visit(role, course)` → a browser."""
     return lambda role=Role.LEARNER, slug="trees": Teacher(app, someone(role), slug)
 
@@ -142,14 +153,43 @@ def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: lis
         answer = browser.get(f"{HERE}?{query}")
     assert (answer.status_code, titles(answer.text)) == (200, found)
     assert "<b>" not in re.sub(r"<b class|<b>No|<b>\d", "", answer.text)
+    assert len(statements) <= (3 if "9999999999" in query else 2)
+
+
+def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        add_to_totals(tx, "trees", {5: 1})
+        add_to_totals(tx, "stones", {5: 40, 4: 10})
+        add_to_totals(tx, "rivers", {1: 20})
+    browser = visit()
+    browser.get(HERE)
+    with counted(runtime) as statements:
+        page = browser.get(f"{HERE}?sort=rating").text
+
+    assert titles(page) == ["Stones", "Trees", "Rivers"]
+    assert '<option value="rating" selected>Best rated first</option>' in page
     assert len(statements) <= 6
+    assert titles(browser.get(f"{HERE}?sort=rating&q=wood").text) == ["Stones", "Trees"]
+    assert "Best match first" in browser.get(f"{HERE}?q=wood").text
+    assert titles(browser.get(f"{HERE}?sort=newest").text) == ["Rivers", "Stones", "Trees"]
+    assert titles(browser.get(f"{HERE}?sort=nonsense").text) == ["Rivers", "Stones", "Trees"]
+
+
+def test_a_course_without_reviews_stands_between_good_and_bad_ones(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        add(runtime, tx, "clouds", title="Clouds")
+        add_to_totals(tx, "hidden", {5: 30, 1: 30})
+    found = titles(visit().get(f"{HERE}?sort=rating").text)
+    with runtime.db.transaction() as tx:
+        tx.delete(tx.scalars(select(Course).where(Course.slug == "clouds")).one())
+    assert found.index("Stones") < found.index("Clouds") < found.index("Rivers")
 
 
 def test_the_first_look_takes_few_queries_too(runtime: Runtime, visit: Any) -> None:
     browser = visit(Role.ASSISTANT)
     with counted(runtime) as statements:
         page = browser.get(HERE).text
-    assert len(statements) <= 6
+    assert len(statements) <= 4
     assert "€19.99" in page and "1 h 30 min" in page and "German" in page and "Free" in page
 
 
@@ -198,6 +238,24 @@ def test_a_code_lets_in_as_many_as_it_says(runtime: Runtime, visit: Any) -> None
     assert second.post("/courses/invitation", {"code": code}).status_code == 410
     with runtime.db.reading() as tx:
         assert len(list(tx.scalars(select(Enrolment).where(Enrolment.course_id == course_id)))) == 1
+
+
+def test_a_code_lets_nobody_in_while_only_members_get_in(runtime: Runtime, visit: Any) -> None:
+    with runtime.db.transaction() as tx:
+        course = tx.scalars(select(Course).where(Course.slug == "rivers")).one()
+        course.admission = Admission.INVITATION
+        code = make_invitation(tx, course.id, 1, 5)
+    early, late = visit(), visit()
+    assert early.post("/courses/invitation", {"code": code}).status_code == 303
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(Course).where(Course.slug == "rivers")).one().admission = Admission.LMS
+
+    refused = late.post("/courses/invitation", {"code": code})
+    assert refused.status_code == 403 and "Who gets in" in refused.text
+    assert early.post("/courses/invitation", {"code": code}).status_code == 303, "they are in already"
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(Course).where(Course.slug == "rivers")).one().admission = Admission.OPEN
+        assert tx.scalars(select(Invitation.used).where(Invitation.hint == code[:3])).one() == 1
 
 
 def test_pressing_twice_takes_one_place(runtime: Runtime, visit: Any) -> None:
@@ -251,6 +309,185 @@ def test_dropping_keeps_a_row(runtime: Runtime, visit: Any) -> None:
     with runtime.db.reading() as tx:
         standings = list(tx.scalars(select(Enrolment.standing).where(Enrolment.standing == Standing.DROPPED)))
     assert standings
+
+
+# ---- paid courses ----
+
+
+@pytest.fixture
+def paid(runtime: Runtime, place: Place) -> str:
+    """A course for who pays."""
+    slug = f"paid-{uuid4().hex[:8]}"
+    with runtime.db.transaction() as tx:
+        facts = {"title": slug, "price_minor": 1999, "currency": "EUR", "admission": Admission.PAID}
+        add(runtime, tx, slug, registration_id=place.registration_id, **facts)
+    return slug
+
+
+def enter(browser: Any, slug: str) -> str:
+    """Open a course from the catalogue; returns the path of its page."""
+    answer = browser.post(f"/courses/open/{slug}")
+    assert answer.status_code == 303
+    return str(answer.headers["Location"])
+
+
+def user_of(runtime: Runtime, home: str) -> int:
+    with runtime.db.reading() as tx:
+        found = tx.get(SessionRow, digest_of(home.split("/")[2]))
+    assert found is not None
+    return found.user_id
+
+
+def test_a_paid_course_shows_its_price_to_all_and_its_content_to_who_paid(
+    runtime: Runtime, app: Flask, visit: Any, paid: str
+) -> None:
+    browser = visit()
+    assert "€19.99" in browser.get(f"{HERE}?q={paid}").text
+    assert browser.post(f"/courses/enrol/{paid}").status_code == 403
+    home = enter(browser, paid)
+    user_id = user_of(runtime, home)
+    page = browser.get(home).text
+    assert "This course costs €19.99" in page and f"{paid}-{user_id}" in page and "Drop this course" not in page
+    lesson = browser.get(home + "l")
+    assert lesson.status_code == 403 and "Opens once the course is paid" in lesson.text
+    prefix = home.removesuffix(f"/courses/{paid}/")
+    assert browser.post(f"{prefix}/courses/{paid}/take-up").status_code == 403
+
+    with runtime.db.transaction() as tx:
+        assert courses.grant(tx, user_id, paid, "payments", "line-1")
+        assert not courses.grant(tx, user_id, paid, "payments", "line-1")
+    assert browser.get(home + "l").status_code == 200 and "This course costs" not in browser.get(home).text
+    with runtime.db.reading() as tx:
+        taking = courses.find_taking(tx, user_id, paid)
+        facts = courses.get_course(tx, paid)
+    assert taking and taking.is_active and taking.via is Via.PAYMENT
+    assert (facts.title, facts.price_minor, facts.currency, facts.authors) == (paid, 1999, "EUR", ("Ada Lopez",))
+    # whoever paid may drop the course and take it up again
+    browser.post(f"{prefix}/courses/{paid}/drop")
+    assert browser.get(home + "l").status_code == 303
+    assert browser.post(f"{prefix}/courses/{paid}/take-up").status_code == 303
+    assert browser.get(home + "l").status_code == 200
+
+
+def test_access_is_derived_from_all_valid_payments(runtime: Runtime, visit: Any, paid: str) -> None:
+    browser = visit()
+    home = enter(browser, paid)
+    user_id = user_of(runtime, home)
+
+    def say(call: Any, reference: str) -> bool:
+        with runtime.db.transaction() as tx:
+            return bool(call(tx, user_id, paid, "payments", reference))
+
+    assert not say(courses.revoke, "never-granted")
+    assert say(courses.grant, "order-1") and say(courses.grant, "order-2")
+    assert say(courses.revoke, "order-1") and not say(courses.revoke, "order-1")
+    assert browser.get(home + "l").status_code == 200
+    assert say(courses.revoke, "order-2")
+    assert browser.get(home + "l").status_code == 403
+    assert say(courses.grant, "order-1")  # a dispute that was won
+    assert browser.get(home + "l").status_code == 200
+
+
+def test_payments_of_one_moment_leave_what_they_say(runtime: Runtime, visit: Any, paid: str) -> None:
+    """Whatever the order: who holds one valid payment at the end takes the course."""
+    user_id = user_of(runtime, enter(visit(), paid))
+
+    def say(call: Any, reference: str) -> None:
+        with runtime.db.transaction() as tx:
+            call(tx, user_id, paid, "payments", reference)
+
+    for number in range(5):
+        say(courses.grant, f"old-{number}")
+        with ThreadPoolExecutor(2) as pool:
+            for done in (
+                pool.submit(say, courses.revoke, f"old-{number}"),
+                pool.submit(say, courses.grant, f"new-{number}"),
+            ):
+                done.result()
+        with runtime.db.reading() as tx:
+            taking = courses.find_taking(tx, user_id, paid)
+            assert courses.is_entitled(tx, user_id, paid) and taking and taking.is_active
+        say(courses.revoke, f"new-{number}")
+
+
+def test_a_code_lets_into_a_paid_course_for_nothing(runtime: Runtime, visit: Any, paid: str) -> None:
+    with runtime.db.transaction() as tx:
+        code = make_invitation(tx, tx.scalars(select(Course.id).where(Course.slug == paid)).one(), 1, 5)
+    browser = visit()
+    home = browser.post("/courses/invitation", {"code": code}).headers["Location"]
+    assert browser.get(home + "l").status_code == 200
+    user_id = user_of(runtime, home)
+    with runtime.db.transaction() as tx:
+        courses.grant(tx, user_id, paid, "payments", "x")
+        courses.revoke(tx, user_id, paid, "payments", "x")
+    assert browser.get(home + "l").status_code == 200
+
+
+@pytest.mark.parametrize("they_pay", [False, True])
+def test_the_class_of_a_teacher_who_placed_it_pays_only_if_the_course_says_so(
+    runtime: Runtime, visit: Any, place: Place, paid: str, they_pay: bool
+) -> None:
+    with runtime.db.transaction() as tx:
+        tx.execute(update(Course).where(Course.slug == paid).values(lms_members_pay=they_pay))
+        placement_id = record_placement(tx, place.context_id, paid)
+    browser = visit()
+    home = enter(browser, paid)
+    assert browser.get(home + "l").status_code == (403 if they_pay else 200)
+    work(runtime)
+    with runtime.db.reading() as tx:
+        taking = courses.find_taking(tx, user_of(runtime, home), paid)
+        assert placement_id
+    assert (taking is None) is they_pay and (they_pay or (taking is not None and taking.via is Via.LMS))
+
+
+def test_unpaid_quizzes_are_closed_in_jupyter_too(runtime: Runtime, app: Flask, visit: Any, paid: str) -> None:
+    with runtime.db.transaction() as tx:
+        course = tx.scalars(select(Course).where(Course.slug == paid)).one()
+        module_id = tx.scalars(select(Module.id).where(Module.course_id == course.id)).one()
+        item = Item(course_id=course.id, module_id=module_id, position=1, kind=ItemKind.QUIZ, slug="q", title="Q")
+        item.summary, item.assignment = "", "quiz-1"
+        tx.add(item)
+    home = enter(visit(), paid)
+    user_id = user_of(runtime, home)
+    with runtime.db.reading() as tx:
+        found = tx.get(SessionRow, digest_of(home.split("/")[2]))
+        assert found is not None and found.placement_id is not None
+        who = Caller(found.placement_id, user_id, Role.LEARNER)
+    with app.app_context():
+        assert closed_quizzes(paid, who) == {"quiz-1"}
+        with runtime.db.transaction() as tx:
+            courses.grant(tx, user_id, paid, "payments", "x")
+        assert closed_quizzes(paid, who) == frozenset()
+
+
+def test_an_operator_records_a_bank_transfer(runtime: Runtime, app: Flask, visit: Any, paid: str) -> None:
+    browser = visit()
+    home = enter(browser, paid)
+    reference = f"{paid}-{user_of(runtime, home)}"
+
+    def run(*words: str) -> Any:
+        return CliRunner().invoke(course_commands, [*words, "--reference", "Statement 7/2026"], obj=runtime)
+
+    assert "takes" in run("grant", paid, reference).output
+    assert "already" in run("grant", paid, reference).output
+    assert browser.get(home + "l").status_code == 200
+    with runtime.db.reading() as tx:
+        said = export_personal_data(tx, user_of(runtime, home))["entitlements"]
+    assert [(each["source"], each["reference"]) for each in said] == [("transfer", "Statement 7/2026")]
+    assert "no longer takes" in run("revoke", paid, reference).output
+    assert browser.get(home + "l").status_code == 403
+    assert run("revoke", paid, reference).exit_code != 0 and run("grant", paid, "u-nobody").exit_code != 0
+    assert run("grant", "no-such-course", reference).exit_code != 0
+
+
+def test_erasing_keeps_the_record_of_a_payment_without_the_person(runtime: Runtime, visit: Any, paid: str) -> None:
+    user_id = user_of(runtime, enter(visit(), paid))
+    with runtime.db.transaction() as tx:
+        courses.grant(tx, user_id, paid, "payments", "kept")
+        erase_personal_data(tx, user_id)
+    with runtime.db.reading() as tx:
+        query = select(Entitlement.user_id).where(Entitlement.reference == "kept")
+        assert tx.scalars(query).all() == [None] and courses.find_taking(tx, user_id, paid) is None
 
 
 def test_words_are_found_without_case_and_accents() -> None:

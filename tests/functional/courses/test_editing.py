@@ -18,7 +18,7 @@ from plugins.courses.editing import Editor
 from plugins.courses.exporter import export_course
 from plugins.courses.importer import import_course
 from plugins.courses.models import Item, ItemKind, Origin, PartState, Revision
-from plugins.courses.parts import COURSE, Content, item_part
+from plugins.courses.parts import COURSE, OUTLINE, Content, item_part
 from plugins.courses.revisions import EditConflict, find_newest, list_history
 from plugins.courses.service import get_item, get_outline
 from plugins.progress import public as progress
@@ -154,6 +154,27 @@ def test_an_old_revision_is_restored_as_a_new_one(runtime: Runtime, ada: Editor,
         newest = list_history(tx, get_outline(tx, SLUG).course.id, item_part("watering"))[0]
     assert (newest.number, newest.origin) == (3, Origin.RESTORE)
     assert content_of(runtime)["title"] == "Watering"
+
+
+def test_an_old_order_is_restored_and_what_is_new_goes_last(runtime: Runtime, ada: Editor) -> None:
+    old = order_of(runtime)
+    with runtime.db.transaction() as tx:
+        outline_edits.move_item(tx, SLUG, "watering", -1, ada)
+        outline_edits.move_item(tx, SLUG, "second-quiz", -1, ada)
+        outline_edits.move_module(tx, SLUG, "wood", -1, ada)
+        outline_edits.add_item(tx, SLUG, "seeds", ItemKind.LESSON, "Late", ada)
+        outline_edits.move_item(tx, SLUG, "late", -1, ada)
+        outline_edits.add_module(tx, SLUG, "Bark", ada)
+        outline_edits.remove_item(tx, SLUG, "sowing", ada)
+    assert order_of(runtime) != old
+
+    with runtime.db.transaction() as tx:
+        outline_edits.restore_order(tx, SLUG, 1, ada)
+
+    assert order_of(runtime) == [["seeds", "watering", "first-quiz", "late"], ["wood", "second-quiz"], ["bark"]]
+    with runtime.db.reading() as tx:
+        newest = list_history(tx, get_outline(tx, SLUG).course.id, OUTLINE)[0]
+    assert (newest.origin, newest.author_name) == (Origin.RESTORE, "Ada")
 
 
 def test_progress_knows_what_is_published(runtime: Runtime, ada: Editor, place: Place) -> None:

@@ -1,14 +1,16 @@
 """Import, export, import: nothing is lost, and what did not change stays byte for byte."""
 
+import io
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
-from plugins.courses.course_file import check_course_file, read_course_file
+from plugins.courses.course_file import CourseFolderError, check_course_file, read_course_file
 from plugins.courses.exporter import export_course
 from plugins.courses.folder import read_course_folder
 from plugins.courses.importer import import_course
@@ -18,9 +20,11 @@ from tests.factories import notebooks as make
 from tests.factories.answers import COURSE
 from tests.factories.course_folders import TOML, write_folder
 from tests.functional.courses.conftest import SLUG, Import
+from tests.functional.courses.teaching import located_photo
+from tests.functional.files.conftest import picture
 
 EVERYTHING = (
-    TOML.replace(
+    TOML.replace("attempts = 3", "attempts = 3\npass = 60").replace(
         'licence = "CC-BY-4.0"',
         'licence = "CC-BY-4.0"\ndescription = """\nTwo\n"quoted" \\\\ lines."""\nlevel = "beginner"\n'
         'categories = ["Nature"]\ntags = ["wood", "größe"]\nprice = 1999\ncurrency = "EUR"\nadmission = "open"',
@@ -153,7 +157,7 @@ def random_course(rng: random.Random) -> dict[str, Any]:
         if kind == "lesson":
             said["file"] = f"lessons/{number}.md"
         elif kind != "link" and rng.random() < 0.5:
-            said["file"] = "media/seed.png"
+            said["file"] = "media/seed.dat"
         else:
             said["url"] = f"https://example.org/{number}"
         said["after"] = [f"item-{rng.randrange(number)}"] if number and rng.random() < 0.4 else []
@@ -199,7 +203,7 @@ def write_random(rng: random.Random, path: Path) -> Path:
     }
     (path / "media").mkdir(parents=True)
     (path / "lessons").mkdir()
-    (path / "media" / "seed.png").write_bytes(rng.randbytes(50))
+    (path / "media" / "seed.dat").write_bytes(rng.randbytes(50))
     for name, text in texts.items():
         (path / name).write_bytes(text.encode())
     (path / "course.toml").write_text(write_toml(course, tables))
@@ -225,3 +229,22 @@ def test_whatever_a_course_says_comes_back(runtime: Runtime, tmp_path: Path, see
     assert {k: v for k, v in files_of(tmp_path / "second").items() if k != "course.toml"} == {
         k: v for k, v in before.items() if k != "course.toml"
     }
+
+
+def test_a_picture_loses_its_place_once_and_comes_back_as_it_is(
+    run_import: Import, runtime: Runtime, tmp_path: Path
+) -> None:
+    photo = located_photo()
+    run_import({"media/seed.png": picture(), "media/photo.jpg": photo})
+    export_course(runtime, SLUG, tmp_path / "second")
+    import_course(runtime, tmp_path / "second")
+    export_course(runtime, SLUG, tmp_path / "third")
+
+    kept = (tmp_path / "second" / "media" / "photo.jpg").read_bytes()
+    assert not Image.open(io.BytesIO(kept)).getexif() and b"Exif" in photo and b"Exif" not in kept
+    assert files_of(tmp_path / "second") == files_of(tmp_path / "third")
+
+
+def test_a_picture_that_cannot_be_read_is_not_imported(run_import: Import) -> None:
+    with pytest.raises(CourseFolderError, match=r"media/seed\.png: The image cannot be read"):
+        run_import({"media/seed.png": picture()[:60]})

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from config.settings import DEFAULT_PLUGINS
-from grading.assignments import get_assignment
-from grading.models import ResultRow
-from grading.submissions import make_snapshot, store_submission
 from lti_tool.contract import Plugin, load_plugins
-from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.importer import import_course
-from plugins.progress.merging import Change, Learner
-from plugins.progress.recording import record
 from tests.conftest import BASE_URL, empty_database, make_app, make_settings, running
 from tests.factories.course_folders import PNG, TOML, WATERING, write_folder
-from tests.factories.grading import LIMIT, Place, Someone, make_place, notebook
+from tests.factories.grading import Place, Someone, make_place
 from tests.functional.courses.conftest import SLUG, Browser, Import
+from tests.functional.courses.teaching import give_result, lines_of
 from tests.functional.grading.conftest import counted
 
 HOME = f"/courses/{SLUG}/"
@@ -73,45 +67,6 @@ def place(runtime: Runtime) -> Place:
     """An LMS course."""
     with runtime.db.transaction() as tx:
         return make_place(tx, slug=SLUG)
-
-
-def give_result(
-    runtime: Runtime, who: Someone, points: str, *, assignment: str = "quiz-1", manual: bool = False
-) -> None:
-    """A result as marking leaves it."""
-    with runtime.db.transaction() as tx:
-        row = get_assignment(tx, SLUG, assignment)
-        files = {f"{assignment}.ipynb": notebook()["quiz-1.ipynb"]}
-        submission, _new = store_submission(
-            tx, row, who.submitter, make_snapshot(files, LIMIT), via="page", request_id=f"{who.hub_name}-{assignment}"
-        )
-        result = ResultRow(
-            placement_id=who.place.placement_id,
-            assignment_id=row.id,
-            user_id=who.user_id,
-            submission_id=submission.id,
-            points=Decimal(points),
-            max_points=row.max_points,
-            needs_manual=manual,
-            recorded_at=clock.now(),
-            version=1,
-        )
-        tx.add(result)
-        done = Change(
-            Learner(who.place.placement_id, who.user_id),
-            row.item_ref,
-            clock.now(),
-            score=int(100 * Decimal(points) / row.max_points),
-            score_final=not manual,
-            score_version=1,
-        )
-        record(tx, [done])  # as progress does when it hears of the mark
-
-
-def lines_of(page: str) -> list[str]:
-    """The outline as read aloud."""
-    found = re.findall(r"<li class=\"(?:next)?\">(.*?)</li>", page, re.S)
-    return [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", line)).strip().replace(" ,", ",") for line in found]
 
 
 # ---- who may open what ----

@@ -4,19 +4,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, update
 
 from grading.access import course_models, load_access_by_name
 from lti_tool.kernel.audit import AuditRow, Via
 from lti_tool.kernel.permissions import ASSISTANT_RIGHTS, Right, Role, rights_of
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Context
-from plugins.courses.importer import import_course
+from plugins.courses.importer import Imported, import_course
+from plugins.courses.models import Admission, Course
 from tests.factories.course_folders import TOML, write_folder
 from tests.factories.grading import Place, Someone, make_context, make_person
 from tests.functional.courses.conftest import SLUG, Import
 
 TUS = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
+FILE = {"data": {"file": (Path(__file__), "notes.txt")}}
 Action = tuple[Right, str, str, dict[str, Any]]
 ACTIONS: list[Action] = [
     (Right.MARK, "GET", f"/grading/{SLUG}", {}),
@@ -25,10 +28,12 @@ ACTIONS: list[Action] = [
     (Right.MARK, "GET", f"/grading/{SLUG}/quiz-1/submissions/1", {}),
     (Right.MARK, "GET", f"/grading/{SLUG}/quiz-1/submissions/1/files/quiz.ipynb", {}),
     (Right.MARK, "GET", f"/grading/{SLUG}/quiz-1/submissions/1/feedback/quiz.html", {}),
+    (Right.MARK, "GET", f"/grading/{SLUG}/quiz-1/learners/1", {}),
     (Right.MARK, "POST", f"/grading/{SLUG}/quiz-1/submissions/1/mark-again", {}),
     (Right.MARK, "POST", f"/grading/{SLUG}/quiz-1/mark", {}),
     (Right.SEND_GRADES, "POST", f"/grading/{SLUG}/quiz-1/submissions/1/send-again", {}),
     (Right.SEND_GRADES, "POST", f"/grading/{SLUG}/quiz-1/send-all", {}),
+    (Right.SEND_GRADES, "POST", f"/grading/{SLUG}/quiz-1/compare", {}),
     (Right.SEE_PEOPLE, "GET", f"/progress/{SLUG}/class", {}),
     (Right.SEE_PEOPLE, "GET", f"/progress/{SLUG}/class.csv", {}),
     (Right.SEE_PEOPLE, "GET", f"/progress/{SLUG}/learners/1", {}),
@@ -41,7 +46,14 @@ ACTIONS: list[Action] = [
     (Right.EDIT_COURSE, "POST", "/files/uploads", {"headers": TUS}),
     (Right.EDIT_COURSE, "GET", f"/video/{SLUG}/", {}),
     (Right.EDIT_COURSE, "POST", f"/video/{SLUG}/links", {"data": {"url": "nowhere"}}),
+    (Right.EDIT_COURSE, "POST", f"/courses/{SLUG}/edit/items/sowing/upload", FILE),
+    (Right.EDIT_COURSE, "POST", f"/courses/{SLUG}/edit/restore/outline", {"data": {"number": "99"}}),
     (Right.EDIT_COURSE, "GET", "/lti/pick", {}),
+    (Right.EDIT_COURSE, "POST", "/lti/pick", {}),
+    (Right.EDIT_COURSE, "GET", "/lti/activity", {}),
+    (Right.EDIT_COURSE, "POST", "/lti/activity", {}),
+    (Right.EDIT_COURSE, "GET", "/lti/copied", {}),
+    (Right.EDIT_COURSE, "POST", "/lti/copied", {"data": {"do": "separate"}}),
     (Right.MODERATE_REVIEWS, "GET", f"/reviews/{SLUG}/moderation", {}),
     (Right.MODERATE_REVIEWS, "GET", f"/reviews/{SLUG}/1/reply", {}),
     (Right.MODERATE_REVIEWS, "POST", f"/reviews/{SLUG}/1/hide", {"data": {"reason": "It says nothing."}}),
@@ -49,8 +61,22 @@ ACTIONS: list[Action] = [
     (Right.MANAGE_ENROLMENT, "GET", f"/courses/{SLUG}/edit/people", {}),
     (Right.MANAGE_ENROLMENT, "POST", f"/courses/{SLUG}/edit/people", {"data": {"places": "2"}}),
     (Right.MANAGE_ENROLMENT, "POST", f"/courses/{SLUG}/edit/people/1/withdraw", {}),
+    (Right.MANAGE_ENROLMENT, "POST", f"/courses/{SLUG}/edit/people/read", {}),
 ]
 RIGHTS_PAGE = f"/lti/{SLUG}/assistants"
+
+
+@pytest.fixture
+def run_import(run_import: Import, runtime: Runtime) -> Import:
+    """The same, and codes let people into the course."""
+
+    def run(*given: Any, **options: Any) -> Imported:
+        found = run_import(*given, **options)
+        with runtime.db.transaction() as tx:
+            tx.execute(update(Course).values(admission=Admission.INVITATION))
+        return found
+
+    return run
 
 
 def status_of(browser: Any, method: str, path: str, more: dict[str, Any]) -> int:
@@ -157,6 +183,15 @@ def test_jupyter_hears_what_an_assistant_may(
         with runtime.db.reading() as tx:
             (course,) = course_models(tx, load_access_by_name(tx, assistant.hub_name))
         assert course.may_mark is expected
+
+
+def test_assistant_without_any_right_still_learns_how_their_own_launch_went(
+    runtime: Runtime, run_import: Import, place: Place, browse: Callable[..., Any]
+) -> None:
+    run_import()
+    give(runtime, place, [])
+    assert browse(Role.ASSISTANT).get("/lti/check").status_code == 200
+    assert browse(Role.LEARNER).get("/lti/check").status_code == 403
 
 
 def test_assistant_enters_no_course_that_the_lms_course_does_not_use(

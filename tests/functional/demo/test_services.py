@@ -167,6 +167,31 @@ def test_canvas_roster_has_full_roles_and_fifty_a_page(canvas: Installed) -> Non
     assert [m["given_name"] for m in members(canvas, f"?role={uri}").json()["members"]] == ["Olga"]
 
 
+def test_neither_kind_tells_differences_or_lists_the_suspended(either: Installed) -> None:
+    either.campus.change_person("ada", suspended=True)
+    answer = members(either)
+    assert "Ada" not in [m["given_name"] for m in answer.json()["members"]] and "differences" not in answer.links
+    assert members(either, "?since=0").status_code == 404
+
+
+def test_campus_that_tells_differences_ends_with_their_address(either: Installed) -> None:
+    either.campus.campus.tells_differences = True
+    url = members(either).links["differences"]["url"]
+    either.campus.change_person("ada", suspended=True)
+    either.campus.remove_person("ben")
+    either.campus.add_person("dia", "Dia Diaz")
+    answer = either.http.get(url, headers=either.bearer())
+    said = {m["given_name"]: m["status"] for m in answer.json()["members"]}
+    assert said == {"Ada": "Inactive", "Ben": "Deleted", "Dia": "Active"}
+    assert either.http.get(answer.links["differences"]["url"], headers=either.bearer()).json()["members"] == []
+
+
+def test_canvas_link_to_the_next_page_says_per_page(canvas: Installed) -> None:
+    first = members(canvas, "?limit=3")
+    assert "per_page=3" in first.links["next"]["url"] and "limit" not in first.links["next"]["url"]
+    assert len(canvas.http.get(first.links["next"]["url"], headers=canvas.bearer()).json()["members"]) == 3
+
+
 def test_roster_of_a_link_brings_its_message(either: Installed) -> None:
     body = members(either, f"?rlid={either.activity.resource_link_id}").json()
     assert body["members"][0]["message"]

@@ -41,6 +41,26 @@ def files_of(runtime: Runtime) -> list[public.StoredFile]:
         return public.list_files(tx, SLUG)
 
 
+def test_five_gigabytes_are_taken_and_not_a_byte_more(runtime: Runtime, tus: Tus) -> None:
+    largest = 5_000_000_000
+    metadata = encode(filename="film.mp4")
+    refused = tus.call("POST", "/files/uploads", **{"Upload-Length": str(largest + 1), "Upload-Metadata": metadata})
+    assert refused.status_code == 413
+
+    url = tus.create("film.mp4", largest)
+    assert tus.patch(url, 0, b"first").headers["Upload-Offset"] == "5"
+    with runtime.db.transaction() as tx:  # what lies between is not sent here
+        tx.scalars(select(UploadRow)).one().position = largest - 4
+    assert tus.call("HEAD", url).headers["Upload-Offset"] == str(largest - 4)
+    last = tus.patch(url, largest - 4, b"last")
+
+    assert (last.status_code, last.headers["Upload-Offset"]) == (204, str(largest))
+    (file,) = files_of(runtime)
+    assert (file.size, file.state) == (largest, "scanning")
+    with runtime.db.reading() as tx:
+        assert public.quota_left(tx, runtime, SLUG) == runtime.settings.files.quota_bytes - largest
+
+
 def test_a_file_sent_in_pieces_is_checked_and_ready(runtime: Runtime, tus: Tus, work: Work) -> None:
     url = tus.create("trees.csv", len(TEXT))
     first = tus.patch(url, 0, TEXT[:100_000])

@@ -176,7 +176,7 @@ def test_observer_is_told_why_there_is_nothing(runtime: Runtime, browse: Any, pl
     page = browse(parent).get(QUIZ)
 
     assert page.status_code == 403
-    assert "as an observer" in page.text
+    assert "whose work you follow" in page.text
 
 
 def test_without_a_session_nothing_opens(app: Any) -> None:

@@ -14,7 +14,6 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from grading.messages import SyncMarks
-from grading.models import DeliveryRow, PassbackRow, PassbackState
 from grading.plugin import make_plugin
 from lti_tool.contract import Choice, Plugin, load_plugins
 from lti_tool.demo.model import Activity, Tool
@@ -24,7 +23,7 @@ from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Membership, User
-from lti_tool.lti.public import send_score
+from lti_tool.lti.score_models import DeliveryRow, ScoreRow, ScoreState
 from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, placement_at, publish, submit, work
 from tests.fakes.contents import stub_contents_plugin
 from tests.fakes.engine import FakeCourse, open_fake_course
@@ -42,7 +41,7 @@ both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
 @pytest.fixture
 def plugins() -> list[Plugin]:
     """The real way to the LMS."""
-    return [*load_plugins(["lti_tool.lti"]), make_plugin(open_fake_course, send_score), stub_contents_plugin([PLACED])]
+    return [*load_plugins(["lti_tool.lti"]), make_plugin(open_fake_course), stub_contents_plugin([PLACED])]
 
 
 @dataclass
@@ -75,12 +74,12 @@ class Way:
         grade = self.campus.grade("ada", self.activity)
         return grade.final if grade else None
 
-    def outbox(self) -> PassbackRow:
+    def outbox(self) -> ScoreRow:
         """The one row."""
         with self.runtime.db.reading() as tx:
-            return tx.scalars(select(PassbackRow)).one()
+            return tx.scalars(select(ScoreRow)).one()
 
-    def tries(self) -> list[PassbackState]:
+    def tries(self) -> list[ScoreState]:
         """What came of each try."""
         with self.runtime.db.reading() as tx:
             return list(tx.scalars(select(DeliveryRow.state).order_by(DeliveryRow.id)))
@@ -131,13 +130,13 @@ def test_grade_arrives_once_the_lms_is_back(way: Way, endpoint: str, kind: str, 
     way.campus.set_fault(endpoint, kind, value=value, times=3)
     way.submit(points=3)
     way.work()
-    assert way.outbox().state is PassbackState.PENDING
+    assert way.outbox().state is ScoreState.PENDING
     assert way.outbox().text
     assert way.final() is None
 
     way.later(HOUR)
 
-    assert (way.final(), way.outbox().state, way.outbox().text) == (6, PassbackState.SENT, None)
+    assert (way.final(), way.outbox().state, way.outbox().text) == (6, ScoreState.SENT, None)
     assert way.taken() == [3]
 
 
@@ -150,12 +149,12 @@ def test_six_hours_without_the_lms_end_with_the_newest_grade(way: Way) -> None:
     way.submit(points=1)
     way.later(3 * HOUR, step=300)
     assert way.final() is None
-    assert way.outbox().tries > 5
+    assert len(way.tries()) > 5
     way.campus.clear_faults()
     way.later(HOUR)
 
     assert (way.final(), way.taken()) == (2, [1])
-    assert way.outbox().state is PassbackState.SENT
+    assert way.outbox().state is ScoreState.SENT
 
 
 @both
@@ -176,7 +175,7 @@ def test_answer_that_got_lost_is_sent_again_and_announced_once(way: Way) -> None
     way.submit(points=3)
     way.later(HOUR)
 
-    assert (way.final(), way.taken(), way.outbox().state) == (6, [3, 3], PassbackState.SENT)
+    assert (way.final(), way.taken(), way.outbox().state) == (6, [3, 3], ScoreState.SENT)
     if way.campus.profile.submission_extension:
         grade = way.campus.grade("ada", way.activity)
         assert grade and grade.submission["attempts"] == 1
@@ -190,7 +189,7 @@ def test_revoked_token_costs_no_try(way: Way) -> None:
     way.submit(points=3)
     way.work()
 
-    assert (way.final(), way.tries()) == (6, [PassbackState.SENT, PassbackState.SENT])
+    assert (way.final(), way.tries()) == (6, [ScoreState.SENT, ScoreState.SENT])
     assert way.campus.hits("token") == 2
 
 
@@ -243,7 +242,7 @@ def test_grade_of_the_teacher_in_the_lms_stays(way: Way) -> None:
     way.work()
 
     assert way.final() == 7
-    assert way.outbox().state is PassbackState.SENT
+    assert way.outbox().state is ScoreState.SENT
 
 
 @pytest.fixture
@@ -269,7 +268,7 @@ def test_learner_who_left_is_said_plainly_and_the_grade_arrives_after_they_are_b
     ada = way.campus.remove_person("ada")
     way.submit(points=3)
     way.work()
-    assert way.outbox().state is PassbackState.REFUSED
+    assert way.outbox().state is ScoreState.REFUSED
     page = teachers_page()
     assert "not an active learner of the course there" in page
     assert "Enrol them again, then send again." in page
@@ -290,17 +289,17 @@ def test_deleted_column_is_said_plainly_and_made_again_at_the_next_launch(
     way.campus.campus.store.delete_line_item(item.id)
     way.submit(points=3)
     way.work()
-    assert way.outbox().state is PassbackState.REFUSED
+    assert way.outbox().state is ScoreState.REFUSED
     assert "Open the activity once in the LMS, then send again." in teachers_page()
 
     way.launcher.launch("ada", way.activity)
     way.work()
-    if way.outbox().state is PassbackState.REFUSED:
+    if way.outbox().state is ScoreState.REFUSED:
         teachers_page("send-all")
         way.work()
     (fresh,) = way.campus.line_items(way.activity)
     assert way.final() == 3 / 4 * fresh.score_maximum
-    assert way.outbox().state is PassbackState.SENT
+    assert way.outbox().state is ScoreState.SENT
 
 
 @both

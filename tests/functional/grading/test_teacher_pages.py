@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from grading.hub_tickets import redeem_ticket
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.public import ScoreRefused
+from lti_tool.lti.scores import ScoreRefused
 from tests.factories.grading import NAME, SLUG, Someone, make_person, make_place, submit, work
 from tests.fakes.lms import FakeLms
 from tests.functional.grading.conftest import counted
@@ -174,3 +174,18 @@ def test_pages_take_few_queries(runtime: Runtime, browse: Any, teacher: Someone,
         with counted(runtime) as statements:
             assert browser.get(path).status_code == 200
         assert len(statements) <= most, (path, statements)
+
+
+def test_the_lms_leads_to_the_newest_attempt_of_a_learner(
+    runtime: Runtime, browse: Any, place: Any, teacher: Someone, learner: Someone
+) -> None:
+    browser = browse(teacher)
+    path = f"{QUIZ}/learners/{learner.user_id}"
+    assert "has not handed in anything" in browser.get(path).text
+    submit(runtime, learner, points=1)
+    newest = submit(runtime, learner, points=3)
+    assert browser.get(path).headers["Location"].endswith(f"/submissions/{newest}")
+    with runtime.db.transaction() as tx:
+        elsewhere = make_person(tx, make_place(tx, "canvas"), "Someone Else")
+    assert browser.get(f"{QUIZ}/learners/{elsewhere.user_id}").status_code == 404
+    assert browse(learner).get(path).status_code == 403

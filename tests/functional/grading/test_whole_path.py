@@ -14,8 +14,9 @@ from grading.engine_nbgrader import open_placement
 from grading.plugin import make_plugin
 from grading.public import find_assignment, find_result, make_release, publish_assignment
 from grading.sync import reconcile
-from lti_tool.contract import Plugin, load_plugins
+from lti_tool.contract import Plugin
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.plugin import make_plugin as make_lti
 from tests.factories.grading import ITEM_REF, KEY, NAME, SLUG, Someone, placement_at, work
 from tests.factories.notebooks import fill
 from tests.fakes.hub import FakeHub
@@ -29,7 +30,7 @@ API = f"/api/v1/courses/{KEY}/assignments"
 @pytest.fixture
 def plugins(lms: FakeLms) -> list[Plugin]:
     """LTI, and grading over the real engine."""
-    return [*load_plugins(["lti_tool.lti"]), make_plugin(open_placement, lms.send_score)]
+    return [make_lti(lms.send_score), make_plugin(open_placement)]
 
 
 @pytest.fixture

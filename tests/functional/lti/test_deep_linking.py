@@ -1,6 +1,7 @@
 """A teacher picks content: the answer as the strict LMS takes it, and the picker of an empty activity."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import jwt
@@ -8,11 +9,14 @@ import pytest
 
 from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
+from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
+from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import DL, LTI
 from lti_tool.lti.keys import get_signing_key
-from tests.fakes.contents import stub_contents_plugin
+from tests.factories.grading import work
+from tests.fakes.contents import LESSON, stub_contents_plugin
 from tests.fakes.launching import Launcher
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
@@ -54,6 +58,7 @@ def test_picker_shows_the_course_and_the_modules(launcher: Launcher) -> None:
 def test_choice_becomes_a_signed_answer(launcher: Launcher, runtime: Runtime, campus: CampusServer) -> None:
     page = pick(launcher, "courses/demo/quiz-1")
     claims = answer_of(runtime, page.text, campus.issuer)
+    is_moodle = campus.profile.name == "moodle"
     (item,) = claims[DL + "content_items"]
     assert claims["iss"] == "coursebridge"
     assert claims[LTI + "message_type"] == "LtiDeepLinkingResponse"
@@ -64,7 +69,12 @@ def test_choice_becomes_a_signed_answer(launcher: Launcher, runtime: Runtime, ca
         "label": "First quiz",
         "resourceId": "courses/demo/quiz-1",
         "tag": "coursebridge",
+        "gradesReleased": True,
+        **({"submissionReview": {"reviewableStatus": ["InProgress", "Submitted", "Completed"]}} if is_moodle else {}),
     }
+    assert item["iframe"] == {"width": 885, "height": 650}
+    assert "First quiz" in claims[DL + "msg"] and claims[DL + "log"] == "1 items: courses/demo/quiz-1"
+    assert not {"available", "submission"} & set(item), "a quiz without dates"
     assert (DL + "data" in claims) == (campus.profile.name == "canvas"), "data is echoed only if it came"
     assert page.headers["Content-Security-Policy"].count(campus.base_url) == 2, "framed by, and posting to, the LMS"
 
@@ -187,3 +197,91 @@ def test_the_lms_takes_the_answer(launcher: Launcher, campus: CampusServer) -> N
     (activity,) = campus.activities()
     assert dict(activity.custom)["coursebridge_item"] == "courses/demo/quiz-1"
     assert len(campus.line_items(activity)) == 1
+
+
+def test_dates_of_a_quiz_go_along(launcher: Launcher, runtime: Runtime, campus: CampusServer) -> None:
+    page = pick(launcher, "courses/demo/quiz-2")
+    (item,) = answer_of(runtime, page.text, campus.issuer)[DL + "content_items"]
+    assert item["available"] == {"startDateTime": "2026-09-01T08:00:00Z"}
+    assert item["submission"] == {"startDateTime": "2026-09-01T08:00:00Z", "endDateTime": "2026-09-30T20:00:00Z"}
+
+
+def test_several_go_in_the_order_in_which_they_were_ticked(
+    launcher: Launcher, runtime: Runtime, campus: CampusServer
+) -> None:
+    items = ["courses/demo/hello", "courses/demo/quiz-1", "courses/demo/quiz-2"]
+    order = "courses/demo/quiz-2\ncourses/demo/gone\ncourses/demo/hello"
+    page = launcher.client.post(launcher.open("tess", None), data={"item": items, "order": order})
+    found = answer_of(runtime, page.text, campus.issuer)[DL + "content_items"]
+    assert [item["title"] for item in found] == ["Second quiz", "Hello", "First quiz"]
+    with campus.browser("tess") as browser:
+        browser.post(form_action(page.text), data={"JWT": field(page.text, "JWT")})
+    assert [activity.title for activity in campus.activities()] == ["Second quiz", "Hello", "First quiz"]
+
+
+class TestActivity:
+    """A placed activity is given something else, or new dates, and its column follows."""
+
+    @both
+    def test_column_follows_another_choice(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0]
+        page = launcher.client.get(f"{path}/lti/activity").text
+        assert "It shows First quiz of the course Notebooks 101." in page
+        launcher.client.post(f"{path}/lti/pick", data={"item": "courses/demo/quiz-2"})
+        work(runtime)
+        (column,) = campus.line_items(quiz)
+        assert (column.label, column.score_maximum, column.resource_id) == ("Second quiz", 8, "courses/demo/quiz-2")
+        assert column.activity_id == quiz.id, "still the activity's"
+        if campus.profile.stores_extra:
+            assert column.extra["endDateTime"] == "2026-09-30T20:00:00Z"
+        assert launcher.open("ada", quiz).endswith("/stub/courses/demo/quiz-2"), "the LMS still names the first"
+
+    def test_dates_are_sent_when_the_teacher_says_so(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0] + "/lti/activity"
+        sent = launcher.client.post(path)
+        assert "on their way" in launcher.client.get(sent.headers["Location"]).text
+        campus.set_fault("lineitems", "status", value=503, times=1)
+        with clock.frozen(clock.now()):
+            work(runtime)
+            clock.advance(10)
+            work(runtime)
+        (column,) = campus.line_items(quiz)
+        assert (column.score_maximum, column.activity_id) == (13, quiz.id)
+
+    def test_lesson_leaves_the_column_alone(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0]
+        before = campus.line_items(quiz)
+        launcher.client.post(f"{path}/lti/pick", data={"item": "courses/demo/hello"})
+        work(runtime)
+        assert campus.line_items(quiz) == before
+        assert "Send name" not in launcher.client.get(f"{path}/lti/activity").text
+
+    def test_learners_change_nothing(self, launcher: Launcher, quiz: Activity) -> None:
+        path = launcher.open("ada", quiz).split("/stub")[0]
+        assert launcher.client.get(f"{path}/lti/activity").status_code == 403
+        assert launcher.client.post(f"{path}/lti/activity").status_code == 403
+        assert launcher.client.post(f"{path}/lti/pick", data={"item": "courses/demo/hello"}).status_code == 403
+
+
+class TestHundreds:
+    @pytest.fixture
+    def plugins(self) -> list[Plugin]:
+        many = [
+            replace(LESSON, ref=f"courses/demo/l{n}", title=f"Lesson {n} on Trees", group=f"Week {n // 20}")
+            for n in range(300)
+        ]
+        return [*load_plugins(["lti_tool.lti"]), stub_contents_plugin(many)]
+
+    def test_search_finds_by_title_and_module(self, launcher: Launcher) -> None:
+        path = launcher.open("tess", None)
+        assert launcher.client.get(path).text.count('name="item"') == 300
+        page = launcher.client.get(f"{path}?q=TREES+299+week").text
+        assert page.count('name="item"') == 1
+        assert "Week 14" in page and "Week 4" not in page
+        assert "Nothing here has all these words" in launcher.client.get(f"{path}?q=xylophone").text

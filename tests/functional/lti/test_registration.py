@@ -22,8 +22,9 @@ from lti_tool.kernel.errors import AppError, Conflict, ExternalError
 from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.commands import keys, platform
+from lti_tool.lti.dialects import get_dialect
+from lti_tool.lti.dynamic_registration import TOOL, send_configuration, tool_configuration
 from lti_tool.lti.dynamic_registration import register as register_by_link
-from lti_tool.lti.dynamic_registration import send_configuration
 from lti_tool.lti.invites import make_invite
 from lti_tool.lti.models import Approval, CachedKeys, Deployment, Registration
 from lti_tool.lti.platforms import current_facts
@@ -52,6 +53,7 @@ def test_platform_registers_itself_and_waits_for_approval(
     page = client.get(url)
     assert page.status_code == 200, page.text
     assert "platform approve" in page.text
+    assert "Activate the tool in the LMS too" in page.text, "Moodle keeps it pending as well"
     assert 'src="/static/lti-close.' in page.text and "data-lti-close" in page.text
     assert f"frame-ancestors 'self' {campus.base_url}" in page.headers["Content-Security-Policy"]
     (row,) = registrations(runtime)
@@ -75,6 +77,36 @@ def test_approved_platform_launches(client: FlaskClient, runtime: Runtime, campu
     assert refused.status_code == 403 and "waits for approval" in refused.text
     CliRunner().invoke(platform, ["approve", str(row.id)], obj=runtime, catch_exceptions=False)
     assert launcher.open("ada", activity).endswith("/stub/courses/demo/quiz-1")
+
+
+@both
+def test_platform_is_asked_for_all_that_it_knows_and_no_more(
+    client: FlaskClient, runtime: Runtime, campus: CampusServer
+) -> None:
+    assert client.get(campus.registration_url(invite(runtime))).status_code == 200
+    (row,) = registrations(runtime)
+    tool = campus.campus.store.find_tool_by_client(row.client_id)
+    assert tool
+    words = {scope.rpartition("/")[2] for scope in tool.scopes}
+    services = {"lineitem", "result.readonly", "score", "contextmembership.readonly"}
+    own = {"moodle": {"contextgroup.readonly"}, "canvas": {"noticehandlers"}}[campus.profile.name]
+    assert words == services | own
+    assert tool.custom["coursebridge_history"] == "$Context.id.history"
+    assert ("coursebridge_previous" in tool.custom) == (campus.profile.name == "canvas")
+
+
+def test_messages_are_those_that_the_platform_has_places_for(runtime: Runtime) -> None:
+    review = "LtiSubmissionReviewRequest"
+    moodle, canvas = (
+        tool_configuration(runtime, (), get_dialect(name), messages)[TOOL]["messages"]
+        for name, messages in (("moodle", (review,)), ("canvas", ()))
+    )
+    assert [message["type"] for message in moodle].count(review) == 1
+    vendor = "https://canvas.instructure.com/lti/"
+    places = [place.removeprefix(vendor) for message in canvas for place in message["placements"]]
+    assert places == ["course_navigation", "assignment_selection", "link_selection", "editor_button"]
+    assert canvas[0][vendor + "course_navigation/default_enabled"] is False
+    assert all(message[vendor + "launch_width"] == 885 for message in canvas[1:])
 
 
 def test_invite_works_once(client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:

@@ -8,11 +8,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from grading.plugin import make_plugin as make_grading
-from lti_tool.contract import Plugin, load_plugins
+from lti_tool.contract import Plugin
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.plugin import make_plugin as make_lti
 from plugins.progress.merging import Learner
-from plugins.progress.plugin import make_plugin
+from plugins.progress.plugin import PLUGIN
 from plugins.progress.public import publish_outline
 from plugins.progress.saves import learner_key
 from tests.conftest import BASE_URL
@@ -30,9 +31,9 @@ def lms() -> FakeLms:
 @pytest.fixture
 def plugins(lms: FakeLms) -> list[Plugin]:
     return [
-        *load_plugins(["lti_tool.lti"]),
-        make_grading(open_fake_course, lms.send_score),
-        make_plugin(lms.send_score),
+        make_lti(lms.send_score),
+        make_grading(open_fake_course),
+        PLUGIN,
     ]
 
 

@@ -10,6 +10,8 @@ from flask import Flask
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.models import User
+from lti_tool.lti.observing import record_observed
 from plugins.progress.outline import Rule, TextDone
 from plugins.progress.public import publish_outline
 from plugins.progress.recording import record
@@ -42,7 +44,7 @@ def test_learner_sees_percent_parts_and_where_to_go_on(runtime: Runtime, browse:
 
     assert page.status_code == 200
     assert len(statements) <= 6
-    for text in ("<b>25</b> %", "1 of 2 lessons · 0 of 1 video watched · 0 of 1 quiz passed", "10 % watched"):
+    for text in ("<b>25</b> %", "1 of 2 lessons · 0 of 1 video watched · 0 of 1 quiz done", "10 % watched"):
         assert text in page.text
     assert "Continue: Film (1:20)" in page.text
     assert f'href="{browser.prefix}/courses/{SLUG}/film"' in page.text
@@ -53,7 +55,7 @@ def test_quiz_that_is_marked_is_done(runtime: Runtime, browse: Browse, learner: 
     work(runtime)
 
     page = browse(learner).get(MINE).text
-    assert "1 of 1 quiz passed" in page
+    assert "1 of 1 quiz done" in page
     assert "75 %" in page
 
 
@@ -95,6 +97,24 @@ def test_observer_sees_nobody(browse: Browse, someone: Callable[..., Someone], l
     assert browser.get(MINE).status_code == 403
     assert browser.get(CLASS).status_code == 403
     assert browser.get(f"/progress/{SLUG}/learners/{learner.user_id}").status_code == 403
+
+
+def test_observer_reads_the_progress_of_their_learner(
+    runtime: Runtime, browse: Browse, someone: Callable[..., Someone], learner: Someone
+) -> None:
+    parent, other = someone(Role.OBSERVER), someone(Role.LEARNER, "Other")
+    with runtime.db.transaction() as tx:
+        subs = [tx.get_one(User, learner.user_id).sub]
+        record_observed(tx, parent.user_id, parent.place.context_id, subs)
+    take(runtime, learner, "trees", seen=True)
+    browser = browse(parent)
+
+    page = browser.get(MINE).text
+    assert "1 of 2 lessons" in page
+    assert "Mark as done" not in page and "Continue" not in page
+    assert browser.get(f"{MINE}?of={other.user_id}").status_code == 403
+    assert browser.post(f"{MINE}/mark", data={"item": "trees", "done": "no"}).status_code == 403
+    assert browser.get(CLASS).status_code == 403
 
 
 def test_learner_sees_no_class(browse: Browse, learner: Someone) -> None:

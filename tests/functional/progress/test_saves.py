@@ -1,17 +1,23 @@
 """The endpoint that saves come in by."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.web.session import BROWSER_COOKIE, SessionRow, digest_of, end_sessions_of
+from plugins.progress import group_commit
 from plugins.progress.models import ItemRow, LearnerRow
 from plugins.progress.public import read_course
+from tests.conftest import BASE_URL
 from tests.factories.grading import SLUG, Someone
 from tests.factories.progress import T0, ref
 from tests.functional.grading.conftest import counted
@@ -105,3 +111,64 @@ def test_a_heartbeat_takes_few_statements(runtime: Runtime, browse: Browse, lear
 
     # session; learner locked, item and time read; time, item and learner written; PostgreSQL looks at JSON types once
     assert len(statements) <= 8, statements
+
+
+def test_a_session_that_has_ended_saves_nothing_more(runtime: Runtime, browse: Browse, learner: Someone) -> None:
+    browser = browse(learner)
+    assert browser.save(save(seen=True)).status_code == 200
+    with runtime.db.transaction() as tx:
+        end_sessions_of(tx, learner.user_id)
+
+    assert browser.save(save("paths", 2, seen=True)).status_code == 401
+    with runtime.db.reading() as tx:
+        assert tx.scalars(select(ItemRow.ref)).all() == [ref("trees")]
+
+
+def test_a_session_of_another_browser_saves_nothing(runtime: Runtime, browse: Browse, learner: Someone) -> None:
+    browser = browse(learner)
+    with runtime.db.transaction() as tx:
+        tx.execute(update(SessionRow).values(browser_digest=digest_of("secret")))
+
+    assert browser.save(save(seen=True)).status_code == 401
+    browser.client.set_cookie(BROWSER_COOKIE, "another", domain=urlsplit(BASE_URL).hostname or "", secure=True)
+    assert browser.save(save(seen=True)).status_code == 401
+    browser.client.set_cookie(BROWSER_COOKIE, "secret", domain=urlsplit(BASE_URL).hostname or "", secure=True)
+    assert browser.save(save(seen=True)).status_code == 200
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_no_page_of_somebody_else_saves(browse: Browse, learner: Someone, site: str) -> None:
+    browser = browse(learner)
+    body = {"who": browser.key, "saves": [save(seen=True)]}
+
+    assert browser.post("/progress/saves", json=body, headers={"Sec-Fetch-Site": site}).status_code == 403
+
+
+def test_the_answer_is_kept_and_framed_by_nobody(browse: Browse, learner: Someone) -> None:
+    headers = browse(learner).save(save(seen=True)).headers
+
+    assert headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert (headers["Cache-Control"], headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+    assert headers["Content-Type"] == "application/json"
+
+
+def test_saves_of_many_sessions_are_one_commit_and_the_bad_one_is_told(
+    runtime: Runtime, someone: Callable[..., Someone], browse: Browse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browsers = [browse(someone(name=name)) for name in ("ada", "bob", "eve")]
+    browsers[2].key = "somebody else's"
+    writer, groups = group_commit.writer_of(runtime.db), []
+    write = writer._write
+
+    def write_when_all_are_there(entries: Any) -> None:
+        groups.append(len(entries))
+        while sum(groups) + len(writer._waiting) < len(browsers):
+            time.sleep(0.01)
+        write(entries)
+
+    monkeypatch.setattr(writer, "_write", write_when_all_are_there)
+    with ThreadPoolExecutor(len(browsers)) as threads:
+        answers = list(threads.map(lambda browser: browser.save(save(seen=True)), browsers))
+
+    assert groups == [1, 2]
+    assert [answer.status_code for answer in answers] == [200, 200, 409]

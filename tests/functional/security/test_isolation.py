@@ -10,10 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from grading.hub_tickets import redeem_ticket
-from grading.models import AssignmentRow, PassbackRow, PassbackState, ResultRow
+from grading.models import AssignmentRow, ResultRow
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Membership
+from lti_tool.lti.score_models import ScoreRow, ScoreState
 from tests.factories.grading import KEY, NAME, SLUG, Someone, make_context, make_person, make_place, submit, visit, work
 from tests.fakes.engine import FakeCourse
 from tests.fakes.hub import FakeHub
@@ -121,10 +122,10 @@ def test_send_all_sends_nothing_of_another_lms_course(
     browse: Any, runtime: Runtime, strangers: tuple[Someone, Someone], submission: int
 ) -> None:
     with runtime.db.transaction() as tx:
-        tx.execute(update(PassbackRow).values(state=PassbackState.REFUSED, sent_version=0))
+        tx.execute(update(ScoreRow).values(state=ScoreState.REFUSED, sent_version=0))
     browse(strangers[1]).post(f"/grading/{SLUG}/{NAME}/send-all")
     with runtime.db.reading() as tx:
-        assert set(tx.scalars(select(PassbackRow.state))) == {PassbackState.REFUSED}
+        assert set(tx.scalars(select(ScoreRow.state))) == {ScoreState.REFUSED}
 
 
 class TestSamePersonInTwoLmsCourses:

@@ -108,3 +108,23 @@ def test_open_needs_a_signed_in_person(jupyter: Jupyter) -> None:
 
     assert response.status_code == 302
     assert response.headers["Location"].startswith("/login")
+
+
+def test_notebook_lesson_is_fetched_once_and_stays_the_readers(jupyter: Jupyter, tool: FakeTool) -> None:
+    tool.readings["open-7", "growth"] = {"growth.ipynb": notebook(), "data/t.csv": b"1,2\n"}
+    tool.add_quiz("open-7", "growth", {"q.ipynb": notebook("quiz = 1")})  # a quiz of that name is another thing
+
+    def read() -> httpx.Response:
+        return jupyter.get("coursebridge/open", params={"course": "open-7", "reading": "growth"})
+
+    assert read().headers["Location"] == "/lab/tree/open-7%20reading/growth/growth.ipynb"
+    folder = jupyter.home / "open-7 reading" / "growth"
+    assert (folder / "data/t.csv").read_bytes() == b"1,2\n"
+    (folder / "growth.ipynb").write_bytes(notebook("mine = 1"))
+    (folder / "data/t.csv").unlink()
+    tool.readings["open-7", "growth"] = {"growth.ipynb": notebook("newer = 1")}
+    assert read().status_code == 303
+    assert (folder / "growth.ipynb").read_bytes() == notebook("mine = 1")
+    assert jupyter.status("open-7 reading/growth/growth.ipynb")["assignment"] is None
+    missing = jupyter.get("coursebridge/open", params={"course": "open-7", "reading": "none"})
+    assert missing.status_code == 404 and "no such notebook" in missing.text

@@ -6,34 +6,35 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from grading.assignments import close_assignment, publish_assignment
-from grading.messages import PassBackGrade
-from grading.models import DeliveryRow, PassbackRow, PassbackState, SubmissionRow
-from grading.passback import send_again, send_all_again
+from grading.models import SubmissionRow
+from grading.passback import send_all_again
 from grading.results import find_result_row
 from grading.sync import reconcile
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Conflict, ExternalError
+from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.messages import LinkLaunched
+from lti_tool.lti.delivery import look_for_forgotten
+from lti_tool.lti.messages import DeliverScores, LinkLaunched
 from lti_tool.lti.models import Link
-from lti_tool.lti.public import Score, ScoreRefused
+from lti_tool.lti.public import send_again
 from lti_tool.lti.registrations import approve, disable
-from tests.factories.grading import ITEM_REF, NAME, SLUG, Someone, make_link, submit, visit, work
+from lti_tool.lti.score_models import DeliveryRow, ScoreRow, ScoreState
+from lti_tool.lti.scores import Score, ScoreRefused
+from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, make_link, make_person, submit, visit, work
 from tests.fakes.engine import FakeCourse, fake_release, open_fake_course
 from tests.fakes.lms import FakeLms
 
 
-def outbox(runtime: Runtime) -> list[PassbackRow]:
+def outbox(runtime: Runtime) -> list[ScoreRow]:
     with runtime.db.reading() as tx:
-        return list(tx.scalars(select(PassbackRow).order_by(PassbackRow.id)))
+        return list(tx.scalars(select(ScoreRow).order_by(ScoreRow.id)))
 
 
-def history(runtime: Runtime) -> list[tuple[PassbackState, Decimal]]:
+def history(runtime: Runtime) -> list[tuple[ScoreState, Decimal]]:
     with runtime.db.reading() as tx:
         return [(row.state, row.points) for row in tx.scalars(select(DeliveryRow).order_by(DeliveryRow.id))]
 
@@ -56,8 +57,8 @@ def test_grade_is_sent_once_with_its_attempt_announced(runtime: Runtime, learner
     (posted,) = lms.posted
     assert (posted.given, posted.grading_progress, posted.new_submission) == (Decimal(3), "FullyGraded", True)
     (row,) = outbox(runtime)
-    assert (row.state, row.sent_version, row.version, row.sending_job) == (PassbackState.SENT, 1, 1, None)
-    assert history(runtime) == [(PassbackState.SENT, Decimal(3))]
+    assert (row.state, row.sent_version, row.version, row.sending_run) == (ScoreState.SENT, 1, 1, None)
+    assert history(runtime) == [(ScoreState.SENT, Decimal(3))]
 
 
 def test_outage_of_six_hours_ends_with_the_newest_grade_delivered_once(
@@ -72,7 +73,7 @@ def test_outage_of_six_hours_ends_with_the_newest_grade_delivered_once(
 
     assert [each.given for each in lms.posted] == [Decimal(2)]
     (row,) = outbox(runtime)
-    assert (row.state, row.tries, row.text) == (PassbackState.SENT, 0, None)
+    assert (row.state, row.tries, row.text) == (ScoreState.SENT, 0, None)
     assert len(history(runtime)) == 26
 
 
@@ -86,17 +87,39 @@ def test_grade_waits_while_its_platform_is_switched_off_and_is_sent_afterwards(
     with clock.frozen(clock.now()):
         switch(disable)
         submit(runtime, learner, points=3)
-        work_for(runtime, 8 * 3600, step=300)
+        for _ in range(30):  # a month; whoever looks for forgotten scores finds none to send
+            look_for_forgotten(runtime)
+            work_for(runtime, 86_400, step=43_200)
+        assert lms.posted == [] and history(runtime) == []
+        assert [(row.state, row.tries, row.text) for row in outbox(runtime)] == [(ScoreState.PENDING, 0, None)]
         with runtime.db.reading() as tx:
-            waiting = jobs.list_jobs(tx, jobs.JobState.QUEUED)
-        assert lms.posted == []
-        assert [(job.handler, job.attempts) for job in waiting] == [("grading.pass_back_grade", 0)]
-        assert "switched off" in (waiting[0].error or "")
+            queued = jobs.list_jobs(tx, jobs.JobState.QUEUED)
+        assert [row for row in queued if row.message == DeliverScores.name] == []
         switch(approve)
-        work_for(runtime, 600, step=300)
+        work(runtime)
 
     assert [each.given for each in lms.posted] == [Decimal(3)]
     assert lms.posted[0].new_submission is True
+
+
+def test_platform_switched_off_in_the_middle_of_a_run_gets_nothing_more(
+    runtime: Runtime, learner: Someone, other: Someone, lms: FakeLms
+) -> None:
+    def switch_off(_score: Score) -> None:
+        with runtime.db.transaction() as tx:
+            disable(tx, learner.place.registration_id)
+
+    lms.during = switch_off
+    for who in (learner, other):
+        submit(runtime, who, points=3)
+    work(runtime)
+    first, second = outbox(runtime)
+    assert (first.state, second.state, second.tries) == (ScoreState.SENT, ScoreState.PENDING, 0)
+    lms.during = None
+    with runtime.db.transaction() as tx:
+        approve(tx, learner.place.registration_id)
+    work(runtime)
+    assert {each.user_id for each in lms.posted} == {learner.user_id, other.user_id} and len(lms.posted) == 2
 
 
 def test_retry_after_of_the_lms_is_kept(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
@@ -119,38 +142,72 @@ def test_refused_grade_keeps_its_text_until_the_teacher_tries_again(
     submit(runtime, learner, points=3)
     work(runtime)
     (row,) = outbox(runtime)
-    assert (row.state, row.text) == (PassbackState.REFUSED, "Moodle: enrol them again, then send again.")
+    assert (row.state, row.text) == (ScoreState.REFUSED, "Moodle: enrol them again, then send again.")
 
     with runtime.db.transaction() as tx:
-        assert send_all_again(tx, row.placement_id, row.assignment_id, [learner.user_id]) == 1
+        assert send_all_again(tx, row.placement_id, row.item_id, [learner.user_id]) == 1
     work(runtime)
 
     (row,) = outbox(runtime)
-    assert (row.state, row.text) == (PassbackState.SENT, None)
+    assert (row.state, row.text) == (ScoreState.SENT, None)
     assert lms.posted[0].new_submission
-    with runtime.db.transaction() as tx, pytest.raises(Conflict):
-        send_again(tx, tx.get_one(PassbackRow, row.id))
+    with runtime.db.transaction() as tx:
+        assert send_again(tx, [row.id]) == 0
 
 
-def test_never_given_up_quietly(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
+def test_never_given_up(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
     lms.answers = [busy() for _ in range(200)]
     with clock.frozen(clock.now()):
         submit(runtime, learner, points=3)
         work_for(runtime, 40 * 3600, step=1200)
 
-    (row,) = outbox(runtime)
-    assert row.state is PassbackState.REFUSED
-    assert row.text == "Moodle: the LMS is busy."
-    assert row.sending_job is None
+        (row,) = outbox(runtime)
+        assert (row.state, row.text) == (ScoreState.PENDING, "Moodle: the LMS is busy.")
+        assert row.sending_run is None
 
-    lms.answers.clear()
-    with runtime.db.transaction() as tx:
-        (dead,) = jobs.list_jobs(tx, jobs.JobState.DEAD)
-        jobs.retry(tx, dead.id)
-    work(runtime)
+        lms.answers.clear()
+        work_for(runtime, 1800)
     (row,) = outbox(runtime)
-    assert (row.state, row.sent_version) == (PassbackState.SENT, row.version)
+    assert (row.state, row.sent_version) == (ScoreState.SENT, row.version)
     assert len(lms.posted) == 1
+
+
+def test_grade_that_alone_fails_does_not_hold_up_others_and_is_shown_in_the_end(
+    runtime: Runtime, learner: Someone, other: Someone, lms: FakeLms
+) -> None:
+    def break_on_three(score: Score) -> None:
+        if score.given == 3:
+            raise busy()
+
+    lms.during = break_on_three
+    with clock.frozen(clock.now()):
+        submit(runtime, learner, points=3)
+        for number in range(12):
+            submit(runtime, other, points=number % 2 + 1)
+            work_for(runtime, 1800)
+            last = lms.last(other.place.link_id, other.user_id)
+            assert last is not None and last.given == number % 2 + 1
+
+    stuck, sent = outbox(runtime)
+    assert (stuck.state, stuck.text) == (ScoreState.REFUSED, "Moodle: the LMS is busy.")
+    assert sent.state is ScoreState.SENT
+
+
+def test_many_grades_go_in_one_run_one_after_another(runtime: Runtime, place: Place, lms: FakeLms) -> None:
+    with runtime.db.transaction() as tx:
+        people = [make_person(tx, place, f"Learner {number}") for number in range(12)]
+    for each in people:
+        submit(runtime, each, points=2)
+    with runtime.db.reading() as tx:
+        marking = [row.job_id for row in tx.scalars(select(SubmissionRow))]
+    for job_id in marking:
+        jobs.run_job(runtime, runtime.db.router, job_id or 0)
+    with runtime.db.reading() as tx:
+        (delivery,) = [row for row in jobs.list_jobs(tx) if row.message == DeliverScores.name]
+    jobs.run_job(runtime, runtime.db.router, delivery.id)
+
+    assert len(lms.posted) == len(people)
+    assert {row.state for row in outbox(runtime)} == {ScoreState.SENT}
 
 
 def test_grade_that_changes_while_one_is_on_its_way_is_sent_after_it(
@@ -176,8 +233,9 @@ def test_two_workers_never_send_one_row_at_once(runtime: Runtime, learner: Someo
     work(runtime)
     (row,) = outbox(runtime)
     with runtime.db.transaction() as tx:
-        send_again(tx, tx.get_one(PassbackRow, row.id))
-        job_ids = [jobs.enqueue(tx, PassBackGrade(row.id)) for _ in range(3)]
+        send_again(tx, [row.id])
+        for _ in range(3):
+            jobs.enqueue(tx, DeliverScores(learner.place.registration_id))
     with runtime.db.reading() as tx:
         job_ids = jobs.due_ids(tx)
     together = threading.Barrier(len(job_ids))
@@ -224,7 +282,7 @@ def test_answer_that_got_lost_is_sent_again_but_announced_once(
 
     assert [(each.given, each.new_submission) for each in lms.posted] == [(Decimal(3), True), (Decimal(3), False)]
     (row,) = outbox(runtime)
-    assert row.state is PassbackState.SENT
+    assert row.state is ScoreState.SENT
 
 
 def test_pending_manual_erases_nothing_where_the_lms_would(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
@@ -232,7 +290,7 @@ def test_pending_manual_erases_nothing_where_the_lms_would(runtime: Runtime, lea
     work(runtime)
 
     (row,) = outbox(runtime)
-    assert (row.state, row.sent_version) == (PassbackState.NOT_WANTED, 1)
+    assert (row.state, row.sent_version) == (ScoreState.NOT_WANTED, 1)
     assert lms.posted == []
 
 
@@ -288,7 +346,7 @@ def test_result_and_outbox_are_written_together(runtime: Runtime, learner: Someo
     jobs.run_job(runtime, runtime.db.router, job_id)
 
     (row,) = outbox(runtime)
-    assert (row.state, row.points, row.version, row.sent_version) == (PassbackState.PENDING, Decimal(3), 1, 0)
+    assert (row.state, row.points, row.version, row.sent_version) == (ScoreState.PENDING, Decimal(3), 1, 0)
     with runtime.db.reading() as tx:
         assert len(jobs.due_ids(tx)) == 1
 
@@ -305,18 +363,18 @@ def test_grade_is_not_sent_to_an_activity_that_shows_another_quiz_since(
         publish_assignment(tx, SLUG, "quiz-2", title="Quiz 2", item_ref=other, **facts)
         tx.get_one(Link, learner.place.link_id).item_ref = other
     with runtime.db.transaction() as tx:
-        send_again(tx, tx.scalars(select(PassbackRow)).one())
+        send_again(tx, tx.scalars(select(ScoreRow.id)).all())
     work(runtime)
 
     assert lms.posted == []
     (row,) = outbox(runtime)
-    assert (row.state, row.sent_version) == (PassbackState.REFUSED, 0)
+    assert (row.state, row.sent_version) == (ScoreState.REFUSED, 0)
     assert row.text is not None
-    assert "another quiz" in row.text
+    assert "shows something else" in row.text
 
     with runtime.db.transaction() as tx:
         tx.get_one(Link, learner.place.link_id).item_ref = ITEM_REF
-        send_again(tx, tx.get_one(PassbackRow, row.id))
+        send_again(tx, [row.id])
     work(runtime)
     assert [each.given for each in lms.posted] == [3]
 

@@ -6,11 +6,13 @@ from sqlalchemy import func, select
 
 from grading.assignments import get_assignment
 from grading.drafts import save_draft
-from grading.models import BlobRow, DeliveryRow, DraftBlobRow, DraftRow, PassbackRow, ResultRow, SubmissionRow
+from grading.models import BlobRow, DraftBlobRow, DraftRow, ResultRow, SubmissionRow
 from grading.personal_data import erase_personal_data, export_personal_data
 from grading.submissions import make_snapshot
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.personal_data import erase_personal_data as erase_scores
+from lti_tool.lti.score_models import DeliveryRow, ScoreRow
 from tests.factories.grading import LIMIT, NAME, SLUG, Someone, notebook, submit, work
 
 
@@ -37,9 +39,10 @@ def test_erasing_leaves_others_their_work(runtime: Runtime, learner: Someone, ot
         before = tx.scalar(select(func.count()).select_from(BlobRow)) or 0
     with runtime.db.transaction() as tx:
         erase_personal_data(tx, learner.user_id)
+        erase_scores(tx, learner.user_id)
 
     with runtime.db.reading() as tx:
-        for table in (SubmissionRow, ResultRow, PassbackRow):
+        for table in (SubmissionRow, ResultRow, ScoreRow):
             assert list(tx.scalars(select(table.user_id))) == [other.user_id]
         assert list(tx.scalars(select(DraftRow))) == list(tx.scalars(select(DraftBlobRow))) == []
         assert len(tx.scalars(select(DeliveryRow)).all()) == 1
@@ -51,4 +54,5 @@ def test_job_of_an_erased_person_ends_quietly(runtime: Runtime, learner: Someone
     submit(runtime, learner, points=3)
     with runtime.db.transaction() as tx:
         erase_personal_data(tx, learner.user_id)
+        erase_scores(tx, learner.user_id)
     work(runtime)

@@ -26,19 +26,19 @@ from lti_tool.lti.deep_linking import make_content_item
 from lti_tool.lti.dialects import GENERIC, MOODLE
 from lti_tool.lti.jwks import find_key
 from lti_tool.lti.keys import get_signing_key
+from lti_tool.lti.ladder import Browser, prove_browser
 from lti_tool.lti.login import add_query, parse_login
 from lti_tool.lti.models import Registration
 from lti_tool.lti.registrations import PlatformFacts, add_registration, get_registration_for_login
 from lti_tool.lti.roles import role_of
 from lti_tool.lti.scores import Score, score_body
 from lti_tool.lti.services import PlatformService
-from lti_tool.lti.state import LoginState, check_browser, digest
+from lti_tool.lti.state import LoginState, digest
 from lti_tool.lti.tokens import get_token
 from lti_tool.lti.views import see_other
 from tests.fakes.answering import Answer, AnsweringServer
 
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership"
-FRAME = {"Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}
 
 
 @pytest.fixture
@@ -124,11 +124,11 @@ class TestLogin:
 
     def test_state_holds_for_one_browser(self) -> None:
         """`check_state_is_valid`: a replay in another browser works without a cookie."""
-        made = LoginState(1, "n", "t", "h", None, digest("mine"), browser_known=True, issued_at=0)
-        assert check_browser(made, "mine", {}) == "mine"
+        made = LoginState(1, "n", "t", "h", None, digest("mine"), "", "", "cookie", issued_at=0)
+        assert prove_browser(made, Browser("mine", None)).browser_secret == "mine"
         for secret in ("other", None):
             with pytest.raises(Forbidden):
-                check_browser(made, secret, FRAME)
+                prove_browser(made, Browser(secret, None))
 
     def test_two_clients_of_one_issuer(self, runtime: Runtime, platform: AnsweringServer) -> None:
         """`ToolConfAbstract.issuers_relation_types`: one dict of the class for all instances."""

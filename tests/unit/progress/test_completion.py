@@ -62,7 +62,7 @@ def test_percentage_says_what_it_is_made_of(runtime: Runtime, ada: Learner) -> N
     found = read(runtime, ada)
 
     assert found.percent == 50
-    assert found.explained == ["1 of 2 lessons", "0 of 1 video watched", "1 of 1 quiz passed"]
+    assert found.explained == ["1 of 2 lessons", "0 of 1 video watched", "1 of 1 quiz done"]
     assert found.modules == {"one": 50}
     with runtime.db.reading() as tx:
         assert read_percent(tx, ada) == 50
@@ -138,7 +138,7 @@ def test_rule_of_a_placement_changes_only_that_placement(runtime: Runtime, ada: 
     work(runtime)
 
     assert [event.placement_id for event in heard.of(CourseDone)] == [7]
-    assert read(runtime, ada).explained == ["1 of 1 quiz passed", "Quizzes: 55 % on average, 50 % needed"]
+    assert read(runtime, ada).explained == ["1 of 1 quiz done", "Quizzes: 55 % on average, 50 % needed"]
     assert read(runtime, other).percent == 25
 
 

@@ -2,18 +2,19 @@
 
 import pytest
 
-from lti_tool.contract import Plugin, load_plugins
-from lti_tool.kernel.errors import Conflict, ExternalError
+from grading.plugin import PLUGIN as GRADING
+from lti_tool.contract import Plugin
+from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.jobs import JobState, emit, list_jobs
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.messages import LinkLaunched
 from lti_tool.lti.models import Link
+from lti_tool.lti.plugin import make_plugin as make_lti
+from lti_tool.lti.score_models import ScoreRow, ScoreState
 from plugins.progress.courses import set_course
-from plugins.progress.models import OutboxRow, SendState
-from plugins.progress.plugin import make_plugin
+from plugins.progress.plugin import PLUGIN
 from plugins.progress.public import Learner, publish_outline
 from plugins.progress.recording import record
-from plugins.progress.unsent import ProgressOutbox
 from tests.factories.grading import SLUG, Someone, make_person, make_place, work
 from tests.factories.progress import change, outline
 from tests.fakes.lms import FakeLms
@@ -26,7 +27,7 @@ def lms() -> FakeLms:
 
 @pytest.fixture
 def plugins(lms: FakeLms) -> list[Plugin]:
-    return [*load_plugins(["lti_tool.lti", "grading"]), make_plugin(lms.send_score)]
+    return [make_lti(lms.send_score), GRADING, PLUGIN]
 
 
 @pytest.fixture
@@ -78,8 +79,8 @@ def test_busy_lms_gets_it_later(runtime: Runtime, someone: Someone, lms: FakeLms
     work(runtime)
 
     with runtime.db.reading() as tx:
-        (row,) = tx.query(OutboxRow)
-        assert (row.state, row.text, row.sending_job) == (SendState.PENDING, "The LMS is busy.", None)
+        (row,) = tx.query(ScoreRow)
+        assert (row.state, row.text, row.sending_run) == (ScoreState.PENDING, "The LMS is busy.", None)
         assert any(job.state is JobState.QUEUED for job in list_jobs(tx))
 
 
@@ -89,7 +90,7 @@ def test_refusal_is_shown_and_the_next_progress_is_sent(runtime: Runtime, someon
     take(runtime, someone, "trees", seen=True)
     work(runtime)
     with runtime.db.reading() as tx:
-        assert [row.state for row in tx.query(OutboxRow)] == [SendState.REFUSED]
+        assert [row.state for row in tx.query(ScoreRow)] == [ScoreState.REFUSED]
     take(runtime, someone, "paths", seen=True)
     work(runtime)
 
@@ -125,23 +126,3 @@ def test_link_with_a_new_column_gets_what_is_there(runtime: Runtime, someone: So
     work(runtime)
 
     assert [score.given for score in lms.posted] == [25, 25]
-
-
-def test_console_sees_what_was_refused_and_sends_it_again(runtime: Runtime, someone: Someone, lms: FakeLms) -> None:
-    outbox, platform = ProgressOutbox(), someone.place.registration_id
-    lms.answers = [ExternalError("refused", "Moodle: no column.", retryable=False)]
-    switch(runtime, someone, sends=True)
-    take(runtime, someone, "trees", seen=True)
-    work(runtime)
-    with runtime.db.reading() as tx:
-        (unsent,) = outbox.list_unsent(tx, registration_id=platform, refused_only=True, before_id=None, limit=9)
-        assert outbox.count_unsent(tx) == {platform: (0, 1)}
-        assert outbox.list_unsent(tx, registration_id=platform + 1, refused_only=False, before_id=None, limit=9) == []
-    assert (unsent.course, unsent.value, unsent.reason) == (SLUG, "25 %", "Moodle: no column.")
-    with runtime.db.transaction() as tx:
-        outbox.send_again(tx, unsent.id)
-    work(runtime)
-
-    assert [score.given for score in lms.posted] == [25]
-    with pytest.raises(Conflict), runtime.db.transaction() as tx:
-        outbox.send_again(tx, unsent.id)

@@ -1,0 +1,109 @@
+"""What the LMS's gradebook shows is compared with what was sent, and the teacher decides."""
+
+from collections.abc import Callable
+
+import pytest
+
+from lti_tool.kernel import jobs
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.comparing import compare_old
+from lti_tool.lti.messages import CompareResults
+from lti_tool.lti.score_models import Drift
+from tests.functional.grading.test_passback_to_lms import (
+    Way,
+    both,
+    campus,
+    plugins,
+    registration_id,
+    served,
+    teachers_page,
+    tool,
+    way,
+)
+
+__all__ = ["campus", "plugins", "registration_id", "served", "teachers_page", "tool", "way"]
+
+
+@both
+def test_what_a_teacher_changed_in_the_lms_is_shown_and_left_alone(way: Way, teachers_page: Callable[..., str]) -> None:
+    way.submit(points=3)
+    way.work()
+    way.campus.override_grade("ada", way.activity, 7)
+    teachers_page("compare")
+    way.work()
+
+    page = teachers_page()
+    assert "The gradebook shows 7 of 8: changed there?" in page
+    assert "3 of 4 were sent." in page
+    way.later(7200)
+    assert way.final() == 7, "nothing is overwritten by itself"
+
+
+def test_teacher_may_have_it_replaced(way: Way, teachers_page: Callable[..., str]) -> None:
+    way.submit(points=3)
+    way.work()
+    way.campus.override_grade("ada", way.activity, 7)
+    teachers_page("compare")
+    way.work()
+    teachers_page("submissions/1/send-again")
+    way.work()
+    assert way.outbox().drift is None
+    assert len(way.taken()) == 2
+
+
+@pytest.mark.parametrize("campus", ["canvas"], indirect=True)
+def test_replacing_replaces_where_the_lms_lets_the_tool_decide(way: Way, teachers_page: Callable[..., str]) -> None:
+    test_teacher_may_have_it_replaced(way, teachers_page)
+    assert way.final() == 6
+    way.campus.override_grade("ada", way.activity, 5)
+    way.submit(points=4)
+    way.work()
+    assert way.final() == 5, "the next grade is an ordinary one again"
+
+
+@both
+def test_same_grade_on_another_scale_is_no_difference(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    compare_old(runtime)
+    way.work()
+    row = way.outbox()
+    assert (row.drift, row.lms_points, row.lms_maximum) == (None, 6, 8)
+    assert row.compared_at is not None
+    compare_old(runtime)
+    with runtime.db.reading() as tx:
+        assert len([job for job in jobs.list_jobs(tx) if job.message == CompareResults.name]) == 1, "once a day"
+
+
+@both
+def test_deleted_column_is_noticed(way: Way, runtime: Runtime, teachers_page: Callable[..., str]) -> None:
+    way.submit(points=3)
+    way.work()
+    (item,) = way.campus.line_items(way.activity)
+    way.campus.campus.store.delete_line_item(item.id)
+    compare_old(runtime)
+    way.work()
+    assert way.outbox().drift is Drift.NO_COLUMN
+
+
+@both
+def test_missing_grade_is_noticed(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    grade = way.campus.grade("ada", way.activity)
+    assert grade is not None
+    way.campus.campus.store.save_grade(type(grade)(grade.line_item_id, grade.person_id, None))
+    compare_old(runtime)
+    way.work()
+    assert way.outbox().drift is Drift.MISSING
+
+
+def test_platform_that_does_not_answer_is_asked_later(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    way.campus.set_fault("results", "status", value=503, times=1)
+    compare_old(runtime)
+    way.work()
+    assert way.outbox().compared_at is None
+    way.later(3600)
+    assert way.outbox().compared_at is not None
