@@ -72,11 +72,12 @@ def test_assistant_sees_it_only_while_the_teacher_lets_assistants_mark(
     launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
 ) -> None:
     launcher.open("ada", quiz)
-    assert "/stub/review/" in launcher.open("amir", quiz, for_user="ada")
+    graded = campus.add_activity("Marking page", url=work_url(runtime, campus, "ada", quiz))
+    assert "/stub/review/" in launcher.open("amir", graded)
     with runtime.db.transaction() as tx:
         tx.execute(update(Context).values(assistant_rights=["see_people", "edit_course"]))
     refused = Refusals(runtime)
-    refused(launcher.launch("amir", quiz, for_user="ada"))
+    refused(launcher.launch("amir", graded))
 
 
 def test_line_item_finds_the_activity_where_no_link_is_named(
