@@ -64,6 +64,14 @@ STEPS = [
 ]
 
 
+UNREACHED: dict[str, Any] = {
+    "badge": ("failed", "No answer"),
+    "since": NOW - timedelta(hours=2),
+    "next_try_at": NOW + timedelta(minutes=4),
+    "why": "Our Moodle gave no access token (503).",
+}
+
+
 def platform(**changes: Any) -> dict[str, Any]:
     """One platform's page."""
     deployment = {"name": "1", "state": "active", "badge": ACTIVE, "created_at": NOW, "approve_url": "#"}
@@ -240,6 +248,7 @@ ADMIN_PAGES: dict[str, tuple[str, None, dict[str, Any]]] = {
     "admin-platforms-none": ("admin/platforms.html", None, shared("Platforms", platforms=[], add_url="#")),
     "admin-platform": ("admin/platform.html", None, platform()),
     "admin-platform-tested": ("admin/platform.html", None, platform(steps=STEPS)),
+    "admin-platform-down": ("admin/platform.html", None, platform(reach=UNREACHED)),
     "admin-platform-off": (
         "admin/platform.html",
         None,
