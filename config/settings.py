@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from config.section import Section
+from config.settings_admin import AdminSettings
 from config.settings_courses import CoursesSettings
 from config.settings_files import FilesSettings
 from config.settings_reviews import ReviewsSettings
@@ -34,6 +35,7 @@ OTHERS = tuple(PREFIX + name for name in ("URL", "JUPYTERHUB_", "DEMO_", "TEST_"
 """Beginnings of variables that the Hub and `coursebridge demo` read (docs/hub.md, README.md), and the tests."""
 DEFAULT_PLUGINS = [
     "lti_tool.lti",
+    "lti_tool.admin",
     "grading",
     "plugins.files",
     "plugins.progress",
@@ -192,6 +194,7 @@ class Settings(BaseSettings):
     jobs: JobSettings = Field(default_factory=lambda: JobSettings(), description="Background work.")
     hub: HubSettings = Field(default_factory=lambda: HubSettings(), description="JupyterHub.")
     lti: LtiSettings = Field(default_factory=lambda: LtiSettings(), description="LTI 1.3 Advantage.")
+    admin: AdminSettings = Field(default_factory=lambda: AdminSettings(), description="The console.")
     grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
     files: FilesSettings = Field(default_factory=lambda: FilesSettings(), description="Uploaded files.")
     video: VideoSettings = Field(default_factory=lambda: VideoSettings(), description="Videos.")

@@ -11,7 +11,7 @@ from grading.models import CourseRow
 from grading.submissions import Learner, Submitter
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, NotFound
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
@@ -45,10 +45,16 @@ class PlacementAccess:
             message = "Only learners hand in. To try it yourself, use your LMS's student view."
             raise Forbidden("role_refused", message)
 
-    def require_staff(self) -> None:
+    @property
+    def may_mark(self) -> bool:
+        """May this person mark here?"""
+        return Right.MARK in rights_of(self.role, self.placement.assistant_rights)
+
+    def require_marker(self) -> None:
         """Raises: Forbidden."""
-        if not self.role.is_staff:
-            raise Forbidden("role_refused", "Only teachers and assistants of the course may do this.")
+        if not self.may_mark:
+            message = "Only teachers of the course may do this, and assistants whom they let mark."
+            raise Forbidden("role_refused", message)
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ def course_models(tx: Tx, access: Access) -> list[Course]:
     slugs = {found.slug for found in access.placements.values()}
     titles = {row.slug: row.title for row in tx.scalars(select(CourseRow).where(CourseRow.slug.in_(slugs)))}
     found = [
-        Course(key=key, title=_title(each.placement, titles[each.slug]), role=each.role.value)
+        Course(key=key, title=_title(each.placement, titles[each.slug]), role=each.role.value, may_mark=each.may_mark)
         for key, each in access.placements.items()
         if each.slug in titles
     ]

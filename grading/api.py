@@ -225,7 +225,7 @@ def get_feedback(key: str, name: str, number: int) -> Any:
 def marks_changed(key: str, json: models.MarksChangedBody) -> Any:
     """A grader has saved a mark in formgrader."""
     access = _access().at(key)
-    access.require_staff()
+    access.require_marker()
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, access.slug, json.assignment)
         jobs.enqueue(tx, SyncMarks(access.placement.id, row.name, json.learner))

@@ -60,6 +60,8 @@ class Course(BaseModel):
     """The placement's: the course as one LMS course uses it."""
     title: str
     role: str
+    may_mark: bool
+    """May they mark, and open formgrader? Teachers may; assistants as their teacher decides."""
 
 
 class Courses(BaseModel):

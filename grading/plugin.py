@@ -5,6 +5,7 @@ from grading.blueprint import blueprint
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
+from grading.health import check_hub
 from grading.models import (
     AssignmentRow,
     BlobRow,
@@ -17,7 +18,7 @@ from grading.models import (
 )
 from grading.personal_data import erase_personal_data, export_personal_data
 from lti_tool.contract import NavItem, Plugin
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 
 PAGES = (views, staff_views)
 """Importing them hangs their pages on the blueprint."""
@@ -40,8 +41,9 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             ResultRow,
         ),
         handlers=make_handlers(open_engine),
+        health=(check_hub,),
         blueprints=(blueprint, api.blueprint),
-        nav=(NavItem("Submissions", "grading.list_course", frozenset({Role.TEACHER, Role.ASSISTANT}), order=1),),
+        nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,

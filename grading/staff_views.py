@@ -33,17 +33,15 @@ from grading.submissions import Learner, list_submissions
 from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import SignedIn, open_course, roles_required
-
-STAFF = (Role.TEACHER, Role.ASSISTANT)
+from lti_tool.web.session import SignedIn, open_course, right_required
 
 
 @blueprint.get("/<slug>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def list_course(slug: str) -> AnyResponse:
     """All quizzes of the course with their numbers."""
     session = open_course(slug)
@@ -54,7 +52,7 @@ def list_course(slug: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def list_quiz(slug: str, name: str) -> AnyResponse:
     """The submissions of one quiz."""
     session = open_course(slug)
@@ -70,7 +68,7 @@ def list_quiz(slug: str, name: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions.csv")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def export_submissions(slug: str, name: str) -> AnyResponse:
     """The same as a file."""
     session = open_course(slug)
@@ -83,7 +81,7 @@ def export_submissions(slug: str, name: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/learners/<int:user_id>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def show_learner(slug: str, name: str, user_id: int) -> AnyResponse:
     """The newest attempt of one learner: where the LMS's own marking page leads."""
     session = open_course(slug)
@@ -104,7 +102,7 @@ def show_learner(slug: str, name: str, user_id: int) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     """One submission."""
     session = open_course(slug)
@@ -134,7 +132,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>/feedback/<path:path>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def show_submission_notebook(slug: str, name: str, submission_id: int, path: str) -> AnyResponse:
     """A marked notebook of a learner."""
     session = open_course(slug)
@@ -144,7 +142,7 @@ def show_submission_notebook(slug: str, name: str, submission_id: int, path: str
 
 
 @blueprint.get("/<slug>/<name>/submissions/<int:submission_id>/files/<path:path>")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyResponse:
     """A file as it was submitted; never shown, only saved."""
     session = open_course(slug)
@@ -160,7 +158,7 @@ def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyRes
 
 
 @blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/mark-again")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Put it in line for marking once more."""
     with _changing(slug, name, submission_id) as (tx, _row, found):
@@ -169,7 +167,7 @@ def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 
 
 @blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/send-again")
-@roles_required(*STAFF)
+@right_required(Right.SEND_GRADES)
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
@@ -178,7 +176,7 @@ def send_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
 
 
 @blueprint.post("/<slug>/<name>/send-all")
-@roles_required(*STAFF)
+@right_required(Right.SEND_GRADES)
 def send_all(slug: str, name: str) -> AnyResponse:
     """Try every grade once more that did not get through."""
     session = open_course(slug)
@@ -189,7 +187,7 @@ def send_all(slug: str, name: str) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/<name>/compare")
-@roles_required(*STAFF)
+@right_required(Right.SEND_GRADES)
 def compare_quiz(slug: str, name: str) -> AnyResponse:
     """Have the LMS's gradebook compared with what was sent to it."""
     session = open_course(slug)
@@ -199,7 +197,7 @@ def compare_quiz(slug: str, name: str) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/<name>/mark")
-@roles_required(*STAFF)
+@right_required(Right.MARK)
 def open_formgrader(slug: str, name: str) -> AnyResponse:
     """To formgrader in JupyterHub, at this quiz."""
     session = open_course(slug)

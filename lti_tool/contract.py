@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
@@ -17,7 +18,7 @@ from flask import Blueprint
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.messages import Handler
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class NavItem:
     label: str
     endpoint: str
     roles: frozenset[Role] = frozenset(Role)
+    right: Right | None = None
+    """Shown to those who have it only; None: to all of `roles`."""
     order: int = 0
     """Lower comes first; plugins of the same number come in the order of the setting `plugins`."""
 
@@ -72,6 +75,25 @@ class Contents(Protocol):
         """The path of the page that shows staff what one learner has done of this item."""
 
 
+class Level(StrEnum):
+    """How well something is."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a look at one part of the installation found, for the people who run it."""
+
+    subject: str
+    level: Level
+    text: str
+    advice: str = ""
+    """What to do about it; empty: nothing."""
+
+
 @dataclass(frozen=True)
 class Plugin:
     """What one part of Coursebridge offers to the rest."""
@@ -88,6 +110,8 @@ class Plugin:
     commands: Sequence[click.Command] = ()
     contents: Contents | None = None
     recurring: Sequence["Recurring"] = ()
+    health: Sequence["HealthCheck"] = ()
+    """Looked at by the console and `coursebridge health`."""
     export_personal_data: Callable[[Tx, int], dict[str, Any]] | None = None
     """`(tx, user id)` → what is kept about a person, JSON-ready."""
     erase_personal_data: Callable[[Tx, int], None] | None = None
@@ -102,6 +126,10 @@ class Recurring:
     every_s: float
     run: Callable[[Any], None] = field(repr=False)
     """`run(runtime)`."""
+
+
+HealthCheck = Callable[[Any], Iterable[Finding]]
+"""`check(runtime)`: quick, opens its own transactions, may call the network for two seconds, raises nothing."""
 
 
 class PluginError(Exception):

@@ -13,7 +13,6 @@ from jupyter_ext.hub.places import is_course_key, is_user_name
 TIMEOUT_S = 10.0
 NOT_KNOWN = {(HTTPStatus.NOT_FOUND, "person_not_found"), (HTTPStatus.GONE, "ticket_gone")}
 """The tool's own words. A 404 of whatever stands in front of a tool that is down says nothing about anybody."""
-GRADER_ROLES = frozenset({"teacher", "assistant", "admin"})
 
 
 class ToolUnavailable(Exception):
@@ -31,11 +30,8 @@ class Course:
     key: str
     title: str
     role: str
-
-    @property
-    def is_graded_by_them(self) -> bool:
-        """Whether the role allows marking."""
-        return self.role in GRADER_ROLES
+    is_graded_by_them: bool
+    """May they mark? The tool decides: an assistant's teacher may have said no."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +98,13 @@ def _document(response: HTTPResponse) -> dict[str, Any]:
     return document
 
 
+def _course(row: dict[str, Any]) -> Course:
+    return Course(str(row["key"]), str(row["title"]), str(row["role"]), row["may_mark"] is True)
+
+
 def _courses(answer: dict[str, Any]) -> tuple[Course, ...]:
     try:
-        found = [Course(str(row["key"]), str(row["title"]), str(row["role"])) for row in answer["courses"]]
+        found = [_course(row) for row in answer["courses"]]
     except (KeyError, TypeError) as error:  # no courses is an empty list; anything else is not the tool's answer
         raise ToolUnavailable("the tool's answer names no courses") from error
     return tuple(course for course in found if is_course_key(course.key))

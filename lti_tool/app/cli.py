@@ -11,16 +11,18 @@ from sqlalchemy.exc import DBAPIError
 from config.settings import SettingsError, load_settings, read_settings, unknown_variables
 from lti_tool.app import demo, up
 from lti_tool.app.explain import explain_invalid, explain_unknown, mask_passwords, show_settings
+from lti_tool.app.health import examine, list_checks
 from lti_tool.app.migrate import migrate, write_migration
 from lti_tool.app.process import make_process
 from lti_tool.app.reference import write_reference
 from lti_tool.app.skeleton import write_plugin
 from lti_tool.app.supervise import StartError
 from lti_tool.app.worker import QUEUES, publish_with, run_worker
-from lti_tool.contract import Plugin, PluginError
-from lti_tool.kernel import jobs
+from lti_tool.contract import Level, Plugin, PluginError
+from lti_tool.kernel import audit, jobs
 from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.kernel.types import to_json
 
 _PLUGIN_COMMANDS = "coursebridge.plugin_commands"
 
@@ -128,6 +130,36 @@ def new_plugin_command(name: str) -> None:
     )
 
 
+@cli.command("health")
+def health_command() -> None:
+    """Look at database, workers, broker, disk, JupyterHub and platforms; exit code 1 if something is broken."""
+    runtime, plugins = _open_process(click.get_current_context())
+    found = examine(runtime, list_checks(plugins))
+    for finding in found:
+        click.echo(f"{finding.level.upper():5} {finding.subject}: {finding.text}")
+        if finding.advice:
+            click.echo(f"      {finding.advice}")
+    if any(finding.level is Level.BAD for finding in found):
+        sys.exit(1)
+
+
+@cli.group("audit")
+def audit_group() -> None:
+    """See what administrators and teachers changed."""
+
+
+@audit_group.command("list")
+@click.option("--action", default="", help="Only acts that begin so, such as `platform.`.")
+@click.option("--limit", default=50, show_default=True, help="At most this many, newest first.")
+def audit_list(action: str, limit: int) -> None:
+    """List acts, the newest first."""
+    with _open_runtime().db.reading() as tx:
+        for act in audit.list_acts(tx, action=action, limit=limit):
+            click.echo(f"{act.at:%Y-%m-%d %H:%M:%S} UTC\t{act.actor} ({act.via.value})\t{act.action}\t{act.target}")
+            if act.before or act.after:
+                click.echo(f"\t{to_json(act.before)} → {to_json(act.after)}")
+
+
 @cli.group("jobs")
 def jobs_group() -> None:
     """See and repeat background work."""
@@ -154,6 +186,15 @@ def jobs_retry(job_id: int) -> None:
     with _open_runtime().db.transaction() as tx:
         jobs.retry(tx, job_id)
     click.echo(f"Job {job_id} is queued again.")
+
+
+@jobs_group.command("retry-all")
+@click.argument("handler")
+def jobs_retry_all(handler: str) -> None:
+    """Run every dead job of HANDLER again, as `jobs list` names it."""
+    with _open_runtime().db.transaction() as tx:
+        number = jobs.retry_all(tx, handler)
+    click.echo(f"{number} {'job is' if number == 1 else 'jobs are'} queued again.")
 
 
 @cli.group("config")

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config.settings import Settings, load_settings
+from lti_tool.app.health import list_checks
 from lti_tool.app.process import make_process
 from lti_tool.app.worker import publish_with
 from lti_tool.contract import Plugin
@@ -20,7 +21,7 @@ from lti_tool.web.brand import install_brand
 from lti_tool.web.design import install_design
 from lti_tool.web.errors import install_error_handlers
 from lti_tool.web.render import install_rendering
-from lti_tool.web.runtime import PLUGINS_KEY, RUNTIME_KEY, current_runtime, wrap_app
+from lti_tool.web.runtime import HEALTH_KEY, PLUGINS_KEY, RUNTIME_KEY, current_runtime, wrap_app
 from lti_tool.web.security import install_security
 from lti_tool.web.session import SessionPrefix, find_current_session
 
@@ -52,6 +53,7 @@ def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = 2_000_000
     app.extensions[RUNTIME_KEY] = runtime
     app.extensions[PLUGINS_KEY] = plugins
+    app.extensions[HEALTH_KEY] = list_checks(plugins)
     Babel(app, locale_selector=_locale)
     install_rendering(app)
     install_assets(app)

@@ -14,13 +14,15 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import SecurityWarning
-from celery.signals import beat_embedded_init, setup_logging, worker_process_init, worker_ready
+from celery.signals import beat_embedded_init, setup_logging, worker_process_init, worker_ready, worker_shutting_down
 
 from config.settings import Settings, load_settings
 from lti_tool.app import folder_broker
 from lti_tool.app.process import make_process
 from lti_tool.contract import Plugin
-from lti_tool.kernel import jobs
+from lti_tool.kernel import heartbeat, jobs
+from lti_tool.kernel.db import Database
+from lti_tool.kernel.heartbeat import Heart
 from lti_tool.kernel.logging import configure_logging
 from lti_tool.kernel.messages import Router
 from lti_tool.kernel.recurring import run_due
@@ -137,13 +139,22 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     def in_beat(**kwargs: Any) -> None:
         end_with_parent(first)
 
+    url, patience_s = settings.database.url, settings.database.busy_timeout_s
+    heart = Heart(Database(url, pool_size=1, busy_timeout_s=patience_s), heartbeat.Worker(queues, sweeps=beat))
+
     def say_ready(**kwargs: Any) -> None:
         log.info("worker_ready", extra={"queues": queues, "concurrency": concurrency})
+        heart.start()
+
+    def say_bye(**kwargs: Any) -> None:
+        if heart.is_alive():
+            heart.stop()
 
     setup_logging.connect(set_up_logging, weak=False)
     worker_process_init.connect(after_fork, weak=False)
     beat_embedded_init.connect(in_beat, weak=False)
     worker_ready.connect(say_ready, weak=False)
+    worker_shutting_down.connect(say_bye, weak=False)
     # Celery warns root of pickled messages. Ours are JSON, and submissions run in a sandbox whoever we are.
     warnings.filterwarnings("ignore", category=SecurityWarning)
     argv = ["--quiet", "worker", "-Q", queues, "-c", str(concurrency), "-P", "threads" if threads else "prefork"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -16,6 +18,10 @@ from lti_tool.demo.profiles import supported_scopes
 from lti_tool.demo.token import bearer
 
 TOKEN_LIFE_S = 3600
+CAN_CHANGE = "registration_can_change"
+"""Setting of a campus that lets tools change their registration by themselves; neither Moodle nor Canvas does."""
+_ACCESS = "registration_access:"
+_DOCUMENT = "registration_document:"
 TOOL_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 PLATFORM_CONFIGURATION = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 
@@ -47,9 +53,9 @@ _VENDOR_VALUES: Mapping[str, tuple[object, ...]] = {
 blueprint = Blueprint("registration", __name__)
 
 
-def registration_url(campus: Campus, tool_url: str) -> str:
-    """Return the tool's registration URL with a fresh one-time token of this platform."""
-    token = campus.store.add_registration_token(campus.clock.now() + TOKEN_LIFE_S)
+def registration_url(campus: Campus, tool_url: str, updates: str = "") -> str:
+    """Return the tool's registration URL with a fresh one-time token; ``updates`` is the client that it changes."""
+    token = campus.store.add_registration_token(campus.clock.now() + TOKEN_LIFE_S, updates)
     query = {"openid_configuration": campus.url("/.well-known/openid-configuration"), "registration_token": token}
     return f"{tool_url}{'&' if urlsplit(tool_url).query else '?'}{urlencode(query)}"
 
@@ -101,14 +107,67 @@ def register() -> Response:
     campus = the_campus()
     if not campus.store.has_registration_token(bearer(), campus.clock.now(), take=True):
         return _problem("The registration token is missing, used or expired.", 401, "invalid_token")
-    document = request.get_json(force=True, silent=True) if request.mimetype == "application/json" else None
+    known = campus.store.find_tool_by_client(bearer().partition(".")[0])
     try:
-        if not isinstance(document, dict):
-            raise CampusError("The registration must be a JSON object.", code="invalid_client_metadata")
-        tool = campus.store.add_tool(read_registration(campus, document))
+        document = _document()
+        wanted = read_registration(campus, document)
+        tool = _changed(campus, known, wanted) if known else campus.store.add_tool(wanted)
     except CampusError as error:
         return _problem(error.message, error.status, error.code)
     return jsonify(_answer(campus, tool, document))
+
+
+@blueprint.get("/register/<client_id>")
+def show(client_id: str) -> Response:
+    """Show a registered tool what is kept of it (RFC 7592)."""
+    campus = the_campus()
+    known = _find_own(campus, client_id)
+    if known is None:
+        return _problem("The registration access token is not good.", 401, "invalid_token")
+    return jsonify(_answer(campus, known, json.loads(campus.store.get_setting(_DOCUMENT + client_id) or "{}")))
+
+
+@blueprint.put("/register/<client_id>")
+def change(client_id: str) -> Response:
+    """Take over what a registered tool says of itself (RFC 7592)."""
+    campus = the_campus()
+    known = _find_own(campus, client_id)
+    if known is None:
+        return _problem("The registration access token is not good.", 401, "invalid_token")
+    try:
+        document = _document()
+        if document.get("client_id") != client_id:
+            raise _bad("client_id must be the registered one.")
+        tool = _changed(campus, known, read_registration(campus, document))
+    except CampusError as error:
+        return _problem(error.message, error.status, error.code)
+    return jsonify(_answer(campus, tool, document))
+
+
+def _find_own(campus: Campus, client_id: str) -> Tool | None:
+    """The registered tool, if it brings the token for its registration."""
+    token = campus.store.get_setting(_ACCESS + client_id)
+    return campus.store.find_tool_by_client(client_id) if token and bearer() == token else None
+
+
+def _document() -> dict[str, Any]:
+    document = request.get_json(force=True, silent=True) if request.mimetype == "application/json" else None
+    if not isinstance(document, dict):
+        raise CampusError("The registration must be a JSON object.", code="invalid_client_metadata")
+    return document
+
+
+def _changed(campus: Campus, known: Tool, wanted: Tool) -> Tool:
+    """Keep what identifies a tool and whether it is switched on; everything else is as it says now."""
+    kept: dict[str, Any] = {
+        "id": known.id,
+        "client_id": known.client_id,
+        "deployment_id": known.deployment_id,
+        "state": known.state,
+    }
+    tool = replace(wanted, **kept)
+    campus.store.save_tool(tool)
+    return tool
 
 
 def _problem(message: str, status: int, code: str) -> Response:
@@ -202,6 +261,14 @@ def _bad(message: str) -> CampusError:
 
 def _answer(campus: Campus, tool: Tool, document: Mapping[str, Any]) -> dict[str, Any]:
     found = {**document, "client_id": tool.client_id, "scope": " ".join(tool.scopes)}
+    if campus.store.get_setting(CAN_CHANGE):
+        token = campus.store.get_setting(_ACCESS + tool.client_id) or secrets.token_urlsafe(24)
+        campus.store.set_setting(_ACCESS + tool.client_id, token)
+        campus.store.set_setting(_DOCUMENT + tool.client_id, json.dumps(document))
+        found |= {
+            "registration_client_uri": campus.url(f"/register/{tool.client_id}"),
+            "registration_access_token": token,
+        }
     part = dict(document[TOOL_CONFIGURATION])
     if campus.profile.answer_has_deployment:
         part["deployment_id"] = tool.deployment_id

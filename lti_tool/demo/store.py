@@ -340,9 +340,9 @@ class Store:
         with self.transaction() as db:
             return db.execute("INSERT OR IGNORE INTO once VALUES (?, ?)", (kind, value)).rowcount == 1
 
-    def add_registration_token(self, expires_at: float) -> str:
-        """Issue a one-time registration token."""
-        token = secrets.token_urlsafe(24)
+    def add_registration_token(self, expires_at: float, client_id: str = "") -> str:
+        """Issue a one-time registration token; with a client id, for changing that client (it begins the token)."""
+        token = f"{client_id}." * bool(client_id) + secrets.token_urlsafe(24)
         self._write("INSERT INTO registration_token VALUES (?, ?)", token, expires_at)
         return token
 

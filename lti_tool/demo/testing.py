@@ -156,9 +156,9 @@ class CampusServer:
         tool = conventional_tool("Coursebridge", client_id, base_url.rstrip("/"), deployment_id)
         return self.campus.store.add_tool(replace(tool, **fields))
 
-    def registration_url(self, tool_url: str) -> str:
-        """Return the tool's registration URL with openid_configuration and a one-time token."""
-        return registration.registration_url(self.campus, tool_url)
+    def registration_url(self, tool_url: str, updates: str = "") -> str:
+        """Return the tool's registration URL with openid_configuration and a one-time token; see ``updates`` there."""
+        return registration.registration_url(self.campus, tool_url, updates)
 
     def add_activity(
         self,

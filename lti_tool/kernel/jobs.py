@@ -16,10 +16,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, Index, String, Text, UniqueConstraint, and_, delete, or_, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Base, Tx, affect, after_commit
 from lti_tool.kernel.errors import Conflict, ExternalError, NotFound
 from lti_tool.kernel.messages import Event, Handler, Job, Message, Router, new_message_id, restore, router_of
@@ -29,6 +43,8 @@ from lti_tool.kernel.types import EnumValue, UtcDateTime
 log = logging.getLogger(__name__)
 
 FORGET_AT_ONCE = 500
+AUDITED_ERROR = 500
+"""Characters of an error that the audit log keeps."""
 
 
 class JobState(StrEnum):
@@ -188,21 +204,62 @@ def due_ids(tx: Tx, limit: int = 100) -> list[int]:
     return list(tx.scalars(select(JobRow.id).where(_claimable(clock.now())).order_by(JobRow.id).limit(limit)))
 
 
-def list_jobs(tx: Tx, state: JobState | None = None, limit: int = 100) -> list[JobRow]:
-    """The newest jobs first, all or those in one state."""
+def list_jobs(
+    tx: Tx, state: JobState | None = None, limit: int = 100, *, handler: str = "", before_id: int | None = None
+) -> list[JobRow]:
+    """The newest jobs first, all or those in one state or of one handler; `before_id`: those that follow this one."""
     query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
-    return list(tx.scalars(query if state is None else query.where(JobRow.state == state)))
+    if state is not None:
+        query = query.where(JobRow.state == state)
+    if handler:
+        query = query.where(JobRow.handler == handler)
+    if before_id is not None:
+        query = query.where(JobRow.id < before_id)
+    return list(tx.scalars(query))
 
 
-def retry(tx: Tx, job_id: int) -> None:
+def retry(tx: Tx, job_id: int, by: Actor = OPERATOR) -> None:
     """Run a dead job again, with all its attempts. Raises: NotFound, Conflict when it is not dead."""
     row = tx.get(JobRow, job_id)
     if row is None:
         raise NotFound("job_not_found", f"There is no job {job_id}. `coursebridge jobs list` shows them.")
     if row.state is not JobState.DEAD:
         raise Conflict("job_not_dead", f"Job {job_id} is {row.state}; only a dead job can be run again.")
+    record(
+        tx,
+        by,
+        "job.retry",
+        f"job {row.id} ({row.handler})",
+        before={"state": row.state.value, "attempts": row.attempts, "error": (row.error or "")[:AUDITED_ERROR]},
+        after={"state": JobState.QUEUED.value},
+    )
     row.state, row.attempts, row.due_at, row.finished_at = JobState.QUEUED, 0, clock.now(), None
     _hint(tx, row)
+
+
+def retry_all(tx: Tx, handler: str, by: Actor = OPERATOR, *, limit: int = FORGET_AT_ONCE) -> int:
+    """Run the dead jobs of one handler again, oldest first, at most `limit`; returns how many."""
+    dead = select(JobRow.id).where(JobRow.state == JobState.DEAD, JobRow.handler == handler).order_by(JobRow.id)
+    ids = list(tx.scalars(dead.limit(limit).with_for_update()))
+    for job_id in ids:
+        retry(tx, job_id, by)
+    return len(ids)
+
+
+def find_job(tx: Tx, job_id: int) -> JobRow | None:
+    """One job."""
+    return tx.get(JobRow, job_id)
+
+
+def count_jobs(tx: Tx) -> list[tuple[str, JobState, int]]:
+    """How many jobs each handler has in each state."""
+    query = select(JobRow.handler, JobRow.state, func.count()).group_by(JobRow.handler, JobRow.state)
+    return [(handler, state, number) for handler, state, number in tx.execute(query.order_by(JobRow.handler))]
+
+
+def find_oldest_due(tx: Tx) -> datetime | None:
+    """Since when the job that waits longest could have been begun; None: nothing waits."""
+    return tx.scalar(select(func.min(JobRow.due_at)).where(_claimable(clock.now())))
 
 
 def forget_done(runtime: Runtime) -> int:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 _STANDARD = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _SECRET_PATH = re.compile(
-    r"/(s|w|lti/register|ticket)/[^/\s?\"]+"
+    r"/(s|w|lti/register|ticket|admin/sign-in|admin/enter)/[^/\s?\"]+"
     r"|\b(ticket|code|state|id_token|login_hint|lti_message_hint|registration_token|window|window_pass|JWT"
     r"|client_assertion|access_token)=[^&\s\"]+"
 )

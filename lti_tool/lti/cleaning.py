@@ -5,6 +5,7 @@ from lti_tool.kernel.once import forget_expired
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.invites import forget_old_invites
 from lti_tool.lti.notices import forget_old_notices
+from lti_tool.lti.refusals import forget_old_refusals
 from lti_tool.lti.tokens import forget_expired_tokens
 from lti_tool.web.session import forget_expired_sessions
 
@@ -19,5 +20,6 @@ def clean(runtime: Runtime) -> None:
         forget_expired_sessions(tx)
         forget_old_invites(tx)
         forget_old_notices(tx)
+        forget_old_refusals(tx)
     forget_expired_tokens(runtime)
     jobs.forget_done(runtime)

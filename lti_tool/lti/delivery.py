@@ -3,7 +3,8 @@
 What happened to one score and what is sent next is written in one transaction, and nothing is sent inside it. A row
 says what the LMS should have (`version`) and what it has (`sent_version`); one that has moved on meanwhile is sent
 again. What is wrong with one score stops that one; what is wrong with the platform stops the run, which goes on when
-the platform answers again, however long that takes.
+the platform answers again, however long that takes. For a platform that is switched off nothing is taken: its scores
+wait, untried, and switching it on has them sent.
 """
 
 import threading
@@ -24,7 +25,7 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.messages import DeliverScores
 from lti_tool.lti.models import Approval, Registration
-from lti_tool.lti.orders import Order, Outcome, claim_next, record
+from lti_tool.lti.orders import Order, Outcome, claim_next, is_switched_on, record
 from lti_tool.lti.outbox import ensure_delivery
 from lti_tool.lti.reach import DOWN, calling, is_outage
 from lti_tool.lti.registrations import dialect_of
@@ -173,7 +174,8 @@ def _leave_line(tx: Tx, registration_id: int, job_id: int) -> None:
     mine = and_(PlatformLine.registration_id == registration_id, PlatformLine.sending_job == job_id)
     tx.execute(update(PlatformLine).where(mine).values(sending_job=None))
     pending = (ScoreRow.registration_id == registration_id, ScoreRow.state == ScoreState.PENDING)
-    first: datetime | None = tx.scalar(select(func.min(ScoreRow.due_at)).where(*pending))
+    waiting = select(func.min(ScoreRow.due_at)).where(*pending, is_switched_on(registration_id))
+    first: datetime | None = tx.scalar(waiting)
     if first is None:
         return
     probe = tx.scalar(select(PlatformLine.next_probe_at).where(PlatformLine.registration_id == registration_id))

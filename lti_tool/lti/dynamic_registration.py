@@ -3,22 +3,25 @@
 https://www.imsglobal.org/spec/lti-dr/v1p0
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
-from lti_tool.kernel.errors import AppError, ExternalError, Invalid
+from lti_tool.kernel.audit import Actor, record
+from lti_tool.kernel.errors import AppError, Conflict, ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import ags, groups, line_items, notice_service, nrps, results
 from lti_tool.lti.claim_reader import Reader
 from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, REVIEW
 from lti_tool.lti.dialects import CANVAS as CANVAS_DIALECT
-from lti_tool.lti.dialects import Dialect, detect_dialect
+from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
 from lti_tool.lti.invites import release_invite, use_invite
 from lti_tool.lti.models import Approval
-from lti_tool.lti.registrations import PlatformFacts, add_registration, origin_of
+from lti_tool.lti.registering import issuer_of, read_registration_token, store_registered
+from lti_tool.lti.registrations import PlatformFacts, get_registration, is_platform_url, origin_of, target_of
 
 PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
@@ -30,6 +33,7 @@ FURTHER_SCOPES = (groups.SCOPE, notice_service.SCOPE)
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "locale")
 MAX_BYTES = 200_000
 URL_LENGTH = 2000
+TOKEN_LENGTH = 4000
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Registered:
     registration_id: int
     needs_approval: bool
     origin: str
+    is_update: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,24 +60,32 @@ class _Configuration:
     messages: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Kept:
+    scopes: tuple[str, ...]
+    messages: tuple[str, ...]
+
+
 def register(runtime: Runtime, invite: str, configuration_url: str, registration_token: str | None) -> Registered:
     """Register with the platform that opened the link. The invite is spent before anything is fetched.
 
     Raises: NotFound, Gone: the link. Invalid, ExternalError: the platform; then the link can be used again.
     """
     with runtime.db.transaction() as tx:
-        name = use_invite(tx, invite).name
+        used = use_invite(tx, invite)
+        require_issuer = issuer_of(tx, used.registration_id)
     try:
         found = _read_configuration(runtime, configuration_url, registration_token)
-        facts = _ask(runtime, found, registration_token, name)
-        state = Approval.PENDING if runtime.settings.lti.approve_registrations else Approval.ACTIVE
+        if require_issuer not in (None, found.issuer):
+            raise _failed(f"this link updates {require_issuer}, not {found.issuer}")
+        facts = _ask(runtime, found, registration_token, used.name)
         with runtime.db.transaction() as tx:
-            row = add_registration(tx, facts, state=state, allow_http=runtime.settings.lti.allow_private_hosts)
+            row, is_update = store_registered(tx, runtime, facts, used.registration_id)
     except AppError:
         with runtime.db.transaction() as tx:
             release_invite(tx, invite)
         raise
-    return Registered(row.name, row.id, state is Approval.PENDING, origin_of(facts.auth_url))
+    return Registered(row.name, row.id, row.state is Approval.PENDING, origin_of(facts.auth_url), is_update)
 
 
 def _read_configuration(runtime: Runtime, url: str, token: str | None) -> _Configuration:
@@ -105,8 +118,11 @@ def _read_configuration(runtime: Runtime, url: str, token: str | None) -> _Confi
 
 def _message_types(platform: Reader | None) -> tuple[str, ...]:
     """The messages that the platform sends. An entry that is no such thing is passed over: nothing depends on it."""
-    found = platform.find_list("messages_supported") if platform else ()
-    return tuple(str(each.get("type", "")) for each in found if isinstance(each, dict))
+    return _types(platform.find_list("messages_supported") if platform else ())
+
+
+def _types(messages: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(str(each.get("type", "")) for each in messages if isinstance(each, dict))
 
 
 def _belong_together(issuer: str, first: str, second: str) -> bool:
@@ -138,6 +154,8 @@ def _ask(runtime: Runtime, found: _Configuration, token: str | None, name: str) 
         deployment_ids=(deployment,) if deployment else (),
         token_audience=found.audience,
         family=found.family,
+        registration_uri=answer.find_text("registration_client_uri", URL_LENGTH),
+        registration_token=answer.find_text("registration_access_token", TOKEN_LENGTH),
     )
 
 
@@ -170,6 +188,47 @@ def tool_configuration(
             CANVAS + "tool_id": "coursebridge",
         },
     }
+
+
+def send_configuration(runtime: Runtime, registration_id: int, by: Actor) -> None:
+    """Tell a platform anew what this tool is, where it keeps the registration (LTI Dynamic Registration 1.0, 3.6).
+
+    Raises: NotFound. Conflict: the platform offers no such address. ExternalError: it refuses, or does not answer.
+    """
+    with runtime.db.reading() as tx:
+        row = get_registration(tx, registration_id)
+    url, token = row.registration_uri, read_registration_token(runtime, row)
+    if not url or not token:
+        raise Conflict(
+            "registration_fixed",
+            f"{row.name} offers no address to change the registration at. Make a link that updates it, and open that "
+            "in the LMS.",
+        )
+    if not is_platform_url(row, url, allow_http=runtime.settings.lti.allow_private_hosts):
+        raise ExternalError(
+            "foreign_address", "The address of the registration is not the platform's.", retryable=False
+        )
+    kept = _read_kept(runtime, row.name, url, token)
+    wanted = tool_configuration(runtime, (*SCOPES, *kept.scopes), get_dialect(row.dialect), kept.messages)
+    wanted |= {"client_id": row.client_id}
+    response = runtime.http.request("PUT", url, headers=_bearer(token), json=wanted, max_bytes=MAX_BYTES)
+    if response.status_code not in (200, 201):
+        text = f"{row.name} refused the change ({response.status_code}). Make a link that updates it instead."
+        raise ExternalError("registration_refused", text, retryable=False)
+    with runtime.db.transaction() as tx:
+        record(tx, by, "platform.send_configuration", target_of(row), after={"scope": wanted["scope"]})
+
+
+def _read_kept(runtime: Runtime, name: str, url: str, token: str) -> _Kept:
+    """What the platform let this tool have beyond what everybody is asked for; a change replaces all that it keeps."""
+    response = runtime.http.request("GET", url, headers=_bearer(token), max_bytes=MAX_BYTES)
+    if response.status_code != 200:
+        text = f"{name} does not show the registration ({response.status_code}). Make a link that updates it instead."
+        raise ExternalError("registration_refused", text, retryable=False)
+    answer = Reader(_json(response), "registration")
+    tool = answer.find(TOOL)
+    scopes = (answer.find_text("scope", MAX_BYTES) or "").split()
+    return _Kept(tuple(scopes), _types(tool.find_list("messages") if tool else ()))
 
 
 def _messages(launch: str, name: str, dialect: Dialect, supported: tuple[str, ...]) -> list[dict[str, Any]]:

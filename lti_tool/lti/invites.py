@@ -3,9 +3,10 @@
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete, or_, select, update
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import Gone, NotFound
 from lti_tool.lti.models import ID_LENGTH, Invite
@@ -15,11 +16,33 @@ LIFE = timedelta(days=7)
 KEPT = timedelta(days=30)
 
 
-def make_invite(tx: Tx, name: str) -> str:
-    """The secret part of a link that works once within a week. `name` says for whom."""
+def make_invite(
+    tx: Tx, name: str, *, registration_id: int | None = None, life: timedelta = LIFE, by: Actor = OPERATOR
+) -> str:
+    """The secret part of a link that works once. `name` says for whom, `registration_id` which platform it updates."""
     token, moment = secrets.token_urlsafe(32), clock.now()
-    tx.add(Invite(digest=digest_of(token), name=name[:ID_LENGTH], created_at=moment, expires_at=moment + LIFE))
+    row = Invite(digest=digest_of(token), name=name[:ID_LENGTH], created_at=moment, expires_at=moment + life)
+    row.registration_id = registration_id
+    tx.add(row)
+    target = (
+        f"invite for {row.name or 'any LMS'}" if registration_id is None else f"invite of platform {registration_id}"
+    )
+    record(tx, by, "invite.make", target, after={"expires_at": row.expires_at.isoformat(), "invite": row.digest[:8]})
     return token
+
+
+def list_open_invites(tx: Tx) -> list[Invite]:
+    """Those that can still be used, newest first."""
+    query = select(Invite).where(Invite.used_at.is_(None), Invite.expires_at > clock.now())
+    return list(tx.scalars(query.order_by(Invite.created_at.desc())))
+
+
+def withdraw_invite(tx: Tx, digest: str, by: Actor = OPERATOR) -> None:
+    """Nobody can use it any more. Raises: NotFound: nobody could anyway."""
+    unused = update(Invite).where(Invite.digest == digest, Invite.used_at.is_(None), Invite.expires_at > clock.now())
+    if affect(tx, unused.values(expires_at=clock.now())) != 1:
+        raise NotFound("invite_not_found", "This link was used already, or it has run out.")
+    record(tx, by, "invite.withdraw", f"invite {digest[:8]}")
 
 
 def use_invite(tx: Tx, token: str) -> Invite:

@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import ToolKey
@@ -64,7 +65,7 @@ def list_published_keys(runtime: Runtime) -> list[dict[str, Any]]:
         return [row.public_jwk for row in tx.scalars(_published(clock.now()))]
 
 
-def rotate(runtime: Runtime, *, lead: timedelta = LEAD, grace: timedelta = GRACE) -> str:
+def rotate(runtime: Runtime, by: Actor = OPERATOR, *, lead: timedelta = LEAD, grace: timedelta = GRACE) -> str:
     """Publish a new key that takes over after `lead`; the old ones go `grace` after that. Returns the new key's id."""
     ensure_key(runtime)
     takes_over = clock.now() + lead
@@ -74,7 +75,13 @@ def rotate(runtime: Runtime, *, lead: timedelta = LEAD, grace: timedelta = GRACE
     with runtime.db.transaction() as tx:
         older = update(ToolKey).where(ToolKey.serial < serial, ToolKey.retires_at.is_(None))
         tx.execute(older.values(retires_at=takes_over + grace))
+        record(tx, by, "key.rotate", f"key {kid}", after={"signs_from": takes_over.isoformat()})
     return kid
+
+
+def list_keys(tx: Tx) -> list[ToolKey]:
+    """The keys that are published now, newest first, with their dates."""
+    return list(tx.scalars(_published(clock.now())))
 
 
 def _add(runtime: Runtime, *, serial: int, signs_from: datetime) -> str:

@@ -19,6 +19,7 @@ from lti_tool.lti.ladder import Browser, Proof, prove_browser
 from lti_tool.lti.login import check_target
 from lti_tool.lti.models import CachedKeys, Registration
 from lti_tool.lti.reading import find_with_keys
+from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import is_platform_url, require_active
 from lti_tool.lti.state import AGAIN, LoginState, check_age, read_state
 
@@ -72,12 +73,14 @@ def verify_launch(runtime: Runtime, answer: Answer, browser: Browser) -> Launch:
     token = _single(answer.form, "id_token")
     if len(token) > TOKEN_BYTES:
         raise TooLarge("token_too_large", "The LMS sent more than a launch may hold. Tell the people who run the LMS.")
-    claims = parse_claims(verified_payload(runtime, registration, answer.cached_keys, token))
-    check_parties(registration, claims)
-    check_times(runtime, claims)
-    _check_against_login(runtime, claims, state)
-    _check_addresses(runtime, registration, claims)
-    _check_person(registration, claims)
+    payload = verified_payload(runtime, registration, answer.cached_keys, token)
+    with noting(runtime, registration):
+        claims = parse_claims(payload)
+        check_parties(registration, claims)
+        check_times(runtime, claims)
+        _check_against_login(runtime, claims, state)
+        _check_addresses(runtime, registration, claims)
+        _check_person(registration, claims)
     ahead = claims.iat - clock.now().timestamp()
     return Launch(registration, claims, state, proof, ahead)
 

@@ -44,6 +44,12 @@ class Registration(Base):
     state: Mapped[Approval] = mapped_column(EnumValue(Approval), default=Approval.ACTIVE)
     learns_deployments: Mapped[bool] = mapped_column(default=True)
     """Is a deployment that was never seen accepted (or kept for approval)? Not when they were named at registration."""
+    trusts_administrators: Mapped[bool] = mapped_column(default=False)
+    """May its administrators sign in to the console of this tool, which shows every platform?"""
+    registration_uri: Mapped[str | None] = mapped_column(Text)
+    """Where the platform keeps what it knows of this tool, if it said (LTI Dynamic Registration 1.0, 3.6)."""
+    registration_token_cipher: Mapped[str | None] = mapped_column(Text)
+    """The token for that address, encrypted."""
     accepts_anonymous: Mapped[bool] = mapped_column(default=False)
     """Is a launch without `sub` let in, as a guest who only reads? 1EdTech's certification wants it refused."""
     legacy_problem: Mapped[str | None] = mapped_column(Text)
@@ -75,6 +81,8 @@ class Context(Base):
     deployment_row_id: Mapped[int] = mapped_column(ForeignKey(Deployment.id))
     context_id: Mapped[str] = mapped_column(String(ID_LENGTH))
     title: Mapped[str] = mapped_column(String(ID_LENGTH), default="")
+    assistant_rights: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Values of `kernel.permissions.Right` that its teacher gave the assistants; None: nobody has said."""
     memberships_url: Mapped[str | None] = mapped_column(Text)
     """Names and Role Provisioning Services, if the platform offers them here."""
     groups_url: Mapped[str | None] = mapped_column(Text)
@@ -221,15 +229,31 @@ class ToolKey(Base):
 
 
 class Invite(Base):
-    """A one-time link that registers a platform. Only its digest is kept."""
+    """A one-time link that registers a platform, or updates a registered one. Only its digest is kept."""
 
     __tablename__ = "lti_invite"
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(ID_LENGTH))
+    registration_id: Mapped[int | None] = mapped_column(ForeignKey(Registration.id, ondelete="CASCADE"))
+    """The platform that it updates; None: it registers a new one."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Refusal(Base):
+    """A reason why launches of a platform were refused though their signature held, and how often."""
+
+    __tablename__ = "lti_refusal"
+
+    registration_id: Mapped[int] = mapped_column(ForeignKey(Registration.id, ondelete="CASCADE"), primary_key=True)
+    code: Mapped[str] = mapped_column(String(80), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    """What people read the last time."""
+    number: Mapped[int]
+    """How often it was noted: at most once in ten seconds."""
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class CachedToken(Base):
@@ -280,6 +304,7 @@ MODELS = (
     Placement,
     ToolKey,
     Invite,
+    Refusal,
     CachedToken,
     CachedKeys,
 )

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import Exists, and_, exists, or_, select, update
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import ExternalError
-from lti_tool.lti.models import Link, User
+from lti_tool.lti.models import Approval, Link, Registration, User
 from lti_tool.lti.outbox import move
 from lti_tool.lti.reviewing import review_url
 from lti_tool.lti.score_models import DeliveryRow, PlatformLine, ScoreRow, ScoreState
@@ -55,12 +55,12 @@ class Outcome:
 
 
 def claim_next(tx: Tx, registration_id: int, run: str, root_url: str) -> Order | None:
-    """Take the score that has waited longest. None: nothing is due. `root_url` is the tool's.
+    """Take the score that has waited longest. None: nothing is due, or the platform is off. `root_url` is the tool's.
 
     Rows that another run has taken are free: that run is dead, since only one at a time has the platform's line.
     """
     free = or_(ScoreRow.sending_run.is_(None), ScoreRow.sending_run != run)
-    due = (ScoreRow.state == ScoreState.PENDING, ScoreRow.due_at <= clock.now(), free)
+    due = (ScoreRow.state == ScoreState.PENDING, ScoreRow.due_at <= clock.now(), free, is_switched_on(registration_id))
     query = select(ScoreRow).where(ScoreRow.registration_id == registration_id, *due)
     query = query.order_by(ScoreRow.due_at, ScoreRow.id).limit(1).with_for_update()
     while (row := tx.scalar(query.execution_options(populate_existing=True))) is not None:
@@ -70,6 +70,12 @@ def claim_next(tx: Tx, registration_id: int, run: str, root_url: str) -> Order |
         move(row, ScoreState.REFUSED)
         tx.flush()
     return None
+
+
+def is_switched_on(registration_id: int) -> Exists:
+    """A condition: does the platform take scores? One that is switched off gets none, and none counts as tried."""
+    active = (Registration.id == registration_id, Registration.state == Approval.ACTIVE)
+    return exists(select(Registration.id).where(*active))
 
 
 def record(tx: Tx, outcome: Outcome, columns: dict[int, str]) -> None:

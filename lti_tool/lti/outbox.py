@@ -136,6 +136,13 @@ def ensure_delivery(tx: Tx, registration_id: int, due_at: datetime | None = None
         jobs.bring_forward(tx, waiting.id, wanted)
 
 
+def wake_delivery(tx: Tx, registration_id: int) -> None:
+    """A platform is switched on: have what has waited for it delivered."""
+    pending = (ScoreRow.registration_id == registration_id, ScoreRow.state == ScoreState.PENDING)
+    if tx.scalar(select(ScoreRow.id).where(*pending).limit(1)) is not None:
+        ensure_delivery(tx, registration_id)
+
+
 def _is_down(tx: Tx, registration_id: int) -> bool:
     opened = select(PlatformLine.opened_at).where(PlatformLine.registration_id == registration_id)
     return tx.scalar(opened) is not None

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, select
 
+from lti_tool.kernel.audit import forget_actor, list_acts_of
 from lti_tool.kernel.db import Tx
 from lti_tool.lti.models import Context, Membership, User, Visit
 from lti_tool.lti.models_services import Group, GroupMember, LegacyUser, Observing
@@ -25,6 +26,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         "display_name": row.display_name,
         "subject": row.sub,
         "hub_name": row.hub_name,
+        "acts": [{"at": act.at.isoformat(), "what": act.action, "on": act.target} for act in list_acts_of(tx, user_id)],
         "courses": [
             {
                 "title": title,
@@ -48,6 +50,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
 def erase_personal_data(tx: Tx, user_id: int) -> None:
     """Sign the person out, forget name and identity; the opaque hub name stays for work that must be kept."""
     end_sessions_of(tx, user_id)
+    forget_actor(tx, user_id)
     tx.execute(delete(Membership).where(Membership.user_id == user_id))
     scores = select(ScoreRow.id).where(ScoreRow.user_id == user_id)
     tx.execute(delete(DeliveryRow).where(DeliveryRow.score_id.in_(scores)))

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin, Recurring
 from lti_tool.kernel.messages import Handler
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role
 from lti_tool.lti import (
     framing,
     views,
@@ -16,6 +16,7 @@ from lti_tool.lti import (
     views_notices,
     views_pick,
     views_register,
+    views_rights,
     views_window,
 )
 from lti_tool.lti.ags import send_score
@@ -27,6 +28,7 @@ from lti_tool.lti.comparing import LOOK_EVERY_S as COMPARE_LOOK_EVERY_S
 from lti_tool.lti.comparing import compare_old, compare_results
 from lti_tool.lti.copies import act_on_notice
 from lti_tool.lti.delivery import LOOK_EVERY_S, TRIES, SendScore, deliver_scores, give_up_turn, look_for_forgotten
+from lti_tool.lti.health import check_platforms
 from lti_tool.lti.messages import ActOnNotice, AskForNotices, CompareResults, DeliverScores, UpdateLineItem
 from lti_tool.lti.models import MODELS
 from lti_tool.lti.models_services import SERVICE_MODELS
@@ -46,6 +48,7 @@ WITH_PAGES = (
     views_notices,
     views_pick,
     views_register,
+    views_rights,
     views_window,
 )
 """Importing them hangs their pages on the blueprint."""
@@ -73,8 +76,12 @@ def make_plugin(send: SendScore) -> Plugin:
             *ROSTER_HANDLERS,
         ),
         blueprints=(BLUEPRINT,),
-        nav=(NavItem(_l("Activity"), "lti.show_activity", frozenset({Role.TEACHER}), order=9),),
+        nav=(
+            NavItem(_l("Activity"), "lti.show_activity", right=Right.EDIT_COURSE, order=9),
+            NavItem(_l("Assistants"), "lti.show_rights", frozenset({Role.TEACHER}), order=9),
+        ),
         commands=(platform, keys),
+        health=(check_platforms,),
         recurring=(
             Recurring("lti.clean", EVERY_S, clean),
             Recurring("lti.look_for_forgotten", LOOK_EVERY_S, look_for_forgotten),

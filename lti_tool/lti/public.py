@@ -14,7 +14,7 @@ from lti_tool.lti.comparing import compare
 from lti_tool.lti.groups import Group, find_groups, list_groups
 from lti_tool.lti.legacy import find_user_by_legacy_id
 from lti_tool.lti.messages import MOST_MEMBERS
-from lti_tool.lti.models import Approval, Context, Link, Membership, Registration, Roster, User, Visit
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, Roster, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.observing import LEARNING, Observed, get_observed
 from lti_tool.lti.outbox import (
@@ -83,6 +83,7 @@ __all__ = [
     "request_reading",
     "select_test_people",
     "send_again",
+    "uses_course",
     "want_scores",
 ]
 
@@ -118,6 +119,8 @@ class Placement:
     """Of the LMS course; of the activity, where that stands in no course. Empty if the platform did not say."""
     is_assigned: bool
     """An activity of the LMS course shows the course: it is for the whole class."""
+    assistant_rights: tuple[str, ...] | None = None
+    """What its teacher lets assistants do; None: nobody has said."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +238,8 @@ def list_placement_roles(tx: Tx, user_id: int) -> list[tuple[Placement, Role]]:
         select(PlacementRow, Context, Membership.role).select_from(PlacementRow).join(Context).order_by(PlacementRow.id)
     )
     query = query.join(Membership, Membership.context_id == Context.id)
+    query = query.join(Deployment, Deployment.id == Context.deployment_row_id)
+    query = query.where(Deployment.state == Approval.ACTIVE)
     rows = tx.execute(query.where(Membership.user_id == user_id, Membership.left_at.is_(None)))
     return [(_placement(row, context), role) for row, context, role in rows]
 
@@ -324,6 +329,12 @@ def count_platforms(tx: Tx) -> int:
     return tx.scalars(select(func.count(Registration.id))).one()
 
 
+def uses_course(tx: Tx, context_id: int | None, course_slug: str) -> bool:
+    """Does this LMS course use this course of ours already?"""
+    mine = (PlacementRow.context_id == context_id, PlacementRow.course_slug == course_slug)
+    return tx.scalar(select(PlacementRow.id).where(*mine)) is not None
+
+
 def place_course(tx: Tx, context_id: int, course_slug: str) -> int:
     """Have people of an LMS course use this course of ours, without any activity there; returns the placement's id."""
     return record_visited_course(tx, context_id, course_slug)
@@ -337,7 +348,14 @@ def _placements(tx: Tx, which: ColumnElement[bool]) -> Iterator[Placement]:
 def _placement(row: PlacementRow, context: Context) -> Placement:
     key = f"{row.course_slug}-{row.id}"
     return Placement(
-        row.id, key, row.context_id, row.course_slug, context.registration_id, context.title, row.is_assigned
+        row.id,
+        key,
+        row.context_id,
+        row.course_slug,
+        context.registration_id,
+        context.title,
+        row.is_assigned,
+        None if context.assistant_rights is None else tuple(context.assistant_rights),
     )
 
 

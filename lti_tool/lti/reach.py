@@ -122,6 +122,12 @@ def record_success(runtime: Runtime, registration_id: int) -> None:
     log.info("platform_back", extra={"registration": registration_id})
 
 
+def probe_now(tx: Tx, registration_id: int) -> None:
+    """A person asks: let the next call find out whether the platform is back, however long it was to wait."""
+    down = and_(PlatformLine.registration_id == registration_id, PlatformLine.opened_at.is_not(None))
+    tx.execute(update(PlatformLine).where(down).values(next_probe_at=clock.now()))
+
+
 def _let_through(runtime: Runtime, registration: Registration) -> bool:
     """Is this call the one that finds out whether the platform is back? Raises: ExternalError: it may not be made."""
     with runtime.db.reading() as tx:

@@ -4,18 +4,34 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Database, Tx
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
 from lti_tool.lti.models import ID_LENGTH, Approval, Deployment, Registration
+from lti_tool.lti.outbox import wake_delivery
 from lti_tool.lti.reading import list_of_issuer
 from lti_tool.web.session import end_sessions_of_platform
 
+SHOWN = (
+    "name",
+    "issuer",
+    "client_id",
+    "auth_url",
+    "token_url",
+    "jwks_url",
+    "token_audience",
+    "service_hosts",
+    "dialect",
+    "learns_deployments",
+    "trusts_administrators",
+)
 _HOST = re.compile(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]")
 
 
@@ -33,19 +49,27 @@ class PlatformFacts:
     token_audience: str | None = None
     service_hosts: tuple[str, ...] = field(default=())
     family: str = ""
+    registration_uri: str | None = None
+    """Where the platform keeps this registration, and the token for it: of dynamic registration, if it offers that."""
+    registration_token: str | None = None
 
 
 def add_registration(
-    tx: Tx, facts: PlatformFacts, *, state: Approval = Approval.ACTIVE, allow_http: bool = False
+    tx: Tx,
+    facts: PlatformFacts,
+    *,
+    state: Approval = Approval.ACTIVE,
+    allow_http: bool = False,
+    by: Actor = OPERATOR,
 ) -> Registration:
     """Register a platform. Raises: Invalid: a value is wrong. Conflict: its client id is taken there already."""
-    _check_facts(facts, allow_http)
+    check_facts(facts, allow_http)
     if find_registration(tx, facts.issuer, facts.client_id) is not None:
         raise Conflict(
             "registration_exists",
             f"A platform with issuer {facts.issuer} and client id {facts.client_id} is registered already.",
         )
-    _require_own_identity(tx, facts)
+    require_own_identity(tx, facts)
     row = Registration(
         name=facts.name[:ID_LENGTH],
         issuer=facts.issuer,
@@ -69,7 +93,18 @@ def add_registration(
             )
         )
     tx.flush()
+    record(tx, by, "platform.add", target_of(row), after=facts_of(row))
     return row
+
+
+def target_of(row: Registration) -> str:
+    """A platform for the audit log."""
+    return f"platform {row.id} ({row.name})"
+
+
+def facts_of(row: Registration) -> dict[str, Any]:
+    """What the audit log and the console show of a platform; no secrets."""
+    return {name: getattr(row, name) for name in SHOWN} | {"state": row.state.value}
 
 
 def find_registration(tx: Tx, issuer: str, client_id: str) -> Registration | None:
@@ -81,10 +116,14 @@ def get_registration(tx: Tx, registration_id: int) -> Registration:
     """Raises: NotFound."""
     row = tx.get(Registration, registration_id)
     if row is None:
-        raise NotFound(
-            "platform_not_found", f"There is no platform {registration_id}. `coursebridge platform list` shows them."
-        )
+        raise platform_not_found(registration_id)
     return row
+
+
+def platform_not_found(registration_id: int) -> NotFound:
+    """What to raise when there is none of this number."""
+    text = f"There is no platform {registration_id}. `coursebridge platform list` shows them."
+    return NotFound("platform_not_found", text)
 
 
 def get_registration_for_login(db: Database, issuer: str, client_id: str | None) -> Registration:
@@ -123,33 +162,45 @@ def list_registrations(tx: Tx) -> list[tuple[Registration, list[Deployment]]]:
     return [(row, deployments.get(row.id, [])) for row in rows]
 
 
-def approve(tx: Tx, registration_id: int) -> Registration:
-    """Let a platform and its waiting deployments launch. Raises: NotFound."""
+def approve(tx: Tx, registration_id: int, by: Actor = OPERATOR) -> Registration:
+    """Let a platform and its waiting deployments launch, and send what has waited for it. Raises: NotFound."""
     row = get_registration(tx, registration_id)
+    before = row.state
     row.state = Approval.ACTIVE
-    waiting = select(Deployment).where(Deployment.registration_id == row.id, Deployment.state == Approval.PENDING)
-    for deployment in tx.scalars(waiting):
+    wake_delivery(tx, row.id)
+    query = select(Deployment).where(Deployment.registration_id == row.id, Deployment.state == Approval.PENDING)
+    waiting = list(tx.scalars(query))
+    for deployment in waiting:
         deployment.state = Approval.ACTIVE
+    names = [deployment.deployment_id for deployment in waiting]
+    after = {"state": Approval.ACTIVE.value, "deployments": names}
+    record(tx, by, "platform.approve", target_of(row), before={"state": before.value}, after=after)
     return row
 
 
-def disable(tx: Tx, registration_id: int) -> Registration:
+def disable(tx: Tx, registration_id: int, by: Actor = OPERATOR) -> Registration:
     """Stop launches from a platform and sign its people out; no work is deleted. Raises: NotFound."""
     row = get_registration(tx, registration_id)
+    before = row.state
     row.state = Approval.DISABLED
     end_sessions_of_platform(tx, registration_id)
+    after = {"state": Approval.DISABLED.value}
+    record(tx, by, "platform.disable", target_of(row), before={"state": before.value}, after=after)
     return row
 
 
-def trust_host(tx: Tx, registration_id: int, host: str) -> Registration:
+def trust_host(tx: Tx, registration_id: int, host: str, by: Actor = OPERATOR) -> Registration:
     """Count a host as the platform's own. Raises: NotFound, Invalid."""
     row = get_registration(tx, registration_id)
+    before = list(row.service_hosts)
     if origin_of(f"https://{host}") != f"https://{host}":
         raise Invalid(
             "host_invalid",
             f"{host!r} is not a host name, with a port if it needs one: lms.example.org or lms.example.org:8443.",
         )
-    row.service_hosts = sorted({*row.service_hosts, host})
+    row.service_hosts = sorted({*before, host})
+    change = {"before": {"service_hosts": before}, "after": {"service_hosts": row.service_hosts}}
+    record(tx, by, "platform.trust_host", target_of(row), **change)
     return row
 
 
@@ -209,15 +260,16 @@ def first_platform_origin(row: Registration, urls: Iterable[str | None], *, allo
     return origin_of(own or "")
 
 
-def _require_own_identity(tx: Tx, facts: PlatformFacts) -> None:
+def require_own_identity(tx: Tx, facts: PlatformFacts, but: int | None = None) -> None:
     """Refuse a platform that would have us sign tokens which another platform takes for our own to it.
 
     One key of ours signs for all. A hostile platform could name the client id that we have at another, and that one's
-    token service or audience, and so get at its access tokens (RFC 9700, 4.4; CVE-2025-27371).
+    token service or audience, and so get at its access tokens (RFC 9700, 4.4; CVE-2025-27371). `but`: the platform
+    that the facts are about, when it is registered already. Raises: Conflict.
     """
     mine = _token_parties(facts)
     for row in tx.scalars(select(Registration).where(Registration.client_id == facts.client_id)):
-        if mine & _token_parties(row):
+        if row.id != but and mine & _token_parties(row):
             raise Conflict(
                 "client_taken",
                 f"Client id {facts.client_id} is that of {row.name} (platform {row.id}) with the same token service. "
@@ -231,7 +283,8 @@ def _token_parties(platform: PlatformFacts | Registration) -> set[str]:
     return {origin_of(name).partition("://")[2] or name for name in named if name}
 
 
-def _check_facts(facts: PlatformFacts, allow_http: bool) -> None:
+def check_facts(facts: PlatformFacts, allow_http: bool) -> None:
+    """Raises: Invalid: an address or an identifier cannot be one."""
     schemes = ("https://", "http://") if allow_http else ("https://",)
     for name, url in (("auth-url", facts.auth_url), ("token-url", facts.token_url), ("jwks-url", facts.jwks_url)):
         if not url.startswith(schemes) or not origin_of(url):

@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, select
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, NotFound
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.lti.claims import REVIEW, Claims
 from lti_tool.lti.login import LAUNCH_PATH
 from lti_tool.lti.models import Deployment, Link, Membership, User
 from lti_tool.lti.observing import LEARNING
+from lti_tool.lti.people import Known
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,22 @@ class Reviewed:
     user_id: int
 
 
+@dataclass(frozen=True)
+class Viewer:
+    """Who opens somebody's work, and in which LMS course."""
+
+    known: Known
+    role: Role
+    context_id: int | None
+    granted: tuple[str, ...] | None
+    """What the teacher of that course lets assistants do; None: nobody has said."""
+
+    @property
+    def may_mark(self) -> bool:
+        """May this person see everybody's work?"""
+        return Right.MARK in rights_of(self.role, self.granted)
+
+
 def review_url(root_url: str, link_id: int, hub_name: str) -> str:
     """The launch that opens a learner's work in an activity, for a score to name."""
     return f"{root_url}{LAUNCH_PATH}?{urlencode({'learner': hub_name, 'activity': link_id})}"
@@ -53,24 +70,22 @@ def read_wanted(claims: Claims) -> Wanted | None:
     return Wanted(None, learner, int(activity))
 
 
-def get_reviewed(
-    tx: Tx, deployment: Deployment, claims: Claims, wanted: Wanted, context_id: int | None, viewer: tuple[int, Role]
-) -> Reviewed:
+def get_reviewed(tx: Tx, deployment: Deployment, claims: Claims, wanted: Wanted, viewer: Viewer) -> Reviewed:
     """The work, if it is of a learner of the LMS course of this launch and the viewer may see it.
 
-    Raises: Forbidden: neither staff of that course nor the learner. NotFound: no such learner or activity there.
+    Raises: Forbidden: neither who marks in that course nor the learner. NotFound: no such learner or activity there.
     """
     named: ColumnElement[bool] = User.hub_name == wanted.hub_name if wanted.hub_name else User.sub == wanted.sub
     learner = tx.scalar(
         select(User.id)
         .join(Membership, Membership.user_id == User.id)
         .where(named, User.registration_id == deployment.registration_id)
-        .where(Membership.context_id == context_id, Membership.role.in_(LEARNING))
+        .where(Membership.context_id == viewer.context_id, Membership.role.in_(LEARNING))
     )
-    user_id, role = viewer
-    if not role.is_staff and learner != user_id:
-        raise Forbidden("review_refused", "Only teachers of the course, and the learner, see a learner's work.")
-    link = _find_link(tx, deployment, claims, wanted, context_id)
+    if not viewer.may_mark and learner != viewer.known.user_id:
+        message = "Only teachers of the course, assistants whom they let mark, and the learner see a learner's work."
+        raise Forbidden("review_refused", message)
+    link = _find_link(tx, deployment, claims, wanted, viewer.context_id)
     if learner is None or link is None or not link.item_ref:
         raise NotFound("review_not_found", "This learner has not opened this activity yet, so there is no work to see.")
     return Reviewed(link, learner)

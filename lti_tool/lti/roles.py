@@ -16,6 +16,14 @@ TEST_USERS = frozenset(
         "http://purl.imsglobal.org/vocab/lis/v2/system/person#TestUser",
     }
 )
+ADMINISTRATORS = frozenset(
+    {
+        "http://purl.imsglobal.org/vocab/lis/v2/system/person#Administrator",
+        "http://purl.imsglobal.org/vocab/lis/v2/system/person#SysAdmin",
+        "http://purl.imsglobal.org/vocab/lis/v2/institution/person#Administrator",
+    }
+)
+"""Of the LMS as a whole. In a course they say nothing."""
 ASSISTANTS = frozenset(
     {
         "Instructor#TeachingAssistant",
@@ -58,6 +66,12 @@ def may_place_content(names: Iterable[str]) -> bool:
     """May this person pick content in deep linking? Course designers may, without seeing learners' work."""
     found = set(names)
     return role_of(found).is_staff or "ContentDeveloper" in _memberships(found)
+
+
+def is_administrator(names: Iterable[str]) -> bool:
+    """Does this person administer the LMS? A test user never does."""
+    found = set(names)
+    return bool(found & ADMINISTRATORS) and not found & TEST_USERS
 
 
 def _memberships(names: Iterable[str]) -> set[str]:

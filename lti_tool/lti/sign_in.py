@@ -1,7 +1,7 @@
 """From a launch that holds to a session: one transaction that spends the state and the nonce and records the rest."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 from lti_tool.contract import Choice, Contents
@@ -9,12 +9,13 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, Invalid, NotFound
 from lti_tool.kernel.once import use_once
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import NO_HISTORY, Claims
 from lti_tool.lti.copies import inherit_item, learn_copy
 from lti_tool.lti.dialects import GENERIC, detect_dialect
 from lti_tool.lti.familiar import Stored, note_launch
+from lti_tool.lti.granting import find_assistant_rights
 from lti_tool.lti.launch import Launch
 from lti_tool.lti.legacy import learn_legacy
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
@@ -31,8 +32,8 @@ from lti_tool.lti.people import (
     record_visit,
 )
 from lti_tool.lti.registrations import first_platform_origin, is_platform_url
-from lti_tool.lti.reviewing import Wanted, get_reviewed, read_wanted
-from lti_tool.lti.roles import may_place_content, role_of
+from lti_tool.lti.reviewing import Viewer, Wanted, get_reviewed, read_wanted
+from lti_tool.lti.roles import is_administrator, may_place_content, role_of
 from lti_tool.lti.state import AGAIN
 from lti_tool.web.brand import read_brand
 from lti_tool.web.session import SignedIn, session_path, start_session
@@ -41,15 +42,6 @@ PICK_PATH = "/lti/pick"
 EMPTY_PATH = "/lti/empty"
 GONE_PATH = "/lti/gone"
 COPIED_PATH = "/lti/copied"
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Who opens somebody's work, and in which LMS course."""
-
-    known: Known
-    role: Role
-    context_id: int | None
 
 
 def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> str:
@@ -130,7 +122,7 @@ def _enter(
         learn_legacy(tx, runtime, launch.registration, claims, known.user_id)
     context_id = record_context(tx, deployment, claims, known.user_id, role, stored)
     if wanted := read_wanted(claims):
-        viewer = Viewer(known, role, context_id)
+        viewer = Viewer(known, role, context_id, find_assistant_rights(tx, context_id, role))
         return _enter_review(tx, runtime, contents, launch, deployment, wanted, viewer)
     if context_id is not None and role is Role.OBSERVER and claims.sub:
         record_observed(tx, known.user_id, context_id, claims.observed)
@@ -147,13 +139,15 @@ def _enter(
     if link:
         record_visit(tx, known.user_id, link, role, placement_id, stored)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
-    session = replace(session, placement_id=placement_id)
+    session = replace(session, placement_id=placement_id, granted=find_assistant_rights(tx, context_id, role))
     token = start_session(tx, session, launch.proof.browser_secret)
-    if copy and copy.state is CopyState.OFFERED and link and role.is_staff:
+    may_choose = Right.EDIT_COURSE in session.rights
+    if copy and copy.state is CopyState.OFFERED and link and may_choose:
         return session_path(token, COPIED_PATH)
-    if link and not found and (claims.item_ref or (link.item_ref and not role.is_staff)):
+    if link and not found and (claims.item_ref or (link.item_ref and not may_choose)):
         return session_path(token, GONE_PATH)
-    return session_path(token, _first_page(tx, found, role, picks=session.deep_linking is not None))
+    first = _first_page(tx, found, role, picks=session.deep_linking is not None, may_choose=may_choose)
+    return session_path(token, first)
 
 
 def _enter_review(
@@ -166,24 +160,24 @@ def _enter_review(
     viewer: Viewer,
 ) -> str:
     """To one learner's work; the activity and its line item stay as they are known."""
-    who = (viewer.known.user_id, viewer.role)
-    reviewed = get_reviewed(tx, deployment, launch.claims, wanted, viewer.context_id, who)
+    reviewed = get_reviewed(tx, deployment, launch.claims, wanted, viewer)
     found = find_choice(tx, contents, launch.registration.id, reviewed.link.item_ref)
     if found is None or viewer.context_id is None:
         raise NotFound("review_not_found", "What this activity showed was removed, so its work has no page any more.")
     source, choice = found
     session = _signed_in(runtime, launch, viewer.known, viewer.role, viewer.context_id, reviewed.link, choice)
-    session = replace(session, placement_id=record_placement(tx, viewer.context_id, choice.course_slug))
+    placement_id = record_placement(tx, viewer.context_id, choice.course_slug)
+    session = replace(session, placement_id=placement_id, granted=viewer.granted)
     token = start_session(tx, session, launch.proof.browser_secret)
-    if viewer.role.is_staff:
+    if viewer.may_mark:
         return session_path(token, source.review_path_of(tx, choice.ref, reviewed.user_id))
     return session_path(token, source.path_of(tx, choice.ref, viewer.role))
 
 
-def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool) -> str:
+def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool, may_choose: bool) -> str:
     if found:
         return found[0].path_of(tx, found[1].ref, role)
-    return PICK_PATH if picks or role.is_staff else EMPTY_PATH
+    return PICK_PATH if picks or may_choose else EMPTY_PATH
 
 
 def _signed_in(
@@ -217,6 +211,7 @@ def _signed_in(
         return_url=own_return or "",
         locale=claims.locale,
         brand=read_brand(claims.brand),
+        administers=launch.registration.trusts_administrators and is_administrator(claims.roles),
         deep_linking={**asdict(selection), "deployment_id": claims.deployment_id} if selection else None,
         launched={"rung": launch.proof.rung.value, "step": launch.state.step, "clock_ahead_s": launch.clock_ahead_s},
     )

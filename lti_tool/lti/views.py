@@ -13,6 +13,7 @@ from lti_tool.lti.launch import read_answer, verify_launch
 from lti_tool.lti.login import LoginRequest, authentication_url, find_platform, make_state, parse_login
 from lti_tool.lti.models import Registration
 from lti_tool.lti.pages_storage import ask_storage, is_storage_due, login_url, store_secret
+from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import origin_of
 from lti_tool.lti.sign_in import sign_in
 from lti_tool.web.render import page
@@ -69,7 +70,9 @@ def launch() -> Response:
     stored = request.form.get("stored") if is_own_origin(request.headers.get("Origin")) else None
     found = verify_launch(runtime, answer, Browser(request.cookies.get(BROWSER_COOKIE) or None, stored))
     contents = [plugin.contents for plugin in current_plugins() if plugin.contents]
-    return see_other(request.script_root + sign_in(runtime, contents, found))
+    with noting(runtime, found.registration):
+        path = sign_in(runtime, contents, found)
+    return see_other(request.script_root + path)
 
 
 @BLUEPRINT.get("/lti/jwks")

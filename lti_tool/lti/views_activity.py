@@ -1,4 +1,4 @@
-"""What an activity of the LMS shows, for the teacher who opened it: something else, or new dates."""
+"""What an activity of the LMS shows, for whoever edits and opened it: something else, or new dates."""
 
 from flask import Response, redirect, request, url_for
 from flask_babel import gettext as _
@@ -7,18 +7,18 @@ from werkzeug.wrappers import Response as AnyResponse
 from lti_tool.contract import Choice
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.column_updates import may_update, want_update
 from lti_tool.lti.models import Link
 from lti_tool.lti.sign_in import find_choice
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_plugins, current_runtime
-from lti_tool.web.session import SignedIn, current_session, roles_required
+from lti_tool.web.session import SignedIn, current_session, right_required
 
 
 @BLUEPRINT.get("/lti/activity")
-@roles_required(Role.TEACHER)
+@right_required(Right.EDIT_COURSE)
 def show_activity() -> Response:
     """What it shows, and what can be done about it."""
     session = current_session()
@@ -36,7 +36,7 @@ def show_activity() -> Response:
 
 
 @BLUEPRINT.post("/lti/activity")
-@roles_required(Role.TEACHER)
+@right_required(Right.EDIT_COURSE)
 def update_activity() -> AnyResponse:
     """Carry name, points and dates over into the activity's column."""
     session = current_session()

@@ -6,7 +6,8 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from lti_tool.contract import Contents
-from lti_tool.kernel.errors import Forbidden, NotFound
+from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.permissions import Right
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.copies import Copy, find_copy, link_copy, separate_copy
 from lti_tool.lti.models import Link
@@ -15,13 +16,13 @@ from lti_tool.lti.sign_in import GONE_PATH, PICK_PATH, find_choice
 from lti_tool.lti.views import see_other
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_plugins, current_runtime
-from lti_tool.web.session import SignedIn, current_session
+from lti_tool.web.session import SignedIn, require_right
 
 
 @BLUEPRINT.get("/lti/copied")
 def show_copied() -> Response:
     """Say where the course comes from, and ask."""
-    session = _staff()
+    session = require_right(Right.EDIT_COURSE)
     with current_runtime().db.reading() as tx:
         copy = _copy_of(session, find_copy(tx, session.context_id or 0))
     if copy.state is not CopyState.OFFERED:
@@ -33,19 +34,12 @@ def show_copied() -> Response:
 @BLUEPRINT.post("/lti/copied")
 def decide_copied() -> Response:
     """Take the old course's content and settings over, or begin anew; then go on to the activity."""
-    session = _staff()
+    session = require_right(Right.EDIT_COURSE)
     picks = request.form.get("do") == "separate"
     with current_runtime().db.transaction() as tx:
         _copy_of(session, find_copy(tx, session.context_id or 0))
         (separate_copy if picks else link_copy)(tx, session.context_id or 0)
     return see_other(request.script_root + _next_path(session, picks=picks))
-
-
-def _staff() -> SignedIn:
-    session = current_session()
-    if not session.role.is_staff:
-        raise Forbidden("role_refused", _("Only teachers decide what a copied course takes over."))
-    return session
 
 
 def _copy_of(session: SignedIn, copy: Copy | None) -> Copy:

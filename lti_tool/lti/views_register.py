@@ -22,7 +22,11 @@ def register_platform(invite: str) -> Response:
         raise Invalid(error.code, error.message, error.details) from error
     let_frame_origins([done.origin, origin_of(url)])
     return page(
-        "lti/registered.html", platform_name=done.platform_name, number=done.registration_id, waits=done.needs_approval
+        "lti/registered.html",
+        platform_name=done.platform_name,
+        number=done.registration_id,
+        waits=done.needs_approval,
+        is_update=done.is_update,
     )
 
 

@@ -50,6 +50,7 @@ def _nav(session: Any) -> list[dict[str, Any]]:
     if session is None or not session.course_slug or session.deep_linking:
         return []
     items = [item for plugin in current_plugins() for item in plugin.nav if session.role in item.roles]
+    items = [item for item in items if item.right is None or item.right in session.rights]
     return [
         {
             "label": item.label,

@@ -5,11 +5,12 @@ from wsgiref.types import WSGIApplication
 
 from flask import Flask, current_app
 
-from lti_tool.contract import Plugin
+from lti_tool.contract import HealthCheck, Plugin
 from lti_tool.kernel.runtime import Runtime
 
 RUNTIME_KEY = "coursebridge.runtime"
 PLUGINS_KEY = "coursebridge.plugins"
+HEALTH_KEY = "coursebridge.health"
 
 
 def current_runtime() -> Runtime:
@@ -20,6 +21,12 @@ def current_runtime() -> Runtime:
 def current_plugins() -> list[Plugin]:
     """The loaded plugins, in order."""
     return current_app.extensions[PLUGINS_KEY]  # type: ignore[no-any-return]  # extensions is untyped
+
+
+def current_checks() -> list[HealthCheck]:
+    """What to look at to say how the installation is: of the composition root, then of the plugins."""
+    checks: list[HealthCheck] = current_app.extensions[HEALTH_KEY]
+    return checks
 
 
 def wrap_app(app: Flask, wrap: Callable[[WSGIApplication], WSGIApplication]) -> None:

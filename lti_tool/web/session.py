@@ -16,13 +16,13 @@ from typing import Any, ParamSpec, TypeVar, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import g, request
-from sqlalchemy import JSON, Row, String, Table, bindparam, delete, select
+from sqlalchemy import JSON, Row, Select, String, Table, bindparam, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Base, Tx
 from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.kernel.types import EnumValue, UtcDateTime
 from lti_tool.kernel.upsert import insert_new
 from lti_tool.web.runtime import current_runtime
@@ -51,6 +51,8 @@ class SessionRow(Base):
     course_slug: Mapped[str | None] = mapped_column(String(80))
     placement_id: Mapped[int | None]
     role: Mapped[Role] = mapped_column(EnumValue(Role))
+    granted: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    """Rights of assistants in the LMS course; None: the teacher has not said."""
     facts: Mapped[dict[str, Any]] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -87,10 +89,19 @@ class SignedIn:
     """The platform's brand colour, six hexadecimal digits; empty: it sent none (web/brand.py)."""
     placement_id: int | None = None
     """That course as the LMS course of this session uses it; set whenever `course_slug` is."""
+    administers: bool = False
+    """May this person open the console of the tool? An administrator of a platform that is trusted for that."""
+    granted: tuple[str, ...] | None = None
+    """What the teacher of the LMS course lets assistants do; None: nobody has said."""
     ends_at: datetime | None = None
     """When the session is over; a session made from this one ends then too. None: of a launch just now."""
     launched: dict[str, Any] | None = None
     """How the launch went, for `/lti/check`."""
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What this person may do in the course."""
+        return rights_of(self.role, self.granted)
 
 
 _FACTS = (
@@ -103,6 +114,7 @@ _FACTS = (
     "locale",
     "deep_linking",
     "brand",
+    "administers",
     "launched",
 )
 
@@ -121,6 +133,7 @@ def start_session(tx: Tx, signed_in: SignedIn, browser_secret: str | None) -> st
         "course_slug": signed_in.course_slug,
         "placement_id": signed_in.placement_id,
         "role": signed_in.role,
+        "granted": None if signed_in.granted is None else list(signed_in.granted),
         "facts": {name: getattr(signed_in, name) for name in _FACTS},
         "created_at": moment,
         "expires_at": signed_in.ends_at or moment + life,
@@ -160,6 +173,7 @@ def read_session(row: "SessionRow | Row[Any]") -> SignedIn:
         course_slug=row.course_slug,
         placement_id=row.placement_id,
         role=row.role,
+        granted=None if row.granted is None else tuple(row.granted),
         ends_at=row.expires_at,
         **row.facts,
     )
@@ -168,6 +182,12 @@ def read_session(row: "SessionRow | Row[Any]") -> SignedIn:
 def end_sessions_of(tx: Tx, user_id: int) -> None:
     """Sign a person out everywhere."""
     tx.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+
+
+def grant_to_assistants(tx: Tx, context_id: int, granted: Iterable[str]) -> None:
+    """Give the assistants of an LMS course these rights in the sessions that they have open."""
+    open_now = update(SessionRow).where(SessionRow.context_id == context_id, SessionRow.role == Role.ASSISTANT)
+    tx.execute(open_now.values(granted=list(granted)).execution_options(synchronize_session=False))
 
 
 def end_sessions_in(tx: Tx, context_id: int, user_ids: Collection[int]) -> None:
@@ -179,6 +199,11 @@ def end_sessions_in(tx: Tx, context_id: int, user_ids: Collection[int]) -> None:
 def end_sessions_of_platform(tx: Tx, registration_id: int) -> None:
     """Sign everybody of a platform out."""
     tx.execute(delete(SessionRow).where(SessionRow.registration_id == registration_id))
+
+
+def end_sessions_of_contexts(tx: Tx, context_ids: Select[int]) -> None:
+    """Sign everybody of these LMS courses out. `context_ids` is a query."""
+    tx.execute(delete(SessionRow).where(SessionRow.context_id.in_(context_ids)))
 
 
 def forget_expired_sessions(tx: Tx) -> None:
@@ -255,6 +280,31 @@ def roles_required(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             if current_session().role not in roles:
                 raise Forbidden("role_refused", "This page is not for your role in this course.")
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def require_right(right: Right) -> SignedIn:
+    """The session, if its person has this right. Raises: Unauthenticated, Forbidden."""
+    session = current_session()
+    if right not in session.rights:
+        message = "This page is not for your role in this course."
+        if session.role is Role.ASSISTANT:
+            message = "The teacher of this course has not given assistants the right to do this. Ask the teacher."
+        raise Forbidden("right_missing", message, {"right": right.value})
+    return session
+
+
+def right_required(right: Right) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only those in who have this right. Raises (when called): Unauthenticated, Forbidden."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            require_right(right)
             return view(*args, **kwargs)
 
         return guarded

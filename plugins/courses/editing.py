@@ -8,7 +8,7 @@ from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, Invalid
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.lti import public as lti
 from plugins.courses.catalogue import index_course
 from plugins.courses.course_file import find_library_file, find_uploaded
@@ -31,6 +31,15 @@ class Editor:
     name: str
     registration_id: int
     role: Role
+    granted: tuple[str, ...] | None = None
+    """What assistants of the LMS course were given."""
+    needs: Right = Right.EDIT_COURSE
+    """The right that what they are about to do takes."""
+
+    @property
+    def is_allowed(self) -> bool:
+        """Have they the right?"""
+        return self.needs in rights_of(self.role, self.granted)
 
     @property
     def author(self) -> Author:
@@ -40,7 +49,7 @@ class Editor:
 
 def may_edit(tx: Tx, course: Course, editor: Editor) -> bool:
     """Teachers edit courses of their own platform; a course of every platform only while there is one platform."""
-    return editor.role is Role.TEACHER and is_of_platform(tx, course, editor.registration_id)
+    return editor.is_allowed and is_of_platform(tx, course, editor.registration_id)
 
 
 def is_of_platform(tx: Tx, course: Course, registration_id: int) -> bool:
@@ -52,8 +61,8 @@ def is_of_platform(tx: Tx, course: Course, registration_id: int) -> bool:
 
 def require_editor(tx: Tx, course: Course, editor: Editor) -> None:
     """Raises: Forbidden."""
-    if editor.role is not Role.TEACHER:
-        raise Forbidden("role_refused", "Only teachers edit courses.")
+    if not editor.is_allowed:
+        raise Forbidden("role_refused", "Only teachers do this, and assistants whom they let.")
     require_own(tx, course, editor.registration_id)
 
 

@@ -8,7 +8,9 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from lti_tool.kernel.db import Tx
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.runtime import current_runtime
+from lti_tool.web.session import current_session
 from plugins.courses.comparing import Comparison, compare
 from plugins.courses.forms import form_fields
 from plugins.courses.library import list_library_choices
@@ -85,11 +87,14 @@ def part_url(slug: str, part: str) -> str:
 
 def frame(slug: str, outline: Outline, current: str) -> dict[str, Any]:
     """What every page of the editor has: the course, its state, the tabs."""
-    pages = [
-        ("outline", _("Outline"), url_for("courses.edit_outline", slug=slug)),
-        ("settings", _("Settings"), url_for("courses.edit_settings", slug=slug)),
-        ("people", _("People"), url_for("courses.edit_people", slug=slug)),
-    ]
+    rights, pages = current_session().rights, []
+    if Right.EDIT_COURSE in rights:
+        pages += [
+            ("outline", _("Outline"), url_for("courses.edit_outline", slug=slug)),
+            ("settings", _("Settings"), url_for("courses.edit_settings", slug=slug)),
+        ]
+    if Right.MANAGE_ENROLMENT in rights:
+        pages += [("people", _("People"), url_for("courses.edit_people", slug=slug))]
     return {
         "course": {"title": outline.course.title, "state": outline.course.state.value},
         "tabs": [

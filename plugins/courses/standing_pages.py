@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import url_for
 
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn
 from plugins.courses.checkout import checkout_url, payment_reference
@@ -20,7 +20,7 @@ def standing_context(session: SignedIn, slug: str, reading: Reading) -> dict[str
     is_in = is_learner and not is_dropped and not reading.is_unpaid
     return {
         "is_draft": reading.outline.course.state is not PartState.PUBLISHED,
-        "edit_url": url_for("courses.edit_outline", slug=slug) if session.role is Role.TEACHER else None,
+        "edit_url": _edit_url(session, slug),
         "is_dropped": is_dropped,
         "take_up_url": url_for("courses.take_up", slug=slug) if is_learner and is_dropped else None,
         "drop_url": url_for("courses.drop_course", slug=slug) if is_in else None,
@@ -29,6 +29,12 @@ def standing_context(session: SignedIn, slug: str, reading: Reading) -> dict[str
         "rating": None,
         "preview": None,
     }
+
+
+def _edit_url(session: SignedIn, slug: str) -> str | None:
+    if Right.EDIT_COURSE in session.rights:
+        return url_for("courses.edit_outline", slug=slug)
+    return url_for("courses.edit_people", slug=slug) if Right.MANAGE_ENROLMENT in session.rights else None
 
 
 def payment_context(session: SignedIn, reading: Reading) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def make_course() -> AnyResponse:
     title = " ".join(request.form.get("title", "").split())[:200]
     if session.role is not Role.TEACHER or not title.isprintable() or not title:
         raise Invalid("title_missing", "Give the course a title. Only teachers make courses.")
-    editor = Editor(session.user_id, session.display_name, session.registration_id, session.role)
+    editor = Editor(session.user_id, session.display_name, session.registration_id, session.role, session.granted)
     with current_runtime().db.transaction() as tx:
         course = create_course(tx, title, session.locale.split("_")[0][:2] or "en", editor)
         return enter_course(tx, session, course, f"/courses/{course.slug}/edit/")

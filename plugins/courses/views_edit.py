@@ -1,5 +1,6 @@
 """The editor: outline, settings, modules."""
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, redirect, request, url_for
@@ -8,6 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Conflict, Invalid
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import open_course
@@ -25,7 +27,12 @@ from plugins.courses.service import Outline, get_module, get_outline
 def open_editor(slug: str) -> Editor:
     """Who edits the course of this session; whether they may is asked with the course at hand."""
     session = open_course(slug)
-    return Editor(session.user_id, session.display_name, session.registration_id, session.role)
+    return Editor(session.user_id, session.display_name, session.registration_id, session.role, session.granted)
+
+
+def open_manager(slug: str) -> Editor:
+    """The same for who lets people into the course."""
+    return replace(open_editor(slug), needs=Right.MANAGE_ENROLMENT)
 
 
 def read_outline(tx: Tx, slug: str, editor: Editor) -> Outline:

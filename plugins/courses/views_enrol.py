@@ -79,7 +79,10 @@ def _require_entry(tx: Tx, session: SignedIn, course: Course) -> None:
     if not may_use(course, session.registration_id):
         raise NotFound("course_not_found", "There is no such course here. Look for it in the catalogue.")
     if session.role.is_staff:
-        editor = Editor(session.user_id, session.display_name, session.registration_id, session.role)
+        editor = Editor(session.user_id, session.display_name, session.registration_id, session.role, session.granted)
+        if session.role is Role.ASSISTANT and not lti.uses_course(tx, session.context_id, course.slug):
+            message = "Your LMS course does not use this course. Ask its teacher to place it there."
+            raise Forbidden("course_refused", message)
         if course.state is PartState.PUBLISHED or may_edit(tx, course, editor):
             return
     if course.admission is Admission.PAID and course.state is PartState.PUBLISHED:

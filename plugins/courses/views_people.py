@@ -14,7 +14,7 @@ from plugins.courses.editing import Editor
 from plugins.courses.editor_pages import frame
 from plugins.courses.enrolling import list_invitations, make_invitation, require_codes, withdraw_invitation
 from plugins.courses.people import load_people, people_context, roster_context
-from plugins.courses.views_edit import open_editor, read_outline
+from plugins.courses.views_edit import open_manager, read_outline
 
 MOST_PLACES = 10_000
 
@@ -22,13 +22,13 @@ MOST_PLACES = 10_000
 @blueprint.get("/<slug>/edit/people")
 def edit_people(slug: str) -> Response:
     """Who takes the course, and the codes that let people in."""
-    return _people_page(slug, open_editor(slug), None)
+    return _people_page(slug, open_manager(slug), None)
 
 
 @blueprint.post("/<slug>/edit/people")
 def make_code(slug: str) -> Response:
     """A new code; it is shown this once."""
-    editor, places = open_editor(slug), request.form.get("places", 30, type=int)
+    editor, places = open_manager(slug), request.form.get("places", 30, type=int)
     if not 1 <= places <= MOST_PLACES:
         raise Invalid("places_invalid", f"A code lets 1 to {MOST_PLACES} people in.")
     with current_runtime().db.transaction() as tx:
@@ -41,7 +41,7 @@ def make_code(slug: str) -> Response:
 @blueprint.post("/<slug>/edit/people/<int:invitation_id>/withdraw")
 def withdraw_code(slug: str, invitation_id: int) -> AnyResponse:
     """Let nobody else in by a code."""
-    editor = open_editor(slug)
+    editor = open_manager(slug)
     with current_runtime().db.transaction() as tx:
         course = editing.open_for_editing(tx, slug, editor)
         withdraw_invitation(tx, course.id, invitation_id)
@@ -51,7 +51,7 @@ def withdraw_code(slug: str, invitation_id: int) -> AnyResponse:
 @blueprint.post("/<slug>/edit/people/read")
 def read_participants(slug: str) -> AnyResponse:
     """Have the LMS's list of participants read now."""
-    editor, session = open_editor(slug), current_session()
+    editor, session = open_manager(slug), current_session()
     with current_runtime().db.transaction() as tx:
         editing.open_for_editing(tx, slug, editor)
         if session.context_id is not None and lti.read_roster_state(tx, session.context_id).is_offered:

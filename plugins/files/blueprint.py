@@ -3,10 +3,8 @@
 from flask import Blueprint
 
 from lti_tool.kernel.errors import Forbidden
-from lti_tool.kernel.permissions import Role
 from lti_tool.web.session import SignedIn
 
-STAFF = (Role.TEACHER, Role.ASSISTANT)
 blueprint = Blueprint("files", __name__, url_prefix="/files")
 
 

@@ -3,8 +3,9 @@
 from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin
+from lti_tool.kernel.permissions import Right
 from plugins.files import models, tus, views
-from plugins.files.blueprint import STAFF, blueprint
+from plugins.files.blueprint import blueprint
 from plugins.files.handlers import HANDLERS, RECURRING
 from plugins.files.personal_data import erase_personal_data, export_personal_data
 
@@ -25,7 +26,7 @@ PLUGIN = Plugin(
     ),
     handlers=HANDLERS,
     blueprints=(blueprint,),
-    nav=(NavItem(_l("Files"), "files.list_course", frozenset(STAFF), order=2),),
+    nav=(NavItem(_l("Files"), "files.list_course", right=Right.EDIT_COURSE, order=2),),
     recurring=RECURRING,
     export_personal_data=export_personal_data,
     erase_personal_data=erase_personal_data,

@@ -13,9 +13,10 @@ from flask import Response, request, url_for
 from werkzeug.http import http_date
 
 from lti_tool.kernel.errors import AppError, Conflict, Invalid, TooLarge
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import SignedIn, current_session, roles_required
-from plugins.files.blueprint import STAFF, blueprint, staff_course
+from lti_tool.web.session import SignedIn, current_session, right_required
+from plugins.files.blueprint import blueprint, staff_course
 from plugins.files.models import UploadRow
 from plugins.files.receiving import ALGORITHMS, Checksum, Received, receive
 from plugins.files.service import remove_upload
@@ -49,7 +50,7 @@ def tus_call(view: Callable[P, Response]) -> Callable[P, Response]:
         try:
             if request.headers.get("Tus-Resumable") != VERSION:
                 raise WrongVersion("tus_version", f"This server speaks tus {VERSION}.")
-            response = roles_required(*STAFF)(view)(*args, **kwargs)
+            response = right_required(Right.EDIT_COURSE)(view)(*args, **kwargs)
         except AppError as error:
             response = Response(error.message, error.status, content_type="text/plain; charset=utf-8")
             response.headers["Coursebridge-Error"] = error.code

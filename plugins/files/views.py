@@ -9,11 +9,12 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.errors import Invalid, TooLarge
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.render import is_fragment_request, page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import SignedIn, open_course, roles_required
+from lti_tool.web.session import SignedIn, open_course, right_required
 from plugins.files import service
-from plugins.files.blueprint import STAFF, blueprint
+from plugins.files.blueprint import blueprint
 from plugins.files.downloads import send_granted
 from plugins.files.pages import file_context, list_context
 from plugins.files.receiving import receive
@@ -30,7 +31,7 @@ def download(token: str, name: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def list_course(slug: str) -> AnyResponse:
     """All files of the course, and what is on its way."""
     session = open_course(slug)
@@ -40,7 +41,7 @@ def list_course(slug: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<int:file_id>")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def show_file(slug: str, file_id: int) -> AnyResponse:
     """One file: what it is, where it is used, a newer version, away with it."""
     open_course(slug)
@@ -51,7 +52,7 @@ def show_file(slug: str, file_id: int) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/<int:file_id>/delete")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def delete(slug: str, file_id: int) -> AnyResponse:
     """Delete a file that nothing shows."""
     open_course(slug)
@@ -61,7 +62,7 @@ def delete(slug: str, file_id: int) -> AnyResponse:
 
 
 @blueprint.post("/<slug>")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def upload_form(slug: str) -> AnyResponse:
     """Files from a plain form, or the first version of one that replaces `?replaces=`."""
     session, limit = open_course(slug), _form_limit()
@@ -77,7 +78,7 @@ def upload_form(slug: str) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/uploads/<upload_id>/discard")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def discard(slug: str, upload_id: str) -> AnyResponse:
     """Give one's own unfinished upload up."""
     session = open_course(slug)

@@ -7,10 +7,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.errors import Forbidden, Invalid
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import open_course, roles_required
+from lti_tool.web.session import open_course, right_required
 from plugins.progress.blueprint import blueprint
 from plugins.progress.courses import has_own_rule, read_course_at, set_course
 from plugins.progress.explaining import explain_rule
@@ -20,11 +20,9 @@ from plugins.progress.pages import progress_context
 from plugins.progress.reading import read_course
 from plugins.progress.staff_pages import Wish, class_context, count_unsent, export_csv, get_learner, load_class
 
-STAFF = (Role.TEACHER, Role.ASSISTANT)
-
 
 @blueprint.get("/<slug>/class")
-@roles_required(*STAFF)
+@right_required(Right.SEE_PEOPLE)
 def show_class(slug: str) -> AnyResponse:
     """Every learner of the LMS course."""
     placement_id = _placement(slug)
@@ -41,7 +39,7 @@ def show_class(slug: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/class.csv")
-@roles_required(*STAFF)
+@right_required(Right.SEE_PEOPLE)
 def export_class(slug: str) -> AnyResponse:
     """The same as a file."""
     placement_id = _placement(slug)
@@ -53,7 +51,7 @@ def export_class(slug: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/learners/<int:user_id>")
-@roles_required(*STAFF)
+@right_required(Right.SEE_PEOPLE)
 def show_learner(slug: str, user_id: int) -> AnyResponse:
     """The progress of one learner."""
     placement_id = _placement(slug)
@@ -66,14 +64,14 @@ def show_learner(slug: str, user_id: int) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/settings")
-@roles_required(*STAFF)
+@right_required(Right.SEE_PEOPLE)
 def show_settings(slug: str) -> AnyResponse:
     """When the course is finished here, and whether the LMS gets the percentage."""
     return _settings_page(slug, _placement(slug))
 
 
 @blueprint.post("/<slug>/settings")
-@roles_required(Role.TEACHER)
+@right_required(Right.EDIT_COURSE)
 def save_settings(slug: str) -> AnyResponse:
     """Take over what the teacher has set; a job weighs everybody anew."""
     placement_id = _placement(slug)
@@ -99,7 +97,7 @@ def _settings_page(slug: str, placement_id: int, error: str | None = None, statu
         course_rule=explain_rule(course.outline.rule),
         is_own=own or error is not None,
         sends_score=course.sends_score,
-        may_change=session.role is Role.TEACHER,
+        may_change=Right.EDIT_COURSE in session.rights,
         platform=session.platform_name,
         action=url_for("progress.save_settings", slug=slug),
         is_saved=request.args.get("saved") == "yes" and error is None,

@@ -4,11 +4,11 @@ from flask import redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.errors import Unacceptable
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import open_course, roles_required
+from lti_tool.web.session import open_course, right_required
 from plugins.reviews import moderation, service
 from plugins.reviews.models import HiddenBy
 from plugins.reviews.names import name_author
@@ -16,14 +16,14 @@ from plugins.reviews.views import back_to_list, blueprint
 
 
 @blueprint.get("/<slug>/<int:review_id>/reply")
-@roles_required(Role.TEACHER)
+@right_required(Right.MODERATE_REVIEWS)
 def edit_reply(slug: str, review_id: int) -> AnyResponse:
     """The form of a reply."""
     return _show_reply(slug, review_id)
 
 
 @blueprint.post("/<slug>/<int:review_id>/reply")
-@roles_required(Role.TEACHER)
+@right_required(Right.MODERATE_REVIEWS)
 def save_reply(slug: str, review_id: int) -> AnyResponse:
     """Answer a review; an empty text takes the answer back."""
     session = open_course(slug)
@@ -37,14 +37,14 @@ def save_reply(slug: str, review_id: int) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/moderation")
-@roles_required(Role.TEACHER)
+@right_required(Right.MODERATE_REVIEWS)
 def show_queue(slug: str) -> AnyResponse:
     """What was reported and what is hidden."""
     return _show_queue(slug)
 
 
 @blueprint.post("/<slug>/<int:review_id>/hide")
-@roles_required(Role.TEACHER)
+@right_required(Right.MODERATE_REVIEWS)
 def hide(slug: str, review_id: int) -> AnyResponse:
     """Hide a review; its author reads why."""
     open_course(slug)
@@ -57,7 +57,7 @@ def hide(slug: str, review_id: int) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/<int:review_id>/restore")
-@roles_required(Role.TEACHER)
+@right_required(Right.MODERATE_REVIEWS)
 def restore(slug: str, review_id: int) -> AnyResponse:
     """Show a hidden review again."""
     open_course(slug)
@@ -67,7 +67,7 @@ def restore(slug: str, review_id: int) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/<int:review_id>/dismiss")
-@roles_required(Role.TEACHER)
+@right_required(Right.MODERATE_REVIEWS)
 def dismiss(slug: str, review_id: int) -> AnyResponse:
     """Leave a review as it is."""
     open_course(slug)

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Unacceptable
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right, Role
 from lti_tool.lti import public as lti
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
@@ -160,7 +160,7 @@ def _list_context(tx: Tx, session: SignedIn, slug: str) -> dict[str, Any]:
         "url_of": lambda page_number: _list_url(slug, sort, stars, page_number),
         "list_url": lambda sort, stars: _list_url(slug, sort, stars, 1),
         "flashes": [{"kind": "good", "text": text} for text in [_what_was_done(asked.get("said", ""))] if text],
-        "is_teacher": session.role is Role.TEACHER,
+        "is_teacher": Right.MODERATE_REVIEWS in session.rights,
         "asked": {name: value for name in ("sort", "stars", "page") if (value := asked.get(name))},
     }
 

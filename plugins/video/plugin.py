@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin
+from lti_tool.kernel.permissions import Right
 from plugins.video import teacher_views, views
 from plugins.video.models import MODELS
 from plugins.video.preferences import erase_personal_data, export_personal_data
@@ -18,7 +19,7 @@ PLUGIN = Plugin(
     models=MODELS,
     handlers=make_handlers(),
     blueprints=(views.blueprint,),
-    nav=(NavItem(_l("Videos"), "video.list_videos", frozenset(teacher_views.STAFF), order=3),),
+    nav=(NavItem(_l("Videos"), "video.list_videos", right=Right.EDIT_COURSE, order=3),),
     export_personal_data=export_personal_data,
     erase_personal_data=erase_personal_data,
 )

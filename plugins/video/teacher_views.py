@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, TooLarge, Unacceptable
-from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.permissions import Right
 from lti_tool.web.render import is_fragment_request, page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import SignedIn, open_course, roles_required
+from lti_tool.web.session import SignedIn, open_course, right_required
 from plugins.files import public as files
 from plugins.video import captions, service
 from plugins.video.listing import list_context
@@ -23,13 +23,12 @@ from plugins.video.views import blueprint
 from plugins.video.vtt import MAX_BYTES
 from plugins.video.watching import Watching, read_watching
 
-STAFF = (Role.TEACHER, Role.ASSISTANT)
 MAX_POSTER = 10_000_000
 LANGUAGES = ("en", "de", "es", "fr", "it", "pt", "nl", "pl", "sv", "tr", "uk", "ar", "hi", "zh", "ja")
 
 
 @blueprint.get("/<slug>/")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def list_videos(slug: str) -> AnyResponse:
     """The videos of a course."""
     open_course(slug)
@@ -41,7 +40,7 @@ def list_videos(slug: str) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/links")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def add_link(slug: str) -> AnyResponse:
     """Take up a video that is elsewhere."""
     open_course(slug)
@@ -55,14 +54,14 @@ def add_link(slug: str) -> AnyResponse:
 
 
 @blueprint.get("/<slug>/<int:video_id>/")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def show_video(slug: str, video_id: int) -> AnyResponse:
     """One video: how it looks, its captions, who has watched what."""
     return _show_video(open_course(slug), slug, video_id)
 
 
 @blueprint.get("/<slug>/<int:video_id>/status")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def show_status(slug: str, video_id: int) -> AnyResponse:
     """A fragment: still being prepared, or the page is to be loaded again."""
     open_course(slug)
@@ -75,49 +74,49 @@ def show_status(slug: str, video_id: int) -> AnyResponse:
 
 
 @blueprint.post("/<slug>/<int:video_id>/title")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def rename(slug: str, video_id: int) -> AnyResponse:
     """Give it another title."""
     return _change(slug, video_id, "title", lambda tx, row: service.rename(tx, row, request.form.get("title", "")))
 
 
 @blueprint.post("/<slug>/<int:video_id>/again")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def try_again(slug: str, video_id: int) -> AnyResponse:
     """Look into it again."""
     return _change(slug, video_id, "again", lambda tx, row: service.probe_again(tx, row))
 
 
 @blueprint.post("/<slug>/<int:video_id>/poster")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def choose_poster(slug: str, video_id: int) -> AnyResponse:
     """Another poster: a frame at a time, a picture, or the one that we choose."""
     return _change(slug, video_id, "poster", _choose_poster)
 
 
 @blueprint.post("/<slug>/<int:video_id>/captions")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def add_captions(slug: str, video_id: int) -> AnyResponse:
     """Keep uploaded captions."""
     return _change(slug, video_id, "captions", _add_captions)
 
 
 @blueprint.post("/<slug>/<int:video_id>/captions/<language>/default")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def choose_captions(slug: str, video_id: int, language: str) -> AnyResponse:
     """These are on for whoever has not chosen."""
     return _change(slug, video_id, "captions", lambda tx, row: captions.set_default(tx, row.id, language))
 
 
 @blueprint.post("/<slug>/<int:video_id>/captions/<language>/delete")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def delete_captions(slug: str, video_id: int, language: str) -> AnyResponse:
     """Take captions away."""
     return _change(slug, video_id, "captions", lambda tx, row: captions.remove_captions(tx, row.id, language))
 
 
 @blueprint.post("/<slug>/<int:video_id>/delete")
-@roles_required(*STAFF)
+@right_required(Right.EDIT_COURSE)
 def delete_video(slug: str, video_id: int) -> AnyResponse:
     """Take a linked video away. An uploaded one goes with its file."""
     open_course(slug)

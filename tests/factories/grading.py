@@ -17,6 +17,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
+from lti_tool.lti.granting import find_assistant_rights
 from lti_tool.lti.models import Context, Deployment, Link, Membership, Placement, Registration, User, Visit
 from lti_tool.web.session import SignedIn, session_path, start_session
 from tests.fakes.engine import fake_release
@@ -188,6 +189,8 @@ def work(runtime: Runtime, *, rounds: int = 50) -> None:
 def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
     """Path of a session of this person."""
     runtime: Runtime = app.extensions["coursebridge.runtime"]
+    with runtime.db.reading() as tx:
+        granted = find_assistant_rights(tx, who.place.context_id, who.role)
     signed_in = SignedIn(
         user_id=who.user_id,
         registration_id=who.place.registration_id,
@@ -203,6 +206,7 @@ def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
         return_url="",
         locale="en",
         placement_id=who.place.placement_id,
+        granted=granted,
     )
     with app.test_request_context(), runtime.db.transaction() as tx:
         token = start_session(tx, signed_in, None)

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
+from tests.factories.admin_pages import ADMIN_PAGES
 from tests.factories.course_pages import COURSE_PAGES
 from tests.factories.progress_pages import PROGRESS_PAGES
 from tests.factories.review_pages import REVIEW_PAGES
@@ -541,6 +542,17 @@ def file_page(**changes: Any) -> Context:
     }
 
 
+RIGHTS: Context = {
+    "options": [
+        {"value": "mark", "label": "Mark", "hint": "Read what learners handed in, mark it, and work in formgrader."},
+        {"value": "edit_course", "label": "Edit the course", "hint": "Change texts, quizzes, videos and files."},
+    ],
+    "chosen": ["mark"],
+    "action": "#",
+    "is_saved": True,
+}
+
+
 PAGES: Samples = {
     "quiz": ("grading/quiz.html", L, quiz()),
     "quiz-first": (
@@ -638,7 +650,17 @@ PAGES: Samples = {
     "status-done": ("grading/_attempt_status.html", L, FRAGMENT | {"attempt": attempt(3)}),
     "overview": ("grading/overview.html", T, overview()),
     "overview-none": ("grading/overview.html", T, overview(quizzes=[])),
-    "registered": ("lti/registered.html", None, {"platform_name": "Moodle", "number": 1, "waits": True}),
+    "registered": (
+        "lti/registered.html",
+        None,
+        {"platform_name": "Moodle", "number": 1, "waits": True, "is_update": False},
+    ),
+    "registered-anew": (
+        "lti/registered.html",
+        None,
+        {"platform_name": "Moodle", "number": 1, "waits": False, "is_update": True},
+    ),
+    "rights": ("lti/rights.html", T, RIGHTS),
     "course": ("courses/course.html", L, course()),
     "course-new": ("courses/course.html", T, course(progress=None, next_entry=None, edit_url="#", is_draft=True)),
     "course-unpaid": (
@@ -688,4 +710,5 @@ PAGES: Samples = {
     "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
     **VIDEO_PAGES,
     **REVIEW_PAGES,
+    **ADMIN_PAGES,
 }

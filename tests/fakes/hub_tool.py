@@ -35,7 +35,15 @@ class HubTool:
 
     def add_person(self, name: str, display_name: str, **roles: str) -> str:
         """A person with a role in each course; `_` in a keyword stands for `-`."""
-        courses = [{"key": key.replace("_", "-"), "title": key.title(), "role": role} for key, role in roles.items()]
+        courses = [
+            {
+                "key": key.replace("_", "-"),
+                "title": key.title(),
+                "role": role,
+                "may_mark": role in ("teacher", "assistant"),
+            }
+            for key, role in roles.items()
+        ]
         self.people[name] = {"name": name, "display_name": display_name, "platform": "Moodle demo", "courses": courses}
         return name
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from lti_tool.demo.claims import FOR_USER, REVIEW_LAUNCH
 from lti_tool.demo.model import Activity
@@ -65,6 +65,19 @@ def test_learner_sees_their_own_and_nobody_elses(launcher: Launcher, quiz: Activ
     assert launcher.open("ada", quiz, for_user="ada").endswith("/stub/" + QUIZ)
     refused = Refusals(refused.runtime)
     refused(launcher.launch("ben", quiz, for_user="ada"))
+
+
+@pytest.mark.parametrize("campus", ["canvas"], indirect=True)
+def test_assistant_sees_it_only_while_the_teacher_lets_assistants_mark(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+) -> None:
+    launcher.open("ada", quiz)
+    graded = campus.add_activity("Marking page", url=work_url(runtime, campus, "ada", quiz))
+    assert "/stub/review/" in launcher.open("amir", graded)
+    with runtime.db.transaction() as tx:
+        tx.execute(update(Context).values(assistant_rights=["see_people", "edit_course"]))
+    refused = Refusals(runtime)
+    refused(launcher.launch("amir", graded))
 
 
 def test_line_item_finds_the_activity_where_no_link_is_named(

@@ -95,6 +95,23 @@ def upgrade() -> None:
     sa.Column('prepared_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('placement_id', name=op.f('pk_grading_gradebook'))
     )
+    op.create_table('kernel_audit',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('actor', sa.String(length=255), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('via', sa.String(length=40), nullable=False),
+    sa.Column('action', sa.String(length=80), nullable=False),
+    sa.Column('target', sa.Text(), nullable=False),
+    sa.Column('before', sa.JSON(), nullable=False),
+    sa.Column('after', sa.JSON(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_kernel_audit'))
+    )
+    with op.batch_alter_table('kernel_audit', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_kernel_audit_action'), ['action'], unique=False)
+        batch_op.create_index(batch_op.f('ix_kernel_audit_at'), ['at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_kernel_audit_user_id'), ['user_id'], unique=False)
+
     op.create_table('kernel_job',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('handler', sa.String(length=120), nullable=False),
@@ -133,13 +150,13 @@ def upgrade() -> None:
     with op.batch_alter_table('kernel_used_once', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_kernel_used_once_expires_at'), ['expires_at'], unique=False)
 
-    op.create_table('lti_invite',
-    sa.Column('digest', sa.String(length=64), nullable=False),
+    op.create_table('kernel_worker',
     sa.Column('name', sa.String(length=255), nullable=False),
-    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
-    sa.PrimaryKeyConstraint('digest', name=op.f('pk_lti_invite'))
+    sa.Column('queues', sa.String(length=120), nullable=False),
+    sa.Column('sweeps', sa.Boolean(), nullable=False),
+    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('seen_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_kernel_worker'))
     )
     op.create_table('lti_key',
     sa.Column('serial', sa.Integer(), autoincrement=False, nullable=False),
@@ -165,6 +182,9 @@ def upgrade() -> None:
     sa.Column('dialect', sa.String(length=40), nullable=False),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('learns_deployments', sa.Boolean(), nullable=False),
+    sa.Column('trusts_administrators', sa.Boolean(), nullable=False),
+    sa.Column('registration_uri', sa.Text(), nullable=True),
+    sa.Column('registration_token_cipher', sa.Text(), nullable=True),
     sa.Column('accepts_anonymous', sa.Boolean(), nullable=False),
     sa.Column('legacy_problem', sa.Text(), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
@@ -371,6 +391,7 @@ def upgrade() -> None:
     sa.Column('course_slug', sa.String(length=80), nullable=True),
     sa.Column('placement_id', sa.Integer(), nullable=True),
     sa.Column('role', sa.String(length=40), nullable=False),
+    sa.Column('granted', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('facts', sa.JSON(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
@@ -380,6 +401,34 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_web_session_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_web_session_registration_id'), ['registration_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_web_session_user_id'), ['user_id'], unique=False)
+
+    op.create_table('admin_link',
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=True),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_admin_link_registration_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('digest', name=op.f('pk_admin_link'))
+    )
+    with op.batch_alter_table('admin_link', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_admin_link_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_admin_link_user_id'), ['user_id'], unique=False)
+
+    op.create_table('admin_session',
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=True),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_admin_session_registration_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('digest', name=op.f('pk_admin_session'))
+    )
+    with op.batch_alter_table('admin_session', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_admin_session_expires_at'), ['expires_at'], unique=False)
+        batch_op.create_index(batch_op.f('ix_admin_session_user_id'), ['user_id'], unique=False)
 
     op.create_table('courses_enrolment',
     sa.Column('user_id', sa.Integer(), nullable=False),
@@ -588,6 +637,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_lti_deployment')),
     sa.UniqueConstraint('registration_id', 'deployment_id', name=op.f('uq_lti_deployment_registration_id_deployment_id'))
     )
+    op.create_table('lti_invite',
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('registration_id', sa.Integer(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_invite_registration_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('digest', name=op.f('pk_lti_invite'))
+    )
     op.create_table('lti_jwks_cache',
     sa.Column('registration_id', sa.Integer(), nullable=False),
     sa.Column('keys', sa.JSON(), nullable=False),
@@ -616,6 +675,15 @@ def upgrade() -> None:
     sa.Column('text', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_line_registration_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('registration_id', name=op.f('pk_lti_line'))
+    )
+    op.create_table('lti_refusal',
+    sa.Column('registration_id', sa.Integer(), nullable=False),
+    sa.Column('code', sa.String(length=80), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('last_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_refusal_registration_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('registration_id', 'code', name=op.f('pk_lti_refusal'))
     )
     op.create_table('lti_token_cache',
     sa.Column('registration_id', sa.Integer(), nullable=False),
@@ -791,6 +859,7 @@ def upgrade() -> None:
     sa.Column('deployment_row_id', sa.Integer(), nullable=False),
     sa.Column('context_id', sa.String(length=255), nullable=False),
     sa.Column('title', sa.String(length=255), nullable=False),
+    sa.Column('assistant_rights', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('memberships_url', sa.Text(), nullable=True),
     sa.Column('groups_url', sa.Text(), nullable=True),
     sa.Column('group_sets_url', sa.Text(), nullable=True),
@@ -1097,9 +1166,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_token_cache_expires_at'))
 
     op.drop_table('lti_token_cache')
+    op.drop_table('lti_refusal')
     op.drop_table('lti_line')
     op.drop_table('lti_legacy_consumer')
     op.drop_table('lti_jwks_cache')
+    op.drop_table('lti_invite')
     op.drop_table('lti_deployment')
     with op.batch_alter_table('lti_delivery', schema=None) as batch_op:
         batch_op.drop_index('ix_lti_delivery_subject')
@@ -1153,6 +1224,16 @@ def downgrade() -> None:
         batch_op.drop_index('ix_courses_enrolment_course')
 
     op.drop_table('courses_enrolment')
+    with op.batch_alter_table('admin_session', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_admin_session_user_id'))
+        batch_op.drop_index(batch_op.f('ix_admin_session_expires_at'))
+
+    op.drop_table('admin_session')
+    with op.batch_alter_table('admin_link', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_admin_link_user_id'))
+        batch_op.drop_index(batch_op.f('ix_admin_link_expires_at'))
+
+    op.drop_table('admin_link')
     with op.batch_alter_table('web_session', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_web_session_user_id'))
         batch_op.drop_index(batch_op.f('ix_web_session_registration_id'))
@@ -1199,7 +1280,7 @@ def downgrade() -> None:
     op.drop_table('lti_score')
     op.drop_table('lti_registration')
     op.drop_table('lti_key')
-    op.drop_table('lti_invite')
+    op.drop_table('kernel_worker')
     with op.batch_alter_table('kernel_used_once', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_kernel_used_once_expires_at'))
 
@@ -1210,6 +1291,12 @@ def downgrade() -> None:
         batch_op.drop_index('ix_kernel_job_queue_state')
 
     op.drop_table('kernel_job')
+    with op.batch_alter_table('kernel_audit', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_kernel_audit_user_id'))
+        batch_op.drop_index(batch_op.f('ix_kernel_audit_at'))
+        batch_op.drop_index(batch_op.f('ix_kernel_audit_action'))
+
+    op.drop_table('kernel_audit')
     op.drop_table('grading_gradebook')
     op.drop_table('grading_course')
     op.drop_table('grading_blob')

@@ -137,6 +137,8 @@
     const bar = document.querySelector(".top nav ul"), current = bar?.querySelector("[aria-current]");
     if (current) bar.scrollLeft += current.getBoundingClientRect().right - bar.getBoundingClientRect().right;
     document.querySelectorAll("form").forEach(count);
+    const here = document.querySelector(".top nav [aria-current]"); // a phone has no room for all of them
+    if (here) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;
     document.querySelector("form[data-autosubmit]")?.requestSubmit();
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start); else start();

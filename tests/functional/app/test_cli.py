@@ -55,7 +55,20 @@ def run(place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 def test_help_lists_our_commands_and_those_of_plugins(run: Run) -> None:
     done = run("--help")
     assert done.code == 0
-    for name in ("up", "demo", "worker", "migrate", "jobs", "config", "platform", "keys", "course"):
+    for name in (
+        "up",
+        "demo",
+        "worker",
+        "migrate",
+        "jobs",
+        "config",
+        "platform",
+        "keys",
+        "course",
+        "admin",
+        "audit",
+        "health",
+    ):
         assert f"\n  {name} " in done.out
     for hidden in ("reference", "migration", "new-plugin"):
         assert f"\n  {hidden} " not in done.out
@@ -196,7 +209,37 @@ def test_dead_jobs_are_listed_with_their_reason_and_run_again(run: Run, place: P
     assert "Cracked: it gave no sound" in listed.out
     assert run("jobs", "retry", str(job_id), **bells).out == f"Job {job_id} is queued again.\n"
     assert run("jobs", "list", "--state", "dead", **bells).out == ""
+    with place.open() as runtime, runtime.db.transaction() as tx:
+        tx.execute(update(JobRow).values(state=JobState.DEAD))
+    assert run("jobs", "retry-all", "bells.ring", **bells).out == "1 job is queued again.\n"
+    acts = run("audit", "list", "--action", "job.", **bells).out
+    assert acts.count(f"\tjob.retry\tjob {job_id} (bells.ring)\n") == 2 and "(command)" in acts
     assert list((place.data_dir / "broker" / "messages").iterdir()), "no worker was told"
+
+
+def test_health_says_what_is_broken_and_what_to_do(run: Run) -> None:
+    run("migrate")
+    done = run("health", COURSEBRIDGE_PLUGINS='["lti_tool.lti"]')
+    assert done.code == 1
+    assert "GOOD  Database: " in done.out and "WARN  Platforms: No LMS is registered yet." in done.out
+    assert "BAD   Workers: No worker runs.\n      Start one: coursebridge up" in done.out
+    away = f"postgresql://app:do-not-tell@127.0.0.1:{free_port()}/app"
+    down = run("health", COURSEBRIDGE_DATABASE__URL=away, COURSEBRIDGE_JOBS__BROKER_URL="redis://127.0.0.1:1/0")
+    assert down.code == 1
+    assert [line.partition(":")[0] for line in down.out.splitlines() if line[0] != " "] == [
+        "BAD   Database",
+        "WARN  Broker",
+        "GOOD  Disk",
+    ]
+    assert "do-not-tell" not in down.out + down.err
+
+
+def test_console_is_opened_and_closed_from_the_command_line(run: Run) -> None:
+    run("migrate")
+    link = run("admin", "link", COURSEBRIDGE_BASE_URL="https://courses.example.edu")
+    assert link.out.startswith("https://courses.example.edu/admin/sign-in/") and "works once" in link.err
+    assert run("admin", "sign-out-all").out == "0 sessions ended.\n"
+    assert run("admin", "trust", "7").code == 1
 
 
 def test_what_cannot_be_done_is_one_line(run: Run) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from lti_tool.app.worker import publish_with
 from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.heartbeat import list_workers
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
 from tests.fakes.bells.plugin import Ring
@@ -44,6 +45,12 @@ def state_of(runtime: Runtime, job_id: int) -> JobState:
         return tx.get_one(JobRow, job_id).state
 
 
+def alive(runtime: Runtime) -> list[tuple[str, bool]]:
+    """The queues of the workers that say they live, and whether they sweep."""
+    with runtime.db.reading() as tx:
+        return [(worker.queues, worker.sweeps) for worker in list_workers(tx)]
+
+
 def forget_hint(runtime: Runtime, job_id: int) -> None:
     """As if it had been hinted long ago, to a broker that lost it."""
     with runtime.db.transaction() as tx:
@@ -57,7 +64,9 @@ def test_a_hint_runs_a_job_without_any_sweep(brokered: Place, runtime: Runtime, 
     with brokered.start(*WORKER, "--no-beat", *filter(None, [pool])):
         job_id = enqueue(runtime, "tenor")
         wait_until(lambda: state_of(runtime, job_id) is JobState.DONE, "the job was not run")
+        wait_until(lambda: alive(runtime) == [("default", False)], "the worker did not say that it lives")
     assert brokered.read("rung") == ["tenor"]
+    assert alive(runtime) == [], "the worker did not say that it ended"
 
 
 def test_a_job_that_the_broker_lost_is_found_by_the_sweep(brokered: Place, runtime: Runtime) -> None:

@@ -1,27 +1,35 @@
 """Platforms register themselves by a one-time link, or an administrator adds them."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from click.testing import CliRunner
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from lti_tool.demo.registration import CAN_CHANGE
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
-from lti_tool.kernel.errors import ExternalError
+from lti_tool.kernel.audit import OPERATOR, Via, list_acts
+from lti_tool.kernel.errors import AppError, Conflict, ExternalError
 from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.commands import keys, platform
 from lti_tool.lti.dialects import get_dialect
-from lti_tool.lti.dynamic_registration import TOOL, tool_configuration
+from lti_tool.lti.dynamic_registration import TOOL, send_configuration, tool_configuration
+from lti_tool.lti.dynamic_registration import register as register_by_link
 from lti_tool.lti.invites import make_invite
-from lti_tool.lti.models import Approval, Deployment, Registration
+from lti_tool.lti.models import Approval, CachedKeys, Deployment, Registration
+from lti_tool.lti.platforms import current_facts
+from lti_tool.lti.registering import store_registered
+from lti_tool.lti.registrations import approve
 from tests.fakes.launching import FRAME, Launcher
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
@@ -61,8 +69,6 @@ def test_approved_platform_launches(client: FlaskClient, runtime: Runtime, campu
     (row,) = registrations(runtime)
     tool = campus.campus.store.find_tool_by_client(row.client_id)
     assert tool
-    from dataclasses import replace
-
     campus.campus.store.save_tool(replace(tool, state="active"))
     activity = campus.add_activity("Quiz", custom={"coursebridge_item": "courses/demo/quiz-1"}, tool=tool)
     launcher = Launcher(client, campus)
@@ -286,3 +292,198 @@ def test_two_processes_that_start_together_make_one_key(runtime: Runtime) -> Non
     for thread in threads:
         thread.join()
     assert len(list_published_keys(runtime)) == 1
+
+
+def register(client: FlaskClient, runtime: Runtime, campus: CampusServer, updates: str = "", **invite_for: int) -> Any:
+    """Open a fresh link in the campus; `updates` is the client that its administrator chose to update."""
+    with runtime.db.transaction() as tx:
+        link = "/lti/register/" + make_invite(tx, "Campus", **invite_for)
+    return client.get(campus.registration_url(link, updates))
+
+
+def moved(runtime: Runtime, **addresses: str) -> Registration:
+    """The one platform, as if it had been at other addresses."""
+    with runtime.db.transaction() as tx:
+        row = tx.scalars(select(Registration)).one()
+        for name, url in addresses.items():
+            setattr(row, name, url)
+    return row
+
+
+class TestUpdate:
+    """An administrator registers the same client once more."""
+
+    def test_addresses_on_the_platforms_own_hosts_follow(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        register(client, runtime, campus)
+        before = moved(runtime, jwks_url=campus.base_url + "/old-jwks")
+        with runtime.db.transaction() as tx:
+            approve(tx, before.id)
+        again = register(client, runtime, campus, before.client_id)
+        assert again.status_code == 200 and "up to date" in again.text, again.text
+        (row,) = registrations(runtime)
+        assert (row.id, row.client_id, row.state) == (before.id, before.client_id, Approval.ACTIVE)
+        assert row.jwks_url == campus.jwks_url
+
+    def test_move_to_other_hosts_needs_a_link_for_that(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        def store(updates: int | None) -> None:
+            with runtime.db.transaction() as tx:
+                store_registered(tx, runtime, facts, updates)
+
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        facts = replace(current_facts(row), token_url="https://elsewhere.example/token")
+        with pytest.raises(Conflict, match="updates platform"):
+            store(None)
+        assert registrations(runtime)[0].token_url == campus.token_url
+        store(row.id)
+        assert registrations(runtime)[0].token_url == "https://elsewhere.example/token"
+
+    def test_update_link_takes_no_other_client(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        refused = register(client, runtime, campus, registration_id=row.id)
+        assert refused.status_code == 409 and "made a new client" in refused.text
+        assert [each.client_id for each in registrations(runtime)] == [row.client_id]
+
+    def test_update_link_is_for_one_issuer(self, client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        with CampusServer("canvas") as other:
+            refused = register(client, runtime, other, registration_id=row.id)
+        assert 400 <= refused.status_code < 500 and row.issuer in refused.text
+        assert other.hits("register") == 0
+        assert len(registrations(runtime)) == 1
+
+    def test_update_forgets_keys_of_the_old_address_and_is_in_the_audit_log(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        register(client, runtime, campus)
+        row = moved(runtime, jwks_url=campus.base_url + "/old-jwks")
+        with runtime.db.transaction() as tx:
+            tx.add(CachedKeys(registration_id=row.id, keys={}, tried_at=clock.now(), fetched_at=clock.now()))
+        register(client, runtime, campus, row.client_id, registration_id=row.id)
+        with runtime.db.reading() as tx:
+            assert tx.get(CachedKeys, row.id) is None
+            acts = list_acts(tx, action="platform.")
+        assert [(act.action, act.via) for act in acts] == [
+            ("platform.edit", Via.PLATFORM),
+            ("platform.add", Via.PLATFORM),
+        ]
+        assert acts[0].before == {"jwks_url": campus.base_url + "/old-jwks"}
+
+    def test_configuration_is_sent_again_where_the_platform_offers_that(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        campus.campus.store.set_setting(CAN_CHANGE, "yes")
+        register(client, runtime, campus)
+        (row,) = registrations(runtime)
+        assert row.registration_token_cipher and "registration_access" not in row.registration_token_cipher
+        known = campus.campus.store.find_tool_by_client(row.client_id)
+        assert known
+        campus.campus.store.save_tool(replace(known, name="Old name"))
+        send_configuration(runtime, row.id, OPERATOR)
+        assert campus.campus.store.find_tool_by_client(row.client_id) == known
+
+    def test_elsewhere_a_link_is_asked_for(self, client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
+        register(client, runtime, campus)
+        with pytest.raises(Conflict, match="Make a link that updates it"):
+            send_configuration(runtime, registrations(runtime)[0].id, OPERATOR)
+
+
+class TestGuard:
+    """A registration makes us call addresses that somebody else chose (security review, row 20)."""
+
+    @pytest.mark.parametrize(
+        ("url", "addresses", "code"),
+        [
+            ("https://127.0.0.1/c", (), "address_refused"),
+            ("https://[::1]/c", (), "address_refused"),
+            ("https://169.254.169.254/c", (), "address_refused"),
+            ("https://10.1.2.3/c", (), "address_refused"),
+            ("https://inside.example/c", ("10.1.2.3",), "address_refused"),
+            ("https://both.example/c", ("93.184.215.14", "192.168.0.1"), "address_refused"),
+            ("http://lms.example/c", ("93.184.215.14",), "url_refused"),
+            ("https://me@lms.example/c", ("93.184.215.14",), "registration_incomplete"),
+        ],
+    )
+    def test_address_inside_is_not_called_and_the_link_still_works(
+        self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, url: str, addresses: tuple[str, ...], code: str
+    ) -> None:
+        real, asked = socket.getaddrinfo, []
+
+        def resolve(host: str, port: int, *args: Any, **more: Any) -> list[Any]:
+            asked.append(host)
+            found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+            return found or real(host, port, *args, **more)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+        outside = replace(runtime, http=OutboundHttp(allow_private=False))
+        link = invite(runtime).rpartition("/")[2]
+        for _ in range(2):
+            with pytest.raises(AppError) as caught:
+                register_by_link(outside, link, url, "secret")
+            assert caught.value.code == code
+        assert len(asked) in (0, 2)
+
+    def test_token_goes_to_configuration_and_registration_endpoint_alone(self, runtime: Runtime) -> None:
+        asked: list[tuple[str, str, str | None]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self, document: dict[str, Any]) -> None:
+                self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                asked.append((self.command, self.path, self.headers["Authorization"]))
+                body = json.dumps(document).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self) -> None:
+                names = {"authorization_endpoint": "/auth", "token_endpoint": "/token", "jwks_uri": "/jwks"}
+                names["registration_endpoint"] = "/register"
+                self.answer({"issuer": base, **{name: base + path for name, path in names.items()}})
+
+            def do_POST(self) -> None:
+                self.answer({"client_id": "c", "registration_client_uri": "https://evil.example/", "scope": ""})
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        base = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        register_by_link(runtime, invite(runtime).rpartition("/")[2], base + "/c", "secret")
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        assert asked == [("GET", "/c", "Bearer secret"), ("POST", "/register", "Bearer secret")]
+        (row,) = registrations(runtime)
+        assert (row.state, row.registration_uri) == (Approval.PENDING, None)
+
+    def test_two_who_open_one_link_at_once_register_one_platform(self, runtime: Runtime, campus: CampusServer) -> None:
+        link = invite(runtime).rpartition("/")[2]
+        start, outcomes = threading.Barrier(4), []
+
+        def open_link() -> None:
+            url = dict(parse_qsl(urlsplit(campus.registration_url("/x")).query))
+            start.wait()
+            try:
+                register_by_link(runtime, link, url["openid_configuration"], url["registration_token"])
+                outcomes.append("registered")
+            except AppError as error:
+                outcomes.append(error.code)
+
+        threads = [threading.Thread(target=open_link) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(outcomes) == ["invite_used"] * 3 + ["registered"]
+        assert len(registrations(runtime)) == 1

@@ -38,6 +38,8 @@ def test_config_show_masks_passwords_inside_urls(monkeypatch: pytest.MonkeyPatch
     [
         "GET /s/SECRET/grading/x",
         "GET /w/SECRET",
+        "POST /admin/sign-in/SECRET",
+        "GET /admin/enter/SECRET",
         "GET /lti/register/SECRET?openid_configuration=https://lms.example&registration_token=SECRET",
         "POST /lti/window?window=SECRET",
         "/hub/coursebridge/ticket?ticket=SECRET",

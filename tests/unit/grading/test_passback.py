@@ -1,6 +1,7 @@
 """The way of a grade to the LMS: once, newest last, and again when it did not get through."""
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,11 +14,14 @@ from grading.passback import send_all_again
 from grading.results import find_result_row
 from grading.sync import reconcile
 from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.delivery import look_for_forgotten
 from lti_tool.lti.messages import DeliverScores, LinkLaunched
 from lti_tool.lti.models import Link
 from lti_tool.lti.public import send_again
+from lti_tool.lti.registrations import approve, disable
 from lti_tool.lti.score_models import DeliveryRow, ScoreRow, ScoreState
 from lti_tool.lti.scores import Score, ScoreRefused
 from tests.factories.grading import ITEM_REF, NAME, SLUG, Place, Someone, make_link, make_person, submit, visit, work
@@ -71,6 +75,51 @@ def test_outage_of_six_hours_ends_with_the_newest_grade_delivered_once(
     (row,) = outbox(runtime)
     assert (row.state, row.tries, row.text) == (ScoreState.SENT, 0, None)
     assert len(history(runtime)) == 26
+
+
+def test_grade_waits_while_its_platform_is_switched_off_and_is_sent_afterwards(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    def switch(change: Callable[[Tx, int], object]) -> None:
+        with runtime.db.transaction() as tx:
+            change(tx, learner.place.registration_id)
+
+    with clock.frozen(clock.now()):
+        switch(disable)
+        submit(runtime, learner, points=3)
+        for _ in range(30):  # a month; whoever looks for forgotten scores finds none to send
+            look_for_forgotten(runtime)
+            work_for(runtime, 86_400, step=43_200)
+        assert lms.posted == [] and history(runtime) == []
+        assert [(row.state, row.tries, row.text) for row in outbox(runtime)] == [(ScoreState.PENDING, 0, None)]
+        with runtime.db.reading() as tx:
+            queued = jobs.list_jobs(tx, jobs.JobState.QUEUED)
+        assert [row for row in queued if row.message == DeliverScores.name] == []
+        switch(approve)
+        work(runtime)
+
+    assert [each.given for each in lms.posted] == [Decimal(3)]
+    assert lms.posted[0].new_submission is True
+
+
+def test_platform_switched_off_in_the_middle_of_a_run_gets_nothing_more(
+    runtime: Runtime, learner: Someone, other: Someone, lms: FakeLms
+) -> None:
+    def switch_off(_score: Score) -> None:
+        with runtime.db.transaction() as tx:
+            disable(tx, learner.place.registration_id)
+
+    lms.during = switch_off
+    for who in (learner, other):
+        submit(runtime, who, points=3)
+    work(runtime)
+    first, second = outbox(runtime)
+    assert (first.state, second.state, second.tries) == (ScoreState.SENT, ScoreState.PENDING, 0)
+    lms.during = None
+    with runtime.db.transaction() as tx:
+        approve(tx, learner.place.registration_id)
+    work(runtime)
+    assert {each.user_id for each in lms.posted} == {learner.user_id, other.user_id} and len(lms.posted) == 2
 
 
 def test_retry_after_of_the_lms_is_kept(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
