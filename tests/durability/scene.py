@@ -26,6 +26,7 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
 from lti_tool.lti.models import User
 from lti_tool.lti.score_models import DeliveryRow, ScoreRow, ScoreState
+from lti_tool.web.session import BROWSER_COOKIE
 from plugins.courses.importer import import_course
 from tests.durability.machine import ROOT, Machine
 from tests.factories import notebooks as make
@@ -88,14 +89,15 @@ class Scene:
         points = number % POINTS + 1
         name = f"l{number}"
         self.campus.add_person(name, f"Learner {number}")
-        client = self.app.test_client(use_cookies=False)
+        client = self.app.test_client()
         path = Launcher(client, self.campus).open(name, self.activity) + "/upload"
         notebook = self.files / f"{name}.ipynb"
         filled = make.fill(self.released, {"answer": f"{code}\npoints = {points}"})
         notebook.write_text(json.dumps(filled))
         request_id = f"request-{number}"
         if crash_at:
-            assert self._submit_and_die(path, request_id, notebook, crash_at) < 0
+            cookie = client.get_cookie(BROWSER_COOKIE)
+            assert cookie and self._submit_and_die(path, request_id, notebook, cookie.value, crash_at) < 0
         with notebook.open("rb") as file:
             form = {"request_id": request_id, "notebook": (file, f"{NAME}.ipynb")}
             answer = client.post(path, data=form)
@@ -163,7 +165,7 @@ class Scene:
         taken = [score for each in self.handed for score in self.scores(each)]
         return len(taken), sum(score.get(SUBMISSION, {}).get("new_submission") is True for score in taken)
 
-    def _submit_and_die(self, path: str, request_id: str, notebook: Path, crash_at: str) -> int:
-        command = [sys.executable, "-m", "tests.durability.process", "submit", path, request_id, str(notebook)]
+    def _submit_and_die(self, path: str, request_id: str, notebook: Path, secret: str, crash_at: str) -> int:
+        command = [sys.executable, "-m", "tests.durability.process", "submit", path, request_id, str(notebook), secret]
         environment = self.machine.environment | {VARIABLE: crash_at}
         return subprocess.run(command, cwd=ROOT, env=environment, check=False, timeout=120).returncode

@@ -17,7 +17,7 @@ from lti_tool.lti.models import Context, Roster, User
 from lti_tool.lti.roster import read_roster
 from plugins.courses import public as courses
 from plugins.courses.enrolling import make_invitation
-from plugins.courses.models import Course, Enrolment, Standing, Via
+from plugins.courses.models import Admission, Course, Enrolment, Standing, Via
 from plugins.courses.service import find_course
 from tests.factories.grading import work
 from tests.fakes.fixtures import campus, launcher, registration_id, served, tool
@@ -203,6 +203,8 @@ def test_a_large_class_comes_in_pages(group: Class) -> None:
 
 
 def test_codes_are_made_beside_it(group: Class) -> None:
+    with group.runtime.db.transaction() as tx:
+        tx.get_one(Course, course_id(tx)).admission = Admission.INVITATION
     assert "New code" in group.launcher.client.post(group.home + PEOPLE, data={"places": "3"}).text
     with group.runtime.db.transaction() as tx:
         assert make_invitation(tx, course_id(tx), 1, 1)
