@@ -54,6 +54,7 @@
   };
   document.querySelectorAll("[data-upload]").forEach((box) => {
     const area = box.querySelector("textarea");
+    if (!area) return;  // a box of the library: files.js looks after it
     const send = async (file) => {
       const state = box.closest("form")?.querySelector("[data-kept-at]"), before = state?.textContent;
       const said = box.dataset.uploading.replace("%n", file.name || "picture.png");
