@@ -21,9 +21,9 @@ class TestCanvas(Journeys):
 
     roles: ClassVar = {
         "amir": ("assistant", "Mark in JupyterHub"),
-        "olga": ("observer", "You are here as an observer"),
+        "olga": ("observer", "Ada Lopez"),
         "test": ("test_student", "Open in JupyterHub"),
-        "root": ("observer", "You are here as an observer"),  # no role in the course
+        "root": ("observer", "Your LMS did not say whose work you follow"),  # no role in the course
     }
 
     def test_a_frame_that_keeps_no_cookie_works_and_opens_a_window(self, demo: Demo, visit: Visit) -> None:

@@ -21,13 +21,15 @@ from tests.factories.grading import make_person, make_place, sign_in
 
 EDIT = "/courses/trees/edit/"
 HEAD = TOML[: TOML.index('[[module.item]]\ntype = "quiz"')]
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4nGNsYGBiYAAAApIAhPd8o1gAAAAASUVORK5CYII="
+"""Four grey pixels."""
 PASTE = """
     const area = document.querySelector("#markdown"), data = new DataTransfer();
-    const bytes = Uint8Array.from(atob("iVBORw0KGgo="), (c) => c.charCodeAt(0));
+    const bytes = Uint8Array.from(atob(PNG), (c) => c.charCodeAt(0));
     data.items.add(new File([bytes], "shot.png", { type: "image/png" }));
     area.focus();
     area.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data, bubbles: true, cancelable: true }));
-"""
+""".replace("PNG", repr(PNG))
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,8 @@ SENT_TWICE = ("passback.sent", "passback.recorded")
 """Killed after the LMS took the score and before we wrote that down: it is sent again, the same score."""
 NEVER_ANNOUNCED = ("passback.claimed",)
 """Killed when the LMS may have been told of a new submission: it is not told again, only given the score."""
+MEANWHILE = 3
+"""Scores of other learners that may be on their way at the moment of a kill: Canvas is sent four at once."""
 KILLS = int(os.environ.get("COURSEBRIDGE_TEST_KILLS", "0"))
 SEED = int(os.environ.get("COURSEBRIDGE_TEST_SEED", "0")) or random.randrange(1 << 30)
 SLOW = "import time\ntime.sleep(3)"
@@ -59,8 +61,9 @@ def test_kill_at_twelve_points_loses_nothing_and_doubles_nothing(scene: Scene) -
     assert scene.problems() == []
     assert left == []
     posts, announcements = scene.posts_and_announcements()
-    assert posts == 1 + len(POINTS) + len(SENT_TWICE)
-    assert announcements == 1 + len(POINTS) - len(NEVER_ANNOUNCED)
+    kills = sum(point.startswith("passback.") for point in POINTS)
+    assert 0 <= posts - (1 + len(POINTS) + len(SENT_TWICE)) <= MEANWHILE * kills
+    assert 0 <= (1 + len(POINTS) - len(NEVER_ANNOUNCED)) - announcements <= MEANWHILE * kills
 
 
 @pytest.mark.skipif(not KILLS, reason="only with COURSEBRIDGE_TEST_KILLS=n")

@@ -52,9 +52,8 @@
     area.setRangeText(text, area.selectionStart, area.selectionEnd, "end");
     area.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  document.querySelectorAll("[data-upload]").forEach((box) => {
+  document.querySelectorAll("[data-paste]").forEach((box) => {
     const area = box.querySelector("textarea");
-    if (!area) return;  // a box of the library: files.js looks after it
     const send = async (file) => {
       const state = box.closest("form")?.querySelector("[data-kept-at]"), before = state?.textContent;
       const said = box.dataset.uploading.replace("%n", file.name || "picture.png");
@@ -62,7 +61,7 @@
       const data = new FormData();
       data.append("file", file, file.name || "picture.png");
       try {
-        const answer = await fetch(box.dataset.upload, { method: "POST", body: data });
+        const answer = await fetch(box.dataset.paste, { method: "POST", body: data });
         const found = await answer.json();
         if (!answer.ok) throw new Error(found.error);
         insert(area, `${found.markdown}\n`);
