@@ -8,6 +8,7 @@ import shutil
 import socket
 import sys
 import uuid
+from collections import UserDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.orm import Session
 
@@ -149,6 +151,7 @@ def running(settings: Settings, plugins: list[Plugin], factory: pytest.TempPathF
     if DATABASE == "sqlite":
         shutil.copyfile(_sqlite_template(factory), Path(settings.database.url.removeprefix("sqlite:///")))
     made = make_runtime(settings)
+    share_compiled(made.db)
     if DATABASE != "sqlite":
         Base.metadata.create_all(made.db.engine)
     made.db.router = make_router(plugins)
@@ -160,8 +163,48 @@ def running(settings: Settings, plugins: list[Plugin], factory: pytest.TempPathF
 def make_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     """The web application; its test client speaks https."""
     app = build_app(runtime, plugins)
+    app.jinja_env.bytecode_cache = _BYTECODE
     app.config["PREFERRED_URL_SCHEME"] = "https"
     return app
+
+
+class _SharedBytecode(BytecodeCache):
+    """Templates are compiled once in a process, not once for every test's application."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what another application compiled."""
+        if code := self._codes.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it for the next."""
+        self._codes[bucket.key] = bucket.bytecode_to_string()
+
+
+class _SharedStatements(UserDict[Any, Any]):
+    """Statements are compiled once in a process, not once for every test's database: all are of one dialect."""
+
+    def __getitem__(self, key: tuple[Any, ...]) -> Any:
+        return self.data[key[1:]]
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, tuple) and key[1:] in self.data
+
+    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
+        self.data[key[1:]] = compiled
+
+
+_BYTECODE = _SharedBytecode()
+_STATEMENTS = _SharedStatements()
+
+
+def share_compiled(db: Database) -> None:
+    """Let a database use the statements that others of this process compiled."""
+    for engine in (db.engine, db._writing, db._reading, db._single):
+        engine._compiled_cache = _STATEMENTS  # type: ignore[assignment]
 
 
 _templates: dict[frozenset[str], Path] = {}

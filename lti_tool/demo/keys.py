@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from lti_tool.demo.model import CampusError, Tool
 from lti_tool.demo.store import Store
+from lti_tool.kernel.http import trusted
 
 _JWKS_LIMIT = 256 * 1024
 """Bytes of a tool's key set that are read."""
@@ -22,6 +24,11 @@ _JWKS_LIMIT = 256 * 1024
 
 class JwksUnreadableError(CampusError):
     """The tool's key set could not be fetched."""
+
+
+@lru_cache(maxsize=64)
+def _read_key(pem: str, kid: str) -> RSAKey:
+    return RSAKey.import_key(pem, {"kid": kid})
 
 
 class PlatformKeys:
@@ -47,13 +54,13 @@ class PlatformKeys:
     def current(self) -> RSAKey:
         """The signing key."""
         kid, pem = self._store.list_signing_keys()[-1]
-        return RSAKey.import_key(pem, {"kid": kid})
+        return _read_key(pem, kid)
 
     def public_jwks(self) -> dict[str, Any]:
         """Return the key set to publish."""
         uses = {"alg": "RS256", "use": "sig"}
         pairs = self._store.list_signing_keys()
-        return {"keys": [{**RSAKey.import_key(pem).as_dict(private=False), **uses, "kid": kid} for kid, pem in pairs]}
+        return {"keys": [{**_read_key(pem, kid).as_dict(private=False), **uses, "kid": kid} for kid, pem in pairs]}
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return a compact JWS of the claims under the current key."""
@@ -87,7 +94,7 @@ def fetch_tool_keys(tool: Tool, timeout_s: float) -> KeySet:
         JwksUnreadableError: no answer, not 200, too large or not a key set.
     """
     try:
-        with httpx.Client(timeout=timeout_s, trust_env=False) as client:
+        with httpx.Client(timeout=timeout_s, trust_env=False, verify=trusted()) as client:
             answer = client.get(tool.jwks_url, headers={"Accept": "application/json", "User-Agent": "Campus/1.0"})
         if answer.status_code != 200 or len(answer.content) > _JWKS_LIMIT:
             raise JwksUnreadableError(f"The tool's key set at {tool.jwks_url} answered {answer.status_code}.")

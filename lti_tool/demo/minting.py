@@ -12,10 +12,12 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -47,13 +49,18 @@ def compact_jws(header: Mapping[str, Any], payload: bytes | Mapping[str, Any], p
     return f"{text}.{segment(_signature(str(header.get('alg', '')), text.encode(), pem))}"
 
 
+@lru_cache(maxsize=64)
+def _read_key(pem: bytes) -> PrivateKeyTypes:
+    return load_pem_private_key(pem, None)
+
+
 def _signature(algorithm: str, text: bytes, pem: bytes) -> bytes:
     if algorithm == "HS256":
         return hmac.new(pem, text, hashlib.sha256).digest()
     size = _HASHES.get(algorithm[2:])
     if size is None or algorithm[:2] not in {"RS", "PS", "ES"}:
         return b""
-    key = load_pem_private_key(pem, None)
+    key = _read_key(pem)
     if isinstance(key, rsa.RSAPrivateKey):
         pad = padding.PSS(padding.MGF1(size), size.digest_size) if algorithm[0] == "P" else padding.PKCS1v15()
         return key.sign(text, pad, size)

@@ -36,6 +36,7 @@ from lti_tool.demo.model import (
 )
 from lti_tool.demo.profiles import Profile, Role
 from lti_tool.demo.server import bind, create_campus
+from lti_tool.kernel.http import trusted
 
 
 @functools.cache
@@ -241,7 +242,7 @@ class CampusServer:
     @contextmanager
     def browser(self, username: str | None = None) -> Iterator[httpx.Client]:
         """Yield a client of this campus, signed in; follows no redirects."""
-        with httpx.Client(base_url=self.base_url, trust_env=False, timeout=10) as client:
+        with httpx.Client(base_url=self.base_url, trust_env=False, timeout=10, verify=trusted()) as client:
 
             def send_cookies(request: httpx.Request) -> None:
                 """As browsers do on a loopback address: secure cookies too, without TLS."""

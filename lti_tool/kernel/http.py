@@ -12,6 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -29,6 +30,12 @@ _NOT_HOSTS = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24"))
 """For protocols between routers (RFC 6890, RFC 7526)."""
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whom TLS trusts: the system's authorities. Reading them takes 50 ms, so they are read once in a process."""
+    return ssl.create_default_context()
+
+
 class OutboundHttp:
     """A thread-safe client with kept-alive connections."""
 
@@ -36,9 +43,9 @@ class OutboundHttp:
         """`allow_private` lets calls go to loopback and private addresses and over plain http."""
         self._allow_private = allow_private
         self._timeout_s = timeout_s
-        transport = httpx.HTTPTransport(retries=0, limits=httpx.Limits(max_keepalive_connections=20))
+        transport = httpx.HTTPTransport(verify=trusted(), retries=0, limits=httpx.Limits(max_keepalive_connections=20))
         transport._pool = httpcore.ConnectionPool(  # httpx has no public way to give a network backend
-            ssl_context=ssl.create_default_context(),
+            ssl_context=trusted(),
             max_keepalive_connections=20,
             keepalive_expiry=15,
             network_backend=_GuardedBackend(allow_private),

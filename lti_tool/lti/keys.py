@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
@@ -52,10 +53,16 @@ def get_signing_key(runtime: Runtime) -> SigningKey:
     if row is None:
         raise RuntimeError("There is no signing key although one was just made.")
     pem = runtime.signer.decrypt(PURPOSE, row.private_cipher)
+    return SigningKey(row.kid, _read_private(pem))
+
+
+@lru_cache(maxsize=4)
+def _read_private(pem: bytes) -> rsa.RSAPrivateKey:
+    # reading takes a hundred times as long as signing: the numbers of the key are checked
     private = serialization.load_pem_private_key(pem, password=None)
     if not isinstance(private, rsa.RSAPrivateKey):
         raise TypeError("The stored signing key is not an RSA key.")
-    return SigningKey(row.kid, private)
+    return private
 
 
 def list_published_keys(runtime: Runtime) -> list[dict[str, Any]]:

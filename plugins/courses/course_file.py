@@ -4,6 +4,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Mapping
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -267,7 +268,8 @@ def free_slug(title: str, taken: set[str], otherwise: str) -> str:
     """A slug made from a title that is not taken; `otherwise` for a title without Latin letters or digits."""
     ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
     wanted = re.sub(r"[^a-z0-9]+", "-", ascii_title.lower()).strip("-")[:70].strip("-") or otherwise
-    return next(each for each in (wanted, *(f"{wanted}-{n}" for n in range(2, 99_999))) if each not in taken)
+    numbered = (f"{wanted}-{n}" for n in count(2))
+    return next(each for each in chain([wanted], numbered) if each not in taken)
 
 
 def read_course_file(path: Path) -> CourseFile:
