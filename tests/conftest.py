@@ -8,17 +8,16 @@ import shutil
 import socket
 import sys
 import uuid
-from collections import UserDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
 from config.settings import Settings, load_settings
@@ -27,11 +26,14 @@ from lti_tool.app.process import make_router
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.db import Base, Database
 from lti_tool.kernel.runtime import Runtime, make_runtime
+from tests import quickening
 from tests.fakes.contents import stub_contents_plugin
 from tests.servers import running_postgresql
 
 DATABASE = os.environ.get("COURSEBRIDGE_TEST_DATABASE", "sqlite")
 BASE_URL = "https://localhost"
+quickening.quicken()
+
 LOCAL = ("127.0.0.1", "::1", "localhost")
 ONE_DATABASE = ("browser", "functional/demo", "functional/engine", "functional/hub", "functional/singleuser")
 """Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
@@ -74,6 +76,12 @@ def no_outer_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer's shell sets does not reach the tests."""
     for name in [name for name in os.environ if name.startswith("COURSEBRIDGE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def keys_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making a signing key takes 100 ms."""
+    quickening.use_ready_keys(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -150,10 +158,11 @@ def running(settings: Settings, plugins: list[Plugin], factory: pytest.TempPathF
     """A runtime over fresh tables."""
     if DATABASE == "sqlite":
         shutil.copyfile(_sqlite_template(factory), Path(settings.database.url.removeprefix("sqlite:///")))
+    else:
+        server, _, name = settings.database.url.rpartition("/")
+        _copy_postgresql_template(f"{server}/{{database}}", name)
     made = make_runtime(settings)
-    share_compiled(made.db)
-    if DATABASE != "sqlite":
-        Base.metadata.create_all(made.db.engine)
+    quickening.share_statements(made.db)
     made.db.router = make_router(plugins)
     yield made
     made.http.close()
@@ -163,51 +172,13 @@ def running(settings: Settings, plugins: list[Plugin], factory: pytest.TempPathF
 def make_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     """The web application; its test client speaks https."""
     app = build_app(runtime, plugins)
-    app.jinja_env.bytecode_cache = _BYTECODE
+    app.jinja_env.bytecode_cache = quickening.BYTECODE
     app.config["PREFERRED_URL_SCHEME"] = "https"
     return app
 
 
-class _SharedBytecode(BytecodeCache):
-    """Templates are compiled once in a process, not once for every test's application."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Take what another application compiled."""
-        if code := self._codes.get(bucket.key):
-            bucket.bytecode_from_string(code)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it for the next."""
-        self._codes[bucket.key] = bucket.bytecode_to_string()
-
-
-class _SharedStatements(UserDict[Any, Any]):
-    """Statements are compiled once in a process, not once for every test's database: all are of one dialect."""
-
-    def __getitem__(self, key: tuple[Any, ...]) -> Any:
-        return self.data[key[1:]]
-
-    def __contains__(self, key: object) -> bool:
-        return isinstance(key, tuple) and key[1:] in self.data
-
-    def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
-        self.data[key[1:]] = compiled
-
-
-_BYTECODE = _SharedBytecode()
-_STATEMENTS = _SharedStatements()
-
-
-def share_compiled(db: Database) -> None:
-    """Let a database use the statements that others of this process compiled."""
-    for engine in (db.engine, db._writing, db._reading, db._single):
-        engine._compiled_cache = _STATEMENTS  # type: ignore[assignment]
-
-
 _templates: dict[frozenset[str], Path] = {}
+_postgresql_templates: dict[tuple[str, frozenset[str]], str] = {}
 
 
 def _sqlite_template(factory: pytest.TempPathFactory) -> Path:
@@ -222,8 +193,25 @@ def _sqlite_template(factory: pytest.TempPathFactory) -> Path:
     return _templates[key]
 
 
+def _copy_postgresql_template(server: str, name: str) -> None:
+    """Put a copy of a database with the tables that are known now, made once, in the place of this one."""
+    key = (server, frozenset(Base.metadata.tables))
+    if key not in _postgresql_templates:
+        template = f"template_{uuid.uuid4().hex}"
+        _administer(server, f"CREATE DATABASE {template}")
+        database = Database(server.format(database=template))
+        Base.metadata.create_all(database.engine)
+        database.close()
+        _postgresql_templates[key] = template
+    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
+    _administer(server, f"CREATE DATABASE {name} TEMPLATE {_postgresql_templates[key]} STRATEGY FILE_COPY")
+
+
+@cache
+def _administrator(server: str) -> Engine:
+    return create_engine(server.format(database="postgres"), isolation_level="AUTOCOMMIT")
+
+
 def _administer(server: str, statement: str) -> None:
-    engine = create_engine(server.format(database="postgres"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    with _administrator(server).connect() as connection:
         connection.execute(text(statement))
-    engine.dispose()

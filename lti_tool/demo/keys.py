@@ -27,8 +27,8 @@ class JwksUnreadableError(CampusError):
 
 
 @lru_cache(maxsize=64)
-def _read_key(pem: str, kid: str) -> RSAKey:
-    return RSAKey.import_key(pem, {"kid": kid})
+def _read_key(pem: str, kid: str | None = None) -> RSAKey:
+    return RSAKey.import_key(pem, {"kid": kid} if kid else None)
 
 
 class PlatformKeys:
@@ -37,7 +37,7 @@ class PlatformKeys:
     def __init__(self, store: Store, first_pem: str | None = None) -> None:
         self._store = store
         if not store.list_signing_keys():
-            self._add(RSAKey.import_key(first_pem) if first_pem else RSAKey.generate_key(2048))
+            self._add(_read_key(first_pem) if first_pem else RSAKey.generate_key(2048))
 
     def rotate(self, *, keep_old: bool = True) -> str:
         """Make a new signing key and return its kid; the old ones stay published unless told otherwise."""

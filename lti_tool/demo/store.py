@@ -169,6 +169,10 @@ class Store:
         """Return everyone in the order they were added."""
         return [_person(doc) for (doc,) in self._rows("SELECT doc FROM person ORDER BY id")]
 
+    def last_person_id(self) -> int:
+        """Return the largest id in use, 0 without anybody."""
+        return int(self._rows("SELECT COALESCE(MAX(id), 0) FROM person")[0][0])
+
     def find_person(self, username: str) -> Person | None:
         """Return the person of that username."""
         rows = self._rows("SELECT doc FROM person WHERE username = ?", username)

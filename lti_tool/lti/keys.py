@@ -56,6 +56,10 @@ def get_signing_key(runtime: Runtime) -> SigningKey:
     return SigningKey(row.kid, _read_private(pem))
 
 
+def _make_private() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=BITS)
+
+
 @lru_cache(maxsize=4)
 def _read_private(pem: bytes) -> rsa.RSAPrivateKey:
     # reading takes a hundred times as long as signing: the numbers of the key are checked
@@ -92,7 +96,7 @@ def list_keys(tx: Tx) -> list[ToolKey]:
 
 
 def _add(runtime: Runtime, *, serial: int, signs_from: datetime) -> str:
-    private = rsa.generate_private_key(public_exponent=65537, key_size=BITS)
+    private = _make_private()
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
     public = {"kty": "RSA", "n": jwk["n"], "e": jwk["e"], "alg": "RS256", "use": "sig"}
     public["kid"] = kid = runtime.signer.digest("kid", public["n"]).hex()[:32]
