@@ -139,10 +139,14 @@ class Side:
             failures = sum(done)
         took, launched = time.perf_counter() - began, share * LINES
         if counted:
-            total, database = self.served.cpu_s() - before[0], self.database_cpu() - before[1]
-            self.cpu_ms.append(1000 * total / launched)
-            self.without_database_ms.append(1000 * (total - database) / launched)
-            self.rates.append(launched / took)
+            total, database, good = (
+                self.served.cpu_s() - before[0],
+                self.database_cpu() - before[1],
+                launched - failures,
+            )
+            self.cpu_ms.append(1000 * total / good)
+            self.without_database_ms.append(1000 * (total - database) / good)
+            self.rates.append(good / took)
             self.fetches += platform.fetches[0] - fetched
             self.launches += launched
             self.failures += failures
@@ -235,15 +239,15 @@ def _prepare(settings: Settings, platform: Platform) -> str:
 def _report(database: str, ours: Side, theirs: Side) -> list[Row]:
     for side in (ours, theirs):
         print(
-            f"{database}, {side.name}: {statistics.median(side.cpu_ms):.2f} ms CPU a launch, "
+            f"{database}, {side.name}: {statistics.median(side.cpu_ms):.2f} ms CPU for each that did not fail, "
             f"{statistics.median(side.without_database_ms):.2f} without statements, "
-            f"{statistics.median(side.rates):.0f} launches/s, {side.failures} of {side.launches} failed, "
+            f"{statistics.median(side.rates):.0f} of those/s, {side.failures} of {side.launches} failed, "
             f"{side.fetches} key fetches; load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
     cpu, rate, their_rate = (statistics.median(one) for one in (ours.without_database_ms, ours.rates, theirs.rates))
     parts = "login, launch and the quiz page that follows; 2 granian processes; CPU inside of SQL not counted"
-    flow = "its Flask flow under the same server, failures counted as launches, no page beyond a greeting"
+    flow = "its Flask flow under the same server, failures not counted as launches, no page beyond a greeting"
     return [
         Row(f"launch CPU, {database}", round(cpu, 2), TARGET_MS, "the target", round(TARGET_MS / cpu, 2), "ms",
             ours.launches, parts),

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.settings import Settings
+from config.settings import Settings, WebSettings
 from lti_tool.app.supervise import list_descendants
 from lti_tool.app.up import serve_command
 from tests.servers import free_port
@@ -59,7 +59,7 @@ def serving_app(factory: str, environment: Mapping[str, str], processes: int) ->
     env = {name: value for name, value in os.environ.items() if not name.startswith("COURSEBRIDGE_")}
     serve = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", factory, "--no-access-log"]
     serve += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(processes), "--log-level", "warning"]
-    server = subprocess.Popen([*serve, "--blocking-threads", "16"], env={**env, **environment})
+    server = subprocess.Popen([*serve, "--blocking-threads", str(WebSettings().threads)], env={**env, **environment})
     try:
         _wait_ready(port)
         yield Serving(port, server.pid)

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-q"]
+PYTEST = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-q"]
 ON_POSTGRESQL = ["tests/unit", "tests/functional", "tests/lti_conformance", "tests/durability"]
 
 STEPS: list[tuple[str, list[str], dict[str, str]]] = [

@@ -37,11 +37,19 @@ quickening.quicken()
 LOCAL = ("127.0.0.1", "::1", "localhost")
 ONE_DATABASE = ("browser", "functional/demo", "functional/engine", "functional/hub", "functional/singleuser")
 """Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
+LONG = ("durability", "browser", "functional/hub", "functional/singleuser", "functional/courses/test_import.py")
+"""Where few tests take long each."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what runs once."""
+    """Mark what runs once, and begin with what takes long: two processes then end at about the same time."""
     tests = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        folders = (number for number, folder in enumerate(LONG) if item.path.is_relative_to(tests / folder))
+        return next(folders, len(LONG))
+
+    items.sort(key=rank)
     for item in items:
         is_unit = item.path.is_relative_to(tests / "unit")
         is_plain = is_unit and "database_url" not in getattr(item, "fixturenames", ())
