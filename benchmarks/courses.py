@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, text
 
 from benchmarks.rows import Row
-from benchmarks.serving import Serving, serving
+from benchmarks.serving import Serving, environment_of, serving, serving_app
 from config.settings import load_settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel import clock
@@ -106,10 +106,30 @@ def _measure(size: Size, url: str, rounds: int) -> list[Row]:
         began = time.monotonic()
         tokens = _seed(runtime.db, size)
         print(f"{size.name}: made in {time.monotonic() - began:.0f} s", flush=True)
-        with serving(settings, size.workers) as server:
-            taken = [asyncio.run(_load(server, tokens, size)) for _round in range(rounds)]
+        taken, least = [], []
+        with (
+            serving(settings, size.workers) as server,
+            serving_app("benchmarks.bare_app:create", environment_of(settings), size.workers) as bare,
+        ):
+            for _round in range(rounds):
+                least.append(asyncio.run(_load(bare, tokens, size)))
+                taken.append(asyncio.run(_load(server, tokens, size)))
         runtime.db.close()
-    return [_report(size, name, taken, settings.web.threads) for name in TARGETS]
+    rows = [_report(size, name, taken, settings.web.threads) for name in TARGETS]
+    return [*rows, _compare(size, taken, least)]
+
+
+def _compare(size: Size, taken: Sequence[Taken], least: Sequence[Taken]) -> Row:
+    """CPU of our pages beside that of a page with nothing of ours, loaded in turns."""
+    ours, theirs = (statistics.median(one.cpu_ms for one in side) for side in (taken, least))
+    p95 = statistics.median(_percentile([ms for times in one.times_ms.values() for ms in times], 95) for one in least)
+    print(f"bare Flask page, {size.name}: p95 {p95:.1f} ms, {theirs:.1f} ms CPU of the server for each", flush=True)
+    includes = "CPU of the server for each page of the three kinds, under the same load in turns"
+    peer = f"a page of Flask, Jinja and one query by key (its p95: {p95:.1f} ms)"
+    count = sum(len(times) for one in taken for times in one.times_ms.values())
+    return Row(
+        f"page CPU, {size.name}", round(ours, 1), round(theirs, 1), peer, round(theirs / ours, 2), "ms", count, includes
+    )
 
 
 def _report(size: Size, name: str, taken: Sequence[Taken], threads: int) -> Row:
