@@ -37,6 +37,8 @@ quickening.quicken()
 LOCAL = ("127.0.0.1", "::1", "localhost")
 ONE_DATABASE = ("browser", "functional/demo", "functional/engine", "functional/hub", "functional/singleuser")
 """Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
+WITH_BROWSER = ("browser", "functional/hub", "functional/singleuser", "functional/demo/test_in_chromium.py")
+"""Where a browser that does not answer at all, for five minutes, gets a second chance; no other failure does."""
 LONG = ("durability", "browser", "functional/hub", "functional/singleuser", "functional/courses/test_import.py")
 """Where few tests take long each."""
 
@@ -55,6 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_plain = is_unit and "database_url" not in getattr(item, "fixturenames", ())
         if is_plain or any(item.path.is_relative_to(tests / folder) for folder in ONE_DATABASE):
             item.add_marker(pytest.mark.one_database)
+        if any(item.path.is_relative_to(tests / folder) for folder in WITH_BROWSER):
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=[r"Timeout \(>"]))
 
 
 def pytest_collection_finish() -> None:
