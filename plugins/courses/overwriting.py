@@ -5,6 +5,7 @@ from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
+from plugins.courses.carried_videos import list_overwritten
 from plugins.courses.folder import CourseFolder
 from plugins.courses.models import Item, Module, Origin
 from plugins.courses.parts import COURSE, OUTLINE, Content, item_content, item_part, module_part, source_part
@@ -32,8 +33,9 @@ def refuse_to_overwrite(tx: Tx, folder: CourseFolder, *, overwrite: bool) -> Non
         and said.get(part) not in [newest.content, *filter(None, [here[part]])]
         and (newest.id > known or here[part] is not None)
     ]
+    lost = [_NAMES.get(part, part) for part in sorted(lost)] + list_overwritten(tx, folder)
     if lost:
-        names = "\n".join(f"  {_NAMES.get(part, part)}" for part in sorted(lost))
+        names = "\n".join(f"  {name}" for name in lost)
         raise Conflict(
             "edited_in_browser",
             f"Teachers have changed this course in the browser; this folder would take that back:\n{names}\n"
