@@ -1,5 +1,6 @@
 """The editor in a browser without JavaScript: every form does what it says, and learners see none of it."""
 
+import html
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -258,6 +259,44 @@ def test_a_notebook_is_uploaded_and_read_without_its_scripts(ada: Teacher, learn
     assert "<td></td><th scope=" in page and "Code, cell 7" in page
     broken = {"upload": (io.BytesIO(b"{}"), "broken.ipynb")}
     assert ada.post(path, ada.form(path) | broken, content_type="multipart/form-data").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "status", "said"),
+    [
+        ("oak.exe", b"MZ", 400, "Files of this type are not taken here"),
+        ("oak.csv", b"", 400, "This file is empty"),
+        ("oak.csv", b"a" * 10_000_001, 413, "This file is larger than 10 MB."),
+        ("oak.pdf", PNG, 422, "This file is something else than its name says"),
+    ],
+)
+def test_a_file_that_is_refused_leads_back_to_the_form_with_what_was_written(
+    ada: Teacher, name: str, content: bytes, status: int, said: str
+) -> None:
+    path = new_item(ada, "Oaks", "file")
+    sent = ada.form(path) | {"summary": "Where they stand.", "upload": (io.BytesIO(content), name), "do": "publish"}
+    answer = ada.post(path, sent, content_type="multipart/form-data")
+
+    assert answer.status_code == status
+    page = html.unescape(answer.text)
+    assert "Where they stand.</textarea>" in page
+    (field,) = re.findall(r'<div class="field drop".*?</div>', page, re.S)
+    assert said in field and 'aria-invalid="true"' in field
+    assert "Nothing here yet" in ada.get(f"{EDIT}preview/{path.rpartition('/')[2]}").text
+
+
+def test_a_form_that_is_too_large_to_be_read_leads_back_to_what_was_kept(
+    app: Flask, ada: Teacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = new_item(ada, "Elms", "file")
+    kept = ada.post(f"{path}/unsaved", ada.form(path) | {"summary": "Kept every second."})
+    assert kept.status_code == 200
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 20_000)
+    sent = ada.form(path) | {"upload": (io.BytesIO(b"a" * 30_000), "elms.csv")}
+    answer = ada.post(path, sent, content_type="multipart/form-data")
+
+    assert answer.status_code == 413
+    assert "Kept every second.</textarea>" in answer.text and "This file is larger than 10 MB" in answer.text
 
 
 def test_a_link_opens_in_a_window_of_its_own(ada: Teacher, learner: Teacher) -> None:
