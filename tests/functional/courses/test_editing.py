@@ -18,10 +18,11 @@ from plugins.courses.editing import Editor
 from plugins.courses.exporter import export_course
 from plugins.courses.importer import import_course
 from plugins.courses.models import Item, ItemKind, Origin, PartState, Revision
-from plugins.courses.parts import COURSE, OUTLINE, Content, item_part
+from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
 from plugins.courses.revisions import EditConflict, find_newest, list_history
 from plugins.courses.service import get_item, get_outline
 from plugins.progress import public as progress
+from plugins.progress.courses import read_outlines
 from tests.factories.grading import Place, make_place
 from tests.functional.courses.conftest import SLUG, Import
 
@@ -185,6 +186,15 @@ def test_progress_knows_what_is_published(runtime: Runtime, ada: Editor, place: 
         assert list(progress.read_course(tx, who, SLUG).items) == [
             f"courses/{SLUG}/{slug}" for slug in ("sowing", "first-quiz", "second-quiz")
         ]
+
+
+def test_progress_knows_of_a_module_that_was_restored(runtime: Runtime, ada: Editor) -> None:
+    changed = {"title": "Nuts", "summary": "", "release": None, "after": []}
+    with runtime.db.transaction() as tx:
+        editing.save_module(tx, SLUG, "seeds", changed, ada, None)
+        assert read_outlines(tx, [SLUG])[SLUG].modules[0].title == "Nuts"
+        editing.restore(tx, SLUG, module_part("seeds"), 1, ada)
+        assert read_outlines(tx, [SLUG])[SLUG].modules[0].title == "Seeds"
 
 
 # ---- who may ----
