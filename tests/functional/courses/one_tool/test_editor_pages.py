@@ -3,7 +3,7 @@
 import html
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from config.settings import DEFAULT_PLUGINS
-from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
@@ -23,47 +21,15 @@ from plugins.courses.models import Course
 from plugins.progress.courses import read_outlines
 from plugins.video import service as video_service
 from plugins.video.models import VideoRow, VideoState
-from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories import notebooks as make
-from tests.factories.course_folders import PNG, write_folder
-from tests.factories.grading import Place, make_place
+from tests.factories.course_folders import PNG
 from tests.functional.courses.conftest import SLUG, Browser
 from tests.functional.courses.teaching import EDIT, HOME, Teacher, new_item
 from tests.functional.grading.conftest import counted
 
 Browse = Callable[..., Browser]
 
-
-@pytest.fixture(scope="module")
-def plugins() -> list[Plugin]:
-    return load_plugins(DEFAULT_PLUGINS)
-
-
-@pytest.fixture(scope="module")
-def shared(
-    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    """One tool for all these tests; each takes a course of its own, or only looks."""
-    data = tmp_path_factory.mktemp("editor")
-    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as made:
-        import_course(made, write_folder(data / "trees"))
-        yield made
-
-
-@pytest.fixture(scope="module")
-def runtime(shared: Runtime) -> Runtime:
-    return shared
-
-
-@pytest.fixture(scope="module")
-def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
-    return make_app(runtime, plugins)
-
-
-@pytest.fixture(scope="module")
-def place(runtime: Runtime) -> Place:
-    with runtime.db.transaction() as tx:
-        return make_place(tx)
+pytestmark = pytest.mark.usefixtures("trees")
 
 
 @pytest.fixture
@@ -266,13 +232,14 @@ def test_a_notebook_is_uploaded_and_read_without_its_scripts(ada: Teacher, learn
     [
         ("oak.exe", b"MZ", 400, "Files of this type are not taken here"),
         ("oak.csv", b"", 400, "This file is empty"),
-        ("oak.csv", b"a" * 10_000_001, 413, "This file is larger than 10 MB."),
+        ("oak.csv", b"acorns\n", 413, "There is no room for this file in the course."),
         ("oak.pdf", PNG, 422, "This file is something else than its name says"),
     ],
 )
 def test_a_file_that_is_refused_leads_back_to_the_form_with_what_was_written(
-    ada: Teacher, name: str, content: bytes, status: int, said: str
+    runtime: Runtime, ada: Teacher, monkeypatch: Any, name: str, content: bytes, status: int, said: str
 ) -> None:
+    monkeypatch.setattr(runtime.settings.files, "quota_bytes", 5)
     path = new_item(ada, "Oaks", "file")
     sent = ada.form(path) | {"summary": "Where they stand.", "upload": (io.BytesIO(content), name), "do": "publish"}
     answer = ada.post(path, sent, content_type="multipart/form-data")
