@@ -93,6 +93,8 @@ Text = Annotated[
 LongText = Annotated[str, StringConstraints(max_length=50_000), AfterValidator(_plain_text)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_one_line)]
 _MEDIA = r"media/[^/\\]+(/[^/\\]+)*"
+KNOWLEDGE = r"^([0-9a-f]{8}-[0-9]{1,12}( without [a-z0-9-]+(, [a-z0-9-]+)*)?)?$"
+"""See `knowledge`."""
 RESERVED = ("edit", "media")
 """No item is called so: these are pages of the course."""
 MediaFile = Annotated[str, StringConstraints(pattern=f"^({_MEDIA})?$", max_length=300), AfterValidator(_one_line)]
@@ -241,7 +243,7 @@ class CourseFile(_Part):
     state: PartState = PartState.PUBLISHED
     admission: Admission = Admission.LMS
     lms_members_pay: bool = Field(False, strict=True)
-    revision: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8}-[0-9]{1,12})?$")] = ""
+    revision: Annotated[str, StringConstraints(pattern=KNOWLEDGE, max_length=50_000)] = ""
     """Written by an export: what of the course in the browser this folder knows."""
     module: list[Module] = Field(min_length=1)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, bindparam, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
@@ -19,6 +19,7 @@ from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.carried_videos import describe_files, list_exported, write_files
 from plugins.courses.course_file import CourseFile
+from plugins.courses.knowledge import Knowledge, read_knowledge
 from plugins.courses.library import list_left_behind
 from plugins.courses.models import Admission, Course, Item, Level, Media, Module, Origin, PartState, Revision
 from plugins.courses.parts import (
@@ -88,7 +89,7 @@ def export_course(
     count += write_files(runtime, videos, path, with_files=with_videos)
     for name, body in files.items():
         _write(path, name, body)
-    left_out = [] if saved else [item.slug for item in items if item.has_changes]
+    left_out = _left_out(items, {part: one.content for part, one in newest.items()})
     left_files = describe_files(videos, taken=with_videos)
     return Exported(slug, course.title, count + len(files), left_out, library, left_files)
 
@@ -143,21 +144,26 @@ def _list_texts(
     """course.toml and the lessons."""
     texts = {one["file"]: one["markdown"] for one in contents.values() if one["type"] == "lesson"}
     said = _toml_values(tx, course, items, contents, saved)
-    revisions = tx.execute(_NEWEST, {"course_id": course.id}).one()
-    kept = _know(course, revisions) if _says_the_same(course.toml, said) else None
+    newest, in_browser = tx.execute(_NEWEST, {"course_id": course.id}).one()
+    now = Knowledge(course.uid, newest, frozenset(_left_out(items, saved)))
+    kept = _know(course, now, in_browser or 0) if _says_the_same(course.toml, said) else None
     if kept is not None:
         return {"course.toml": kept, **texts}
-    said["head"]["revision"] = f"{course.uid}-{revisions.newest}"
+    said["head"]["revision"] = now.line
     return {"course.toml": write_toml(said["head"], said["tables"]), **texts}
 
 
-def _know(course: Course, revisions: Row[int, int]) -> str | None:
+def _know(course: Course, now: Knowledge, in_browser: int) -> str | None:
     """course.toml as it was imported; if texts were changed in the browser since, with the line that says so."""
-    uid, _dash, number = CourseFile.model_validate(tomllib.loads(course.toml)).revision.partition("-")
-    known = int(number) if uid == course.uid and number else 0
-    if (revisions.in_browser or 0) <= known:
+    known = read_knowledge(CourseFile.model_validate(tomllib.loads(course.toml)).revision, course.uid)
+    if in_browser <= known.number and known.left_out == now.left_out:
         return course.toml
-    return set_first_value(course.toml, "revision", f"{course.uid}-{revisions.newest}")
+    return set_first_value(course.toml, "revision", now.line)
+
+
+def _left_out(items: list[Item], saved: dict[str, Content]) -> list[str]:
+    """Slugs of items with changes that are saved, not published, and not in `saved` either."""
+    return [item.slug for item in items if item.has_changes and item_part(item.slug) not in saved]
 
 
 def _free_file(file: str, slug: str, text: str, taken: dict[str, str]) -> str:

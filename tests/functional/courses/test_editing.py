@@ -356,6 +356,25 @@ def test_an_exported_course_is_changed_in_the_folder_and_imported(
         import_course(runtime, tmp_path / "out")
 
 
+def test_what_an_export_left_out_and_was_published_since_is_not_taken_back(
+    runtime: Runtime, ada: Editor, save: Save, tmp_path: Path
+) -> None:
+    save(ada, 1, title="Water")
+    export_course(runtime, SLUG, tmp_path / "out")
+    import_course(runtime, tmp_path / "out")  # nothing is lost
+    with runtime.db.transaction() as tx:
+        editing.publish_item(tx, SLUG, "watering", ada)
+    with pytest.raises(Conflict, match="item/watering"):
+        import_course(runtime, tmp_path / "out")
+
+    export_course(runtime, SLUG, tmp_path / "out")
+    toml = tmp_path / "out" / "course.toml"
+    assert " without " not in toml.read_text()
+    toml.write_text(toml.read_text().replace('title = "Water"', 'title = "Rain"'))
+    import_course(runtime, tmp_path / "out")
+    assert seen(runtime).title == "Rain"
+
+
 def test_an_export_has_what_learners_see_or_what_was_saved(
     runtime: Runtime, ada: Editor, save: Save, tmp_path: Path
 ) -> None:
