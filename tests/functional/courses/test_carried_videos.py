@@ -1,7 +1,8 @@
 """Videos in course folders: captions, posters and, if they are asked for, files go out and come in; nothing is lost."""
 
 import hashlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from lti_tool.contract import Plugin
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
+from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.exporter import export_course
@@ -21,7 +23,7 @@ from tests.conftest import empty_database, make_settings, running
 from tests.factories.course_folders import TOML, write_folder
 from tests.factories.grading import work
 from tests.factories.videos import VTT, make_video, with_subtitles
-from tests.functional.courses.conftest import SLUG
+from tests.functional.courses.conftest import SLUG, Browser
 from tests.functional.courses.test_export import files_of
 from tests.functional.files.conftest import picture
 
@@ -248,3 +250,23 @@ def test_what_is_wrong_is_named_and_nothing_changes(
 def test_the_poster_of_a_video_is_not_among_the_files(runtime: Runtime, taught: Path) -> None:
     with runtime.db.reading() as tx:
         assert [file.name for file in files.list_files(tx, SLUG)] == ["Trees.mkv"]
+
+
+def test_a_video_without_its_file_says_so_to_teachers_and_opens_for_learners(
+    runtime: Runtime, folder: Path, browse: Callable[..., Browser]
+) -> None:
+    write_folder(folder, {"course.toml": HEAD + FILMS, "videos/trees/video.toml": TREES})
+    for name in ("source", "lessons/sowing.md"):
+        shutil.rmtree(folder / name) if (folder / name).is_dir() else (folder / name).write_text("Sow.")
+    import_course(runtime, folder)
+    ada, ben = browse(Role.TEACHER), browse()
+    with runtime.db.reading() as tx:
+        page = f"/video/{SLUG}/{find(tx, 'trees').id}/"
+
+    assert "imported without the file" in ada.get(f"/video/{SLUG}/").text
+    shown = ada.get(page).text
+    assert "The file is called t.mp4." in shown and "Try again" not in shown
+    ada.post(f"{page}again")
+    assert "The file is called t.mp4." in ada.get(page).text
+    assert ada.post(f"{page}delete").status_code == 409  # an item shows it
+    assert ben.get(f"/courses/{SLUG}/film").status_code == 200
