@@ -41,15 +41,18 @@ def import_command(
 @click.argument("slug")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--saved", is_flag=True, help="Take changes that are saved in the browser and not published.")
+@click.option("--videos", "with_videos", is_flag=True, help="Take the files of uploaded videos, however large.")
 @click.pass_obj
-def export_command(runtime: Runtime, slug: str, path: Path, saved: bool) -> None:
+def export_command(runtime: Runtime, slug: str, path: Path, saved: bool, with_videos: bool) -> None:
     """Write the course SLUG into the folder PATH, to be edited, kept in Git and imported again."""
-    done = export_course(runtime, slug, path, saved=saved)
+    done = export_course(runtime, slug, path, saved=saved, with_videos=with_videos)
     click.echo(f"Exported “{done.title}” ({done.slug}) to {path}: {_count(done.files, 'file', 'files')}.")
     if done.left_out:
         click.echo(f"  Note: left out, saved and not published: {', '.join(done.left_out)}. --saved takes them.")
     if done.library:
         click.echo(f"  Note: not in the folder, they stay with the course: {', '.join(done.library)}.")
+    if done.videos:
+        click.echo(f"  Note: of these videos all is there but the file: {', '.join(done.videos)}. --videos takes it.")
 
 
 @course.command("list")

@@ -2,9 +2,7 @@
 
 import re
 import tomllib
-import unicodedata
 from collections.abc import Mapping
-from itertools import chain, count
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -20,6 +18,7 @@ from pydantic import (
 )
 
 from lti_tool.kernel.errors import AppError
+from lti_tool.kernel.slugs import free_slug
 from plugins.courses.models import Admission, Level, PartState
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -59,10 +58,10 @@ def _web_address(text: str) -> str:
     return text
 
 
-def find_uploaded(address: str) -> int | None:
-    """The number of the uploaded video that stands in the place of an address; None: something else."""
-    found = re.fullmatch(r"video:([1-9][0-9]{0,8})", address)
-    return int(found[1]) if found else None
+def find_uploaded(address: str) -> str | None:
+    """The slug of the uploaded video that stands in the place of an address; None: something else."""
+    found = re.fullmatch(r"video:([a-z0-9][a-z0-9-]{0,78})", address)
+    return found[1] if found else None
 
 
 def find_library_file(address: str) -> int | None:
@@ -94,6 +93,8 @@ Text = Annotated[
 LongText = Annotated[str, StringConstraints(max_length=50_000), AfterValidator(_plain_text)]
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=60), AfterValidator(_one_line)]
 _MEDIA = r"media/[^/\\]+(/[^/\\]+)*"
+KNOWLEDGE = r"^([0-9a-f]{8}-[0-9]{1,12}( without [a-z0-9-]+(, [a-z0-9-]+)*)?)?$"
+"""See `knowledge`."""
 RESERVED = ("edit", "media")
 """No item is called so: these are pages of the course."""
 MediaFile = Annotated[str, StringConstraints(pattern=f"^({_MEDIA})?$", max_length=300), AfterValidator(_one_line)]
@@ -159,7 +160,7 @@ class _Shows(_Item):
 
 
 class VideoItem(_Shows):
-    """A video. Its address may be `video:<number>`: an uploaded video of the course."""
+    """A video. Its address may be `video:<slug>`: an uploaded video of the course."""
 
     type: Literal["video"]
     url: VideoAddress = ""
@@ -242,7 +243,7 @@ class CourseFile(_Part):
     state: PartState = PartState.PUBLISHED
     admission: Admission = Admission.LMS
     lms_members_pay: bool = Field(False, strict=True)
-    revision: Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{8}-[0-9]{1,12})?$")] = ""
+    revision: Annotated[str, StringConstraints(pattern=KNOWLEDGE, max_length=50_000)] = ""
     """Written by an export: what of the course in the browser this folder knows."""
     module: list[Module] = Field(min_length=1)
 
@@ -262,14 +263,6 @@ class CourseFile(_Part):
                 module.slug = free_slug(module.title, taken, f"module-{number}")
                 taken.add(module.slug)
         return self
-
-
-def free_slug(title: str, taken: set[str], otherwise: str) -> str:
-    """A slug made from a title that is not taken; `otherwise` for a title without Latin letters or digits."""
-    ascii_title = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
-    wanted = re.sub(r"[^a-z0-9]+", "-", ascii_title.lower()).strip("-")[:70].strip("-") or otherwise
-    numbered = (f"{wanted}-{n}" for n in count(2))
-    return next(each for each in chain([wanted], numbered) if each not in taken)
 
 
 def read_course_file(path: Path) -> CourseFile:

@@ -12,7 +12,14 @@ from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.lti import public as lti
 from plugins.courses.catalogue import index_course
 from plugins.courses.course_file import find_library_file, find_uploaded
-from plugins.courses.library import find_library, list_link_targets, note_library
+from plugins.courses.library import (
+    find_library,
+    find_library_problems,
+    list_link_targets,
+    note_description,
+    note_library,
+    read_notebook_texts,
+)
 from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Course, Item, ItemKind, Origin, PartState, Revision, Unsaved
 from plugins.courses.parts import COURSE, Content, fill_course, fill_item, fill_module, item_part, module_part
@@ -87,22 +94,29 @@ def open_for_editing(tx: Tx, slug: str, editor: Editor) -> Course:
 
 
 def save_settings(tx: Tx, slug: str, content: Content, editor: Editor, base: int | None) -> Revision:
-    """Change the settings of a course. Raises: NotFound, Forbidden, EditConflict."""
+    """Change the settings of a course. Raises: NotFound, Forbidden, EditConflict, Invalid: a link leads nowhere."""
     course = open_for_editing(tx, slug, editor)
+    require_description(tx, course, content["description"])
     revision = add_revision(tx, course.id, COURSE, content, editor.author, base=base, is_published=True)
     fill_course(course, content)
     index_course(tx, course)
+    note_description(tx, course)
     grading.publish_course(tx, slug, course.title)
     forget_unsaved(tx, course.id, COURSE, editor.user_id)
     return revision
 
 
 def set_course_state(tx: Tx, slug: str, state: PartState, editor: Editor) -> None:
-    """Show the course to learners, or hide it. Raises: NotFound, Forbidden, Invalid: nothing in it is published."""
+    """Show the course to learners, or hide it.
+
+    Raises: NotFound, Forbidden, Invalid: nothing in it is published, or a link of its description leads nowhere.
+    """
     course = open_for_editing(tx, slug, editor)
     if state is PartState.PUBLISHED and not get_outline(tx, slug).published().items:
         raise Invalid("nothing_published", "Nothing in this course is published yet. Publish at least one item first.")
-    course.state = state
+    before, course.state = course.state, state
+    if before is not state:
+        require_description(tx, course, course.description)
 
 
 def save_module(tx: Tx, slug: str, module_slug: str, content: Content, editor: Editor, base: int | None) -> Revision:
@@ -116,6 +130,13 @@ def save_module(tx: Tx, slug: str, module_slug: str, content: Content, editor: E
     publish_progress_outline(tx, slug)
     forget_unsaved(tx, course.id, part, editor.user_id)
     return revision
+
+
+def require_description(tx: Tx, course: Course, text: str) -> None:
+    """Raises: Invalid: learners see the course, and its description links to a file that is not there."""
+    problems = find_library_problems(tx, course.slug, text) if course.state is PartState.PUBLISHED else []
+    if problems:
+        raise Invalid("description_not_ready", f"In the description {problems[0]}", {"problem": problems[0]})
 
 
 # ---- items: saved first, then published ----
@@ -186,10 +207,14 @@ def restore(tx: Tx, slug: str, part: str, number: int, editor: Editor) -> Revisi
         tx, course.id, part, old.content, editor.author, base=None, origin=Origin.RESTORE, is_published=True
     )
     if part == COURSE:
+        require_description(tx, course, old.content["description"])
         fill_course(course, old.content)
         index_course(tx, course)
+        note_description(tx, course)
     elif part.startswith("module/"):
         fill_module(get_module(tx, course.id, part.removeprefix("module/")), old.content)
+        tx.flush()
+        publish_progress_outline(tx, slug)
     return revision
 
 
@@ -218,6 +243,8 @@ def find_problems(tx: Tx, slug: str, item_slug: str, content: Content) -> list[s
     file = content["file"]
     if file and file.removeprefix("media/") not in media:
         return [f"there is no file {file} in this course; upload it, or choose another."]
+    if content["type"] == ItemKind.NOTEBOOK.value and file:
+        return find_library_problems(tx, slug, *read_notebook_texts(tx, slug, file))
     if find_uploaded(content["url"]) is not None and find_video(tx, slug, content["url"]) is None:
         return ["this course has no such uploaded video any more; choose another, or upload it again."]
     number = find_library_file(content["url"])

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
+from plugins.courses.carried_videos import describe_files, list_exported, write_files
 from plugins.courses.course_file import CourseFile
+from plugins.courses.knowledge import Knowledge, read_knowledge
 from plugins.courses.library import list_left_behind
-from plugins.courses.models import Admission, Course, Item, Level, Media, Module, PartState, Revision
+from plugins.courses.models import Admission, Course, Item, Level, Media, Module, Origin, PartState, Revision
 from plugins.courses.parts import (
     COURSE,
     Content,
@@ -31,10 +33,16 @@ from plugins.courses.parts import (
     read_time,
 )
 from plugins.courses.revisions import list_newest
-from plugins.courses.toml_text import Value, write_toml
+from plugins.courses.toml_text import Value, set_first_value, write_toml
+from plugins.courses.video_folder import list_texts
 
-OURS = ("course.toml", "lessons", "media", "source")
+OURS = ("course.toml", "lessons", "media", "source", "videos")
 """What an export writes; anything else in the folder (README, .git) is left alone."""
+
+_NEWEST = select(
+    func.max(Revision.id).label("newest"),
+    func.max(Revision.id).filter(Revision.origin != Origin.IMPORT).label("in_browser"),
+).where(Revision.course_id == bindparam("course_id"))
 
 
 @dataclass(frozen=True)
@@ -48,10 +56,16 @@ class Exported:
     """Slugs of items with changes that are not published and not in the folder."""
     library: list[str]
     """Files of the library that items name; they stay with the course."""
+    videos: list[str]
+    """Files of videos that are not in the folder, only their checksums."""
 
 
-def export_course(runtime: Runtime, slug: str, path: Path, *, saved: bool = False) -> Exported:
+def export_course(
+    runtime: Runtime, slug: str, path: Path, *, saved: bool = False, with_videos: bool = False
+) -> Exported:
     """Write the course into the folder `path`, which is new, empty or an earlier export.
+
+    `with_videos`: the files of uploaded videos too, however large.
 
     Raises: NotFound: no such course. Conflict: the folder holds something else.
     """
@@ -60,18 +74,24 @@ def export_course(runtime: Runtime, slug: str, path: Path, *, saved: bool = Fals
         _check_target(path, slug)
         items = _items(tx, course.id)
         newest = list_newest(tx, course.id) if saved else {}
-        files = _list_texts(tx, course, items, {part: revision.content for part, revision in newest.items()})
+        contents = _list_contents(items, {part: revision.content for part, revision in newest.items()})
+        files = _list_texts(tx, course, items, contents, {part: one.content for part, one in newest.items()})
+        videos, gone = list_exported(tx, slug, contents)
         quizzes = {item.assignment for item in items if item.assignment}
         path.mkdir(parents=True, exist_ok=True)
         for part in OURS:
             _remove(path / part)
         count = _write_media(tx, course.id, path)
-        library = list_left_behind(tx, slug)
+        library = list_left_behind(tx, slug) + gone
+    for one in videos:
+        files |= list_texts(one)
     count += _copy_sources(runtime.settings.courses_dir / slug / "source", path / "source", quizzes)
+    count += write_files(runtime, videos, path, with_files=with_videos)
     for name, body in files.items():
         _write(path, name, body)
-    left_out = [] if saved else [item.slug for item in items if item.has_changes]
-    return Exported(slug, course.title, count + len(files), left_out, library)
+    left_out = _left_out(items, {part: one.content for part, one in newest.items()})
+    left_files = describe_files(videos, taken=with_videos)
+    return Exported(slug, course.title, count + len(files), left_out, library, left_files)
 
 
 def _load(tx: Tx, slug: str) -> Course:
@@ -105,22 +125,45 @@ def _items(tx: Tx, course_id: int) -> list[Item]:
     return list(tx.scalars(query))
 
 
-def _list_texts(tx: Tx, course: Course, items: list[Item], saved: dict[str, Content]) -> dict[str, str]:
-    """course.toml and the lessons."""
-    texts: dict[str, str] = {}
+def _list_contents(items: list[Item], saved: dict[str, Content]) -> dict[str, Content]:
+    """What each item says, by slug; each text of a lesson with a file of its own."""
     contents: dict[str, Content] = {}
+    texts: dict[str, str] = {}
     for item in items:
         content = dict(saved.get(item_part(item.slug)) or item_content(item))
         if content["type"] == "lesson":
             content["file"] = _free_file(content["file"], item.slug, content["markdown"], texts)
             texts[content["file"]] = content["markdown"]
         contents[item.slug] = content
+    return contents
+
+
+def _list_texts(
+    tx: Tx, course: Course, items: list[Item], contents: dict[str, Content], saved: dict[str, Content]
+) -> dict[str, str]:
+    """course.toml and the lessons."""
+    texts = {one["file"]: one["markdown"] for one in contents.values() if one["type"] == "lesson"}
     said = _toml_values(tx, course, items, contents, saved)
-    if _says_the_same(course.toml, said):
-        return {"course.toml": course.toml, **texts}
-    newest = tx.scalar(select(func.max(Revision.id)).where(Revision.course_id == course.id))
-    said["head"]["revision"] = f"{course.uid}-{newest}"
+    newest, in_browser = tx.execute(_NEWEST, {"course_id": course.id}).one()
+    now = Knowledge(course.uid, newest, frozenset(_left_out(items, saved)))
+    kept = _know(course, now, in_browser or 0) if _says_the_same(course.toml, said) else None
+    if kept is not None:
+        return {"course.toml": kept, **texts}
+    said["head"]["revision"] = now.line
     return {"course.toml": write_toml(said["head"], said["tables"]), **texts}
+
+
+def _know(course: Course, now: Knowledge, in_browser: int) -> str | None:
+    """course.toml as it was imported; if texts were changed in the browser since, with the line that says so."""
+    known = read_knowledge(CourseFile.model_validate(tomllib.loads(course.toml)).revision, course.uid)
+    if in_browser <= known.number and known.left_out == now.left_out:
+        return course.toml
+    return set_first_value(course.toml, "revision", now.line)
+
+
+def _left_out(items: list[Item], saved: dict[str, Content]) -> list[str]:
+    """Slugs of items with changes that are saved, not published, and not in `saved` either."""
+    return [item.slug for item in items if item.has_changes and item_part(item.slug) not in saved]
 
 
 def _free_file(file: str, slug: str, text: str, taken: dict[str, str]) -> str:

@@ -4,6 +4,7 @@
     lessons/*.md           Markdown lessons
     media/*                images, notebooks to read and other files that lessons show
     source/<assignment>/   nbgrader source notebooks with their data files
+    videos/<slug>/         what belongs to an uploaded video (`video_folder`)
 
 An nbgrader course folder without course.toml is a course too: one module with one quiz per assignment.
 """
@@ -21,6 +22,7 @@ from plugins.courses.course_file import (
     LessonItem,
     NotebookItem,
     QuizItem,
+    VideoItem,
     check_course_file,
     read_course_file,
 )
@@ -28,6 +30,7 @@ from plugins.courses.files import Found, find_files
 from plugins.courses.links import Place, find_link_problems, list_library_files
 from plugins.courses.models import PartState
 from plugins.courses.notebook_html import find_notebook_problem
+from plugins.courses.video_folder import SaidVideo, read_videos
 
 MAX_LESSON_BYTES = 500_000
 MAX_MEDIA_BYTES = 10_000_000
@@ -75,6 +78,20 @@ class CourseFolder:
     def media(self) -> Found:
         """The files below `media/`."""
         return find_files(self.path, "media")
+
+    @property
+    def videos(self) -> dict[str, SaidVideo]:
+        """What `videos/` says of videos that items name, by slug."""
+        return self._read_videos[0]
+
+    @cached_property
+    def _read_videos(self) -> tuple[dict[str, SaidVideo], list[str]]:
+        return read_videos(self.path, [item.url for item in self.items if isinstance(item, VideoItem) and item.url])
+
+    @property
+    def video_problems(self) -> list[str]:
+        """What is wrong in `videos/`."""
+        return self._read_videos[1]
 
     def source(self, quiz: QuizItem) -> Found:
         """The files of a quiz."""
@@ -172,7 +189,8 @@ def _check(folder: CourseFolder, max_quiz_bytes: int) -> list[str]:
         else:
             assignments.add(item.assignment)
             problems += _check_quiz(folder, item, max_quiz_bytes)
-    return [*problems, *_check_order(folder.course), *_check_header(folder), *_check_media(folder.media)]
+    problems += _check_order(folder.course) + _check_header(folder) + _check_media(folder.media)
+    return problems + folder.video_problems
 
 
 def _check_order(course: CourseFile) -> list[str]:

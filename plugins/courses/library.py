@@ -1,6 +1,9 @@
-"""Files of the course's library in its lessons: an item names one as `file:<number>`, and so does a link in a text."""
+"""Files of the course's library: an item names one as `file:<number>`, and so does a link in a text.
 
-from collections.abc import Iterable
+Texts are lessons, text cells of notebooks, and the description of the course.
+"""
+
+from collections.abc import Iterator
 
 from sqlalchemy import select
 from sqlalchemy.orm import undefer
@@ -10,25 +13,57 @@ from lti_tool.kernel.errors import NotFound
 from lti_tool.web.session import SignedIn
 from plugins.courses.course_file import find_library_file
 from plugins.courses.links import list_library_files
-from plugins.courses.models import Course, Item
+from plugins.courses.models import Course, Item, ItemKind
+from plugins.courses.notebook_html import list_texts
 from plugins.courses.parts import Content, item_content, item_part
 from plugins.courses.reading import read_course, ref_of
 from plugins.courses.revisions import find_newest
-from plugins.courses.service import list_media_paths
+from plugins.courses.service import get_media, list_media_paths, read_media
 from plugins.files import public as files
 
 
-def named_files(content: Content) -> set[int]:
+def named_files(tx: Tx, slug: str, content: Content) -> set[int]:
     """Numbers of the library's files that an item names."""
     number = find_library_file(content["url"])
-    return list_library_files(content["markdown"]) | ({number} if number is not None else set())
+    texts = [content["markdown"]]
+    if content["type"] == ItemKind.NOTEBOOK.value and content["file"]:
+        texts += read_notebook_texts(tx, slug, content["file"])
+    found = {each for text in texts for each in _list_numbers(text)}
+    return found | ({number} if number is not None else set())
+
+
+def _list_numbers(text: str) -> set[int]:
+    return list_library_files(text) if "file:" in text else set()
+
+
+def read_notebook_texts(tx: Tx, slug: str, file: str) -> list[str]:
+    """The text cells of a notebook in `media/`; none if it is not there."""
+    try:
+        return list_texts(read_media(tx, get_media(tx, slug, file.removeprefix("media/"))))
+    except NotFound:
+        return []
+
+
+def find_library_problems(tx: Tx, slug: str, *texts: str) -> list[str]:
+    """A sentence for each file that texts link to and that the course does not have ready."""
+    numbers = sorted({number for text in texts for number in _list_numbers(text)})
+    return [
+        f"there is no ready file file:{number} in the course's Files; correct the number."
+        for number in numbers
+        if find_library(tx, slug, number) is None
+    ]
+
+
+def note_description(tx: Tx, course: Course) -> None:
+    """Tell `files` what the description links to: it is not deleted. The description must be loaded."""
+    files.set_uses(tx, f"courses/{course.slug}", _find_here(tx, course.slug, _list_numbers(course.description)))
 
 
 def note_library(tx: Tx, slug: str, item: Item) -> None:
     """Tell `files` what an item shows, and what it would show if it were published: none of that is deleted."""
     newest = find_newest(tx, item.course_id, item_part(item.slug))
     contents = [item_content(item), *([newest.content] if newest else [])]
-    here = _find_here(tx, slug, {number for content in contents for number in named_files(content)})
+    here = _find_here(tx, slug, {number for content in contents for number in named_files(tx, slug, content)})
     files.set_uses(tx, ref_of(slug, item), here)
 
 
@@ -72,8 +107,9 @@ def describe_missing(tx: Tx, slug: str) -> list[str]:
     notes = []
     for item, number, file in _list_named(tx, slug):
         if file is None:
+            which = f"“{item.title}” ({item.slug})" if item else "The description"
             notes.append(
-                f"“{item.title}” ({item.slug}) names file:{number}, which is not among the files of this course here. "
+                f"{which} names file:{number}, which is not among the files of this course here. "
                 "Upload it on the page Files, and choose it in the editor."
             )
     return notes
@@ -82,15 +118,19 @@ def describe_missing(tx: Tx, slug: str) -> list[str]:
 def list_left_behind(tx: Tx, slug: str) -> list[str]:
     """What items name and a folder does not hold: `file:12 (slides.pdf, in “Slides”)`."""
     return [
-        f"file:{number} ({file.name if file else 'gone'}, in “{item.title}”)"
+        f"file:{number} ({file.name if file else 'gone'}, in {f'“{item.title}”' if item else 'the description'})"
         for item, number, file in _list_named(tx, slug)
     ]
 
 
-def _list_named(tx: Tx, slug: str) -> Iterable[tuple[Item, int, files.StoredFile | None]]:
+def _list_named(tx: Tx, slug: str) -> Iterator[tuple[Item | None, int, files.StoredFile | None]]:
+    """Which item (None: the description) names which number, and the file if it is there."""
+    description = tx.scalar(select(Course.description).where(Course.slug == slug)) or ""
+    for number in sorted(_list_numbers(description)):
+        yield None, number, find_library(tx, slug, number)
     query = select(Item).join(Course, Course.id == Item.course_id).where(Course.slug == slug)
-    for item in tx.scalars(query.options(undefer(Item.markdown)).order_by(Item.position)):
-        for number in sorted(named_files(item_content(item))):
+    for item in tx.scalars(query.options(undefer(Item.markdown)).order_by(Item.position)).all():
+        for number in sorted(named_files(tx, slug, item_content(item))):
             yield item, number, find_library(tx, slug, number)
 
 
@@ -104,4 +144,5 @@ def _is_named_in_what_is_open(tx: Tx, session: SignedIn, slug: str, number: int)
     if reading.is_dropped:
         return False
     open_slugs = {item.slug for item in reading.outline.items} - set(reading.locks)
-    return any(item.slug in open_slugs and named == number for item, named, _file in _list_named(tx, slug))
+    named = ((item, found) for item, found, _file in _list_named(tx, slug))
+    return any(found == number and (item is None or item.slug in open_slugs) for item, found in named)

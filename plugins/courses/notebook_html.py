@@ -70,6 +70,14 @@ def render_notebook(content: bytes, place: Place, words: tuple[str, str]) -> lis
     return [_cell(raw, place, words) for raw in _read(content)]
 
 
+def list_texts(content: bytes) -> list[str]:
+    """The Markdown of the text cells; none of what is no notebook."""
+    try:
+        return [_joined(raw.get("source")) for raw in _read(content) if raw.get("cell_type") == "markdown"]
+    except NotebookError:
+        return []
+
+
 def _read(content: bytes) -> list[Mapping[str, Any]]:
     try:
         cells = json.loads(content)["cells"]

@@ -9,8 +9,8 @@ from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, Invalid, NotFound
+from lti_tool.kernel.slugs import free_slug
 from plugins.courses.catalogue import index_course
-from plugins.courses.course_file import free_slug
 from plugins.courses.editing import Editor, open_for_editing
 from plugins.courses.library import forget_library, note_library
 from plugins.courses.models import Admission, Course, Item, ItemKind, Level, Module, Origin, PartState, Revision

@@ -5,7 +5,9 @@ from sqlalchemy.orm import undefer
 
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
+from plugins.courses.carried_videos import list_overwritten
 from plugins.courses.folder import CourseFolder
+from plugins.courses.knowledge import read_knowledge
 from plugins.courses.models import Item, Module, Origin
 from plugins.courses.parts import COURSE, OUTLINE, Content, item_content, item_part, module_part, source_part
 from plugins.courses.revisions import list_newest
@@ -20,8 +22,7 @@ def refuse_to_overwrite(tx: Tx, folder: CourseFolder, *, overwrite: bool) -> Non
     course = find_course(tx, folder.course.slug)
     if course is None or overwrite:
         return
-    uid, _dash, number = folder.course.revision.partition("-")
-    known = int(number) if uid == course.uid and number else 0
+    known = read_knowledge(folder.course.revision, course.uid)
     said = said_parts(folder)
     here = _list_parts(tx, course.id)
     lost = [
@@ -30,10 +31,11 @@ def refuse_to_overwrite(tx: Tx, folder: CourseFolder, *, overwrite: bool) -> Non
         if newest.origin is not Origin.IMPORT
         and part in here
         and said.get(part) not in [newest.content, *filter(None, [here[part]])]
-        and (newest.id > known or here[part] is not None)
+        and (not known.reaches(part, newest.id) or here[part] is not None)
     ]
+    lost = [_NAMES.get(part, part) for part in sorted(lost)] + list_overwritten(tx, folder)
     if lost:
-        names = "\n".join(f"  {_NAMES.get(part, part)}" for part in sorted(lost))
+        names = "\n".join(f"  {name}" for name in lost)
         raise Conflict(
             "edited_in_browser",
             f"Teachers have changed this course in the browser; this folder would take that back:\n{names}\n"

@@ -11,7 +11,8 @@ from grading import public as grading
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, NotFound
 from lti_tool.kernel.runtime import Runtime
-from plugins.courses.course_file import CourseFolderError, free_slug
+from lti_tool.kernel.slugs import free_slug
+from plugins.courses.course_file import CourseFolderError
 from plugins.courses.editing import Editor, open_for_editing, require_editor
 from plugins.courses.files import find_files
 from plugins.courses.folder import check_source

@@ -1,4 +1,4 @@
-"""Videos of a course: items that name an address, or an uploaded video by its number, belong to the plugin `video`."""
+"""Videos of a course: items that name an address, or an uploaded video by its slug, belong to the plugin `video`."""
 
 from sqlalchemy import select
 
@@ -30,21 +30,21 @@ def note_uses(tx: Tx, slug: str) -> None:
     query = select(Item).join(Course, Course.id == Item.course_id)
     items = tx.scalars(query.where(Course.slug == slug, Item.kind == ItemKind.VIDEO))
     named = {ref_of(slug, item): find_uploaded(item.url) for item in items}
-    video.set_uses(tx, slug, {ref: number for ref, number in named.items() if number is not None})
+    video.set_uses(tx, slug, {ref: name for ref, name in named.items() if name is not None})
 
 
 def find_video(tx: Tx, slug: str, url: str) -> video.Video | None:
     """The video that an item names; None: there is none."""
-    number = find_uploaded(url)
+    name = find_uploaded(url)
     try:
-        return video.find_linked(tx, slug, url) if number is None else video.get_video(tx, slug, number)
+        return video.find_linked(tx, slug, url) if name is None else video.find_named(tx, slug, name)
     except AppError:
         return None
 
 
 def list_choices(tx: Tx, slug: str, chosen: str) -> list[tuple[str, str]]:
     """Options of the uploaded videos of a course; the chosen one stays there, also if it is gone."""
-    uploaded = [(f"video:{each.id}", each.title) for each in video.list_uploaded(tx, slug)]
+    uploaded = [(f"video:{each.slug}", each.title) for each in video.list_uploaded(tx, slug)]
     known = {value for value, _title in uploaded}
     if find_uploaded(chosen) is not None and chosen not in known:
         uploaded.append((chosen, chosen))

@@ -191,6 +191,8 @@ def save_settings_view(slug: str) -> AnyResponse:
             editing.save_settings(tx, slug, content, editor, sent_base())
     except EditConflict as conflict:
         return _settings_page(slug, editor, 409, base=conflict.number, **happened(conflict=conflict, mine=content))
+    except Invalid as error:
+        return _settings_page(slug, editor, 422, **happened([("description", str(error.details["problem"]))]))
     return redirect(url_for("courses.edit_settings", slug=slug, saved=1), 303)
 
 

@@ -1,15 +1,17 @@
 """The editor of one item: save, publish, keep what is typed, preview, upload."""
 
+from contextlib import closing
 from typing import Any
 
 from flask import Response, jsonify, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import AppError, Invalid
+from lti_tool.kernel.errors import AppError, ExternalError, Invalid, TooLarge, Unacceptable
 from lti_tool.web.render import is_fragment_request, page
 from lti_tool.web.runtime import current_runtime
 from plugins.courses import editing
@@ -42,7 +44,13 @@ def save_item_view(slug: str, item_slug: str) -> AnyResponse:
     editor = open_editor(slug)
     with current_runtime().db.reading() as tx:
         before = _saved(tx, slug, item_slug, editor)
-    form = _with_upload(slug, editor)
+    try:
+        form = _with_upload(slug, editor)
+    except (Invalid, Unacceptable, TooLarge, ExternalError) as error:
+        return show_editor(slug, item_slug, editor, error.status, **happened([("upload", error.message)]))
+    except RequestEntityTooLarge:  # nothing of the form can be read; what was typed is kept apart
+        problem = [("upload", _("This file is larger than 10 MB. Upload it on the page Files, or make it smaller."))]
+        return show_editor(slug, item_slug, editor, None, 413, **happened(problem))
     content, problems = read_item(form, item_slug, before)
     if content is None:
         return show_editor(slug, item_slug, editor, 422, **happened(problems))
@@ -140,7 +148,9 @@ def _saved(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Content:
 def _keep_upload(slug: str, given: FileStorage, editor: Editor) -> Media:
     """Check a file that was sent, then keep it: two steps, for a scan takes its time."""
     runtime = current_runtime()
-    checked = check_upload(runtime, given.filename or "picture.png", given.stream.read(MAX_MEDIA_BYTES + 1))
+    with closing(given):
+        content = given.stream.read(MAX_MEDIA_BYTES + 1)
+    checked = check_upload(runtime, given.filename or "picture.png", content)
     with runtime.db.transaction() as tx:
         return add_media(tx, runtime, slug, checked, editor)
 

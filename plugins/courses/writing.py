@@ -12,7 +12,7 @@ from lti_tool.kernel.db import Tx
 from plugins.courses.catalogue import index_course
 from plugins.courses.course_file import LessonItem, QuizItem
 from plugins.courses.folder import CourseFolder
-from plugins.courses.library import forget_library, note_library
+from plugins.courses.library import forget_library, note_description, note_library
 from plugins.courses.media import media_type
 from plugins.courses.models import Course, Item, Media, Module, Origin, PartState
 from plugins.courses.parts import (
@@ -84,11 +84,12 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
     tx.flush()
     for part, content in parts.items():
         add_revision(tx, course.id, part, content, COMMAND_LINE, base=None, origin=Origin.IMPORT, is_published=True)
-    for item in get_outline(tx, course.slug).items:
-        note_library(tx, course.slug, item)
     index_course(tx, course)
     _write_media(tx, folder, course.id)
     tx.flush()
+    note_description(tx, course)
+    for item in get_outline(tx, course.slug).items:
+        note_library(tx, course.slug, item)
     publish_progress_outline(tx, course.slug)
     for item in get_outline(tx, course.slug).published().items:
         take_up_video(tx, course.slug, item)

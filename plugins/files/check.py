@@ -4,8 +4,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
 from config.settings_files import FilesSettings
-from plugins.files.images import TYPES, clean_image
+from plugins.files.images import TYPES, clean_image, is_bare
 from plugins.files.refusals import Refused
 from plugins.files.service import Content
 from plugins.files.sniff import find_type
@@ -22,8 +24,11 @@ class Checked:
     content: Content
 
 
-def check_file(path: Path, name: str, settings: FilesSettings) -> Checked:
-    """Look at a file that is nobody else's. Raises: Refused."""
+def check_file(path: Path, name: str, settings: FilesSettings, *, keeps_bare: bool = False) -> Checked:
+    """Look at a file that is nobody else's. `keeps_bare`: an image that is nothing but its pixels stays as it is.
+
+    Raises: Refused.
+    """
     if path.stat().st_size == 0:
         raise Refused("empty")
     kind = find_type(path, name)
@@ -33,8 +38,12 @@ def check_file(path: Path, name: str, settings: FilesSettings) -> Checked:
         check_svg(path)
     if kind not in TYPES:
         return Checked(path, Content(kind, path.stat().st_size, hash_file(path)))
+    limits = {"side": settings.image_side, "max_pixels": settings.image_pixels}
+    if keeps_bare and is_bare(path, **limits):
+        with Image.open(path) as image:
+            return Checked(path, Content(kind, path.stat().st_size, hash_file(path), image.width, image.height))
     made = path.with_name(f"{path.name}.clean")
-    size = clean_image(path, made, side=settings.image_side, max_pixels=settings.image_pixels)
+    size = clean_image(path, made, **limits)
     return Checked(made, Content(kind, made.stat().st_size, hash_file(made), size.width, size.height))
 
 

@@ -42,6 +42,8 @@ class FileRow(Base):
     """Why it was refused, a code of `check.REFUSALS`."""
     key: Mapped[str] = mapped_column(String(200), unique=True)
     """Where its content is in the storage, or will be. It says nothing about course or name."""
+    is_part: Mapped[bool] = mapped_column(default=False)
+    """Of something else, as the poster of a video: it counts for the quota and is not listed among the files."""
     is_stored: Mapped[bool] = mapped_column(default=False)
     """Is it there? Else it is in `files_content`, or still in pieces."""
     upload_id: Mapped[str | None] = mapped_column(String(32), unique=True)
@@ -70,7 +72,8 @@ class UploadRow(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     """Random; the last part of its address."""
     course_slug: Mapped[str] = mapped_column(String(80))
-    owner_id: Mapped[int] = mapped_column(index=True)
+    owner_id: Mapped[int | None] = mapped_column(index=True)
+    """None: an import."""
     name: Mapped[str] = mapped_column(String(200))
     length: Mapped[int] = mapped_column(BigInteger)
     """In bytes; the quota counts it from the start."""

@@ -8,12 +8,13 @@ from pathlib import Path
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, TooLarge, Unacceptable
 from lti_tool.kernel.runtime import Runtime
-from plugins.files import quota, scanning, service
+from plugins.files import quota, scanning, service, uploads
 from plugins.files.boxes import upload_box
 from plugins.files.check import check_file
 from plugins.files.images import clean_image, is_bare
 from plugins.files.models import FileState
 from plugins.files.names import clean_name
+from plugins.files.receiving import receive
 from plugins.files.refusals import REFUSALS, Refused, say_refusal
 from plugins.files.service import ROW_KEY, StoredFile, delete_file, find_file, list_files, list_uses, set_uses
 from plugins.files.serving import is_shown
@@ -38,6 +39,7 @@ __all__ = [
     "say_refusal",
     "set_uses",
     "store_bytes",
+    "store_file",
     "take_room",
     "temporary_folder",
     "upload_box",
@@ -48,11 +50,21 @@ SMALL_MAX = 25_000_000
 
 
 def store_bytes(
-    tx: Tx, runtime: Runtime, *, course_slug: str, owner_id: int | None, name: str, content: bytes
+    tx: Tx,
+    runtime: Runtime,
+    *,
+    course_slug: str,
+    owner_id: int | None,
+    name: str,
+    content: bytes,
+    is_part: bool = False,
+    keeps_bare: bool = False,
 ) -> StoredFile:
     """Check and keep something small: a pasted image, a file of an import. Nothing is kept if the transaction fails.
 
     It is ready at once, unless the operator has a virus scanner: then it is `scanning` until that has passed it.
+    `is_part`: it belongs to something else, as a poster to its video, and is not listed among the files. `keeps_bare`:
+    an image that is nothing but its pixels is not made anew.
     Raises: Unacceptable: the content is not accepted, its code is `file_<refusal>`. TooLarge: larger than SMALL_MAX, or
     there is no room in the course.
     """
@@ -63,7 +75,7 @@ def store_bytes(
         path = folder / "given"
         path.write_bytes(content)
         try:
-            checked = check_file(path, clean_name(name), settings)
+            checked = check_file(path, clean_name(name), settings, keeps_bare=keeps_bare)
         except Refused as refused:
             raise Unacceptable(f"file_{refused.code}", REFUSALS[refused.code]) from refused
         kept = checked.path.read_bytes()
@@ -76,7 +88,22 @@ def store_bytes(
         content=kept,
         found=checked.content,
         is_clean=not scanning.is_wanted(settings),
+        is_part=is_part,
     )
+
+
+def store_file(runtime: Runtime, *, course_slug: str, name: str, path: Path) -> int:
+    """Keep a file of this machine, of any size, as if somebody had uploaded it. Its id: it is ready once checked.
+
+    Not within a transaction. Raises: TooLarge: the file, or all files of the course. ExternalError: no storage.
+    """
+    with runtime.db.transaction() as tx:
+        upload = uploads.begin(tx, runtime, uploads.Wanted(course_slug, None, name, path.stat().st_size))
+    with path.open("rb") as stream:
+        received = receive(runtime, upload, stream)
+    if received.file_id is None:
+        raise Conflict("file_changed", "The file became shorter while it was read. Try again.")
+    return received.file_id
 
 
 @dataclass(frozen=True)

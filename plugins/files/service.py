@@ -87,8 +87,12 @@ def get_row(tx: Tx, course_slug: str, file_id: int) -> FileRow:
 
 
 def list_files(tx: Tx, course_slug: str) -> list[StoredFile]:
-    """The files of a course by name, those being checked and those refused too; replacements under way left out."""
-    query = select(FileRow).where(FileRow.course_slug == course_slug, FileRow.replaces_id.is_(None))
+    """The files of a course by name, those being checked and those refused too.
+
+    Left out are replacements under way, and what is only a part of something else.
+    """
+    mine = (FileRow.course_slug == course_slug, FileRow.replaces_id.is_(None), ~FileRow.is_part)
+    query = select(FileRow).where(*mine)
     return [describe(row) for row in tx.scalars(query.order_by(func.lower(FileRow.name), FileRow.id))]
 
 
@@ -104,7 +108,15 @@ def find_newer(tx: Tx, file_id: int) -> FileRow | None:
 
 
 def add_small_file(
-    tx: Tx, *, course_slug: str, owner_id: int | None, name: str, content: bytes, found: Content, is_clean: bool
+    tx: Tx,
+    *,
+    course_slug: str,
+    owner_id: int | None,
+    name: str,
+    content: bytes,
+    found: Content,
+    is_clean: bool,
+    is_part: bool,
 ) -> StoredFile:
     """Keep a small file in the transaction; a job moves it to the storage. `is_clean`: nothing has to scan it first."""
     moment = clock.now()
@@ -121,6 +133,7 @@ def add_small_file(
         created_at=moment,
         ready_at=moment if is_clean else None,
         key=new_key(),
+        is_part=is_part,
     )
     tx.add(row)
     tx.flush()

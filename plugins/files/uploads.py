@@ -27,7 +27,8 @@ class Wanted:
     """What somebody is about to upload."""
 
     course_slug: str
-    owner_id: int
+    owner_id: int | None
+    """None: an import."""
     name: str
     length: int
     """In bytes."""

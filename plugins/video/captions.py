@@ -32,19 +32,26 @@ def add_captions(tx: Tx, video_id: int, content: bytes, language: str, label: st
     Raises: Unacceptable: the file is not captions (it says which line), or the language is none.
     """
     tag = read_language(language)
-    return _put(tx, video_id, tag, label, read_captions(content), CaptionSource.UPLOADED, is_default=is_default)
+    return put_captions(tx, video_id, tag, label, read_captions(content), CaptionSource.UPLOADED, is_default=is_default)
+
+
+def tidy_captions(content: bytes) -> str:
+    """A file of captions as it is kept. Raises: Unacceptable: it is none, and which line is wrong."""
+    return write_vtt(read_captions(content))
 
 
 def take_embedded(tx: Tx, video_id: int, tracks: Sequence[Track]) -> None:
     """Keep what the file carries in place of what an earlier file carried; what a teacher uploaded stays."""
     mine = (CaptionRow.video_id == video_id, CaptionRow.source == CaptionSource.EMBEDDED)
+    on = tx.scalar(select(CaptionRow.language).where(CaptionRow.video_id == video_id, CaptionRow.is_default))
     affect(tx, delete(CaptionRow).where(*mine))
     taken = set(tx.scalars(select(CaptionRow.language).where(CaptionRow.video_id == video_id)))
     for track in tracks:
         language = _tag_of(track.language)
         if language not in taken:
             taken.add(language)
-            _put(tx, video_id, language, track.title, track.cues, CaptionSource.EMBEDDED, is_default=track.is_default)
+            is_on = track.is_default if on is None else language == on  # what was chosen stays chosen
+            put_captions(tx, video_id, language, track.title, track.cues, CaptionSource.EMBEDDED, is_default=is_on)
 
 
 def set_default(tx: Tx, video_id: int, language: str) -> None:
@@ -95,9 +102,10 @@ def name_language(tag: str) -> str:
     return name[:1].upper() + name[1:] if name else tag
 
 
-def _put(
+def put_captions(
     tx: Tx, video_id: int, language: str, label: str, cues: Sequence[Cue], source: CaptionSource, *, is_default: bool
 ) -> CaptionRow:
+    """Keep captions in a language in place of what is there; `language` as `read_language` writes it."""
     text = write_vtt(cues)
     row = tx.scalar(select(CaptionRow).where(CaptionRow.video_id == video_id, CaptionRow.language == language))
     if row is None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Float, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, deferred, mapped_column
 
 from lti_tool.kernel.db import Base
@@ -41,19 +41,27 @@ class CaptionSource(StrEnum):
 
 
 class VideoRow(Base):
-    """A video of a course: an uploaded file, or an address."""
+    """A video of a course: an uploaded file, an address, or a file that an import named and nobody has uploaded yet."""
 
     __tablename__ = "video_video"
     __table_args__ = (
         UniqueConstraint("course_slug", "link_url"),
-        CheckConstraint("(file_id IS NULL) <> (link_url IS NULL)", name="file_or_link"),
+        UniqueConstraint("course_slug", "slug"),
+        CheckConstraint("link_url IS NULL OR (file_id IS NULL AND wanted_sha256 IS NULL)", name="file_or_link"),
+        CheckConstraint("link_url IS NOT NULL OR file_id IS NOT NULL OR wanted_sha256 IS NOT NULL", name="something"),
         Index("ix_video_video_course_slug_id", "course_slug", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_slug: Mapped[str] = mapped_column(String(80))
+    slug: Mapped[str] = mapped_column(String(80))
+    """Its name in items (`video:<slug>`) and in course folders; it stays when the title changes."""
     file_id: Mapped[int | None] = mapped_column(unique=True)
     """Of `files`."""
+    wanted_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of an uploaded video whose file has not come yet: its checksum, by which it is known when it is uploaded."""
+    wanted_name: Mapped[str] = mapped_column(String(200), default="")
+    wanted_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     link_url: Mapped[str | None] = mapped_column(String(2000))
     link_kind: Mapped[LinkKind | None] = mapped_column(EnumValue(LinkKind))
     title: Mapped[str] = mapped_column(String(200))
@@ -71,6 +79,8 @@ class VideoRow(Base):
     poster_second: Mapped[float | None] = mapped_column(Float)
     poster_file_id: Mapped[int | None]
     """Of `files`."""
+    imported: Mapped[str] = mapped_column(String(16), default="")
+    """Digest of what an import said last (`carrying.VideoFacts`); empty: none did."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

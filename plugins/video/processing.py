@@ -115,7 +115,9 @@ def _store_poster(tx: Tx, runtime: Runtime, row: VideoRow, poster: bytes | None)
         return None
     name = f"{row.title[:150]} poster.jpg"
     try:
-        file = files.store_bytes(tx, runtime, course_slug=row.course_slug, owner_id=None, name=name, content=poster)
+        file = files.store_bytes(
+            tx, runtime, course_slug=row.course_slug, owner_id=None, name=name, content=poster, is_part=True
+        )
     except AppError as error:
         log.warning("video_poster_refused", extra={"video": row.id, "code": error.code})
         return None

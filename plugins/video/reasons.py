@@ -9,6 +9,7 @@ CODEC = "codec"
 TOO_LONG = "too_long"
 TOO_HARD = "too_hard"
 FILE_GONE = "file_gone"
+FILE_MISSING = "file_missing"
 GAVE_UP = "gave_up"
 SOME_BROWSERS = "some_browsers"
 LINK_UNREACHABLE = "link_unreachable"
@@ -25,6 +26,9 @@ def explain(code: str) -> str:
         TOO_LONG: _("This video is longer than a day. Cut it into parts."),
         TOO_HARD: _("Reading this video took too much time or memory. Export it again as MP4 with H.264."),
         FILE_GONE: _("The file of this video was deleted. Upload it again."),
+        FILE_MISSING: _(
+            "This course was imported without the file of this video. Upload it; it is known again by its content."
+        ),
         GAVE_UP: _("This video could not be prepared because of a problem on our side. Try again."),
         SOME_BROWSERS: _("Not every browser can play this video. Export it as MP4 with H.264 and AAC and replace it."),
         LINK_UNREACHABLE: _(

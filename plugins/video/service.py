@@ -10,6 +10,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.jobs import emit, enqueue
+from lti_tool.kernel.slugs import free_slug
 from plugins.files import public as files
 from plugins.video.links import Link, LinkKind, read_link
 from plugins.video.messages import ProbeVideo, VideoReady
@@ -37,11 +38,15 @@ class Video:
 
     id: int
     course_slug: str
+    slug: str
+    """Its name in items and course folders."""
     title: str
     state: VideoState
     reason: str
     """Of a failed video: why; of a ready one: what somebody should know. A code of `reasons.py`, or empty."""
     file_id: int | None
+    wanted_name: str
+    """Of a video whose file has not come yet: what it is called; else empty."""
     link: Link | None
     """Set if it is elsewhere; then `file_id` is not."""
     duration_s: float | None
@@ -65,10 +70,12 @@ def describe(row: VideoRow, captions: tuple[Caption, ...] = ()) -> Video:
     return Video(
         id=row.id,
         course_slug=row.course_slug,
+        slug=row.slug,
         title=row.title,
         state=row.state,
         reason=row.reason,
         file_id=row.file_id,
+        wanted_name=row.wanted_name if row.wanted_sha256 else "",
         link=read_link(row.link_url) if row.link_url else None,
         duration_s=row.duration_ms / 1000 if row.duration_ms else None,
         width=row.width,
@@ -98,6 +105,11 @@ def find_linked(tx: Tx, course_slug: str, url: str) -> Video | None:
     Raises: Unacceptable: not an address of a video.
     """
     return _find(tx, VideoRow.course_slug == course_slug, VideoRow.link_url == read_link(url).url)
+
+
+def find_named(tx: Tx, course_slug: str, slug: str) -> Video | None:
+    """The video of a course that its items call `video:<slug>`, with its captions. One query."""
+    return _find(tx, VideoRow.course_slug == course_slug, VideoRow.slug == slug)
 
 
 def get_video(tx: Tx, course_slug: str, video_id: int) -> Video:
@@ -133,20 +145,38 @@ def list_videos(tx: Tx, course_slug: str) -> list[tuple[Video, int, int]]:
 
 
 def list_uploaded(tx: Tx, course_slug: str) -> list[Video]:
-    """The videos of a course that were uploaded, newest first, without their captions. One query."""
-    query = select(VideoRow).where(VideoRow.course_slug == course_slug, VideoRow.file_id.is_not(None))
+    """The videos of a course that were uploaded, or are to be, newest first, without their captions. One query."""
+    query = select(VideoRow).where(VideoRow.course_slug == course_slug, VideoRow.link_url.is_(None))
     return [describe(row) for row in tx.scalars(query.order_by(VideoRow.id.desc()))]
 
 
 def add_file(tx: Tx, course_slug: str, file_id: int, title: str) -> Video:
-    """The video of an uploaded file; made, and looked into, if it is new."""
+    """The video of an uploaded file; made, and looked into, if it is new. It may be one that waits for this file."""
     row = tx.scalar(select(VideoRow).where(VideoRow.file_id == file_id))
+    if row is None and (row := _find_waiting(tx, course_slug, file_id)) is not None:
+        row.file_id, row.wanted_sha256, row.wanted_name, row.wanted_bytes = file_id, None, "", 0
+        probe_again(tx, row)
     if row is None:
         row = VideoRow(course_slug=course_slug, file_id=file_id, title=title[:200], created_at=clock.now())
+        row.slug = free_name(tx, course_slug, title)
         tx.add(row)
         tx.flush()
         enqueue(tx, ProbeVideo(row.id, row.version))
     return get_video(tx, row.course_slug, row.id)
+
+
+def _find_waiting(tx: Tx, course_slug: str, file_id: int) -> VideoRow | None:
+    file = files.find_file(tx, file_id)
+    if file is None or not file.sha256:
+        return None
+    mine = (VideoRow.course_slug == course_slug, VideoRow.wanted_sha256 == file.sha256)
+    return tx.scalar(select(VideoRow).where(*mine).order_by(VideoRow.id).limit(1).with_for_update())
+
+
+def free_name(tx: Tx, course_slug: str, title: str) -> str:
+    """A slug for a video of this title that no other video of the course has."""
+    taken = set(tx.scalars(select(VideoRow.slug).where(VideoRow.course_slug == course_slug)))
+    return free_slug(title, taken, "video")
 
 
 def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
@@ -163,6 +193,7 @@ def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
             state=VideoState.PROCESSING if is_file else VideoState.READY,
             created_at=clock.now(),
         )
+        row.slug = free_name(tx, course_slug, row.title)
         tx.add(row)
         tx.flush()
         if is_file:
@@ -173,7 +204,12 @@ def add_link(tx: Tx, course_slug: str, url: str, title: str = "") -> Video:
 
 
 def probe_again(tx: Tx, row: VideoRow, *, is_new: bool = True) -> None:
-    """Look into it again; with `is_new` nobody sees it meanwhile, else only its poster changes."""
+    """Look into it again; with `is_new` nobody sees it meanwhile, else only its poster changes.
+
+    Nothing happens while its file has not come.
+    """
+    if row.wanted_sha256 is not None:
+        return
     row.version += 1
     if is_new:
         row.state, row.reason = VideoState.PROCESSING, ""
@@ -205,7 +241,7 @@ def remove(tx: Tx, row: VideoRow) -> None:
 
 
 def remove_link(tx: Tx, row: VideoRow) -> None:
-    """Take a linked video away. Raises: Conflict: it is a file, or an item shows it."""
+    """Take a video without a file here away. Raises: Conflict: it has one, or an item shows it."""
     if row.file_id is not None:
         raise Conflict("video_is_file", "This video goes away with its file. Delete the file on the page of files.")
     if uses := list_uses(tx, row.id):
@@ -214,14 +250,15 @@ def remove_link(tx: Tx, row: VideoRow) -> None:
     remove(tx, row)
 
 
-def set_uses(tx: Tx, course_slug: str, uses: Mapping[str, int]) -> None:
-    """From now on these items (by reference) of the course show these videos, and no others do."""
+def set_uses(tx: Tx, course_slug: str, uses: Mapping[str, str]) -> None:
+    """From now on these items (by reference) of the course show these videos (by slug), and no others do."""
     affect(tx, delete(UseRow).where(UseRow.course_slug == course_slug))
-    known = set(tx.scalars(select(VideoRow.id).where(VideoRow.id.in_(set(uses.values())))))
+    mine = (VideoRow.course_slug == course_slug, VideoRow.slug.in_(set(uses.values())))
+    known = {slug: number for number, slug in tx.execute(select(VideoRow.id, VideoRow.slug).where(*mine))}
     tx.add_all(
-        UseRow(item_ref=ref, video_id=video_id, course_slug=course_slug)
-        for ref, video_id in sorted(uses.items())
-        if video_id in known
+        UseRow(item_ref=ref, video_id=known[slug], course_slug=course_slug)
+        for ref, slug in sorted(uses.items())
+        if slug in known
     )
     tx.flush()
 

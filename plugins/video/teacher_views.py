@@ -204,7 +204,13 @@ def _keep_picture(tx: Tx, row: VideoRow) -> None:
     session = open_course(row.course_slug)
     name = request.files["picture"].filename or "poster"
     file = files.store_bytes(
-        tx, current_runtime(), course_slug=row.course_slug, owner_id=session.user_id, name=name, content=content
+        tx,
+        current_runtime(),
+        course_slug=row.course_slug,
+        owner_id=session.user_id,
+        name=name,
+        content=content,
+        is_part=True,
     )
     if file.content_type not in ("image/jpeg", "image/png", "image/webp", "image/avif"):
         raise Unacceptable("video_poster", _("This file is not a picture. Choose a JPEG, PNG, WebP or AVIF file."))

@@ -2,18 +2,17 @@
 
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import load_plugins
 from lti_tool.kernel.permissions import Role
 from plugins.courses.importer import import_course
+from tests.browser.serving import serving
 from tests.browser.visitor import QUIET
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.course_folders import TOML, write_folder
@@ -43,14 +42,8 @@ def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         with runtime.db.transaction() as tx:
             teacher = make_person(tx, make_place(tx), "Ada", Role.TEACHER)
         app = make_app(runtime, plugins)
-        prefix = sign_in(app, teacher, "trees")
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}{prefix}"
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        with serving(app) as origin:
+            yield f"{origin}{sign_in(app, teacher, 'trees')}"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The player in a real browser: watch, leave, come back; captions, transcript, keyboard; no JavaScript; a phone."""
 
 import shutil
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.runtime import Runtime
@@ -17,6 +15,7 @@ from plugins.files import public as files
 from plugins.progress import public as progress
 from plugins.video import captions
 from plugins.video import public as video
+from tests.browser.serving import serving
 from tests.browser.visitor import QUIET
 from tests.conftest import make_app, make_settings, running
 from tests.factories.grading import SLUG, Place, Someone, make_person, make_place, sign_in, work
@@ -62,13 +61,8 @@ def cinema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cinema]:
         film, song = _publish(runtime)
         with runtime.db.transaction() as tx:
             place = make_place(tx)
-        server = make_server("127.0.0.1", 0, app, threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield Cinema(runtime, app, f"http://127.0.0.1:{server.server_port}", film, song, place)
-        server.shutdown()
-        server.server_close()
-        thread.join()
+        with serving(app) as origin:
+            yield Cinema(runtime, app, origin, film, song, place)
 
 
 def _publish(runtime: Runtime) -> tuple[int, int]:

@@ -1,7 +1,6 @@
 """Progress in a real browser: read, leave, come back on another device, work offline, with and without storage."""
 
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 import pytest
 from flask import Blueprint, Flask, render_template_string
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from werkzeug.serving import make_server
 
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.runtime import Runtime
 from plugins.progress.public import CourseProgress, ItemState, Learner, publish_outline, read_course
+from tests.browser.serving import serving
 from tests.browser.visitor import QUIET
 from tests.factories.grading import SLUG, Someone, make_person, make_place, sign_in
 from tests.factories.progress import outline, ref
@@ -45,13 +44,8 @@ def plugins() -> list[Plugin]:
 
 @pytest.fixture
 def site(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(app) as origin:
+        yield origin
 
 
 @pytest.fixture(scope="module")

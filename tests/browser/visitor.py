@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect
 
@@ -23,6 +24,7 @@ QUIET = [
     "--no-first-run",
 ]
 PATIENCE_MS = 30_000
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SCREENSHOTS = os.environ.get("COURSEBRIDGE_SCREENSHOTS")
 """A folder to keep a picture of every step in, light and dark; nothing is kept without:
 `COURSEBRIDGE_SCREENSHOTS=shots make test ARGS=tests/browser`."""
@@ -116,17 +118,21 @@ class Visitor:
         if not SCREENSHOTS:
             return
         self.number += 1
-        shown = page or self.page
-        shown.bring_to_front()
-        size = shown.viewport_size or {"width": 0, "height": 0}
-        height = shown.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
-        shown.set_viewport_size(size | {"height": height})
-        slug = re.sub(r"[^a-z0-9]+", "-", step.lower())
-        for scheme in ("light", "dark"):
-            shown.emulate_media(color_scheme=scheme)
-            shown.wait_for_timeout(400)  # frames of other sites are painted by processes of their own
-            shown.screenshot(
-                path=Path(SCREENSHOTS, f"{self.demo.profile}-{self.name}-{self.number:02}-{slug}-{scheme}.png")
-            )
-        shown.emulate_media(color_scheme="light")
-        shown.set_viewport_size(size)
+        keep_picture(page or self.page, f"{self.demo.profile}-{self.name}-{self.number:02}", step)
+
+
+def keep_picture(page: Page, name: str, step: str) -> None:
+    """Keep a picture of the whole page, light and dark, if pictures are wanted: `<name>-<step>-<scheme>.png`."""
+    if not SCREENSHOTS:
+        return
+    page.bring_to_front()
+    size = page.viewport_size or {"width": 0, "height": 0}
+    height = page.evaluate("Math.max(innerHeight, document.documentElement.scrollHeight)")
+    page.set_viewport_size({"width": size["width"], "height": height})
+    slug = re.sub(r"[^a-z0-9]+", "-", step.lower())
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(400)  # frames of other sites are painted by processes of their own
+        page.screenshot(path=Path(SCREENSHOTS, f"{name}-{slug}-{scheme}.png"))
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size(size)

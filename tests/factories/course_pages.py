@@ -231,6 +231,8 @@ FILE_ITEM = ITEM | {
     "box": BOX,
     "files": [("", "None"), ("media/rain.csv", "media/rain.csv")],
 }
+TOO_LARGE = "This file is larger than 10 MB."
+REFUSED_FILE = FILE_ITEM | {"errors": {"upload": TOO_LARGE}, "error_list": [("upload", TOO_LARGE)]}
 NEW_QUIZ: Context = FRAME | {
     "form": {"title": "Sums", "module": "tables"},
     "problems": ["source/sums/sums.ipynb: This is not a notebook: it is not JSON."],
@@ -371,5 +373,6 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
     "edit-new-quiz": ("courses/edit/new_quiz.html", Role.TEACHER, NEW_QUIZ),
     "edit-file": ("courses/edit/item.html", Role.TEACHER, FILE_ITEM),
+    "edit-file-refused": ("courses/edit/item.html", Role.TEACHER, REFUSED_FILE),
     "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }

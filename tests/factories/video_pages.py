@@ -31,10 +31,12 @@ SAID = (
 FILM = Video(
     id=7,
     course_slug="first-steps",
+    slug="how-a-loop-goes-round",
     title="How a loop goes round",
     state=VideoState.READY,
     reason="",
     file_id=3,
+    wanted_name="",
     link=None,
     duration_s=312.0,
     width=1280,
@@ -52,8 +54,12 @@ SONG = replace(
     FILM, id=8, title="A song about loops", file_id=None, link=read_link("https://youtu.be/dQw4w9WgXcQ"), captions=()
 )
 FAILED = replace(FILM, id=9, title="Old film", state=VideoState.FAILED, reason="codec", captions=())
+MISSING = replace(
+    FILM, id=11, title="Week 3", state=VideoState.FAILED, reason="file_missing", file_id=None, wanted_name="Week 3.mp4"
+)
 MAKING = replace(FILM, id=10, title="Week 2", state=VideoState.PROCESSING, captions=())
 WHY = "Browsers cannot play this kind of video. Export it as MP4 with H.264 and AAC, then upload it again."
+LOST = "This course was imported without the file of this video. Upload it; it is known again by its content."
 WATCHING = Watching(tuple(Part(n * 15, n * 15 + 15, 24 - n) for n in range(21)), 24, 9, 71)
 
 
@@ -97,7 +103,7 @@ def listed(**changes: Any) -> dict[str, Any]:
     """The videos of a course."""
     base: dict[str, Any] = {
         "slug": "first-steps",
-        "videos": [(FILM, 2, 1), (SONG, 0, 1), (FAILED, 0, 0), (MAKING, 0, 0)],
+        "videos": [(FILM, 2, 1), (SONG, 0, 1), (FAILED, 0, 0), (MISSING, 2, 1), (MAKING, 0, 0)],
         "waiting": [
             Waiting("lecture 4.mp4", "#", ""),
             Waiting("holiday.mov", "#", "The file is empty. Choose another."),
@@ -107,7 +113,7 @@ def listed(**changes: Any) -> dict[str, Any]:
         "box": BOX,
         "url": "",
         "problem": None,
-        "explain": lambda code: WHY if code else "",
+        "explain": lambda code: {"file_missing": LOST}.get(code, WHY) if code else "",
     }
     return base | changes
 
@@ -124,5 +130,6 @@ VIDEO_PAGES = {
     ),
     "video-elsewhere": ("video/video.html", Role.TEACHER, page(SONG)),
     "video-failed": ("video/video.html", Role.TEACHER, page(FAILED)),
+    "video-missing": ("video/video.html", Role.TEACHER, page(MISSING, player=player(MISSING, reason=LOST))),
     "video-making": ("video/video.html", Role.TEACHER, page(MAKING)),
 }

@@ -18,10 +18,11 @@ from plugins.courses.editing import Editor
 from plugins.courses.exporter import export_course
 from plugins.courses.importer import import_course
 from plugins.courses.models import Item, ItemKind, Origin, PartState, Revision
-from plugins.courses.parts import COURSE, OUTLINE, Content, item_part
+from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
 from plugins.courses.revisions import EditConflict, find_newest, list_history
 from plugins.courses.service import get_item, get_outline
 from plugins.progress import public as progress
+from plugins.progress.courses import read_outlines
 from tests.factories.grading import Place, make_place
 from tests.functional.courses.conftest import SLUG, Import
 
@@ -187,6 +188,15 @@ def test_progress_knows_what_is_published(runtime: Runtime, ada: Editor, place: 
         ]
 
 
+def test_progress_knows_of_a_module_that_was_restored(runtime: Runtime, ada: Editor) -> None:
+    changed = {"title": "Nuts", "summary": "", "release": None, "after": []}
+    with runtime.db.transaction() as tx:
+        editing.save_module(tx, SLUG, "seeds", changed, ada, None)
+        assert read_outlines(tx, [SLUG])[SLUG].modules[0].title == "Nuts"
+        editing.restore(tx, SLUG, module_part("seeds"), 1, ada)
+        assert read_outlines(tx, [SLUG])[SLUG].modules[0].title == "Seeds"
+
+
 # ---- who may ----
 
 
@@ -344,6 +354,25 @@ def test_an_exported_course_is_changed_in_the_folder_and_imported(
     toml.write_text(toml.read_text().replace('title = "Rain"', 'title = "Ice"'))
     with pytest.raises(Conflict):
         import_course(runtime, tmp_path / "out")
+
+
+def test_what_an_export_left_out_and_was_published_since_is_not_taken_back(
+    runtime: Runtime, ada: Editor, save: Save, tmp_path: Path
+) -> None:
+    save(ada, 1, title="Water")
+    export_course(runtime, SLUG, tmp_path / "out")
+    import_course(runtime, tmp_path / "out")  # nothing is lost
+    with runtime.db.transaction() as tx:
+        editing.publish_item(tx, SLUG, "watering", ada)
+    with pytest.raises(Conflict, match="item/watering"):
+        import_course(runtime, tmp_path / "out")
+
+    export_course(runtime, SLUG, tmp_path / "out")
+    toml = tmp_path / "out" / "course.toml"
+    assert " without " not in toml.read_text()
+    toml.write_text(toml.read_text().replace('title = "Water"', 'title = "Rain"'))
+    import_course(runtime, tmp_path / "out")
+    assert seen(runtime).title == "Rain"
 
 
 def test_an_export_has_what_learners_see_or_what_was_saved(

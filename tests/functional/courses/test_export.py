@@ -9,16 +9,22 @@ import pytest
 from PIL import Image
 
 from lti_tool.kernel.errors import Conflict, NotFound
+from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.course_file import CourseFolderError, check_course_file, read_course_file
+from plugins.courses.editing import Editor, publish_item, save_item
 from plugins.courses.exporter import export_course
 from plugins.courses.folder import read_course_folder
 from plugins.courses.importer import import_course
+from plugins.courses.parts import item_content
+from plugins.courses.revisions import lock_course
+from plugins.courses.service import get_item
 from plugins.courses.toml_text import write_toml
 from plugins.courses.writing import said_parts
 from tests.factories import notebooks as make
 from tests.factories.answers import COURSE
 from tests.factories.course_folders import TOML, write_folder
+from tests.factories.grading import Place
 from tests.functional.courses.conftest import SLUG, Import
 from tests.functional.courses.teaching import located_photo
 from tests.functional.files.conftest import picture
@@ -117,6 +123,39 @@ def test_comments_in_course_toml_stay_while_nothing_changes(
     export_course(runtime, SLUG, tmp_path / "out")
 
     assert (tmp_path / "out" / "course.toml").read_bytes() == b"# ours\r\n" + TOML.encode()
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("# ours\n", '# ours\nslug = "trees"\nrevision = '),
+        ("# ours\nrevision = 'abcdef01-1'  # old\n", "# ours\nrevision = "),
+        ('description = """\nslug = 1\n"""\n', "revision = "),
+        ("# ours\r\n", '# ours\r\nslug = "trees"\r\nrevision = '),
+    ],
+)
+def test_texts_from_the_browser_are_exported_with_the_line_that_lets_them_be_changed(
+    run_import: Import, runtime: Runtime, place: Place, tmp_path: Path, head: str, line: str
+) -> None:
+    toml = head + (TOML.replace("\n", "\r\n") if "\r" in head else TOML)
+    run_import({"course.toml": toml}, registration_id=place.registration_id)
+    ada = Editor(1, "Ada", place.registration_id, Role.TEACHER)
+    with runtime.db.transaction() as tx:
+        said = item_content(get_item(tx, lock_course(tx, SLUG).id, "watering"))
+        save_item(tx, SLUG, "watering", said | {"markdown": "## How much\n\nIn the browser.\n"}, ada, None)
+        publish_item(tx, SLUG, "watering", ada)
+
+    export_course(runtime, SLUG, tmp_path / "out")
+    written = (tmp_path / "out" / "course.toml").read_bytes().decode()
+    assert line in written and written.replace("\r", "").count("\n") - toml.replace("\r", "").count("\n") in (0, 1)
+    (tmp_path / "out" / "lessons" / "watering.md").write_text("## How much\n\nIn the folder.\n")
+    import_course(runtime, tmp_path / "out", registration_id=place.registration_id)
+
+    export_course(runtime, SLUG, tmp_path / "again")
+    assert files_of(tmp_path / "again") == files_of(tmp_path / "out")
+    (tmp_path / "out" / "course.toml").write_bytes(toml.encode())  # a folder that knows nothing of the browser
+    (tmp_path / "out" / "lessons" / "watering.md").write_text("## How much\n")
+    import_course(runtime, tmp_path / "out", registration_id=place.registration_id)  # the last one was an import
 
 
 def test_an_export_goes_into_its_own_folder_only(run_import: Import, runtime: Runtime, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Files of the course's library in its lessons: given to whom the item is open, kept while it names them."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,9 +13,13 @@ from lti_tool.kernel.runtime import Runtime
 from plugins.courses.exporter import export_course
 from plugins.courses.importer import import_course
 from plugins.files import public as files
+from tests.factories import notebooks as make
 from tests.factories.grading import Someone
 from tests.functional.courses.conftest import SLUG, Browser, Import
 from tests.functional.courses.teaching import EDIT, HOME, Teacher, new_item
+
+MEMBERS = {"admission": "lms", "level": ""}
+"""What the form of the settings sends besides."""
 
 
 def store(runtime: Runtime, course: str = SLUG) -> int:
@@ -80,3 +85,64 @@ def test_a_text_links_to_a_file_that_is_there(
     assert f'{HOME}media/file:{number}"' in page
     assert ben.get(f"{HOME}media/file:{number}").status_code == 302
     assert ben.get(f"{HOME}media/file:{number}0").status_code == 404
+
+
+def test_a_description_links_to_a_file_that_is_there_and_stays(
+    app: Flask, runtime: Runtime, run_import: Import, someone: Callable[..., Someone], tmp_path: Path
+) -> None:
+    run_import()
+    number, private = store(runtime), store(runtime)
+    ada, ben = Teacher(app, someone(Role.TEACHER), SLUG), Browser(app, someone(), SLUG)
+    path = f"{EDIT}settings"
+    refused = ada.post(path, ada.form(path) | MEMBERS | {"description": "[Slides](file:999)"})
+    assert refused.status_code == 422 and "[Slides](file:999)</textarea>" in refused.text
+    assert "Description there is no ready file file:999 in the course" in refused.text
+
+    assert ada.post(path, ada.form(path) | MEMBERS | {"description": f"[Slides](file:{number})"}).status_code == 303
+    assert f'{HOME}media/file:{number}"' in ben.get(HOME).text
+    assert ben.get(f"{HOME}media/file:{number}").status_code == 302
+    assert ben.get(f"{HOME}media/file:{private}").status_code == 404
+    with pytest.raises(Conflict), runtime.db.transaction() as tx:
+        files.delete_file(tx, number)
+    out = export_course(runtime, SLUG, tmp_path / "out")
+    assert out.library == [f"file:{number} (slides.csv, in the description)"]
+
+
+def test_a_course_is_not_published_while_its_description_links_to_nothing(
+    app: Flask, runtime: Runtime, run_import: Import, someone: Callable[..., Someone]
+) -> None:
+    run_import()
+    ada = Teacher(app, someone(Role.TEACHER), SLUG)
+    ada.post(f"{EDIT}state/draft")
+    path = f"{EDIT}settings"
+    assert (
+        ada.post(path, ada.form(path) | MEMBERS | {"description": "[Slides](file:999)"}).status_code == 303
+    )  # a draft may
+    refused = ada.post(f"{EDIT}state/published")
+    assert refused.status_code == 400 and "In the description there is no ready file file:999" in refused.text
+    assert ada.post(path, ada.form(path) | MEMBERS | {"description": ""}).status_code == 303
+    assert ada.post(f"{EDIT}state/published").status_code == 303
+    restored = ada.post(f"{EDIT}restore/course", {"number": "2"})
+    assert restored.status_code == 400 and "file:999" in restored.text
+
+
+def test_a_notebook_links_to_a_file_that_is_there_and_stays(
+    app: Flask, runtime: Runtime, run_import: Import, someone: Callable[..., Someone]
+) -> None:
+    run_import()
+    number = store(runtime)
+    ada, ben = Teacher(app, someone(Role.TEACHER), SLUG), Browser(app, someone(), SLUG)
+    path = new_item(ada, "Reading", "notebook")
+
+    def send(link: str) -> int:
+        given = (io.BytesIO(make.notebook(make.text(f"# Rain\n\n[Data]({link})"))), "rain.ipynb")
+        sent = ada.post(path, ada.form(path) | {"upload": given, "do": "publish"}, content_type="multipart/form-data")
+        return int(sent.status_code)
+
+    assert send("file:999") == 422
+    assert ben.get(f"{HOME}media/file:{number}").status_code == 404
+    assert send(f"file:{number}") == 303
+    assert f'{HOME}media/file:{number}"' in ben.get(f"{HOME}reading").text
+    assert ben.get(f"{HOME}media/file:{number}").status_code == 302
+    with pytest.raises(Conflict), runtime.db.transaction() as tx:
+        files.delete_file(tx, number)

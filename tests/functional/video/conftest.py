@@ -85,6 +85,7 @@ def film(runtime: Runtime) -> video.Video:
         )
         row = VideoRow(
             course_slug=SLUG,
+            slug="trees",
             file_id=file.id,
             title="Trees",
             state=VideoState.READY,

@@ -214,7 +214,7 @@ def test_a_linked_video_can_be_deleted_unless_it_is_used(teacher: Browser, runti
     path = added.location.partition("/video")[2]
     video_id = int(path.rstrip("/").rpartition("/")[2])
     with runtime.db.transaction() as tx:
-        video.set_uses(tx, SLUG, {REF: video_id})
+        video.set_uses(tx, SLUG, {REF: video.get_video(tx, SLUG, video_id).slug})
     assert teacher.post(f"/video{path}delete").status_code == 409
     with runtime.db.transaction() as tx:
         video.set_uses(tx, SLUG, {})
@@ -246,7 +246,7 @@ def publish_film(runtime: Runtime, film: video.Video) -> None:
     with runtime.db.transaction() as tx:
         item = progress.ItemDef(REF, "video")
         progress.publish_outline(tx, SLUG, progress.OutlineDef([progress.ModuleDef("one", "One", [item])]))
-        video.set_uses(tx, SLUG, {REF: film.id})
+        video.set_uses(tx, SLUG, {REF: film.slug})
 
 
 def test_the_teacher_sees_what_the_class_has_watched(

@@ -1,55 +1,25 @@
 """What learners have to do in a course, how it counts, and what lets them go on: over HTTP, with all plugins."""
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from config.settings import DEFAULT_PLUGINS
-from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.importer import import_course
 from plugins.progress.merging import Learner
 from plugins.progress.saves import learner_key
-from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories import notebooks as make
-from tests.factories.course_folders import write_folder
-from tests.factories.grading import Place, Someone, make_context, make_person, make_place
+from tests.factories.grading import Place, Someone, make_context, make_person
 from tests.functional.courses.conftest import SLUG, Browser
 from tests.functional.courses.teaching import EDIT, HOME, Teacher, give_result, lines_of, new_item
 from tests.functional.grading.conftest import counted
 
-
-@pytest.fixture(scope="module")
-def plugins() -> list[Plugin]:
-    return load_plugins(DEFAULT_PLUGINS)
-
-
-@pytest.fixture(scope="module")
-def runtime(
-    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    """One tool for all these tests; everybody who looks is somebody new."""
-    data = tmp_path_factory.mktemp("learning")
-    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as made:
-        import_course(made, write_folder(data / "trees"))
-        yield made
-
-
-@pytest.fixture(scope="module")
-def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
-    return make_app(runtime, plugins)
-
-
-@pytest.fixture(scope="module")
-def place(runtime: Runtime) -> Place:
-    with runtime.db.transaction() as tx:
-        return make_place(tx, slug=SLUG)
+pytestmark = pytest.mark.usefixtures("trees")
 
 
 @pytest.fixture

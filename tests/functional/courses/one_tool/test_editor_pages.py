@@ -1,8 +1,9 @@
 """The editor in a browser without JavaScript: every form does what it says, and learners see none of it."""
 
+import html
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from config.settings import DEFAULT_PLUGINS
-from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
@@ -22,47 +21,15 @@ from plugins.courses.models import Course
 from plugins.progress.courses import read_outlines
 from plugins.video import service as video_service
 from plugins.video.models import VideoRow, VideoState
-from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories import notebooks as make
-from tests.factories.course_folders import PNG, write_folder
-from tests.factories.grading import Place, make_place
+from tests.factories.course_folders import PNG
 from tests.functional.courses.conftest import SLUG, Browser
 from tests.functional.courses.teaching import EDIT, HOME, Teacher, new_item
 from tests.functional.grading.conftest import counted
 
 Browse = Callable[..., Browser]
 
-
-@pytest.fixture(scope="module")
-def plugins() -> list[Plugin]:
-    return load_plugins(DEFAULT_PLUGINS)
-
-
-@pytest.fixture(scope="module")
-def shared(
-    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    """One tool for all these tests; each takes a course of its own, or only looks."""
-    data = tmp_path_factory.mktemp("editor")
-    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as made:
-        import_course(made, write_folder(data / "trees"))
-        yield made
-
-
-@pytest.fixture(scope="module")
-def runtime(shared: Runtime) -> Runtime:
-    return shared
-
-
-@pytest.fixture(scope="module")
-def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
-    return make_app(runtime, plugins)
-
-
-@pytest.fixture(scope="module")
-def place(runtime: Runtime) -> Place:
-    with runtime.db.transaction() as tx:
-        return make_place(tx)
+pytestmark = pytest.mark.usefixtures("trees")
 
 
 @pytest.fixture
@@ -260,6 +227,45 @@ def test_a_notebook_is_uploaded_and_read_without_its_scripts(ada: Teacher, learn
     assert ada.post(path, ada.form(path) | broken, content_type="multipart/form-data").status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "status", "said"),
+    [
+        ("oak.exe", b"MZ", 400, "Files of this type are not taken here"),
+        ("oak.csv", b"", 400, "This file is empty"),
+        ("oak.csv", b"acorns\n", 413, "There is no room for this file in the course."),
+        ("oak.pdf", PNG, 422, "This file is something else than its name says"),
+    ],
+)
+def test_a_file_that_is_refused_leads_back_to_the_form_with_what_was_written(
+    runtime: Runtime, ada: Teacher, monkeypatch: Any, name: str, content: bytes, status: int, said: str
+) -> None:
+    monkeypatch.setattr(runtime.settings.files, "quota_bytes", 5)
+    path = new_item(ada, "Oaks", "file")
+    sent = ada.form(path) | {"summary": "Where they stand.", "upload": (io.BytesIO(content), name), "do": "publish"}
+    answer = ada.post(path, sent, content_type="multipart/form-data")
+
+    assert answer.status_code == status
+    page = html.unescape(answer.text)
+    assert "Where they stand.</textarea>" in page
+    (field,) = re.findall(r'<div class="field drop".*?</div>', page, re.S)
+    assert said in field and 'aria-invalid="true"' in field
+    assert "Nothing here yet" in ada.get(f"{EDIT}preview/{path.rpartition('/')[2]}").text
+
+
+def test_a_form_that_is_too_large_to_be_read_leads_back_to_what_was_kept(
+    app: Flask, ada: Teacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = new_item(ada, "Elms", "file")
+    kept = ada.post(f"{path}/unsaved", ada.form(path) | {"summary": "Kept every second."})
+    assert kept.status_code == 200
+    monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 20_000)
+    sent = ada.form(path) | {"upload": (io.BytesIO(b"a" * 30_000), "elms.csv")}
+    answer = ada.post(path, sent, content_type="multipart/form-data")
+
+    assert answer.status_code == 413
+    assert "Kept every second.</textarea>" in answer.text and "This file is larger than 10 MB" in answer.text
+
+
 def test_a_link_opens_in_a_window_of_its_own(ada: Teacher, learner: Teacher) -> None:
     path = new_item(ada, "Forest", "link")
     wrong = ada.post(path, ada.form(path) | {"url": "javascript:alert(1)", "do": "save"})
@@ -420,27 +426,29 @@ def test_an_uploaded_video_is_chosen_and_survives_export_and_import(
 ) -> None:
     with runtime.db.transaction() as tx:
         ours, theirs = (
-            VideoRow(course_slug=slug, file_id=number, title=f"Growing {slug}", state=VideoState.READY)
+            VideoRow(
+                course_slug=slug, slug=f"in-{slug}", file_id=number, title=f"Growing {slug}", state=VideoState.READY
+            )
             for slug, number in ((SLUG, 901), ("other", 902))
         )
         for row in (ours, theirs):
             row.duration_ms, row.created_at = 20_000, clock.now()
             tx.add(row)
         tx.flush()
-        chosen, foreign = f"video:{ours.id}", f"video:{theirs.id}"
+        number, chosen, foreign = ours.id, f"video:{ours.slug}", f"video:{theirs.slug}"
     path = new_item(ada, "Growing", "video")
     page = ada.get(path).text
     assert f"Growing {SLUG}" in page and "Growing other" not in page and "Upload a video" in page
 
     refused = ada.post(path, ada.form(path) | {"video": foreign, "do": "publish"})
     assert refused.status_code == 422 and "no such uploaded video" in refused.text
-    assert ada.post(path, ada.form(path) | {"video": "video:x", "url": ""}).status_code == 422
+    assert ada.post(path, ada.form(path) | {"video": "video:X", "url": ""}).status_code == 422
     assert ada.post(path, ada.form(path) | {"video": chosen, "do": "publish"}).status_code == 303
     assert f'<option value="{chosen}" selected' in ada.get(path).text
     shown = learner.get(f"{HOME}growing").text
     assert "/static/video." in shown and f'href="{chosen}"' not in shown
     with runtime.db.reading() as tx:
-        assert video_service.list_uses(tx, int(chosen.removeprefix("video:"))) == [f"courses/{SLUG}/growing"]
+        assert video_service.list_uses(tx, number) == [f"courses/{SLUG}/growing"]
         platform = tx.scalars(select(Course.registration_id).where(Course.slug == SLUG)).one()
         (outline,) = read_outlines(tx, [SLUG]).values()
         kinds = {item.ref: item.kind for module in outline.modules for item in module.items}
@@ -453,7 +461,7 @@ def test_an_uploaded_video_is_chosen_and_survives_export_and_import(
     # taking it out gives the video free
     assert ada.post(f"{EDIT}items/growing/remove").status_code == 303
     with runtime.db.reading() as tx:
-        assert video_service.list_uses(tx, int(chosen.removeprefix("video:"))) == []
+        assert video_service.list_uses(tx, number) == []
 
 
 def test_the_course_page_shows_the_rating_and_the_way_to_the_catalogue(learner: Teacher) -> None:

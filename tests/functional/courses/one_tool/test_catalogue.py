@@ -1,7 +1,7 @@
 """Who sees which courses, how they are found, and how people come into them and leave."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -11,9 +11,7 @@ from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import select, update
 
-from config.settings import DEFAULT_PLUGINS
 from grading.gates import Caller, closed_quizzes
-from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone
 from lti_tool.kernel.permissions import Role
@@ -41,32 +39,12 @@ from plugins.courses.models import (
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.reviews.totals import add_to_totals
-from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.grading import Place, make_place, work
 from tests.functional.courses.teaching import Teacher
 from tests.functional.grading.conftest import counted
 
 HERE = "/courses/"
 OPEN_TO_ALL = {"admission": Admission.OPEN}
-
-
-@pytest.fixture(scope="module")
-def plugins() -> list[Plugin]:
-    return load_plugins(DEFAULT_PLUGINS)
-
-
-@pytest.fixture(scope="module")
-def runtime(
-    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    data = tmp_path_factory.mktemp("catalogue")
-    with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
-    return make_app(runtime, plugins)
 
 
 @pytest.fixture(scope="module")
