@@ -146,7 +146,7 @@ def _enter(
         return session_path(token, COPIED_PATH)
     if link and not found and (claims.item_ref or (link.item_ref and not may_choose)):
         return session_path(token, GONE_PATH)
-    first = _first_page(tx, found, role, picks=session.deep_linking is not None, may_choose=may_choose)
+    first = choice.path if choice else PICK_PATH if session.deep_linking or may_choose else EMPTY_PATH
     return session_path(token, first)
 
 
@@ -171,13 +171,7 @@ def _enter_review(
     token = start_session(tx, session, launch.proof.browser_secret)
     if viewer.may_mark:
         return session_path(token, source.review_path_of(tx, choice.ref, reviewed.user_id))
-    return session_path(token, source.path_of(tx, choice.ref, viewer.role))
-
-
-def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool, may_choose: bool) -> str:
-    if found:
-        return found[0].path_of(tx, found[1].ref, role)
-    return PICK_PATH if picks or may_choose else EMPTY_PATH
+    return session_path(token, choice.path)
 
 
 def _signed_in(

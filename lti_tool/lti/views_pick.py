@@ -20,7 +20,6 @@ from lti_tool.lti.picking import (
     spend_selection,
 )
 from lti_tool.lti.registrations import get_registration
-from lti_tool.lti.sign_in import find_choice
 from lti_tool.lti.views import see_other
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_plugins, current_runtime
@@ -99,9 +98,7 @@ def _answer(session: SignedIn, choices: list[Choice]) -> Response:
 def _place(session: SignedIn, choice: Choice) -> Response:
     with current_runtime().db.transaction() as tx:
         token = start_session(tx, place_in_link(tx, session, choice), request.cookies.get(BROWSER_COOKIE))
-        found = find_choice(tx, _contents(), session.registration_id, choice.ref)
-        path = found[0].path_of(tx, choice.ref, session.role) if found else "/lti/pick"
-    return see_other(request.environ["coursebridge.root"] + session_path(token, path))
+    return see_other(request.environ["coursebridge.root"] + session_path(token, choice.path))
 
 
 def _show(session: SignedIn, course: str, error: AppError | None) -> Response:

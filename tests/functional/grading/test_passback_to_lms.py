@@ -33,7 +33,7 @@ from tests.fakes.launching import Launcher
 __all__ = ["campus", "registration_id", "served", "tool"]
 
 QUIZ = f"/grading/{SLUG}/{NAME}"
-PLACED = Choice(ITEM_REF, SLUG, "Notebooks 101", "Quiz 1", "quiz", "Start", max_points=Decimal(4))
+PLACED = Choice(ITEM_REF, SLUG, "Notebooks 101", "Quiz 1", "quiz", "Start", f"/stub/{ITEM_REF}", max_points=Decimal(4))
 HOUR = 3600
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
 
