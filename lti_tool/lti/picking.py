@@ -44,6 +44,11 @@ def require_picker(session: SignedIn) -> None:
         raise Forbidden("role_refused", "Only teachers choose what an activity shows. Ask a teacher of this course.")
 
 
+def takes_activities(session: SignedIn) -> bool:
+    """Does the LMS take what this tool offers, where a teacher chooses content now?"""
+    return session.deep_linking is None or "ltiResourceLink" in session.deep_linking["accept_types"]
+
+
 def list_choices(tx: Tx, contents: Sequence[Contents], registration_id: int) -> list[Choice]:
     """Everything that a teacher of this platform may place."""
     return [choice for source in contents for choice in source.list_choices(tx, registration_id)]

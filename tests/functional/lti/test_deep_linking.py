@@ -162,6 +162,72 @@ def test_learner_of_an_empty_activity_gets_a_friendly_page(launcher: Launcher, c
     assert launcher.client.get(path.replace("/lti/empty", "/lti/pick")).status_code == 403
 
 
+def go_back(launcher: Launcher, page: str) -> Any:
+    """Press the button that leads back to the LMS."""
+    found = re.search(r'name="problem" value="([^"]*)"', page)
+    action = re.search(r'(?:form)?action="([^"]*/lti/pick/cancel)"', page)
+    assert found and action, page
+    return launcher.client.post(action[1], data={"problem": found[1]})
+
+
+def take_back(campus: CampusServer, page: str) -> str:
+    """Hand the answer to the LMS; returns what its page says."""
+    with campus.browser("tess") as browser:
+        return str(browser.post(form_action(page), data={"JWT": field(page, "JWT")}).text)
+
+
+def empty_answer(runtime: Runtime, page: str, campus: CampusServer) -> dict[str, Any]:
+    """The answer, which brings nothing and says why."""
+    claims = answer_of(runtime, page, campus.issuer)
+    assert claims[DL + "content_items"] == []
+    assert not {DL + "msg", DL + "log"} & set(claims)
+    assert claims[DL + "errorlog"].endswith(claims[DL + "errormsg"])
+    assert (DL + "data" in claims) == campus.profile.deep_link_data
+    return claims
+
+
+@both
+def test_platform_that_takes_no_activities_is_told_so(
+    launcher: Launcher, runtime: Runtime, campus: CampusServer
+) -> None:
+    url, name = launcher.login("tess", None), DL + "deep_linking_settings"
+    honest = campus.authorize("tess", url).fields["id_token"]
+    settings = {**jwt.decode(honest, options={"verify_signature": False})[name], "accept_types": ["file", "html"]}
+    path = launcher.launch_changed("tess", None, auth_url=url, claims={name: settings}).headers["Location"]
+
+    page = launcher.client.get(path)
+    assert page.status_code == 422 and "asked for content of another kind" in page.text
+    assert launcher.client.post(path, data={"item": "courses/demo/hello"}).status_code == 422, "by no other way"
+
+    back = go_back(launcher, page.text)
+    claims = empty_answer(runtime, back.text, campus)
+    assert claims[DL + "errorlog"].startswith("not_taken: ")
+    assert "takes no activities here" in take_back(campus, back.text)
+
+
+@both
+def test_choice_that_is_gone_is_told_when_the_teacher_goes_back(
+    launcher: Launcher, runtime: Runtime, campus: CampusServer
+) -> None:
+    page = pick(launcher, "courses/demo/gone")
+    assert page.status_code == 404 and "no longer there" in page.text and "First quiz" in page.text
+
+    back = go_back(launcher, page.text)
+    assert empty_answer(runtime, back.text, campus)[DL + "errorlog"].startswith("item_not_found: ")
+    assert "What was chosen is no longer there" in take_back(campus, back.text)
+    assert campus.activities() == []
+    again = go_back(launcher, page.text)
+    assert again.status_code == 410, "one launch, one answer"
+
+
+def test_teacher_who_cancels_tells_of_no_error(launcher: Launcher, runtime: Runtime, campus: CampusServer) -> None:
+    path = launcher.open("tess", None)
+    assert 'name="problem"' not in launcher.client.get(path).text
+    for_sale = launcher.client.post(path + "/cancel", data={"problem": "<b>Send money</b>"})
+    claims = answer_of(runtime, for_sale.text, campus.issuer)
+    assert not {DL + "errormsg", DL + "errorlog"} & set(claims), "nobody's words but ours"
+
+
 class TestWithoutCourses:
     @pytest.fixture
     def plugins(self) -> list[Plugin]:
@@ -171,6 +237,20 @@ class TestWithoutCourses:
         page = launcher.client.get(launcher.open("tess", None))
         assert page.status_code == 200
         assert "course import" in page.text
+
+    @both
+    def test_lms_is_told_that_there_is_nothing(
+        self, launcher: Launcher, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        back = go_back(launcher, launcher.client.get(launcher.open("tess", None)).text)
+        assert empty_answer(runtime, back.text, campus)[DL + "errorlog"].startswith("nothing_here: ")
+        assert "There is no course yet" in take_back(campus, back.text)
+
+    def test_activity_that_shows_nothing_has_nowhere_to_go_back_to(
+        self, launcher: Launcher, campus: CampusServer
+    ) -> None:
+        page = launcher.client.get(launcher.open("tess", campus.add_activity("Empty"))).text
+        assert "There is no course to add yet" in page and 'name="problem"' not in page
 
 
 class TestWithoutAnyCourseYet:
