@@ -107,6 +107,7 @@ class JobRun:
         self.job_id = job_id
         self.attempt = attempt
         self.finished = False
+        """Is it done, or put back for later?"""
         self._lease = lease
 
     def hold(self, tx: Tx) -> None:
@@ -115,6 +116,12 @@ class JobRun:
         until = clock.now() + timedelta(seconds=self.runtime.settings.jobs.lease_s)
         if affect(tx, update(JobRow).where(mine).values(lease_until=until)) != 1:
             raise LeaseLost(self.job_id)
+
+    def postpone(self, tx: Tx, due_at: datetime, why: str) -> None:
+        """Put the job back until then, without counting this as an attempt: nothing was tried. Raises: LeaseLost."""
+        _close(tx, self.job_id, self._lease, state=JobState.QUEUED, error=why, due_at=due_at)
+        tx.execute(update(JobRow).where(JobRow.id == self.job_id).values(attempts=JobRow.attempts - 1))
+        self.finished = True
 
     def finish(self, tx: Tx) -> None:
         """Mark the job done in the transaction that holds its effect. Raises: LeaseLost."""
@@ -138,6 +145,15 @@ def find_waiting(tx: Tx, message: type[Job], field: str, number: int) -> JobRow 
     query = select(JobRow).where(waits, JobRow.payload[field].as_integer() == number)
     query = query.order_by(JobRow.due_at, JobRow.id).limit(1).with_for_update(read=True)
     return tx.scalar(query.execution_options(populate_existing=True))
+
+
+def bring_all_forward(tx: Tx, message: type[Job], field: str, number: int) -> None:
+    """Have every job that waits with this number in its payload run now."""
+    (handler,) = router_of(tx).handlers_of(message)
+    waits = (JobRow.queue == handler.queue, JobRow.state == JobState.QUEUED, JobRow.handler == handler.name)
+    later = select(JobRow.id).where(*waits, JobRow.payload[field].as_integer() == number, JobRow.due_at > clock.now())
+    for job_id in tx.scalars(later.order_by(JobRow.id)).all():
+        bring_forward(tx, job_id, clock.now())
 
 
 def bring_forward(tx: Tx, job_id: int, due_at: datetime) -> None:

@@ -84,9 +84,12 @@ def _line_item(choice: Choice, dialect: Dialect) -> dict[str, object]:
         "tag": TAG,
         "gradesReleased": True,  # a learner sees marks here as soon as they are there
     }
-    if dialect.opens_reviews:
-        line_item["submissionReview"] = {"reviewableStatus": list(REVIEWABLE)}
-    return line_item
+    return line_item | review_offer(dialect)
+
+
+def review_offer(dialect: Dialect) -> dict[str, object]:
+    """What a line item says so that the platform's gradebook opens work here (Submission Review 1.0, 3.2)."""
+    return {"submissionReview": {"reviewableStatus": list(REVIEWABLE)}} if dialect.opens_reviews else {}
 
 
 def _dates(choice: Choice) -> dict[str, object]:

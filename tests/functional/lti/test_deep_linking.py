@@ -12,9 +12,14 @@ from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
+from lti_tool.kernel.errors import ExternalError
+from lti_tool.kernel.jobs import JobRow, JobState, list_jobs
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import DL, LTI
 from lti_tool.lti.keys import get_signing_key
+from lti_tool.lti.models import Registration
+from lti_tool.lti.reach import calling
+from lti_tool.lti.registrations import approve, disable
 from tests.factories.grading import work
 from tests.fakes.contents import LESSON, stub_contents_plugin
 from tests.fakes.launching import Launcher
@@ -299,6 +304,17 @@ def test_several_go_in_the_order_in_which_they_were_ticked(
     assert [activity.title for activity in campus.activities()] == ["Second quiz", "Hello", "First quiz"]
 
 
+def calls(campus: CampusServer) -> tuple[int, int]:
+    """How often the services were called that a change of a column needs."""
+    return campus.hits("token"), campus.hits("lineitems")
+
+
+def jobs_of(runtime: Runtime) -> list[JobRow]:
+    """The jobs that carry changes to columns, oldest first."""
+    with runtime.db.reading() as tx:
+        return list_jobs(tx, handler="lti.update_line_item")[::-1]
+
+
 class TestActivity:
     """A placed activity is given something else, or new dates, and its column follows."""
 
@@ -331,6 +347,65 @@ class TestActivity:
             work(runtime)
         (column,) = campus.line_items(quiz)
         assert (column.score_maximum, column.activity_id) == (13, quiz.id)
+
+    @both
+    def test_column_of_a_platform_that_is_switched_off_waits(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime, registration_id: int
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0]
+        with clock.frozen(clock.now()):
+            launcher.client.post(f"{path}/lti/pick", data={"item": "courses/demo/quiz-2"})
+            with runtime.db.transaction() as tx:
+                disable(tx, registration_id)
+            before = calls(campus)
+            for _ in range(100):
+                work(runtime)
+                clock.advance(3600)
+                campus.clock.advance(3600)
+            assert calls(campus) == before, "nobody calls it"
+            (job,) = jobs_of(runtime)
+            assert (job.state, job.attempts) == (JobState.QUEUED, 0), "waiting is no attempt"
+            assert job.error == "Campus is switched off."
+
+            with runtime.db.transaction() as tx:
+                approve(tx, registration_id)
+            work(runtime)
+        assert [job.state for job in jobs_of(runtime)] == [JobState.DONE]
+        (column,) = campus.line_items(quiz)
+        assert (column.label, column.activity_id) == ("Second quiz", quiz.id)
+
+    def test_column_waits_while_the_platform_does_not_answer(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime, registration_id: int
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0]
+        with clock.frozen(clock.now()):
+            launcher.client.post(f"{path}/lti/pick", data={"item": "courses/demo/quiz-2"})
+            with runtime.db.reading() as tx:
+                registration = tx.get_one(Registration, registration_id)
+            with pytest.raises(ExternalError), calling(runtime, registration):
+                raise ExternalError("timeout", "It did not answer in time.", retryable=True, retry_after_s=7200)
+            before = calls(campus)
+            for _ in range(119):
+                work(runtime)
+                clock.advance(60)
+                campus.clock.advance(60)
+            assert calls(campus) == before
+            assert [job.attempts for job in jobs_of(runtime)] == [0]
+            clock.advance(300)
+            campus.clock.advance(300)
+            work(runtime)
+        assert [column.label for column in campus.line_items(quiz)] == ["Second quiz"]
+
+    def test_older_change_that_comes_late_undoes_nothing(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0] + "/lti/activity"
+        for _ in range(3):
+            launcher.client.post(path)
+        before = campus.hits("lineitems")
+        work(runtime)
+        assert [job.state for job in jobs_of(runtime)] == [JobState.DONE] * 3
+        assert campus.hits("lineitems") == before + 2, "only the newest reads and writes"
 
     def test_lesson_leaves_the_column_alone(
         self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime

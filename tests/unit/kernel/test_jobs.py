@@ -111,6 +111,26 @@ def test_each_handler_of_an_event_has_its_own_job(runtime: Runtime, belfry: Belf
     assert sorted(belfry.heard) == ["first", "second"]
 
 
+def test_a_job_that_is_put_back_has_used_up_no_attempt(runtime: Runtime, belfry: Belfry) -> None:
+    def wait(run: JobRun, message: Ring) -> None:
+        with runtime.db.transaction() as tx:
+            run.postpone(tx, clock.now() + timedelta(hours=1), "It is night.")
+
+    belfry.act = wait
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        for _ in range(10):
+            assert run(runtime, job_id)
+            assert not run(runtime, job_id), "not before its time"
+            clock.advance(3600)
+        row = state_of(runtime, job_id)
+        assert (row.state, row.attempts, row.error) == (JobState.QUEUED, 0, "It is night.")
+        belfry.act = lambda run, message: None
+        assert run(runtime, job_id)
+    assert state_of(runtime, job_id).state is JobState.DONE
+    assert belfry.dead == []
+
+
 def test_a_failing_job_comes_again_later_and_dies_at_last(runtime: Runtime, belfry: Belfry) -> None:
     def fail(run: JobRun, message: Ring) -> None:
         raise ValueError("cracked")
