@@ -314,6 +314,21 @@ class TestJobs:
         assert "no film &lt;left&gt;\nmore" in one and "&#34;reel&#34;:7" in one
         assert console.get("/jobs/99").status_code == 404
 
+    def test_every_attempt_that_failed_is_told_the_newest_first(self, console: Console, runtime: Runtime) -> None:
+        one = self.add(runtime, JobState.DEAD, error="OSError: no film")
+        tries = [
+            ("2026-03-01T10:00:00+00:00", 1, "TimeoutError: slow <reel>"),
+            ("2026-03-01T10:04:00+00:00", 2, "OSError"),
+        ]
+        with runtime.db.transaction() as tx:
+            row = tx.get_one(JobRow, one)
+            row.failures = [{"at": at, "attempt": number, "text": text} for at, number, text in tries]
+        page = console.get(f"/jobs/{one}").text
+        assert (
+            page.index("Attempt 2") < page.index("OSError") < page.index("Attempt 1") < page.index("slow &lt;reel&gt;")
+        )
+        assert "2026-03-01T10:04" in page
+
     def test_dead_ones_run_again_one_or_all_of_a_kind(self, console: Console, runtime: Runtime) -> None:
         one, two, other = (self.add(runtime, JobState.DEAD, kind) for kind in ("film.cut", "film.cut", "film.dry"))
         assert console.post(f"/jobs/{one}/retry").status_code == 303
