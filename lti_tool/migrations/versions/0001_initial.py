@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-
+from lti_tool.kernel.audit_guard import protect
 
 revision = '0001'
 down_revision = None
@@ -1073,6 +1073,7 @@ def upgrade() -> None:
     with op.batch_alter_table('lti_visit', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_visit_link_id'), ['link_id'], unique=False)
 
+    protect(op.get_bind())
     # ### end Alembic commands ###
 
 
