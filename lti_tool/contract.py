@@ -41,10 +41,11 @@ class Choice:
     ref: str
     """Stable reference that comes back in the launch as the custom parameter `coursebridge_item`."""
     course_slug: str
+    """Empty: it belongs to no course, and stands after every one."""
     course_title: str
     title: str
     kind: str
-    """`course`, `module`, `lesson`, `video`, `notebook`, `quiz`, `file` or `link`."""
+    """`course`, `module`, `lesson`, `video`, `notebook`, `quiz`, `file`, `link` or `check`."""
     group: str
     """Title of the module it stands in; choices of one group follow each other."""
     path: str

@@ -21,6 +21,7 @@ from lti_tool.lti import (
 )
 from lti_tool.lti.ags import send_score
 from lti_tool.lti.blueprint import BLUEPRINT
+from lti_tool.lti.check_content import CheckContents
 from lti_tool.lti.cleaning import EVERY_S, clean
 from lti_tool.lti.column_updates import TRIES as COLUMN_TRIES
 from lti_tool.lti.column_updates import update_line_item
@@ -83,6 +84,7 @@ def make_plugin(send: SendScore) -> Plugin:
             *ROSTER_HANDLERS,
         ),
         blueprints=(BLUEPRINT,),
+        contents=CheckContents(),
         nav=(
             NavItem(_l("Activity"), "lti.show_activity", right=Right.EDIT_COURSE, order=9),
             NavItem(_l("Assistants"), "lti.show_rights", frozenset({Role.TEACHER}), order=9),

@@ -135,7 +135,8 @@ def _enter(
         learn_notices(tx, runtime, launch.registration, deployment, claims.notices)
     found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
     choice = found[1] if found else None
-    placement_id = record_placement(tx, context_id, choice.course_slug) if choice and context_id else None
+    slug = choice.course_slug if choice else ""
+    placement_id = record_placement(tx, context_id, slug) if slug and context_id else None
     if link:
         record_visit(tx, known.user_id, link, role, placement_id, stored)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
@@ -162,7 +163,7 @@ def _enter_review(
     """To one learner's work; the activity and its line item stay as they are known."""
     reviewed = get_reviewed(tx, deployment, launch.claims, wanted, viewer)
     found = find_choice(tx, contents, launch.registration.id, reviewed.link.item_ref)
-    if found is None or viewer.context_id is None:
+    if found is None or not found[1].course_slug or viewer.context_id is None:
         raise NotFound("review_not_found", "What this activity showed was removed, so its work has no page any more.")
     source, choice = found
     session = _signed_in(runtime, launch, viewer.known, viewer.role, viewer.context_id, reviewed.link, choice)
@@ -195,11 +196,11 @@ def _signed_in(
         registration_id=launch.registration.id,
         context_id=context_id,
         link_id=link.id if link else None,
-        course_slug=choice.course_slug if choice else None,
+        course_slug=(choice.course_slug or None) if choice else None,
         role=role,
         display_name=known.display_name,
         hub_name=known.hub_name,
-        course_title=choice.course_title if choice else claims.context.title if claims.context else "",
+        course_title=(choice.course_title if choice else "") or (claims.context.title if claims.context else ""),
         platform_name=claims.platform_name or launch.registration.name,
         frame_origin=first_platform_origin(launch.registration, addresses, allow_http=allow_http),
         return_url=own_return or "",

@@ -128,10 +128,10 @@ def _place(session: SignedIn, choice: Choice) -> Response:
 def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
     with current_runtime().db.reading() as tx:
         every = list_choices(tx, _contents(), session.registration_id)
-    if not every:
+    titles = {choice.course_slug: choice.course_title for choice in every if choice.course_slug}
+    if not titles:
         return _nothing_to_pick(session)
     words = request.args.get("q", "").strip()[:200]
-    titles = {choice.course_slug: choice.course_title for choice in every}
     slug = course if course in titles else next(iter(titles))
     listed = [choice for choice in every if choice.course_slug == slug]
     return page(
@@ -142,7 +142,7 @@ def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
         courses=[_tab(name, title, slug) for name, title in titles.items()],
         action=url_for("lti.choose", course=slug),
         multiple=bool(session.deep_linking and session.deep_linking["accept_multiple"]),
-        modules=group_choices(matching(listed, words), None),
+        modules=group_choices(matching([*listed, *(each for each in every if not each.course_slug)], words), None),
         error=error.message if error else None,
         cancel_url=url_for("lti.cancel") if session.deep_linking else None,
         problem=error.code if error and error.code == NOT_FOUND else None,

@@ -86,7 +86,7 @@ def platform(**changes: Any) -> dict[str, Any]:
         "reach": {"badge": ("done", "Answers"), "since": None} | QUIET,
         "keys": {"number": 2, "at": NOW},
         "deployments": [waiting, deployment],
-        "urls": dict.fromkeys((*ACTS, "add_host", "remove_host"), "#"),
+        "urls": dict.fromkeys((*ACTS, "add_host", "remove_host", "canvas"), "#"),
         "steps": None,
         "link": None,
     }

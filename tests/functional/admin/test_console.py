@@ -278,6 +278,17 @@ class TestRegistration:
             assert url in console.get("/registration").text
 
 
+def test_canvas_gets_the_address_of_its_configuration(console: Console, runtime: Runtime, school: int) -> None:
+    address = "https://localhost/lti/canvas.json"
+    assert address in console.get("/registration").text
+    page = console.get(f"/platforms/{school}").text
+    with runtime.db.transaction() as tx:
+        row = tx.get_one(Registration, school)
+        before, row.dialect = row.dialect, "canvas" if row.dialect != "canvas" else "moodle"
+    other = console.get(f"/platforms/{school}").text
+    assert (address in page, address in other) == (before == "canvas", before != "canvas")
+
+
 def test_key_is_rotated(console: Console, runtime: Runtime) -> None:
     (before,) = [jwk["kid"] for jwk in list_published_keys(runtime)]
     assert console.post("/keys/rotate").status_code == 303
