@@ -362,7 +362,7 @@ class TestKeys:
         campus.clear_faults()
         assert is_reachable(runtime, registration_of(runtime, campus).id), "scores go on"
 
-    @pytest.mark.parametrize(("kind", "value"), [("status", 500), ("html", None), ("drop", None)])
+    @pytest.mark.parametrize(("kind", "value"), [("status", 500), ("html", None), ("drop", None), ("timeout", 50)])
     def test_old_keys_serve_while_the_platform_is_down(
         self, kind: str, value: int | None, launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
     ) -> None:
