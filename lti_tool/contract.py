@@ -41,12 +41,15 @@ class Choice:
     ref: str
     """Stable reference that comes back in the launch as the custom parameter `coursebridge_item`."""
     course_slug: str
+    """Empty: it belongs to no course, and stands after every one."""
     course_title: str
     title: str
     kind: str
-    """`course`, `module`, `lesson`, `video`, `notebook`, `quiz`, `file` or `link`."""
+    """`course`, `module`, `lesson`, `video`, `notebook`, `quiz`, `file`, `link` or `check`."""
     group: str
     """Title of the module it stands in; choices of one group follow each other."""
+    path: str
+    """The path (below the application root, beginning with `/`) of the page that a launch of it ends on."""
     text: str = ""
     max_points: Decimal | None = None
     """Set when the item is graded: the LMS gets a line item."""
@@ -67,9 +70,6 @@ class Contents(Protocol):
 
     def begin_path(self, role: Role) -> str | None:
         """The path of the page where somebody in this role makes the first content; None: they do not here."""
-
-    def path_of(self, tx: Tx, ref: str, role: Role) -> str:
-        """The path (below the application root, beginning with `/`) of the page that a launch of this item ends on."""
 
     def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
         """The path of the page that shows staff what one learner has done of this item."""

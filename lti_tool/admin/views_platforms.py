@@ -14,7 +14,9 @@ from lti_tool.kernel.audit import Actor
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Invalid
 from lti_tool.lti import dynamic_registration, platforms, registrations
+from lti_tool.lti.canvas_key import CONFIGURATION_PATH
 from lti_tool.lti.connection import Step, refetch_keys, try_connection
+from lti_tool.lti.dialects import CANVAS
 from lti_tool.lti.invites import make_invite
 from lti_tool.lti.models import Approval, Deployment, Refusal, Registration
 from lti_tool.lti.platforms import ENDPOINTS, find_last_launches, list_deployments
@@ -212,6 +214,8 @@ def _facts(row: Registration, given: dict[str, str | None]) -> dict[str, Any]:
     fixed |= {"dialect": row.dialect, "state": row.state.value, "badge": state_badge(row.state)}
     fixed |= {"hosts": row.service_hosts, "is_trusted": row.trusts_administrators, "created_at": row.created_at}
     fixed |= {"can_send": bool(row.registration_uri), "host": given.get("host") or ""}
+    is_canvas = row.dialect == CANVAS.name
+    urls["canvas"] = current_runtime().settings.root_url + CONFIGURATION_PATH if is_canvas else ""
     return {"platform": fixed | shown, "urls": urls}
 
 

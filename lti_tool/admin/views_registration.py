@@ -12,6 +12,7 @@ from lti_tool.admin.pages import console_page, done, problem_of, state_badge
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import AppError, Conflict, Invalid
 from lti_tool.lti import keys as tool_keys
+from lti_tool.lti.canvas_key import CONFIGURATION_PATH
 from lti_tool.lti.invites import list_open_invites, make_invite, withdraw_invite
 from lti_tool.lti.models import Approval, ToolKey
 from lti_tool.lti.platforms import list_with_keys
@@ -135,6 +136,7 @@ def _show(*, link: str | None = None, error: AppError | None = None, given: dict
             ("Login initiation URL", f"{root}/lti/login"),
             ("Redirect URI, target link URI", f"{root}/lti/launch"),
             ("Public key set URL", f"{root}/lti/jwks"),
+            ("Canvas: address for Enter URL", root + CONFIGURATION_PATH),
         ],
         invites=[
             {

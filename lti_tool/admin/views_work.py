@@ -1,5 +1,6 @@
 """Background work."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request, url_for
@@ -52,9 +53,10 @@ def show_job(number: int) -> Response:
     if row is None:
         raise NotFound("job_not_found", "There is no such job; one that was done is deleted after a while.")
     facts = {"message": row.message, "queue": row.queue, "payload": to_json(row.payload), "error": row.error}
+    failures = [_failure(each) for each in reversed(row.failures or [])]
     times = {"due_at": row.due_at, "finished_at": row.finished_at, "lease_until": row.lease_until}
     trail = [(_("Jobs"), url_for(JOBS))]
-    return console_page("job", JOBS, trail=trail, job=_line(row) | facts | times)
+    return console_page("job", JOBS, trail=trail, job=_line(row) | facts | times | {"failures": failures})
 
 
 @BLUEPRINT.post("/jobs/<int:number>/retry")
@@ -74,6 +76,10 @@ def retry_jobs() -> AnyResponse:
     with current_runtime().db.transaction() as tx:
         jobs.retry_all(tx, handler, current_admin().actor)
     return done(JOBS, "retried", kind=handler)
+
+
+def _failure(failed: dict[str, Any]) -> dict[str, Any]:
+    return {**failed, "at": datetime.fromisoformat(failed["at"])}
 
 
 def _state(text: str) -> JobState | None:

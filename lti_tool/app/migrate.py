@@ -5,14 +5,18 @@ import tempfile
 from pathlib import Path
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
+from alembic.autogenerate import compare_metadata, renderers
+from alembic.autogenerate.api import AutogenContext
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.operations.ops import CreateTableOp, MigrateOperation, MigrationScript
 from sqlalchemy import Connection
 
 import lti_tool.kernel.recurring  # noqa: F401  # its table: only the worker imports it otherwise
 from config.settings import Settings
 from lti_tool.app.process import make_process
+from lti_tool.kernel.audit_guard import TABLE as AUDIT_TABLE
+from lti_tool.kernel.audit_guard import protect
 from lti_tool.kernel.db import Base, Database
 
 log = logging.getLogger(__name__)
@@ -60,4 +64,23 @@ def make_config(connection: Connection | None = None) -> Config:
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    config.attributes["add_protection"] = add_protection
     return config
+
+
+class ProtectAuditLog(MigrateOperation):
+    """In a migration: the triggers of the audit log."""
+
+
+@renderers.dispatch_for(ProtectAuditLog)
+def _render_protection(context: AutogenContext, operation: ProtectAuditLog) -> str:
+    context.imports.add(f"from {protect.__module__} import {protect.__name__}")
+    return f"{protect.__name__}(op.get_bind())"
+
+
+def add_protection(context: MigrationContext, revision: object, scripts: list[MigrationScript]) -> None:
+    """Have a migration that makes the audit log protect it, too: Alembic knows nothing of triggers."""
+    for script in scripts:
+        made = script.upgrade_ops.ops if script.upgrade_ops else []
+        if any(isinstance(each, CreateTableOp) and each.table_name == AUDIT_TABLE for each in made):
+            made.append(ProtectAuditLog())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -91,7 +92,7 @@ def add_line_item(course_id: str) -> Response:
             score_maximum=_score_maximum(body),
             resource_id=_text(body, "resourceId"),
             tag=_text(body, "tag"),
-            extra=_extra(body) if campus.profile.stores_extra else {},
+            extra=_kept(campus, body, {}),
         )
     )
     return answer({**_extra(body), **line_item_json(campus, tool, item)}, ITEM_TYPE, 201)
@@ -125,7 +126,7 @@ def replace_line_item(course_id: str, item_id: int) -> Response:
         score_maximum=_score_maximum(body),
         resource_id=_text(body, "resourceId"),
         tag=_text(body, "tag"),
-        extra=_extra(body) if campus.profile.stores_extra else item.extra,
+        extra=_kept(campus, body, item.extra),
     )
     campus.store.save_line_item(changed)
     if activity and not campus.profile.put_unlinks:
@@ -176,6 +177,14 @@ def _text(body: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise CampusError(f"{name} must be text")
     return value
+
+
+def _kept(campus: Campus, body: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the platform keeps beyond the members that each line item has."""
+    if campus.profile.stores_extra:
+        return _extra(body)
+    review = body.get("submissionReview") if campus.profile.submission_review else None
+    return {**before, **({"submissionReview": review} if review else {})}
 
 
 def _extra(body: dict[str, Any]) -> dict[str, Any]:

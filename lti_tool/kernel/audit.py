@@ -1,6 +1,7 @@
 """The audit log: who did what to the installation, when, and what it was before; written with the act itself.
 
-Rows are only ever added. The one exception is a person's name, which goes when the person is erased.
+Rows are only ever added. The one exception is a person's name, which goes when the person is erased. The database
+itself sees to it (`audit_guard`).
 """
 
 import getpass
@@ -11,15 +12,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, String, Text, event, select, update
+from sqlalchemy import JSON, Connection, String, Text, event, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.audit_guard import ERASED, REFUSAL, TABLE, protect
 from lti_tool.kernel.db import Base, Tx
 from lti_tool.kernel.types import EnumValue, UtcDateTime
 
 NAME_LENGTH = 255
-ERASED = "Erased"
 
 
 class Via(StrEnum):
@@ -36,7 +37,7 @@ class Via(StrEnum):
 class AuditRow(Base):
     """One act."""
 
-    __tablename__ = "kernel_audit"
+    __tablename__ = TABLE
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
@@ -127,4 +128,9 @@ def forget_actor(tx: Tx, user_id: int) -> None:
 @event.listens_for(AuditRow, "before_update")
 @event.listens_for(AuditRow, "before_delete")
 def _refuse_change(mapper: Any, connection: Any, row: AuditRow) -> None:
-    raise RuntimeError("The audit log is only ever added to.")
+    raise RuntimeError(REFUSAL)
+
+
+@event.listens_for(AuditRow.__table__, "after_create")
+def _protect(table: Any, connection: Connection, **how: Any) -> None:
+    protect(connection)

@@ -13,76 +13,47 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    ColumnElement,
-    Index,
-    String,
-    Text,
-    UniqueConstraint,
-    and_,
-    delete,
-    func,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.audit import OPERATOR, Actor, record
-from lti_tool.kernel.db import Base, Tx, affect, after_commit
+from lti_tool.kernel.db import Tx, affect, after_commit
 from lti_tool.kernel.errors import Conflict, ExternalError, NotFound
+from lti_tool.kernel.job_rows import JobRow, JobState, with_failure
 from lti_tool.kernel.messages import Event, Handler, Job, Message, Router, new_message_id, restore, router_of
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.kernel.types import EnumValue, UtcDateTime
+
+__all__ = [
+    "JobRow",
+    "JobRun",
+    "JobState",
+    "LeaseLost",
+    "Retry",
+    "bring_all_forward",
+    "bring_forward",
+    "count_ahead",
+    "count_jobs",
+    "due_ids",
+    "emit",
+    "enqueue",
+    "find_job",
+    "find_oldest_due",
+    "find_waiting",
+    "forget_done",
+    "list_jobs",
+    "retry",
+    "retry_all",
+    "run_job",
+    "sweep",
+]
 
 log = logging.getLogger(__name__)
 
 FORGET_AT_ONCE = 500
 AUDITED_ERROR = 500
 """Characters of an error that the audit log keeps."""
-
-
-class JobState(StrEnum):
-    """queued → running → done; running → queued (retry, lost worker); running → dead; dead → queued (by hand)."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    DEAD = "dead"
-
-
-class JobRow(Base):
-    """One handler's work on one message."""
-
-    __tablename__ = "kernel_job"
-    __table_args__ = (
-        UniqueConstraint("message_id", "handler"),
-        Index("ix_kernel_job_state_due", "state", "due_at"),
-        Index("ix_kernel_job_queue_state", "queue", "state", "id"),
-        # other rows keep the number of their job, so a number is never given again
-        {"sqlite_autoincrement": True},
-    )
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    handler: Mapped[str] = mapped_column(String(120))
-    message: Mapped[str] = mapped_column(String(120))
-    message_id: Mapped[str] = mapped_column(String(32))
-    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
-    queue: Mapped[str] = mapped_column(String(40))
-    state: Mapped[JobState] = mapped_column(EnumValue(JobState), default=JobState.QUEUED)
-    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    hinted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    attempts: Mapped[int] = mapped_column(default=0)
-    lease: Mapped[str | None] = mapped_column(String(32))
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    error: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Retry(Exception):
@@ -107,6 +78,7 @@ class JobRun:
         self.job_id = job_id
         self.attempt = attempt
         self.finished = False
+        """Is it done, or put back for later?"""
         self._lease = lease
 
     def hold(self, tx: Tx) -> None:
@@ -115,6 +87,12 @@ class JobRun:
         until = clock.now() + timedelta(seconds=self.runtime.settings.jobs.lease_s)
         if affect(tx, update(JobRow).where(mine).values(lease_until=until)) != 1:
             raise LeaseLost(self.job_id)
+
+    def postpone(self, tx: Tx, due_at: datetime, why: str) -> None:
+        """Put the job back until then, without counting this as an attempt: nothing was tried. Raises: LeaseLost."""
+        _close(tx, self.job_id, self._lease, state=JobState.QUEUED, error=why, due_at=due_at)
+        tx.execute(update(JobRow).where(JobRow.id == self.job_id).values(attempts=JobRow.attempts - 1))
+        self.finished = True
 
     def finish(self, tx: Tx) -> None:
         """Mark the job done in the transaction that holds its effect. Raises: LeaseLost."""
@@ -138,6 +116,15 @@ def find_waiting(tx: Tx, message: type[Job], field: str, number: int) -> JobRow 
     query = select(JobRow).where(waits, JobRow.payload[field].as_integer() == number)
     query = query.order_by(JobRow.due_at, JobRow.id).limit(1).with_for_update(read=True)
     return tx.scalar(query.execution_options(populate_existing=True))
+
+
+def bring_all_forward(tx: Tx, message: type[Job], field: str, number: int) -> None:
+    """Have every job that waits with this number in its payload run now."""
+    (handler,) = router_of(tx).handlers_of(message)
+    waits = (JobRow.queue == handler.queue, JobRow.state == JobState.QUEUED, JobRow.handler == handler.name)
+    later = select(JobRow.id).where(*waits, JobRow.payload[field].as_integer() == number, JobRow.due_at > clock.now())
+    for job_id in tx.scalars(later.order_by(JobRow.id)).all():
+        bring_forward(tx, job_id, clock.now())
 
 
 def bring_forward(tx: Tx, job_id: int, due_at: datetime) -> None:
@@ -346,9 +333,17 @@ def _renewing(runtime: Runtime, job_id: int, lease: str) -> Iterator[None]:
 
 
 def _close(
-    tx: Tx, job_id: int, lease: str, *, state: JobState, error: str | None, due_at: datetime | None = None
+    tx: Tx,
+    job_id: int,
+    lease: str,
+    *,
+    state: JobState,
+    error: str | None,
+    due_at: datetime | None = None,
+    failed: JobRow | None = None,
 ) -> None:
     values: dict[str, Any] = {"state": state, "lease": None, "lease_until": None, "error": error}
+    values |= {"failures": with_failure(failed, error or "")} if failed is not None else {}
     values |= {"finished_at": clock.now()} if due_at is None else {"due_at": due_at, "hinted_at": None}
     mine = and_(JobRow.id == job_id, JobRow.lease == lease)
     if affect(tx, update(JobRow).where(mine).values(values)) != 1:
@@ -368,7 +363,7 @@ def _after_failure(
     due_at = clock.now() + timedelta(seconds=_delay_s(row.attempts, error))
     try:
         with runtime.db.transaction() as tx:
-            _close(tx, row.id, lease, state=JobState.QUEUED, error=text, due_at=due_at)
+            _close(tx, row.id, lease, state=JobState.QUEUED, error=text, due_at=due_at, failed=row)
     except LeaseLost:
         log.warning("job_lease_lost", extra={"job": row.id, "handler": row.handler})
 
@@ -385,7 +380,7 @@ def _delay_s(attempts: int, error: Exception) -> float:
 def _give_up(runtime: Runtime, row: JobRow, lease: str, handled: tuple[Handler, Message] | None, text: str) -> None:
     try:
         with runtime.db.transaction() as tx:
-            _close(tx, row.id, lease, state=JobState.DEAD, error=text)
+            _close(tx, row.id, lease, state=JobState.DEAD, error=text, failed=row)
             if handled and handled[0].on_dead:
                 handled[0].on_dead(tx, handled[1], text)
     except LeaseLost:

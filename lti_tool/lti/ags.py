@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.deep_linking import TAG
+from lti_tool.lti.deep_linking import TAG, review_offer
 from lti_tool.lti.line_items import GONE, LINE_ITEM_READ_SCOPE, LINE_ITEM_SCOPE, SCOPE, LineItem, LineItems
 from lti_tool.lti.models import Link, Registration, User
 from lti_tool.lti.registrations import dialect_of
@@ -150,6 +150,7 @@ def _make_line_item(runtime: Runtime, target: _Target, maximum: Decimal) -> str:
         resource_link_id=link.resource_link_id,
         resource_id=link.item_ref or "",
         tag=TAG,
+        extra=review_offer(dialect_of(target.registration)),
     )
     items = LineItems(PlatformService(runtime, target.registration, [LINE_ITEM_SCOPE]), link.lineitems_url or "")
     return items.create(item).url

@@ -28,13 +28,16 @@ class Finding:
 
 
 def list_findings(tx: Tx, session: SignedIn, *, sends_cookie: bool, leeway_s: int) -> list[Finding]:
-    """What is known of the launch that made this session; `sends_cookie`: this very request came with our cookie."""
+    """What is known of the launch that made this session; what the LMS allows is for its teachers alone.
+
+    `sends_cookie`: this very request came with our cookie.
+    """
     launched = session.launched or {}
     found: list[Finding] = []
     if launched:
         found += [_rung(session, launched["rung"], read_step(launched["step"]), sends_cookie)]
         found += [_clock(session, launched["clock_ahead_s"], leeway_s)]
-    return [*found, *_services(tx, session)]
+    return [*found, *_services(tx, session)] if session.role.is_staff else found
 
 
 def _rung(session: SignedIn, rung: str, step: Step, sends_cookie: bool) -> Finding:
@@ -53,7 +56,9 @@ def _rung(session: SignedIn, rung: str, step: Step, sends_cookie: bool) -> Findi
                 "one click. Everything works there, and grades arrive as usual.",
                 platform=platform,
             ),
-            _(
+            _("To do without the click, allow cookies for this site in the browser.")
+            if not session.role.is_staff
+            else _(
                 "To do without the click, allow cookies for this site in the browser, or set the activity in the LMS "
                 "to open in a new window. Learners with the same browser see the same page."
             ),

@@ -4,18 +4,30 @@ AGS 2.0 replaces a line item whole (`PUT`), so it is read first and all in it th
 takes a column off its activity when `resourceLinkId` is left out.
 """
 
+from datetime import timedelta
 from decimal import Decimal
 
+from sqlalchemy import select
+
 from lti_tool.contract import Choice
+from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.jobs import JobRun, enqueue
-from lti_tool.lti.deep_linking import TAG, iso
+from lti_tool.kernel.errors import ExternalError
+from lti_tool.kernel.jobs import JobRow, JobRun, Retry, enqueue
+from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.deep_linking import TAG, iso, review_offer
 from lti_tool.lti.dialects import link_score_maximum
 from lti_tool.lti.line_items import LINE_ITEM_SCOPE, LineItems
 from lti_tool.lti.messages import UpdateLineItem
-from lti_tool.lti.models import ID_LENGTH, Link, Registration
+from lti_tool.lti.models import ID_LENGTH, Approval, Link, Registration
+from lti_tool.lti.reach import DOWN, is_outage
 from lti_tool.lti.registrations import dialect_of
 from lti_tool.lti.services import PlatformService
+
+LOOK_AGAIN = timedelta(hours=1)
+"""While a platform is switched off, though switching it on brings the update forward (`registrations.approve`)."""
+TRIES = 40
+"""Calls to the LMS; waiting for it uses up none."""
 
 
 def may_update(link: Link, choice: Choice) -> bool:
@@ -30,6 +42,7 @@ def want_update(tx: Tx, link: Link, choice: Choice) -> bool:
     enqueue(
         tx,
         UpdateLineItem(
+            link.registration_id,
             link.id,
             choice.ref,
             choice.title,
@@ -44,20 +57,47 @@ def want_update(tx: Tx, link: Link, choice: Choice) -> bool:
 def update_line_item(run: JobRun, message: UpdateLineItem) -> None:
     """Handle `UpdateLineItem`; nothing is done for an activity that shows something else by now, or has no column.
 
-    Raises: ExternalError: the LMS did not take it.
+    Waits while the platform is switched off or is not called. Raises: ExternalError: the LMS did not take it. Retry:
+    the LMS does not answer, or gives no token.
     """
     runtime = run.runtime
     with runtime.db.reading() as tx:
         link = tx.get(Link, message.link_id)
-        registration = tx.get(Registration, link.registration_id) if link else None
-    if link is None or registration is None or link.item_ref != message.item_ref or not link.lineitem_url:
+        registration = tx.get(Registration, message.registration_id)
+        is_outdated = _is_outdated(tx, run.job_id, message)
+    if link is None or registration is None or link.item_ref != message.item_ref or is_outdated:
+        return
+    if registration.state is not Approval.ACTIVE:
+        with runtime.db.transaction() as tx:
+            run.postpone(tx, clock.now() + LOOK_AGAIN, f"{registration.name} is switched off.")
+        return
+    try:
+        _change_column(runtime, registration, link, message)
+    except ExternalError as error:
+        if not is_outage(error):
+            raise
+        if error.code != DOWN:
+            raise Retry(error.message, error.retry_after_s) from error
+        with runtime.db.transaction() as tx:
+            run.postpone(tx, clock.now() + timedelta(seconds=error.retry_after_s or 60), error.message)
+
+
+def _is_outdated(tx: Tx, job_id: int, message: UpdateLineItem) -> bool:
+    """Was the same column to be changed once more since? This may have waited long, and must not undo it."""
+    same = (JobRow.message == message.name, JobRow.payload["link_id"].as_integer() == message.link_id)
+    return tx.scalar(select(JobRow.id).where(JobRow.id > job_id, *same).limit(1)) is not None
+
+
+def _change_column(runtime: Runtime, registration: Registration, link: Link, message: UpdateLineItem) -> None:
+    if not link.lineitem_url:
         return
     items = LineItems(PlatformService(runtime, registration, [LINE_ITEM_SCOPE]), link.lineitems_url or "")
     before = items.find(link.lineitem_url)
     if before is None:
         return
     dates = {"startDateTime": message.opens_at, "endDateTime": message.due_at}
-    kept = {name: value for name, value in before.extra.items() if name not in dates}
+    kept = review_offer(dialect_of(registration))
+    kept |= {name: value for name, value in before.extra.items() if name not in dates}
     items.change(
         before,
         label=message.title[:ID_LENGTH],

@@ -46,7 +46,10 @@ def refetch_keys(runtime: Runtime, registration_id: int) -> int:
     """Fetch a platform's keys now, whatever is cached; returns how many. Raises: NotFound, ExternalError."""
     with runtime.db.reading() as tx:
         row = get_registration(tx, registration_id)
-    keys = fetch_keys(runtime, row)
+    with runtime.db.transaction() as tx:
+        probe_now(tx, row.id)
+    with calling(runtime, row):
+        keys = fetch_keys(runtime, row)
     if not keys:
         text = f"{row.name} publishes no key that can be used (RSA, with an id)."
         raise ExternalError("jwks_empty", text, retryable=False)

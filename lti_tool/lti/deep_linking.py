@@ -5,6 +5,7 @@ https://www.imsglobal.org/spec/lti-dl/v2p0/
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,16 @@ TAG = "coursebridge"
 REVIEWABLE = ("InProgress", "Submitted", "Completed")
 FRAME = {"width": 885, "height": 650}
 """CSS pixels that pages are made for (docs/design.md)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why nothing could be chosen."""
+
+    code: str
+    """For the logs of the LMS."""
+    text: str
+    """For the teacher, whom the LMS shows it."""
 
 
 class ContentItem(DeepLinkResource):
@@ -73,9 +84,12 @@ def _line_item(choice: Choice, dialect: Dialect) -> dict[str, object]:
         "tag": TAG,
         "gradesReleased": True,  # a learner sees marks here as soon as they are there
     }
-    if dialect.opens_reviews:
-        line_item["submissionReview"] = {"reviewableStatus": list(REVIEWABLE)}
-    return line_item
+    return line_item | review_offer(dialect)
+
+
+def review_offer(dialect: Dialect) -> dict[str, object]:
+    """What a line item says so that the platform's gradebook opens work here (Submission Review 1.0, 3.2)."""
+    return {"submissionReview": {"reviewableStatus": list(REVIEWABLE)}} if dialect.opens_reviews else {}
 
 
 def _dates(choice: Choice) -> dict[str, object]:
@@ -100,11 +114,11 @@ def sign_response(
     choices: Sequence[Choice],
     *,
     message: str = "",
-    error: str = "",
+    problem: Problem | None = None,
 ) -> str:
-    """The JWT for the return URL; no choices means that the teacher cancelled. `selection` is of the session.
+    """The JWT for the return URL; no choices mean that the teacher cancelled, or why there are none (`problem`).
 
-    `message` and `error` are for the teacher, in the LMS.
+    `selection` is of the session, `message` for the teacher, in the LMS.
     """
     launch_url = runtime.settings.root_url + LAUNCH_PATH
     with_line_item = selection["accept_lineitem"] is not False
@@ -128,9 +142,11 @@ def sign_response(
     }
     if selection["data"] is not None:
         claims[DL + "data"] = selection["data"]
-    told = {"msg": message, "errormsg": error}
-    claims |= {DL + name: text for name, text in told.items() if text}
-    claims[DL + ("errorlog" if error else "log")] = error or f"{len(items)} items: {', '.join(_refs(choices))}"[:1000]
+    if problem:
+        claims |= {DL + "errormsg": problem.text, DL + "errorlog": f"{problem.code}: {problem.text}"}
+    else:
+        claims[DL + "log"] = f"{len(items)} items: {', '.join(_refs(choices))}"[:1000]
+        claims |= {DL + "msg": message} if message else {}
     return get_signing_key(runtime).sign(claims)
 
 

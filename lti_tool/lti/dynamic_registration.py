@@ -19,6 +19,7 @@ from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, REVIEW
 from lti_tool.lti.dialects import CANVAS as CANVAS_DIALECT
 from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
 from lti_tool.lti.invites import release_invite, use_invite
+from lti_tool.lti.login import LAUNCH_PATH, LOGIN_PATH
 from lti_tool.lti.models import Approval
 from lti_tool.lti.registering import issuer_of, read_registration_token, store_registered
 from lti_tool.lti.registrations import PlatformFacts, get_registration, is_platform_url, origin_of, target_of
@@ -30,6 +31,8 @@ SCOPES = (line_items.LINE_ITEM_SCOPE, results.RESULT_SCOPE, ags.SCORE_SCOPE, nrp
 """Asked for everywhere …"""
 FURTHER_SCOPES = (groups.SCOPE, notice_service.SCOPE)
 """… and these where the platform says that it knows them: Canvas refuses a whole registration for one it does not."""
+DESCRIPTION = "Courses, notebook quizzes and grades"
+TOOL_ID = "coursebridge"
 CLAIMS = ("iss", "sub", "name", "given_name", "family_name", "locale")
 MAX_BYTES = 200_000
 URL_LENGTH = 2000
@@ -166,12 +169,12 @@ def tool_configuration(
     root, name = runtime.settings.root_url, runtime.settings.lti.tool_name
     scopes = [scope for scope in SCOPES if not supported_scopes or scope in supported_scopes]
     scopes += [scope for scope in FURTHER_SCOPES if scope in supported_scopes]
-    launch = f"{root}/lti/launch"
+    launch = root + LAUNCH_PATH
     return {
         "application_type": "web",
         "response_types": ["id_token"],
         "grant_types": ["client_credentials", "implicit"],
-        "initiate_login_uri": f"{root}/lti/login",
+        "initiate_login_uri": root + LOGIN_PATH,
         "redirect_uris": [launch],
         "client_name": name,
         "jwks_uri": f"{root}/lti/jwks",
@@ -179,13 +182,13 @@ def tool_configuration(
         "scope": " ".join(scopes),
         TOOL: {
             "domain": urlsplit(root).netloc,
-            "description": "Courses, notebook quizzes and grades",
+            "description": DESCRIPTION,
             "target_link_uri": launch,
             "custom_parameters": dict(dialect.custom),
             "claims": list(CLAIMS),
             "messages": _messages(launch, name, dialect, messages),
             CANVAS + "privacy_level": "name_only",
-            CANVAS + "tool_id": "coursebridge",
+            CANVAS + "tool_id": TOOL_ID,
         },
     }
 

@@ -1,7 +1,8 @@
 """Platforms' public keys, cached in the database for all processes.
 
 A warm launch fetches nothing. A key id that is not there causes one fetch, then none for 30 seconds whatever comes
-(an attacker can invent key ids). While a platform's key URL fails, keys up to 24 hours old still serve.
+(an attacker can invent key ids). While a platform's key URL fails, keys up to 24 hours old still serve. A platform that
+does not answer is left alone (`reach`): then only a launch that no known key serves asks it, at most once a minute.
 """
 
 import json
@@ -21,6 +22,8 @@ from lti_tool.kernel.errors import ExternalError, Invalid
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.models import CachedKeys, Registration
+from lti_tool.lti.reach import calling
+from lti_tool.lti.retry_after import is_busy, retry_after_s
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +61,8 @@ def fetch_keys(runtime: Runtime, registration: Registration) -> dict[str, Any]:
     headers = {"Accept": "application/json"}
     response = runtime.http.request("GET", registration.jwks_url, headers=headers, max_bytes=MAX_BYTES)
     if response.status_code != 200:
-        raise ExternalError("jwks_status", f"The key URL answered {response.status_code}.", retryable=True)
+        text = f"The key URL answered {response.status_code}."
+        raise ExternalError("jwks_status", text, retryable=is_busy(response), retry_after_s=retry_after_s(response))
     return _usable_keys(response.content)
 
 
@@ -73,7 +77,8 @@ def _fetched_key(runtime: Runtime, registration: Registration, kid: str, stale: 
     """The JWK from the platform; the stale one if the platform cannot be read."""
     mine = update(CachedKeys).where(CachedKeys.registration_id == registration.id)
     try:
-        keys = fetch_keys(runtime, registration)
+        with calling(runtime, registration, is_awaited=stale is None):
+            keys = fetch_keys(runtime, registration)
     except ExternalError as error:
         facts = {"registration": registration.id, "code": error.code, "stale": stale is not None}
         log.warning("jwks_failed", extra=facts)
@@ -120,7 +125,7 @@ def _usable_keys(body: bytes) -> dict[str, Any]:
         found = document["keys"][:MAX_KEYS]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ExternalError(
-            "jwks_invalid", "The key URL did not answer with a JSON Web Key Set.", retryable=True
+            "jwks_invalid", "The key URL did not answer with a JSON Web Key Set.", retryable=False
         ) from error
     keys: dict[str, Any] = {}
     for jwk in found:

@@ -11,7 +11,7 @@ from typing import Any
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Forbidden, Invalid, TooLarge
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.claims import DEEP_LINKING, RESOURCE_LINK, Claims, parse_claims
+from lti_tool.lti.claims import RESOURCE_LINK, Claims, parse_claims
 from lti_tool.lti.claims_more import Envelope
 from lti_tool.lti.jwks import find_key
 from lti_tool.lti.jws import BadTokenError, read_signed
@@ -174,15 +174,6 @@ def _check_addresses(runtime: Runtime, registration: Registration, claims: Claim
                 "The LMS named an address that is not its own. The people who run the tool can add it to the platform "
                 "(`coursebridge platform trust-host`).",
             )
-    if (
-        claims.message_type == DEEP_LINKING
-        and claims.deep_linking
-        and "ltiResourceLink" not in claims.deep_linking.accept_types
-    ):
-        raise Invalid(
-            "accept_types",
-            "The LMS takes no activities of this tool here, only other content. Add an external tool activity instead.",
-        )
 
 
 def _check_person(registration: Registration, claims: Claims) -> None:

@@ -26,6 +26,7 @@ LIMITS = {
     "lti_storage_target": ID_LENGTH,
     STEP: 40,
 }
+LOGIN_PATH = "/lti/login"
 LAUNCH_PATH = "/lti/launch"
 
 

@@ -167,7 +167,7 @@ def insert_missing(tx: Tx, model: type[Base], rows: list[dict[str, Any]]) -> Non
 def _record_people(tx: Tx, runtime: Runtime, registration: Registration, members: list[Member]) -> dict[str, int]:
     """Numbers by `sub`; who is new gets a row, who is called otherwise now is called so here.
 
-    Whoever had their data erased stays unknown until they launch: their opaque name is taken.
+    Whoever had their data erased stays unknown until they launch: a list does not undo an erasure.
     """
     known = _find_people(tx, registration, [member.sub for member in members])
     new = [_user_row(runtime, registration, member) for member in members if member.sub not in known]

@@ -65,6 +65,7 @@ class UpdateLineItem(Job):
 
     name: ClassVar[str] = "lti.update_line_item"
 
+    registration_id: int
     link_id: int
     item_ref: str
     title: str

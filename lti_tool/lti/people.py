@@ -14,14 +14,14 @@ from lti_tool.kernel.signing import Signer
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.claims import Claims
 from lti_tool.lti.familiar import Stored
-from lti_tool.lti.identity import first_name_of, hub_name_of
+from lti_tool.lti.identity import NOBODY, first_name_of, free_hub_name
 from lti_tool.lti.members import record_launch
 from lti_tool.lti.messages import CourseAssigned, LinkLaunched
 from lti_tool.lti.models import Approval, Context, Deployment, Link, Placement, Registration, User, Visit
 from lti_tool.lti.roster_state import request_reading
 
-ANONYMOUS = "\N{EMPTY SET}"
-"""Stands for everybody whom a platform does not name. No `sub` is like it: those are ASCII."""
+ANONYMOUS = NOBODY
+"""Stands for everybody whom a platform does not name."""
 _PLACEMENTS = cast(Table, Placement.__table__)
 _PLACEMENT = select(_PLACEMENTS.c.id).where(
     _PLACEMENTS.c.context_id == bindparam("context_id"),
@@ -65,7 +65,7 @@ def record_user(
     if stored and stored.knows_person(role is Role.TEST_STUDENT, claims.name):
         return Known(stored.user_id, stored.row.hub_name, stored.row.display_name)
     sub = claims.sub or ANONYMOUS
-    hub_name = hub_name_of(signer, registration, sub)
+    hub_name = free_hub_name(tx, signer, registration, sub)
     key = {"registration_id": registration.id, "sub": sub}
     values: dict[str, Any] = {"is_test": role is Role.TEST_STUDENT}
     initial: dict[str, Any] = {"hub_name": hub_name}

@@ -7,6 +7,7 @@ from sqlalchemy import Select, delete, select
 
 from lti_tool.kernel.audit import forget_actor, list_acts_of
 from lti_tool.kernel.db import Tx
+from lti_tool.lti.identity import NOBODY
 from lti_tool.lti.models import Context, Membership, User, Visit
 from lti_tool.lti.models_services import Group, GroupMember, LegacyUser, Observing
 from lti_tool.lti.score_models import DeliveryRow, ScoreRow
@@ -48,7 +49,10 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
 
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
-    """Sign the person out, forget name and identity; the opaque hub name stays for work that must be kept."""
+    """Sign the person out, forget name and identity; the opaque hub name stays for work that must be kept.
+
+    Whoever launches again afterwards is somebody new, under another hub name.
+    """
     end_sessions_of(tx, user_id)
     forget_actor(tx, user_id)
     tx.execute(delete(Membership).where(Membership.user_id == user_id))
@@ -62,7 +66,7 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     if row is not None:
         _forget_sub(tx, row)
     if row is not None:
-        row.display_name, row.sub = "Erased", f"erased:{user_id}"
+        row.display_name, row.sub = "Erased", f"{NOBODY}erased:{user_id}"
 
 
 def _groups_of(row: User) -> Select[Group]:

@@ -44,6 +44,11 @@ def require_picker(session: SignedIn) -> None:
         raise Forbidden("role_refused", "Only teachers choose what an activity shows. Ask a teacher of this course.")
 
 
+def takes_activities(session: SignedIn) -> bool:
+    """Does the LMS take what this tool offers, where a teacher chooses content now?"""
+    return session.deep_linking is None or "ltiResourceLink" in session.deep_linking["accept_types"]
+
+
 def list_choices(tx: Tx, contents: Sequence[Contents], registration_id: int) -> list[Choice]:
     """Everything that a teacher of this platform may place."""
     return [choice for source in contents for choice in source.list_choices(tx, registration_id)]
@@ -71,7 +76,7 @@ def require_choices(tx: Tx, contents: Sequence[Contents], session: SignedIn, ref
     found = [find_choice(tx, contents, session.registration_id, ref) for ref in dict.fromkeys(refs)]
     choices = [pair[1] for pair in found if pair]
     if len(choices) < len(found):
-        raise NotFound("item_not_found", "Something that you chose is no longer there. Go back and choose again.")
+        raise NotFound("item_not_found", "Something that you chose is no longer there. Choose again.")
     return choices
 
 
@@ -103,6 +108,8 @@ def place_in_link(tx: Tx, session: SignedIn, choice: Choice) -> SignedIn:
     link.item_ref, link.is_inherited = choice.ref, False
     want_update(tx, link, choice)
     tx.flush()
-    placement_id = record_placement(tx, session.context_id, choice.course_slug)
+    slug = choice.course_slug or None
+    placement_id = record_placement(tx, session.context_id, slug) if slug else None
     record_visit(tx, session.user_id, link, session.role, placement_id)
-    return replace(session, course_slug=choice.course_slug, course_title=choice.course_title, placement_id=placement_id)
+    title = choice.course_title or session.course_title
+    return replace(session, course_slug=slug, course_title=title, placement_id=placement_id)

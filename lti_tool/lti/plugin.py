@@ -21,7 +21,9 @@ from lti_tool.lti import (
 )
 from lti_tool.lti.ags import send_score
 from lti_tool.lti.blueprint import BLUEPRINT
+from lti_tool.lti.check_content import CheckContents
 from lti_tool.lti.cleaning import EVERY_S, clean
+from lti_tool.lti.column_updates import TRIES as COLUMN_TRIES
 from lti_tool.lti.column_updates import update_line_item
 from lti_tool.lti.commands import keys, platform
 from lti_tool.lti.comparing import LOOK_EVERY_S as COMPARE_LOOK_EVERY_S
@@ -72,10 +74,17 @@ def make_plugin(send: SendScore) -> Plugin:
             Handler("lti.compare_results", CompareResults, compare_results, queue="passback"),
             Handler("lti.ask_for_notices", AskForNotices, ask_for_notices, max_attempts=20),
             Handler("lti.act_on_notice", ActOnNotice, act_on_notice),
-            Handler("lti.update_line_item", UpdateLineItem, update_line_item, queue="passback"),
+            Handler(
+                "lti.update_line_item",
+                UpdateLineItem,
+                update_line_item,
+                queue="passback",
+                max_attempts=COLUMN_TRIES,
+            ),
             *ROSTER_HANDLERS,
         ),
         blueprints=(BLUEPRINT,),
+        contents=CheckContents(),
         nav=(
             NavItem(_l("Activity"), "lti.show_activity", right=Right.EDIT_COURSE, order=9),
             NavItem(_l("Assistants"), "lti.show_rights", frozenset({Role.TEACHER}), order=9),

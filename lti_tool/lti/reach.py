@@ -1,7 +1,8 @@
 """Whether a platform answers: one circuit breaker a platform, shared by all processes (docs/adr/0015).
 
 While a platform does not answer, nobody calls it but one probe from time to time, at most one a minute; other
-platforms are not affected. The first call that gets through opens the way for all.
+platforms are not affected. The first call that gets through opens the way for all. A call that a person waits for, and
+that nothing else can stand in for, is the probe before its time, still at most one a minute.
 """
 
 import logging
@@ -12,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, or_, select, update
 
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx, affect
@@ -67,15 +68,16 @@ def find_reach(tx: Tx, registration_id: int) -> Reach | None:
 
 
 @contextmanager
-def calling(runtime: Runtime, registration: Registration) -> Iterator[None]:
-    """Around calls to a platform's services: they count as one call, and what they raise says how it went.
+def calling(runtime: Runtime, registration: Registration, *, is_awaited: bool = False) -> Iterator[None]:
+    """Around calls to a platform: they count as one call, and what they raise says how it went.
 
-    Raises: ExternalError: not called, since the platform is down (code `DOWN`, with the wait until the next probe).
+    `is_awaited`: somebody cannot go on without it. Raises: ExternalError: not called, since the platform is down (code
+    `DOWN`, with the wait until the next probe).
     """
     if _calling.get() == registration.id:
         yield
         return
-    is_probe = _let_through(runtime, registration)
+    is_probe = _let_through(runtime, registration, is_awaited=is_awaited)
     token = _calling.set(registration.id)
     try:
         yield
@@ -105,7 +107,7 @@ def record_failure(runtime: Runtime, registration_id: int, error: ExternalError,
         if line.opened_at is not None and not is_probe:
             return
         moment = clock.now()
-        line.opened_at = line.opened_at or moment
+        line.opened_at, line.called_at = line.opened_at or moment, moment
         line.next_probe_at = moment + timedelta(seconds=_wait_s(line.failures, error.retry_after_s))
         line.failures, line.text = line.failures + 1, error.message
     log.warning("platform_down", extra={"registration": registration_id, "code": error.code})
@@ -113,7 +115,7 @@ def record_failure(runtime: Runtime, registration_id: int, error: ExternalError,
 
 def record_success(runtime: Runtime, registration_id: int) -> None:
     """The platform answers again."""
-    values = {"opened_at": None, "next_probe_at": None, "failures": 0, "text": None}
+    values = {"opened_at": None, "next_probe_at": None, "called_at": None, "failures": 0, "text": None}
     with runtime.db.transaction() as tx:
         tx.execute(update(PlatformLine).where(PlatformLine.registration_id == registration_id).values(values))
         waiting = jobs.find_waiting(tx, DeliverScores, "registration_id", registration_id)
@@ -128,16 +130,20 @@ def probe_now(tx: Tx, registration_id: int) -> None:
     tx.execute(update(PlatformLine).where(down).values(next_probe_at=clock.now()))
 
 
-def _let_through(runtime: Runtime, registration: Registration) -> bool:
+def _let_through(runtime: Runtime, registration: Registration, *, is_awaited: bool) -> bool:
     """Is this call the one that finds out whether the platform is back? Raises: ExternalError: it may not be made."""
     with runtime.db.reading() as tx:
         line = tx.get(PlatformLine, registration.id)
     if line is None or line.opened_at is None:
         return False
     moment = clock.now()
-    due = and_(PlatformLine.registration_id == registration.id, PlatformLine.next_probe_at <= moment)
+    is_due = PlatformLine.next_probe_at <= moment
+    if is_awaited:
+        is_due = or_(is_due, PlatformLine.called_at <= moment - PROBE_EVERY)
+    mine = and_(PlatformLine.registration_id == registration.id, PlatformLine.opened_at.is_not(None), is_due)
     with runtime.db.transaction() as tx:
-        if affect(tx, update(PlatformLine).where(due).values(next_probe_at=moment + PROBE_EVERY)) == 1:
+        values = {"next_probe_at": moment + PROBE_EVERY, "called_at": moment}
+        if affect(tx, update(PlatformLine).where(mine).values(values)) == 1:
             return True
     wait_s = max(1.0, ((line.next_probe_at or moment) - moment).total_seconds())
     text = f"{registration.name} cannot be reached at present. It is tried again by itself. ({line.text})"

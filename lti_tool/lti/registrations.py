@@ -13,7 +13,9 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Database, Tx
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from lti_tool.kernel.jobs import bring_all_forward
 from lti_tool.lti.dialects import Dialect, detect_dialect, get_dialect
+from lti_tool.lti.messages import UpdateLineItem
 from lti_tool.lti.models import ID_LENGTH, Approval, Deployment, Registration
 from lti_tool.lti.outbox import wake_delivery
 from lti_tool.lti.reading import list_of_issuer
@@ -168,6 +170,7 @@ def approve(tx: Tx, registration_id: int, by: Actor = OPERATOR) -> Registration:
     before = row.state
     row.state = Approval.ACTIVE
     wake_delivery(tx, row.id)
+    bring_all_forward(tx, UpdateLineItem, "registration_id", row.id)
     query = select(Deployment).where(Deployment.registration_id == row.id, Deployment.state == Approval.PENDING)
     waiting = list(tx.scalars(query))
     for deployment in waiting:

@@ -55,6 +55,8 @@ class PlatformLine(Base):
     """Since when the platform has not answered as it should; None: it can be called."""
     next_probe_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Before this moment nobody calls it; then one call finds out."""
+    called_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """While it does not answer: when it was last called all the same."""
     failures: Mapped[int] = mapped_column(default=0)
     """One after the other."""
     text: Mapped[str | None] = mapped_column(Text)

@@ -135,7 +135,8 @@ def _enter(
         learn_notices(tx, runtime, launch.registration, deployment, claims.notices)
     found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
     choice = found[1] if found else None
-    placement_id = record_placement(tx, context_id, choice.course_slug) if choice and context_id else None
+    slug = choice.course_slug if choice else ""
+    placement_id = record_placement(tx, context_id, slug) if slug and context_id else None
     if link:
         record_visit(tx, known.user_id, link, role, placement_id, stored)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)
@@ -146,7 +147,7 @@ def _enter(
         return session_path(token, COPIED_PATH)
     if link and not found and (claims.item_ref or (link.item_ref and not may_choose)):
         return session_path(token, GONE_PATH)
-    first = _first_page(tx, found, role, picks=session.deep_linking is not None, may_choose=may_choose)
+    first = choice.path if choice else PICK_PATH if session.deep_linking or may_choose else EMPTY_PATH
     return session_path(token, first)
 
 
@@ -162,7 +163,7 @@ def _enter_review(
     """To one learner's work; the activity and its line item stay as they are known."""
     reviewed = get_reviewed(tx, deployment, launch.claims, wanted, viewer)
     found = find_choice(tx, contents, launch.registration.id, reviewed.link.item_ref)
-    if found is None or viewer.context_id is None:
+    if found is None or not found[1].course_slug or viewer.context_id is None:
         raise NotFound("review_not_found", "What this activity showed was removed, so its work has no page any more.")
     source, choice = found
     session = _signed_in(runtime, launch, viewer.known, viewer.role, viewer.context_id, reviewed.link, choice)
@@ -171,13 +172,7 @@ def _enter_review(
     token = start_session(tx, session, launch.proof.browser_secret)
     if viewer.may_mark:
         return session_path(token, source.review_path_of(tx, choice.ref, reviewed.user_id))
-    return session_path(token, source.path_of(tx, choice.ref, viewer.role))
-
-
-def _first_page(tx: Tx, found: tuple[Contents, Choice] | None, role: Role, *, picks: bool, may_choose: bool) -> str:
-    if found:
-        return found[0].path_of(tx, found[1].ref, role)
-    return PICK_PATH if picks or may_choose else EMPTY_PATH
+    return session_path(token, choice.path)
 
 
 def _signed_in(
@@ -201,11 +196,11 @@ def _signed_in(
         registration_id=launch.registration.id,
         context_id=context_id,
         link_id=link.id if link else None,
-        course_slug=choice.course_slug if choice else None,
+        course_slug=(choice.course_slug or None) if choice else None,
         role=role,
         display_name=known.display_name,
         hub_name=known.hub_name,
-        course_title=choice.course_title if choice else claims.context.title if claims.context else "",
+        course_title=(choice.course_title if choice else "") or (claims.context.title if claims.context else ""),
         platform_name=claims.platform_name or launch.registration.name,
         frame_origin=first_platform_origin(launch.registration, addresses, allow_http=allow_http),
         return_url=own_return or "",

@@ -4,13 +4,13 @@ from typing import Any
 
 from flask import Response, request, url_for
 
-from lti_tool.kernel.permissions import Role
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.browser import read_browser_secret
+from lti_tool.lti.check_content import CHECK_PATH
 from lti_tool.lti.checking import list_findings
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import current_session, find_current_session, roles_required
+from lti_tool.web.session import current_session, find_current_session
 
 
 @BLUEPRINT.app_context_processor
@@ -21,8 +21,7 @@ def _check_url() -> dict[str, Any]:
     return {"check_url": url_for("lti.show_check") if shown else None}
 
 
-@BLUEPRINT.get("/lti/check")
-@roles_required(Role.TEACHER, Role.ASSISTANT)
+@BLUEPRINT.get(CHECK_PATH)
 def show_check() -> Response:
     """What the browser and the LMS did at this launch, and what to do about it."""
     runtime, session = current_runtime(), current_session()

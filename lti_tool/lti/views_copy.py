@@ -57,4 +57,4 @@ def _next_path(session: SignedIn, *, picks: bool) -> str:
         found = find_choice(tx, contents, session.registration_id, ref)
         if picks or ref is None:
             return PICK_PATH
-        return found[0].path_of(tx, found[1].ref, session.role) if found else GONE_PATH
+        return found[1].path if found else GONE_PATH

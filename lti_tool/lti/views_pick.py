@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from lti_tool.contract import Choice, Contents
 from lti_tool.kernel.errors import AppError, Invalid, NotFound
 from lti_tool.lti.blueprint import BLUEPRINT
-from lti_tool.lti.deep_linking import sign_response
+from lti_tool.lti.deep_linking import Problem, sign_response
 from lti_tool.lti.picking import (
     group_choices,
     in_order,
@@ -18,9 +18,9 @@ from lti_tool.lti.picking import (
     require_choices,
     require_picker,
     spend_selection,
+    takes_activities,
 )
 from lti_tool.lti.registrations import get_registration
-from lti_tool.lti.sign_in import find_choice
 from lti_tool.lti.views import see_other
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_plugins, current_runtime
@@ -34,6 +34,8 @@ from lti_tool.web.session import (
     start_session,
 )
 
+NOTHING_HERE, NOT_TAKEN, NOT_FOUND = "nothing_here", "not_taken", "item_not_found"
+"""Why a selection cannot go on, as the LMS is told."""
 FEW = 12
 """So many choices are seen at one glance and need no search."""
 
@@ -43,6 +45,8 @@ def pick() -> Response:
     """Show what can be placed."""
     session = current_session()
     require_picker(session)
+    if not takes_activities(session):
+        return _nothing_taken(session)
     return _show(session, request.args.get("course", ""), None)
 
 
@@ -51,6 +55,8 @@ def choose() -> Response:
     """Take the choice: answer the LMS, or fill the activity."""
     session = current_session()
     require_picker(session)
+    if not takes_activities(session):
+        return _nothing_taken(session)
     try:
         with current_runtime().db.reading() as tx:
             choices = require_choices(tx, _contents(), session, _ticked())
@@ -65,22 +71,35 @@ def _ticked() -> list[str]:
 
 @BLUEPRINT.post("/lti/pick/cancel")
 def cancel() -> Response:
-    """Go back to the LMS with nothing."""
+    """Go back to the LMS with nothing; the LMS is told why, if it was not the teacher's wish."""
     session = current_session()
     require_picker(session)
     if session.deep_linking is None:
         return see_other(url_for("lti.pick"))
-    return _answer(session, [])
+    return _answer(session, [], _find_problem(session, request.form.get("problem", "")))
 
 
-def _answer(session: SignedIn, choices: list[Choice]) -> Response:
+def _find_problem(session: SignedIn, code: str) -> Problem | None:
+    """What went wrong, by what the page's button says: in words of ours, whatever was posted."""
+    texts = {
+        NOTHING_HERE: _("There is no course yet that could be added. Write one in this tool, then choose again."),
+        NOT_TAKEN: _(
+            "%(platform)s takes no activities here, and this tool has nothing else. Add an external tool instead.",
+            platform=session.platform_name,
+        ),
+        NOT_FOUND: _("What was chosen is no longer there. Choose again."),
+    }
+    return Problem(code, texts[code]) if code in texts else None
+
+
+def _answer(session: SignedIn, choices: list[Choice], problem: Problem | None = None) -> Response:
     runtime, selection = current_runtime(), session.deep_linking or {}
     with runtime.db.transaction() as tx:
         spend_selection(tx, digest_of(request.environ[TOKEN_KEY]), runtime.settings.web.session_hours)
         registration = get_registration(tx, session.registration_id)
     is_saved = selection.get("auto_create", False)
     word = ", ".join(choice.title for choice in choices[:3]) + (" …" if len(choices) > 3 else "")
-    said = _("Nothing was chosen.")
+    said = problem.text if problem else _("Nothing was chosen.")
     if choices:
         said = _("%(items)s goes to your course.", items=word)
         said += "" if is_saved else " " + _("Save it there if your LMS asks you to.")
@@ -90,7 +109,11 @@ def _answer(session: SignedIn, choices: list[Choice]) -> Response:
         message=said,
         return_url=selection["return_url"],
         method="post",
-        fields={"JWT": sign_response(runtime, registration, selection, choices, message=said if choices else "")},
+        fields={
+            "JWT": sign_response(
+                runtime, registration, selection, choices, message=said if choices else "", problem=problem
+            )
+        },
         platform_name=session.platform_name,
         automatic=True,
     )
@@ -99,18 +122,16 @@ def _answer(session: SignedIn, choices: list[Choice]) -> Response:
 def _place(session: SignedIn, choice: Choice) -> Response:
     with current_runtime().db.transaction() as tx:
         token = start_session(tx, place_in_link(tx, session, choice), request.cookies.get(BROWSER_COOKIE))
-        found = find_choice(tx, _contents(), session.registration_id, choice.ref)
-        path = found[0].path_of(tx, choice.ref, session.role) if found else "/lti/pick"
-    return see_other(request.environ["coursebridge.root"] + session_path(token, path))
+    return see_other(request.environ["coursebridge.root"] + session_path(token, choice.path))
 
 
 def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
     with current_runtime().db.reading() as tx:
         every = list_choices(tx, _contents(), session.registration_id)
-    if not every:
+    titles = {choice.course_slug: choice.course_title for choice in every if choice.course_slug}
+    if not titles:
         return _nothing_to_pick(session)
     words = request.args.get("q", "").strip()[:200]
-    titles = {choice.course_slug: choice.course_title for choice in every}
     slug = course if course in titles else next(iter(titles))
     listed = [choice for choice in every if choice.course_slug == slug]
     return page(
@@ -121,9 +142,10 @@ def _show(session: SignedIn, course: str, error: AppError | None) -> Response:
         courses=[_tab(name, title, slug) for name, title in titles.items()],
         action=url_for("lti.choose", course=slug),
         multiple=bool(session.deep_linking and session.deep_linking["accept_multiple"]),
-        modules=group_choices(matching(listed, words), None),
+        modules=group_choices(matching([*listed, *(each for each in every if not each.course_slug)], words), None),
         error=error.message if error else None,
         cancel_url=url_for("lti.cancel") if session.deep_linking else None,
+        problem=error.code if error and error.code == NOT_FOUND else None,
     )
 
 
@@ -137,7 +159,31 @@ def _nothing_to_pick(session: SignedIn) -> Response:
         message=_("The lessons and quizzes of each course will be listed here, to be added to your LMS course."),
         next_steps=[write, ask] if paths else [ask],
         actions=[{"label": _("Write a new course"), "url": request.script_root + path} for path in paths],
+        form=_way_back(session, NOTHING_HERE),
     )
+
+
+def _nothing_taken(session: SignedIn) -> Response:
+    return page(
+        "errors/error.html",
+        status=422,
+        title=_("Nothing here fits"),
+        message=_(
+            "%(platform)s asked for content of another kind here. This tool adds activities: lessons, quizzes and "
+            "whole courses.",
+            platform=session.platform_name,
+        ),
+        next_steps=[_("Go back, and add an external tool activity there: the way is in the guide of your LMS.")],
+        form=_way_back(session, NOT_TAKEN),
+    )
+
+
+def _way_back(session: SignedIn, code: str) -> dict[str, Any] | None:
+    """The button that ends the selection and tells the LMS why; none where nothing is being selected."""
+    if session.deep_linking is None:
+        return None
+    label = _("Return to %(platform)s", platform=session.platform_name)
+    return {"label": label, "url": url_for("lti.cancel"), "fields": {"problem": code}}
 
 
 def _tab(slug: str, title: str, current: str) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""The page behind a one-time registration link, opened by a platform's administrator inside the LMS."""
+"""The page behind a one-time registration link, opened by a platform's administrator inside the LMS; and what Canvas
+reads where that is not used.
+"""
 
-from flask import Response, request
+from flask import Response, jsonify, request
 
 from lti_tool.kernel.errors import ExternalError, Invalid
 from lti_tool.lti.blueprint import BLUEPRINT
+from lti_tool.lti.canvas_key import CONFIGURATION_PATH, canvas_configuration
 from lti_tool.lti.dynamic_registration import register
 from lti_tool.lti.framing import let_frame_origins
 from lti_tool.lti.registrations import origin_of
@@ -28,6 +31,12 @@ def register_platform(invite: str) -> Response:
         waits=done.needs_approval,
         is_update=done.is_update,
     )
+
+
+@BLUEPRINT.get(CONFIGURATION_PATH)
+def show_canvas_configuration() -> Response:
+    """What Canvas reads for a developer key."""
+    return jsonify(canvas_configuration(current_runtime()))
 
 
 def registration_url(root_url: str, invite: str) -> str:

@@ -22,6 +22,7 @@ context.configure(
     compare_type=True,
     render_as_batch=True,
     render_item=render_item,
+    process_revision_directives=context.config.attributes["add_protection"],
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -57,27 +57,6 @@ class CourseContents:
         """The catalogue, where teachers write a new course."""
         return "/courses/#new-title" if role is Role.TEACHER else None
 
-    def path_of(self, tx: Tx, ref: str, role: Role) -> str:
-        """The page of the quiz or item, or the course page, at the module."""
-        found = split_ref(ref)
-        if found is None:
-            raise NotFound(
-                "item_not_found",
-                "This activity points to something that is no longer here. Ask your teacher to place it again.",
-            )
-        if found.module:
-            return f"/courses/{found.course}/#m-{found.module}"
-        if not found.item:
-            return f"/courses/{found.course}/"
-        row = _find_item(tx, found)
-        if (
-            row is not None
-            and row.assignment
-            and not has_limits(row.state, row.release_at, row.after, row.module_release_at, row.module_after)
-        ):
-            return grading.assignment_path(found.course, row.assignment)
-        return f"/courses/{found.course}/{found.item}"
-
     def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
         """The learner's attempts at a quiz; of anything else how far they are in the course."""
         found = split_ref(ref)
@@ -139,11 +118,22 @@ def _chosen_item(ref: Ref, row: Row[Any]) -> Choice:
         title=row.title,
         kind=row.kind.value,
         group=row.module_title,
+        path=_item_path(
+            ref.course,
+            ref.item,
+            row.assignment,
+            is_open=not has_limits(row.state, row.release_at, row.after, row.module_release_at, row.module_after),
+        ),
         text=row.summary,
         max_points=row.points if row.assignment else None,
         opens_at=max((moment for moment in (row.module_release_at, row.release_at) if moment), default=None),
         due_at=row.due_at if row.assignment else None,
     )
+
+
+def _item_path(course: str, item: str, assignment: str | None, *, is_open: bool) -> str:
+    """The page of the quiz; of anything else, and of a quiz that is closed to some, the page of the item."""
+    return grading.assignment_path(course, assignment) if assignment and is_open else f"/courses/{course}/{item}"
 
 
 def _may_use(registration_id: int) -> ColumnElement[bool]:
@@ -162,7 +152,16 @@ def _rows(tx: Tx, *conditions: ColumnElement[bool]) -> Sequence[tuple[Course, Mo
 
 
 def _course_choice(course: Course) -> Choice:
-    return Choice(f"courses/{course.slug}", course.slug, course.title, course.title, "course", "", text=course.summary)
+    return Choice(
+        ref=f"courses/{course.slug}",
+        course_slug=course.slug,
+        course_title=course.title,
+        title=course.title,
+        kind="course",
+        group="",
+        path=f"/courses/{course.slug}/",
+        text=course.summary,
+    )
 
 
 def _module_choice(course: Course, module: Module) -> Choice:
@@ -173,6 +172,7 @@ def _module_choice(course: Course, module: Module) -> Choice:
         title=module.title,
         kind="module",
         group=module.title,
+        path=f"/courses/{course.slug}/#m-{module.slug}",
         text=module.summary,
     )
 
@@ -185,6 +185,12 @@ def _item_choice(course: Course, module: Module, item: Item) -> Choice:
         title=item.title,
         kind=item.kind.value,
         group=module.title,
+        path=_item_path(
+            course.slug,
+            item.slug,
+            item.assignment,
+            is_open=not has_limits(item.state, item.release_at, item.after, module.release_at, module.after),
+        ),
         text=item.summary,
         max_points=item.points if item.assignment else None,
         opens_at=max((moment for moment in (module.release_at, item.release_at) if moment), default=None),

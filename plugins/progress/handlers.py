@@ -80,6 +80,7 @@ HANDLERS = (
     Handler("progress.take_over_grade", GradeRecorded, take_over_grade),
     Handler("progress.settle_course", SettleCourse, settle_course),
     Handler("progress.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),
+    Handler("progress.copy_settings", ContextLinked, copy_settings_of_context),
 )
 RECURRING = (Recurring("progress.forget_old_time", FORGET_S, forget_old_time),)
 

@@ -72,7 +72,7 @@ def messages() -> str:
 
 def _texts_of(tree: ast.AST) -> list[str]:
     parts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant | ast.JoinedStr)]
-    return [_text_of(node) for node in parts]
+    return [re.sub(r"%\(\w+\)s", "…", _text_of(node)) for node in parts]
 
 
 def _text_of(node: ast.Constant | ast.JoinedStr) -> str:

@@ -86,7 +86,7 @@ def platform(**changes: Any) -> dict[str, Any]:
         "reach": {"badge": ("done", "Answers"), "since": None} | QUIET,
         "keys": {"number": 2, "at": NOW},
         "deployments": [waiting, deployment],
-        "urls": dict.fromkeys((*ACTS, "add_host", "remove_host"), "#"),
+        "urls": dict.fromkeys((*ACTS, "add_host", "remove_host", "canvas"), "#"),
         "steps": None,
         "link": None,
     }
@@ -124,6 +124,10 @@ JOB: dict[str, Any] = {
     "queue": "passback",
     "payload": '{"passback_id":77}',
     "error": ERROR,
+    "failures": [
+        {"at": NOW - timedelta(minutes=4), "attempt": 2, "text": ERROR},
+        {"at": NOW - timedelta(minutes=9), "attempt": 1, "text": "ExternalError: The LMS is busy or down (503)."},
+    ],
     "due_at": NOW,
     "finished_at": NOW,
     "lease_until": None,

@@ -330,6 +330,7 @@ def pick(**changes: Any) -> Context:
         "multiple": False,
         "error": None,
         "cancel_url": "#",
+        "problem": None,
         "modules": [
             {
                 "title": module["title"],
@@ -347,6 +348,8 @@ def pick(**changes: Any) -> Context:
             for module in course()["modules"]
         ],
     }
+    check = {"id": "lti/check", "kind": "check", "title": "Check this browser", "max_points": None, "chosen": False}
+    base["modules"].append({"title": "To try things out", "entries": [check]})
     return base | changes
 
 
@@ -435,6 +438,13 @@ NOTHING_TO_PICK: Context = {
     "message": "The lessons and quizzes of each course will be listed here, to be added to your LMS course.",
     "next_steps": ["Write one here.", "Or ask for one to be imported."],
     "actions": [{"label": "Write a new course", "url": "#"}],
+    "form": {"label": "Return to Moodle", "url": "#", "fields": {"problem": "nothing_here"}},
+}
+NOTHING_TAKEN: Context = {
+    "title": "Nothing here fits",
+    "message": "Moodle asked for content of another kind here. This tool adds activities.",
+    "next_steps": ["Go back, and add an external tool activity there."],
+    "form": {"label": "Return to Moodle", "url": "#", "fields": {"problem": "not_taken"}},
 }
 CHECK: Context = {
     "findings": [
@@ -686,7 +696,13 @@ PAGES: Samples = {
         T,
         pick(multiple=True, error="Choose at least one lesson or quiz.", cancel_url=None),
     ),
+    "pick-gone": (
+        "courses/pick.html",
+        T,
+        pick(error="Something that you chose is no longer there. Choose again.", problem="item_not_found"),
+    ),
     "pick-none": ("errors/error.html", T, NOTHING_TO_PICK),
+    "pick-not-taken": ("errors/error.html", T, NOTHING_TAKEN),
     "error": ("errors/error.html", None, ERROR),
     "error-bare": (
         "errors/error.html",

@@ -11,8 +11,26 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
 from lti_tool.web.session import current_session
 
-LESSON = Choice("courses/demo/hello", "demo", "Notebooks 101", "Hello", "lesson", "Start", text="Read this first.")
-QUIZ = Choice("courses/demo/quiz-1", "demo", "Notebooks 101", "First quiz", "quiz", "Start", max_points=Decimal("12.5"))
+LESSON = Choice(
+    "courses/demo/hello",
+    "demo",
+    "Notebooks 101",
+    "Hello",
+    "lesson",
+    "Start",
+    "/stub/courses/demo/hello",
+    text="Read this first.",
+)
+QUIZ = Choice(
+    "courses/demo/quiz-1",
+    "demo",
+    "Notebooks 101",
+    "First quiz",
+    "quiz",
+    "Start",
+    "/stub/courses/demo/quiz-1",
+    max_points=Decimal("12.5"),
+)
 DATED = Choice(
     "courses/demo/quiz-2",
     "demo",
@@ -20,12 +38,20 @@ DATED = Choice(
     "Second quiz",
     "quiz",
     "Start",
+    "/stub/courses/demo/quiz-2",
     max_points=Decimal(8),
     opens_at=datetime(2026, 9, 1, 8, tzinfo=UTC),
     due_at=datetime(2026, 9, 30, 22, tzinfo=timezone(timedelta(hours=2))),
 )
 OTHER = Choice(
-    "courses/other/quiz-9", "other", "Another course", "Ninth quiz", "quiz", "Week 1", max_points=Decimal(10)
+    "courses/other/quiz-9",
+    "other",
+    "Another course",
+    "Ninth quiz",
+    "quiz",
+    "Week 1",
+    "/stub/courses/other/quiz-9",
+    max_points=Decimal(10),
 )
 
 
@@ -43,9 +69,6 @@ class StubContents:
 
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
         return next((choice for choice in self.choices if choice.ref == ref), None)
-
-    def path_of(self, tx: Tx, ref: str, role: Role) -> str:
-        return "/stub/" + ref
 
     def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
         return f"/stub/review/{user_id}/{ref}"

@@ -14,6 +14,15 @@ from tests.conftest import BASE_URL, empty_database, make_app, make_settings, ru
 from tests.fakes.contents import stub_contents_plugin
 from tests.fakes.launching import Launcher, register_campus
 from tests.lti_conformance.refusals import Refusals
+from tests.quickening import use_ready_keys
+
+
+@pytest.fixture(scope="session", autouse=True)
+def keys_are_ready() -> Iterator[None]:
+    """One tool for all these tests: its second key is another one than its first, whichever test makes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        use_ready_keys(patch)
+        yield
 
 
 @pytest.fixture(scope="session")

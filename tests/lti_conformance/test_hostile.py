@@ -134,13 +134,6 @@ DEEP: dict[str, Any] = {
     "settings missing": {DL + "deep_linking_settings": None},
     "settings a string": {DL + "deep_linking_settings": "x"},
     "accept_types a string": {DL + "deep_linking_settings": {**DEEP_SETTINGS, "accept_types": "ltiResourceLink"}},
-    "accept_types without links": lambda campus: {
-        DL + "deep_linking_settings": {
-            **DEEP_SETTINGS,
-            "deep_link_return_url": campus.base_url,
-            "accept_types": ["file"],
-        }
-    },
     "accept_multiple a number": lambda campus: {
         DL + "deep_linking_settings": {**DEEP_SETTINGS, "deep_link_return_url": campus.base_url, "accept_multiple": 1}
     },

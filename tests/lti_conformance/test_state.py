@@ -3,19 +3,24 @@
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
+from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.keys import get_signing_key, list_published_keys, rotate
-from lti_tool.lti.models import CachedKeys
+from lti_tool.lti.models import CachedKeys, Registration
+from lti_tool.lti.public import find_reach
+from lti_tool.lti.reach import calling
+from lti_tool.lti.score_models import PlatformLine
 from lti_tool.web.session import BROWSER_COOKIE
 from tests.fakes.launching import FRAME, Launcher, query_of, register_campus
 from tests.lti_conformance.refusals import Refusals
@@ -222,6 +227,24 @@ class TestTenants:
         Refusals(runtime)(launcher.client.post("/lti/login", data=fields))
 
 
+def registration_of(runtime: Runtime, campus: CampusServer) -> Registration:
+    with runtime.db.reading() as tx:
+        query = select(Registration).where(Registration.issuer == campus.issuer).order_by(Registration.id)
+        return tx.scalars(query.limit(1)).one()
+
+
+def is_reachable(runtime: Runtime, registration_id: int) -> bool:
+    with runtime.db.reading() as tx:
+        reach = find_reach(tx, registration_id)
+    return reach is not None and reach.is_reachable
+
+
+def times_now() -> dict[str, int]:
+    """Claims of a token that is made now, by the clock of the test."""
+    moment = int(clock.now().timestamp())
+    return {"iat": moment, "exp": moment + 60}
+
+
 class TestKeys:
     @pytest.fixture(autouse=True)
     def cold_cache(self, runtime: Runtime) -> Iterator[None]:
@@ -229,6 +252,7 @@ class TestKeys:
         for step in range(2):
             with runtime.db.transaction() as tx:
                 tx.execute(delete(CachedKeys))
+                tx.execute(delete(PlatformLine))
             if step == 0:
                 yield
 
@@ -286,7 +310,59 @@ class TestKeys:
             claims = {"iat": int(clock.now().timestamp()), "exp": int(clock.now().timestamp()) + 60}
             assert launcher.launch_changed("ada", quiz, claims=claims).status_code == 303
 
-    @pytest.mark.parametrize(("kind", "value"), [("status", 500), ("html", None), ("drop", None)])
+    def test_platform_that_is_down_is_not_asked_for_keys_that_are_known(
+        self, launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+    ) -> None:
+        launcher.open("ada", quiz)
+        with clock.frozen(clock.now()):
+            clock.advance(2 * 3600)
+            registration = registration_of(runtime, campus)
+            with pytest.raises(ExternalError), calling(runtime, registration):
+                raise ExternalError("timeout", "It did not answer in time.", retryable=True, retry_after_s=900)
+            before = campus.hits("jwks")
+            for _ in range(25):
+                clock.advance(34)
+                assert launcher.launch_changed("ada", quiz, claims=times_now()).status_code == 303
+            assert campus.hits("jwks") == before
+            clock.advance(100)
+            assert launcher.launch_changed("ada", quiz, claims=times_now()).status_code == 303
+            assert campus.hits("jwks") == before + 1, "which finds out that it is back"
+        assert is_reachable(runtime, registration.id)
+
+    def test_platform_that_is_down_is_asked_once_a_minute_for_a_key_that_nobody_knows(
+        self, launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+    ) -> None:
+        refused = Refusals(runtime)
+        registration = registration_of(runtime, campus)
+        campus.set_fault("jwks", "status", value=503)
+        with clock.frozen(clock.now()):
+            asked = []
+            for _ in range(90):
+                before = campus.hits("jwks")
+                refused(launcher.launch_changed("ada", quiz, claims=times_now()))
+                asked += [clock.now()] * (campus.hits("jwks") - before)
+                clock.advance(10)
+            assert min(after - before for before, after in pairwise(asked)) >= timedelta(seconds=60)
+            assert 9 <= len(asked) <= 15
+            assert not is_reachable(runtime, registration.id), "nobody else calls it either"
+            with pytest.raises(ExternalError, match="cannot be reached"), calling(runtime, registration):
+                raise AssertionError
+
+            campus.clear_faults()
+            clock.advance(91)
+            assert launcher.launch_changed("ada", quiz, claims=times_now()).status_code == 303
+        assert is_reachable(runtime, registration.id)
+
+    @pytest.mark.parametrize(("kind", "value"), [("status", 404), ("html", None)])
+    def test_wrong_address_of_keys_is_no_outage(
+        self, kind: str, value: int | None, launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+    ) -> None:
+        campus.set_fault("jwks", kind, value=value)
+        assert launcher.launch_changed("ada", quiz).status_code == 400
+        campus.clear_faults()
+        assert is_reachable(runtime, registration_of(runtime, campus).id), "scores go on"
+
+    @pytest.mark.parametrize(("kind", "value"), [("status", 500), ("html", None), ("drop", None), ("timeout", 50)])
     def test_old_keys_serve_while_the_platform_is_down(
         self, kind: str, value: int | None, launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
     ) -> None:
@@ -298,6 +374,10 @@ class TestKeys:
                 clock.advance(2 * 3600)
                 claims = {"iat": int(clock.now().timestamp()), "exp": int(clock.now().timestamp()) + 60}
                 assert launcher.launch_changed("ada", quiz, claims=claims).status_code == 303
+                before = campus.hits("jwks")
+                for _ in range(10):
+                    assert launcher.launch_changed("ada", quiz, claims=claims).status_code == 303
+                assert campus.hits("jwks") == before, "one fetch, then a cool-down"
                 clock.advance(23 * 3600)
                 claims = {"iat": int(clock.now().timestamp()), "exp": int(clock.now().timestamp()) + 60}
                 refused = Refusals(runtime)

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-
+from lti_tool.kernel.audit_guard import protect
 
 revision = '0001'
 down_revision = None
@@ -127,6 +127,7 @@ def upgrade() -> None:
     sa.Column('lease', sa.String(length=32), nullable=True),
     sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
+    sa.Column('failures', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_kernel_job')),
@@ -679,6 +680,7 @@ def upgrade() -> None:
     sa.Column('sending_job', sa.Integer(), nullable=True),
     sa.Column('opened_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('next_probe_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('called_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('failures', sa.Integer(), nullable=False),
     sa.Column('text', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_line_registration_id'), ondelete='CASCADE'),
@@ -1079,6 +1081,7 @@ def upgrade() -> None:
     with op.batch_alter_table('lti_visit', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_lti_visit_link_id'), ['link_id'], unique=False)
 
+    protect(op.get_bind())
     # ### end Alembic commands ###
 
 

@@ -4,10 +4,12 @@ import csv
 import io
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
@@ -276,6 +278,17 @@ class TestRegistration:
             assert url in console.get("/registration").text
 
 
+def test_canvas_gets_the_address_of_its_configuration(console: Console, runtime: Runtime, school: int) -> None:
+    address = "https://localhost/lti/canvas.json"
+    assert address in console.get("/registration").text
+    page = console.get(f"/platforms/{school}").text
+    with runtime.db.transaction() as tx:
+        row = tx.get_one(Registration, school)
+        before, row.dialect = row.dialect, "canvas" if row.dialect != "canvas" else "moodle"
+    other = console.get(f"/platforms/{school}").text
+    assert (address in page, address in other) == (before == "canvas", before != "canvas")
+
+
 def test_key_is_rotated(console: Console, runtime: Runtime) -> None:
     (before,) = [jwk["kid"] for jwk in list_published_keys(runtime)]
     assert console.post("/keys/rotate").status_code == 303
@@ -313,6 +326,21 @@ class TestJobs:
         one = console.get(f"/jobs/{dead}").text
         assert "no film &lt;left&gt;\nmore" in one and "&#34;reel&#34;:7" in one
         assert console.get("/jobs/99").status_code == 404
+
+    def test_every_attempt_that_failed_is_told_the_newest_first(self, console: Console, runtime: Runtime) -> None:
+        one = self.add(runtime, JobState.DEAD, error="OSError: no film")
+        tries = [
+            ("2026-03-01T10:00:00+00:00", 1, "TimeoutError: slow <reel>"),
+            ("2026-03-01T10:04:00+00:00", 2, "OSError"),
+        ]
+        with runtime.db.transaction() as tx:
+            row = tx.get_one(JobRow, one)
+            row.failures = [{"at": at, "attempt": number, "text": text} for at, number, text in tries]
+        page = console.get(f"/jobs/{one}").text
+        assert (
+            page.index("Attempt 2") < page.index("OSError") < page.index("Attempt 1") < page.index("slow &lt;reel&gt;")
+        )
+        assert "2026-03-01T10:04" in page
 
     def test_dead_ones_run_again_one_or_all_of_a_kind(self, console: Console, runtime: Runtime) -> None:
         one, two, other = (self.add(runtime, JobState.DEAD, kind) for kind in ("film.cut", "film.cut", "film.dry"))
@@ -361,6 +389,47 @@ class TestAuditLog:
         for attempt in (change, delete):
             with pytest.raises(RuntimeError, match="only ever added to"):
                 attempt()
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE kernel_audit SET actor = 'nobody' WHERE user_id = 7",
+            "UPDATE kernel_audit SET actor = 'Erased', target = 'another' WHERE user_id = 7",
+            "UPDATE kernel_audit SET actor = 'Erased' WHERE user_id IS NULL",
+            "UPDATE kernel_audit SET id = 99",
+            "UPDATE kernel_audit SET user_id = 8",
+            "UPDATE kernel_audit SET at = '2001-01-01'",
+            "UPDATE kernel_audit SET via = 'course'",
+            "UPDATE kernel_audit SET action = 'platform.read'",
+            """UPDATE kernel_audit SET "before" = '{}'""",
+            """UPDATE kernel_audit SET "after" = '{"state": "active"}'""",
+            "DELETE FROM kernel_audit",
+            {"sqlite": "UPDATE kernel_audit SET rowid = 99", "postgresql": "TRUNCATE kernel_audit"},
+            {
+                "sqlite": "INSERT OR REPLACE INTO kernel_audit SELECT id, at, 'nobody', user_id, via, action, target, "
+                '"before", "after" FROM kernel_audit',
+                "postgresql": "INSERT INTO kernel_audit SELECT * FROM kernel_audit "
+                "ON CONFLICT (id) DO UPDATE SET actor = 'nobody'",
+            },
+        ],
+        ids=str,
+    )
+    def test_database_refuses_what_goes_past_the_program(
+        self, statement: str | dict[str, str], runtime: Runtime, school: int
+    ) -> None:
+        with runtime.db.transaction() as tx:
+            audit.record(tx, Actor("Ada", Via.COURSE, 7), "rights.change", "LMS course 1", before={"a": 1})
+        before = self.stored(runtime)
+        sql = statement if isinstance(statement, str) else statement[runtime.db.engine.dialect.name]
+
+        with pytest.raises(IntegrityError, match="only ever added to"), runtime.db.engine.begin() as connection:
+            connection.exec_driver_sql(sql)
+
+        assert self.stored(runtime) == before
+
+    def stored(self, runtime: Runtime) -> list[Any]:
+        with runtime.db.engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql("SELECT * FROM kernel_audit ORDER BY id")]
 
     def test_name_of_a_person_goes_with_the_person(self, runtime: Runtime) -> None:
         with runtime.db.transaction() as tx:

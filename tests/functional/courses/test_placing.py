@@ -7,7 +7,6 @@ from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
-from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.contents import CourseContents
 from plugins.courses.models import Enrolment, Standing, Via
@@ -16,6 +15,7 @@ from tests.factories.grading import make_place, work
 from tests.fakes.fixtures import campus, launcher, registration_id, served, tool
 from tests.fakes.launching import Launcher
 from tests.functional.courses.conftest import SLUG, Import
+from tests.functional.grading.conftest import counted
 
 __all__ = ["campus", "launcher", "registration_id", "served", "tool"]
 REFS = [f"courses/{SLUG}", *(f"courses/{SLUG}/{item}" for item in ("sowing", "watering", "first-quiz", "second-quiz"))]
@@ -82,18 +82,31 @@ def test_what_is_not_there_is_no_choice(runtime: Runtime, run_import: Import, re
         assert CourseContents().find_choice(tx, registration_id, ref) is None
 
 
-def test_paths_lead_to_the_pages(runtime: Runtime, run_import: Import) -> None:
+def test_paths_lead_to_the_pages(runtime: Runtime, run_import: Import, registration_id: int) -> None:
     run_import()
     with runtime.db.reading() as tx:
-        paths = [CourseContents().path_of(tx, ref, Role.LEARNER) for ref in REFS]
+        found = [CourseContents().find_choice(tx, registration_id, ref) for ref in REFS]
 
-    assert paths == [
+    assert [choice.path for choice in found if choice] == [
         "/courses/trees/",
         "/courses/trees/sowing",
         "/courses/trees/watering",
         "/grading/trees/quiz-1",
         "/grading/trees/quiz-2",
     ]
+
+
+def test_a_launch_reads_its_item_once(
+    runtime: Runtime, launcher: Launcher, campus: CampusServer, run_import: Import
+) -> None:
+    run_import()
+    placed = add_activity(campus, REFS[3])
+    launcher.open("ada", placed)
+
+    with counted(runtime) as statements:
+        assert launcher.open("ada", placed).endswith("/grading/trees/quiz-1")
+
+    assert len([each for each in statements if "courses_item" in each]) == 1, statements
 
 
 def test_a_launch_of_a_module_ends_on_the_course_page_at_that_module(

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from grading.messages import SyncMarks
+from grading.models import SubmissionRow
 from grading.plugin import make_plugin
 from lti_tool.contract import Choice, Plugin, load_plugins
 from lti_tool.demo.model import Activity, Tool
@@ -33,7 +34,7 @@ from tests.fakes.launching import Launcher
 __all__ = ["campus", "registration_id", "served", "tool"]
 
 QUIZ = f"/grading/{SLUG}/{NAME}"
-PLACED = Choice(ITEM_REF, SLUG, "Notebooks 101", "Quiz 1", "quiz", "Start", max_points=Decimal(4))
+PLACED = Choice(ITEM_REF, SLUG, "Notebooks 101", "Quiz 1", "quiz", "Start", f"/stub/{ITEM_REF}", max_points=Decimal(4))
 HOUR = 3600
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
 
@@ -314,3 +315,30 @@ def test_grade_that_changes_during_an_outage_is_sent_once_and_last(way: Way) -> 
     way.later(HOUR)
 
     assert (way.final(), way.taken()) == (8, [1, 4])
+
+
+@both
+def test_who_comes_again_after_an_erasure_begins_anew(way: Way, plugins: list[Plugin]) -> None:
+    way.submit(points=4)
+    way.work()
+    assert way.final() == 8
+    with way.runtime.db.transaction() as tx:
+        for plugin in plugins:
+            if plugin.erase_personal_data:
+                plugin.erase_personal_data(tx, way.who.user_id)
+
+    path = way.launcher.open("ada", way.activity)
+    page = way.launcher.client.get(path.split("/stub")[0] + QUIZ)
+    assert page.status_code == 200 and "Attempt 1" not in page.text
+    with way.runtime.db.reading() as tx:
+        again = tx.scalars(select(User).where(User.display_name == "Ada Lopez")).one()
+    assert (again.id == way.who.user_id, again.hub_name == way.who.hub_name) == (False, False)
+
+    way.who = replace(way.who, user_id=again.id, hub_name=again.hub_name)
+    clock.advance(60)
+    way.campus.clock.advance(60)
+    way.submit(points=1)
+    way.work()
+    assert way.final() == 2
+    with way.runtime.db.reading() as tx:
+        assert [row.number for row in tx.scalars(select(SubmissionRow))] == [1]

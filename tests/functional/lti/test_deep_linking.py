@@ -12,9 +12,14 @@ from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
+from lti_tool.kernel.errors import ExternalError
+from lti_tool.kernel.jobs import JobRow, JobState, list_jobs
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import DL, LTI
 from lti_tool.lti.keys import get_signing_key
+from lti_tool.lti.models import Registration
+from lti_tool.lti.reach import calling
+from lti_tool.lti.registrations import approve, disable
 from tests.factories.grading import work
 from tests.fakes.contents import LESSON, stub_contents_plugin
 from tests.fakes.launching import Launcher
@@ -162,6 +167,72 @@ def test_learner_of_an_empty_activity_gets_a_friendly_page(launcher: Launcher, c
     assert launcher.client.get(path.replace("/lti/empty", "/lti/pick")).status_code == 403
 
 
+def go_back(launcher: Launcher, page: str) -> Any:
+    """Press the button that leads back to the LMS."""
+    found = re.search(r'name="problem" value="([^"]*)"', page)
+    action = re.search(r'(?:form)?action="([^"]*/lti/pick/cancel)"', page)
+    assert found and action, page
+    return launcher.client.post(action[1], data={"problem": found[1]})
+
+
+def take_back(campus: CampusServer, page: str) -> str:
+    """Hand the answer to the LMS; returns what its page says."""
+    with campus.browser("tess") as browser:
+        return str(browser.post(form_action(page), data={"JWT": field(page, "JWT")}).text)
+
+
+def empty_answer(runtime: Runtime, page: str, campus: CampusServer) -> dict[str, Any]:
+    """The answer, which brings nothing and says why."""
+    claims = answer_of(runtime, page, campus.issuer)
+    assert claims[DL + "content_items"] == []
+    assert not {DL + "msg", DL + "log"} & set(claims)
+    assert claims[DL + "errorlog"].endswith(claims[DL + "errormsg"])
+    assert (DL + "data" in claims) == campus.profile.deep_link_data
+    return claims
+
+
+@both
+def test_platform_that_takes_no_activities_is_told_so(
+    launcher: Launcher, runtime: Runtime, campus: CampusServer
+) -> None:
+    url, name = launcher.login("tess", None), DL + "deep_linking_settings"
+    honest = campus.authorize("tess", url).fields["id_token"]
+    settings = {**jwt.decode(honest, options={"verify_signature": False})[name], "accept_types": ["file", "html"]}
+    path = launcher.launch_changed("tess", None, auth_url=url, claims={name: settings}).headers["Location"]
+
+    page = launcher.client.get(path)
+    assert page.status_code == 422 and "asked for content of another kind" in page.text
+    assert launcher.client.post(path, data={"item": "courses/demo/hello"}).status_code == 422, "by no other way"
+
+    back = go_back(launcher, page.text)
+    claims = empty_answer(runtime, back.text, campus)
+    assert claims[DL + "errorlog"].startswith("not_taken: ")
+    assert "takes no activities here" in take_back(campus, back.text)
+
+
+@both
+def test_choice_that_is_gone_is_told_when_the_teacher_goes_back(
+    launcher: Launcher, runtime: Runtime, campus: CampusServer
+) -> None:
+    page = pick(launcher, "courses/demo/gone")
+    assert page.status_code == 404 and "no longer there" in page.text and "First quiz" in page.text
+
+    back = go_back(launcher, page.text)
+    assert empty_answer(runtime, back.text, campus)[DL + "errorlog"].startswith("item_not_found: ")
+    assert "What was chosen is no longer there" in take_back(campus, back.text)
+    assert campus.activities() == []
+    again = go_back(launcher, page.text)
+    assert again.status_code == 410, "one launch, one answer"
+
+
+def test_teacher_who_cancels_tells_of_no_error(launcher: Launcher, runtime: Runtime, campus: CampusServer) -> None:
+    path = launcher.open("tess", None)
+    assert 'name="problem"' not in launcher.client.get(path).text
+    for_sale = launcher.client.post(path + "/cancel", data={"problem": "<b>Send money</b>"})
+    claims = answer_of(runtime, for_sale.text, campus.issuer)
+    assert not {DL + "errormsg", DL + "errorlog"} & set(claims), "nobody's words but ours"
+
+
 class TestWithoutCourses:
     @pytest.fixture
     def plugins(self) -> list[Plugin]:
@@ -171,6 +242,20 @@ class TestWithoutCourses:
         page = launcher.client.get(launcher.open("tess", None))
         assert page.status_code == 200
         assert "course import" in page.text
+
+    @both
+    def test_lms_is_told_that_there_is_nothing(
+        self, launcher: Launcher, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        back = go_back(launcher, launcher.client.get(launcher.open("tess", None)).text)
+        assert empty_answer(runtime, back.text, campus)[DL + "errorlog"].startswith("nothing_here: ")
+        assert "There is no course yet" in take_back(campus, back.text)
+
+    def test_activity_that_shows_nothing_has_nowhere_to_go_back_to(
+        self, launcher: Launcher, campus: CampusServer
+    ) -> None:
+        page = launcher.client.get(launcher.open("tess", campus.add_activity("Empty"))).text
+        assert "There is no course to add yet" in page and 'name="problem"' not in page
 
 
 class TestWithoutAnyCourseYet:
@@ -219,6 +304,17 @@ def test_several_go_in_the_order_in_which_they_were_ticked(
     assert [activity.title for activity in campus.activities()] == ["Second quiz", "Hello", "First quiz"]
 
 
+def calls(campus: CampusServer) -> tuple[int, int]:
+    """How often the services were called that a change of a column needs."""
+    return campus.hits("token"), campus.hits("lineitems")
+
+
+def jobs_of(runtime: Runtime) -> list[JobRow]:
+    """The jobs that carry changes to columns, oldest first."""
+    with runtime.db.reading() as tx:
+        return list_jobs(tx, handler="lti.update_line_item")[::-1]
+
+
 class TestActivity:
     """A placed activity is given something else, or new dates, and its column follows."""
 
@@ -252,6 +348,65 @@ class TestActivity:
         (column,) = campus.line_items(quiz)
         assert (column.score_maximum, column.activity_id) == (13, quiz.id)
 
+    @both
+    def test_column_of_a_platform_that_is_switched_off_waits(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime, registration_id: int
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0]
+        with clock.frozen(clock.now()):
+            launcher.client.post(f"{path}/lti/pick", data={"item": "courses/demo/quiz-2"})
+            with runtime.db.transaction() as tx:
+                disable(tx, registration_id)
+            before = calls(campus)
+            for _ in range(100):
+                work(runtime)
+                clock.advance(3600)
+                campus.clock.advance(3600)
+            assert calls(campus) == before, "nobody calls it"
+            (job,) = jobs_of(runtime)
+            assert (job.state, job.attempts) == (JobState.QUEUED, 0), "waiting is no attempt"
+            assert job.error == "Campus is switched off."
+
+            with runtime.db.transaction() as tx:
+                approve(tx, registration_id)
+            work(runtime)
+        assert [job.state for job in jobs_of(runtime)] == [JobState.DONE]
+        (column,) = campus.line_items(quiz)
+        assert (column.label, column.activity_id) == ("Second quiz", quiz.id)
+
+    def test_column_waits_while_the_platform_does_not_answer(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime, registration_id: int
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0]
+        with clock.frozen(clock.now()):
+            launcher.client.post(f"{path}/lti/pick", data={"item": "courses/demo/quiz-2"})
+            with runtime.db.reading() as tx:
+                registration = tx.get_one(Registration, registration_id)
+            with pytest.raises(ExternalError), calling(runtime, registration):
+                raise ExternalError("timeout", "It did not answer in time.", retryable=True, retry_after_s=7200)
+            before = calls(campus)
+            for _ in range(119):
+                work(runtime)
+                clock.advance(60)
+                campus.clock.advance(60)
+            assert calls(campus) == before
+            assert [job.attempts for job in jobs_of(runtime)] == [0]
+            clock.advance(300)
+            campus.clock.advance(300)
+            work(runtime)
+        assert [column.label for column in campus.line_items(quiz)] == ["Second quiz"]
+
+    def test_older_change_that_comes_late_undoes_nothing(
+        self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
+    ) -> None:
+        path = launcher.open("tess", quiz).split("/stub")[0] + "/lti/activity"
+        for _ in range(3):
+            launcher.client.post(path)
+        before = campus.hits("lineitems")
+        work(runtime)
+        assert [job.state for job in jobs_of(runtime)] == [JobState.DONE] * 3
+        assert campus.hits("lineitems") == before + 2, "only the newest reads and writes"
+
     def test_lesson_leaves_the_column_alone(
         self, launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime
     ) -> None:
@@ -280,7 +435,7 @@ class TestHundreds:
 
     def test_search_finds_by_title_and_module(self, launcher: Launcher) -> None:
         path = launcher.open("tess", None)
-        assert launcher.client.get(path).text.count('name="item"') == 300
+        assert launcher.client.get(path).text.count('name="item"') == 300 + 1, "and the check"
         page = launcher.client.get(f"{path}?q=TREES+299+week").text
         assert page.count('name="item"') == 1
         assert "Week 14" in page and "Week 4" not in page

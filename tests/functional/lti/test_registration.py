@@ -22,7 +22,7 @@ from lti_tool.kernel.errors import AppError, Conflict, ExternalError
 from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.commands import keys, platform
-from lti_tool.lti.dialects import get_dialect
+from lti_tool.lti.dialects import CANVAS, get_dialect
 from lti_tool.lti.dynamic_registration import TOOL, send_configuration, tool_configuration
 from lti_tool.lti.dynamic_registration import register as register_by_link
 from lti_tool.lti.invites import make_invite
@@ -107,6 +107,36 @@ def test_messages_are_those_that_the_platform_has_places_for(runtime: Runtime) -
     assert places == ["course_navigation", "assignment_selection", "link_selection", "editor_button"]
     assert canvas[0][vendor + "course_navigation/default_enabled"] is False
     assert all(message[vendor + "launch_width"] == 885 for message in canvas[1:])
+
+
+def test_canvas_reads_what_a_developer_key_needs(client: FlaskClient, runtime: Runtime) -> None:
+    answer = client.get("/lti/canvas.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    found = answer.json
+    assert found is not None
+    required = ("title", "description", "target_link_uri", "oidc_initiation_url", "public_jwk_url")
+    assert [found[name] for name in required] == [
+        "Coursebridge",
+        "Courses, notebook quizzes and grades",
+        "https://localhost/lti/launch",
+        "https://localhost/lti/login",
+        "https://localhost/lti/jwks",
+    ]
+    for name in ("target_link_uri", "oidc_initiation_url", "public_jwk_url"):
+        assert client.get(found[name].removeprefix("https://localhost")).status_code != 404
+    asked = tool_configuration(runtime, (), CANVAS)
+    assert found["scopes"] == asked["scope"].split()
+    assert found["custom_fields"] == asked[TOOL]["custom_parameters"]
+    (extension,) = found["extensions"]
+    assert (extension["platform"], extension["privacy_level"]) == ("canvas.instructure.com", "name_only")
+    assert (extension["domain"], extension["tool_id"]) == (asked[TOOL]["domain"], "coursebridge")
+    places = extension["settings"]["placements"]
+    assert {(place["placement"], place["message_type"]) for place in places} == {
+        (place.removeprefix("https://canvas.instructure.com/lti/"), message["type"])
+        for message in asked[TOOL]["messages"]
+        for place in message["placements"]
+    }, "as in dynamic registration"
+    assert all(place["target_link_uri"] == found["target_link_uri"] for place in places)
 
 
 def test_invite_works_once(client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:

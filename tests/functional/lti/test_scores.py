@@ -129,7 +129,9 @@ def test_missing_line_item_is_made_once(
     first = Sender(runtime).send(score("10"))
     Sender(runtime).send(score("12.5"), after=first.timestamp)
     (item,) = campus.line_items(plain)
-    assert item.score_maximum == 12.5
+    assert (item.score_maximum, item.tag, item.resource_id) == (12.5, "coursebridge", "courses/demo/quiz-1")
+    review = {"submissionReview": {"reviewableStatus": ["InProgress", "Submitted", "Completed"]}}
+    assert item.extra == (review if campus.profile.submission_review else {}), "as in deep linking"
     grade = campus.grade("ada", plain)
     assert grade and grade.final == 12.5
 

@@ -1,4 +1,4 @@
-"""Launches of people who are nobody's learner: observers, and anonymous ones."""
+"""Launches of people who are nobody's learner: observers, anonymous ones, and those whose data were erased."""
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +13,7 @@ from lti_tool.lti.claims import LTI
 from lti_tool.lti.commands import platform
 from lti_tool.lti.models import Context, Membership, User, Visit
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
-from lti_tool.lti.public import Observed, get_observed
+from lti_tool.lti.public import Observed, find_person_by_hub_name, get_observed
 from tests.fakes.launching import Launcher
 
 canvas = pytest.mark.parametrize("campus", ["canvas"], indirect=True)
@@ -79,6 +79,49 @@ def test_erased_learner_is_followed_by_nobody(
         erase_personal_data(tx, ids["Ada Lopez"])
     with runtime.db.reading() as tx:
         assert export_personal_data(tx, ids["Olga Lopez"])["follows"] == []
+
+
+class TestErased:
+    """Whoever launches after their data were erased is somebody new."""
+
+    def people(self, runtime: Runtime) -> list[User]:
+        with runtime.db.reading() as tx:
+            return list(tx.scalars(select(User).order_by(User.id)))
+
+    def erase(self, runtime: Runtime, user_id: int) -> None:
+        with runtime.db.transaction() as tx:
+            erase_personal_data(tx, user_id)
+
+    def test_is_let_in_as_somebody_new_each_time(self, launcher: Launcher, quiz: Activity, runtime: Runtime) -> None:
+        for life in (1, 2, 3):
+            page = launcher.client.get(launcher.open("ada", quiz))
+            assert page.text == "courses/demo/quiz-1\nAda Lopez\nlearner\n"
+            assert launcher.open("ada", quiz), "and is known from then on"
+            people = self.people(runtime)
+            assert len({person.hub_name for person in people}) == len(people) == life
+            assert [person.display_name for person in people] == ["Erased"] * (life - 1) + ["Ada Lopez"]
+            self.erase(runtime, people[-1].id)
+
+    def test_has_nothing_of_the_one_before(self, launcher: Launcher, quiz: Activity, runtime: Runtime) -> None:
+        launcher.open("ada", quiz)
+        self.erase(runtime, 1)
+        launcher.open("ada", quiz)
+        before, after = self.people(runtime)
+        with runtime.db.reading() as tx:
+            assert set(tx.scalars(select(Visit.user_id))) == set(tx.scalars(select(Membership.user_id))) == {after.id}
+            assert export_personal_data(tx, before.id)["courses"] == []
+            found = find_person_by_hub_name(tx, before.hub_name)
+        assert found is not None and found.id == before.id, "what is kept by the old name stays the erased person's"
+
+    def test_is_not_reached_by_a_sub_that_is_like_an_erased_one(
+        self, launcher: Launcher, quiz: Activity, runtime: Runtime
+    ) -> None:
+        launcher.open("ada", quiz)
+        self.erase(runtime, 1)
+        (erased,) = self.people(runtime)
+        assert launcher.launch_changed("ben", quiz, claims={"sub": erased.sub}).status_code == 400
+        assert launcher.launch_changed("ben", quiz, claims={"sub": "erased:1"}).status_code == 303
+        assert [person.display_name for person in self.people(runtime)] == ["Erased", "Ben Okafor"]
 
 
 class TestAnonymous:

@@ -111,6 +111,70 @@ def test_each_handler_of_an_event_has_its_own_job(runtime: Runtime, belfry: Belf
     assert sorted(belfry.heard) == ["first", "second"]
 
 
+def test_a_job_that_is_put_back_has_used_up_no_attempt(runtime: Runtime, belfry: Belfry) -> None:
+    def wait(run: JobRun, message: Ring) -> None:
+        with runtime.db.transaction() as tx:
+            run.postpone(tx, clock.now() + timedelta(hours=1), "It is night.")
+
+    belfry.act = wait
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        for _ in range(10):
+            assert run(runtime, job_id)
+            assert not run(runtime, job_id), "not before its time"
+            clock.advance(3600)
+        row = state_of(runtime, job_id)
+        assert (row.state, row.attempts, row.error) == (JobState.QUEUED, 0, "It is night.")
+        belfry.act = lambda run, message: None
+        assert run(runtime, job_id)
+    assert state_of(runtime, job_id).state is JobState.DONE
+    assert belfry.dead == []
+
+
+def test_what_each_attempt_said_is_kept_also_when_it_is_run_again(runtime: Runtime, belfry: Belfry) -> None:
+    def fail(run: JobRun, message: Ring) -> None:
+        raise ValueError(f"crack {run.attempt} " + "x" * 3000)
+
+    belfry.act = fail
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        for _ in range(3):
+            assert run(runtime, job_id)
+            clock.advance(3600)
+        assert state_of(runtime, job_id).state is JobState.DEAD
+        with runtime.db.transaction() as tx:
+            jobs.retry(tx, job_id)
+        assert run(runtime, job_id)
+        belfry.act = lambda run, message: None
+        clock.advance(3600)
+        assert run(runtime, job_id)
+    row = state_of(runtime, job_id)
+    assert (row.state, row.error) == (JobState.DONE, None)
+    failures = row.failures or []
+    assert [each["text"][:19] for each in failures] == [f"ValueError: crack {n}" for n in (1, 2, 3, 1)]
+    assert [each["attempt"] for each in failures] == [1, 2, 3, 1]
+    assert failures[1]["at"] == (NOON + timedelta(hours=1)).isoformat()
+    assert max(len(each["text"]) for each in failures) == 2000
+
+
+def test_of_many_failed_attempts_the_newest_are_kept(runtime: Runtime, belfry: Belfry) -> None:
+    def fail(run: JobRun, message: Ring) -> None:
+        raise ValueError("cracked")
+
+    belfry.act = fail
+    with clock.frozen(NOON):
+        job_id = enqueue(runtime)
+        for _ in range(10):
+            for _ in range(3):
+                run(runtime, job_id)
+                clock.advance(3600)
+            with runtime.db.transaction() as tx:
+                jobs.retry(tx, job_id)
+        failures = state_of(runtime, job_id).failures or []
+    assert len(failures) == 20
+    assert failures[-1]["at"] == (NOON + timedelta(hours=29)).isoformat()
+
+
 def test_a_failing_job_comes_again_later_and_dies_at_last(runtime: Runtime, belfry: Belfry) -> None:
     def fail(run: JobRun, message: Ring) -> None:
         raise ValueError("cracked")

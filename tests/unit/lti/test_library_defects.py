@@ -246,7 +246,7 @@ class TestValues:
 
     def test_content_item_leaves_out_what_is_not_set(self) -> None:
         assert DeepLinkResource().to_dict()["title"] is None
-        choice = Choice("courses/a/b", "a", "A", "B", "lesson", "M")
+        choice = Choice("courses/a/b", "a", "A", "B", "lesson", "M", "/courses/a/b")
         assert make_content_item(choice, "https://t.example", GENERIC, with_line_item=True) == {
             "type": "ltiResourceLink",
             "title": "B",
