@@ -21,6 +21,7 @@ from lti_tool.demo.admin_pages import conventional_tool
 from lti_tool.demo.campus import Campus
 from lti_tool.demo.config import CampusConfig, Clock
 from lti_tool.demo.faults import Fault
+from lti_tool.demo.keys import trusted
 from lti_tool.demo.minting import SigningKey
 from lti_tool.demo.model import (
     Activity,
@@ -36,7 +37,6 @@ from lti_tool.demo.model import (
 )
 from lti_tool.demo.profiles import Profile, Role
 from lti_tool.demo.server import bind, create_campus
-from lti_tool.kernel.http import trusted
 
 
 @functools.cache
