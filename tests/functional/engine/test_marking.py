@@ -130,6 +130,7 @@ def test_teachers_files_take_the_place_of_the_learners(mark: Mark) -> None:
     assert b"the quiz my notes" in result.notebooks["quiz.ipynb"]
 
 
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "kernel"])
 def test_files_beside_the_notebook_can_be_imported(mark: Mark) -> None:
     imports = RIGHT | {"add": "from mine import add\nimport random"}
 
