@@ -26,6 +26,7 @@ def save_marks(
     `is_repeat`: this very attempt was marked before, so what a person has settled since then
     stays settled. (nbgrader flags every mark given by hand whenever it marks again.)
     """
+    late_s = gradebook.find_submission(assignment, learner).total_seconds_late
     for name, notebook in notebooks.items():
         submitted = gradebook.find_submission_notebook(name, assignment, learner)
         rows = _Rows(gradebook.db, submitted)
@@ -41,9 +42,12 @@ def save_marks(
                 auto, manual, needs = before[key]
                 if manual is not None and not needs and auto == grade.auto_score:
                     grade.needs_manual_grade = False
+        submitted.late_submission_penalty = None
+        if late_s > 0:
+            gradebook.db.flush()
+            gradebook.db.refresh(submitted)
+            _assign_late_penalty(learner, submitted, late_s, config)
         gradebook.db.flush()
-        gradebook.db.refresh(submitted)
-        _assign_late_penalty(gradebook, assignment, learner, submitted, config)
 
 
 class _Rows:
@@ -93,15 +97,10 @@ def _save_cells(rows: _Rows, name: str, notebook: Notebook) -> None:
                 grade.auto_score, grade.needs_manual_grade = None, True
 
 
-def _assign_late_penalty(gradebook: Any, assignment: str, learner: str, submitted: Any, config: Config) -> None:
+def _assign_late_penalty(learner: str, submitted: Any, late_s: float, config: Config) -> None:
     """Nbgrader's AssignLatePenalties, on our transaction."""
     penalties = AssignLatePenalties(config=config)
     penalties.init_plugin()
-    submitted.late_submission_penalty = None
-    late_s = gradebook.find_submission(assignment, learner).total_seconds_late
-    if late_s > 0:
-        penalty = penalties.plugin_inst.late_submission_penalty(learner, submitted.score, late_s)
-        if penalty is not None:
-            checked = penalties._check_late_penalty(submitted, penalty)
-            submitted.late_submission_penalty = checked
-    gradebook.db.flush()
+    penalty = penalties.plugin_inst.late_submission_penalty(learner, submitted.score, late_s)
+    if penalty is not None:
+        submitted.late_submission_penalty = penalties._check_late_penalty(submitted, penalty)
