@@ -31,6 +31,7 @@ from grading.seccomp import build_filter
 START_S = 60.0
 """How long a sandbox may take to load what it shares."""
 ANSWER_S = 10.0
+FAREWELL_MS = 1000
 CREDENTIALS = struct.Struct("iII")
 HEADER = struct.Struct("<I")
 CHUNK = 1 << 18
@@ -233,9 +234,18 @@ class WarmRun:
             if data:
                 self._accept(data, pid)
                 return
-        if self._has_exited or (self._messages.fileno() in ready and self._control.fileno() not in ready):
+        if self._messages.fileno() in ready and not self._has_exited:
+            self._ask_why()
+        if self._has_exited or self._messages.fileno() in ready:
             raise Ended("died")
         if self._control.fileno() in ready:
+            self._hear(self._control.recv(CHUNK))
+
+    def _ask_why(self) -> None:
+        """The process has closed its end: because it has ended, or because the whole sandbox has?"""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        if poll.poll(FAREWELL_MS):
             self._hear(self._control.recv(CHUNK))
 
     def _accept(self, data: bytes, pid: int) -> None:
@@ -253,7 +263,7 @@ class WarmRun:
         """What the zygote says: that the process has ended, or never began."""
         if not message:
             self._sandbox.close()
-            raise Ended("died")
+            raise SandboxUnavailable("the warm sandbox has ended in the middle of a submission")
         said = json.loads(message)
         if "failure" in said:
             raise SandboxUnavailable(f"a submission could not be sealed off: {said['failure']}")

@@ -33,7 +33,7 @@ GRACE_S = 0.05
 RUNS = 500
 """A warm process is replaced after as many submissions."""
 PAUSE_S = 300.0
-"""After a warm process could not be started, how long it is not tried again."""
+"""After a warm process could not be started or could not seal off, how long it is not tried again."""
 
 KERNEL_MAGICS = re.compile(
     r"^\s*%(?:connect_info|qtconsole|subshell|gui\b|pylab\b|matplotlib\s+(?!inline\b|--list)\S)|\bipywidgets\b",
@@ -105,8 +105,9 @@ def _sandbox() -> Iterator[WarmSandbox]:
     try:
         yield sandbox
     except SandboxUnavailable:
+        if sandbox.is_usable:  # it lives and cannot seal off: neither could the next one
+            POOL.not_before = time.monotonic() + PAUSE_S
         sandbox.close()
-        POOL.not_before = time.monotonic() + PAUSE_S
         raise
     finally:
         POOL.give_back(sandbox)

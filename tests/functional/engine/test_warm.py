@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -268,8 +269,21 @@ def test_marking_goes_on_without_warm_processes(monkeypatch: pytest.MonkeyPatch)
     assert _shown(notebook.cells[0]) == {"text/plain": "42"}
 
 
+def test_end_of_the_warm_process_is_not_the_submissions_fault() -> None:
+    _run("1")
+    victim = POOL.idle[-1].pid
+    notebook = formats.v4.new_notebook(cells=_cells("import time\ntime.sleep(1.5)\nprint('whole')"))
+    killer = threading.Timer(0.7, os.kill, (victim, signal.SIGKILL))
+    killer.start()
+
+    run = execute(notebook, {}, LIMITS)
+
+    killer.join()
+    assert run.end == "ok"
+    assert _shown(notebook.cells[0]) == {"stdout": "whole\n"}
+
+
 WORKER = """
-import sys
 from tests.functional.engine.test_warm import LIMITS, _cells
 from grading.engine.warm_execution import execute_warm
 execute_warm(_cells("import os, time\\nif os.fork() == 0: os.setsid()\\ntime.sleep(71.375)"), {"notebook": {}}, LIMITS)
