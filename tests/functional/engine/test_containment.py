@@ -338,6 +338,7 @@ from pathlib import Path
 from tests.functional.engine.conftest import QUIZ, RIGHT, LIMITS, SUBMITTED
 from tests.factories import notebooks as make
 from grading.engine.course import CourseRoot
+from grading.engine.warm_execution import POOL
 root = Path(sys.argv[1])
 (root / "source" / "quiz").mkdir(parents=True)
 (root / "source" / "quiz" / "quiz.ipynb").write_bytes(QUIZ)
@@ -349,7 +350,7 @@ bomb = RIGHT | {"count": look + "try:\\n  while True: os.fork()\\nexcept OSError
 files = {"quiz.ipynb": json.dumps(make.fill(release.files["quiz.ipynb"], bomb)).encode()}
 limits = replace(LIMITS, processes=40, memory_bytes=1 << 30)
 result = course.mark("quiz", "u-x", files, submitted_at=SUBMITTED, attempt=1, limits=limits)
-print(json.dumps([result.outcome, float(result.marks.total), result.notebooks["quiz.ipynb"].decode()]))
+print(json.dumps([result.outcome, float(result.marks.total), result.notebooks["quiz.ipynb"].decode(), len(POOL.idle)]))
 """
 
 
@@ -374,8 +375,9 @@ def test_it_works_for_an_ordinary_user_too() -> None:
     finally:
         shutil.rmtree(folder)
     assert found.returncode == 0, found.stderr
-    outcome, total, notebook = json.loads(found.stdout.splitlines()[-1])
+    outcome, total, notebook, warm = json.loads(found.stdout.splitlines()[-1])
     assert outcome != "error"
+    assert warm == 1  # it ran in a fork
     assert total == 3
     assert f"{account} ['learner']" in notebook
     assert "Resource temporarily unavailable" in notebook
