@@ -1,19 +1,24 @@
-"""Submission to score: our engine against nbgrader's own autograde, on the same notebooks.
+"""Submission to score: our engine against nbgrader's own autograde, by its API and by its command.
 
-Both run in this process, which has imported everything and marked once before. The runs are
-interleaved, so that a busy machine is busy for both, and the scores are compared.
+All mark the same notebooks. Ours and the API run in this process, which has imported everything and marked once before.
+The runs are interleaved, so that a busy machine is busy for all, and the scores are compared. Then, how many
+submissions a second two processes mark.
 """
 
 import json
 import logging
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from nbgrader.apps.api import NbGraderAPI
@@ -24,14 +29,20 @@ from benchmarks.rows import Row
 from grading.engine.course import CourseRoot
 from grading.engine.files import replace_tree
 from grading.engine.gradebook import list_grades
+from grading.engine.model import MarkLimits
 from tests.factories import notebooks as make
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
-BASELINE = "nbgrader 0.9.6 NbGraderAPI.autograde, long-lived process, no sandbox"
+OURS = "our engine"
+API = "nbgrader 0.9.6 NbGraderAPI.autograde, long-lived process, no sandbox"
+COMMAND = "nbgrader 0.9.6 autograde, one command for each submission, no sandbox"
+KERNEL = "our engine with a kernel for each submission, sealed"
+TARGET = "the target"
 INCLUDES = (
-    "from files in memory to scores in gradebook.db and the autograded folder; kernel start, all cells; "
-    "ours also the bubblewrap sandbox. Median of interleaved runs"
+    "from files in memory to scores in gradebook.db and the autograded folder: all cells run; ours sealed in a "
+    "sandbox, theirs not. Median of interleaved runs"
 )
+AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -100,43 +111,57 @@ def timed(action: Callable[[], None]) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def measure(quiz: Quiz, rounds: int) -> Row:
-    """Mark every submission `rounds` times with both."""
+def measure(quiz: Quiz, rounds: int) -> list[Row]:
+    """Mark every submission `rounds` times in every way; the command, which takes seconds, half as often."""
     folder = Path(tempfile.mkdtemp())
+    spent: dict[str, list[float]] = {OURS: [], KERNEL: [], API: [], COMMAND: []}
     try:
-        course, theirs = prepare(folder / "ours", quiz), prepare(folder / "theirs", quiz)
+        places = {name: prepare(folder / str(number), quiz) for number, name in enumerate(spent)}
         stock = NbGraderAPI(
-            coursedir=CourseDirectory(root=str(theirs.path), course_id="default_course", db_url=theirs.gradebook_url()),
+            coursedir=CourseDirectory(
+                root=str(places[API].path), course_id="default_course", db_url=places[API].gradebook_url()
+            ),
             config=Config({"Execute": {"extra_arguments": ["--log-level=40"]}}),  # its kernels warn at every start
         )
         quiet()
-        ours_ms: list[float] = []
-        stock_ms: list[float] = []
         for turn in range(-1, rounds):  # the first turn warms up
             print(f"{quiz.name}: round {turn + 1} of {rounds}", flush=True)
-            for kind, files in enumerate(submissions(course, quiz)):
+            for kind, files in enumerate(submissions(places[OURS], quiz)):
                 learner = f"u-{turn + 1}-{kind}"
-                both = [
-                    (ours_ms, partial(mark_ours, course, quiz, learner, files)),
-                    (stock_ms, partial(mark_stock, stock, theirs, quiz, learner, files)),
-                ]
-                for times, action in both if turn % 2 else reversed(both):
-                    spent = timed(action)
+                ways = {
+                    OURS: partial(mark_ours, places[OURS], quiz, learner, files),
+                    KERNEL: partial(mark_ours, places[KERNEL], quiz, learner, files, warm=False),
+                    API: partial(mark_stock, stock, places[API], quiz, learner, files),
+                    COMMAND: partial(mark_by_command, places[COMMAND], quiz, learner, files),
+                }
+                if kind % 2:
+                    del ways[COMMAND]
+                for name, action in ways.items() if turn % 2 else reversed(ways.items()):
+                    took = timed(action)
                     if turn >= 0:
-                        times.append(spent)
-                same(course, theirs, quiz, learner)
+                        spent[name].append(took)
+                same([places[name] for name in ways], quiz, learner)
     finally:
         shutil.rmtree(folder)
-    ours, baseline = statistics.median(ours_ms), statistics.median(stock_ms)
-    name = f"submission to score, {quiz.name}"
-    return Row(
-        name, round(ours, 1), round(baseline, 1), BASELINE, round(baseline / ours, 2), "ms", len(ours_ms), INCLUDES
-    )
+    ours = statistics.median(spent[OURS])
+    return [
+        Row(
+            f"submission to score, {quiz.name}, {short}",
+            round(ours, 1),
+            round(statistics.median(spent[name]), 1),
+            name,
+            round(statistics.median(spent[name]) / ours, 2),
+            "ms",
+            len(spent[name]),
+            INCLUDES,
+        )
+        for short, name in (("API", API), ("command", COMMAND), ("kernel", KERNEL))
+    ]
 
 
-def mark_ours(course: CourseRoot, quiz: Quiz, learner: str, files: dict[str, bytes]) -> None:
+def mark_ours(course: CourseRoot, quiz: Quiz, learner: str, files: dict[str, bytes], *, warm: bool = True) -> None:
     """One submission, sealed."""
-    course.mark(quiz.name, learner, files, submitted_at=AT, attempt=1)
+    course.mark(quiz.name, learner, files, submitted_at=AT, attempt=1, limits=MarkLimits(warm=warm))
 
 
 def mark_stock(stock: NbGraderAPI, course: CourseRoot, quiz: Quiz, learner: str, files: dict[str, bytes]) -> None:
@@ -147,16 +172,56 @@ def mark_stock(stock: NbGraderAPI, course: CourseRoot, quiz: Quiz, learner: str,
         raise RuntimeError(outcome.get("log") or outcome.get("error"))
 
 
-def same(ours: CourseRoot, theirs: CourseRoot, quiz: Quiz, learner: str) -> None:
-    """Both must have given the same marks, or the times mean nothing."""
+def mark_by_command(course: CourseRoot, quiz: Quiz, learner: str, files: dict[str, bytes]) -> None:
+    """One submission with nbgrader's command."""
+    replace_tree(course.path / "submitted" / learner / quiz.name, files)
+    place = [f"--CourseDirectory.root={course.path}", f"--CourseDirectory.db_url={course.gradebook_url()}"]
+    options = ["--CourseDirectory.course_id=default_course", "--log-level=ERROR"]
+    command = [sys.executable, "-m", "nbgrader", "autograde", quiz.name, f"--student={learner}", *place, *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=course.path)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+
+
+def same(courses: list[CourseRoot], quiz: Quiz, learner: str) -> None:
+    """All must have given the same marks, or the times mean nothing."""
     rows = [
         [(r.grade_id, r.auto_score, r.needs_manual) for r in list_grades(c.gradebook_url(), quiz.name, learner)]
-        for c in (ours, theirs)
+        for c in courses
     ]
-    if rows[0] != rows[1]:
+    if any(other != rows[0] for other in rows):
         raise RuntimeError(f"the scores differ: {rows}")
+
+
+def mark_many(path: str, quiz: Quiz, learners: list[str]) -> float:
+    """In a process of its own: mark for each of these, after one that warms up. The moment when it began."""
+    quiet()
+    course = CourseRoot(Path(path))
+    kinds = list(submissions(course, quiz))
+    mark_ours(course, quiz, f"{learners[0]}-first", kinds[0])
+    began = time.time()
+    for number, learner in enumerate(learners):
+        mark_ours(course, quiz, learner, kinds[number % len(kinds)])
+    return began
+
+
+def sustain(quiz: Quiz, rounds: int) -> Row:
+    """How many submissions a second two processes mark into one gradebook."""
+    folder, each = Path(tempfile.mkdtemp()), 5 * rounds
+    try:
+        course = prepare(folder / "ours", quiz)
+        with ProcessPoolExecutor(AT_ONCE, mp_context=get_context("spawn")) as pool:
+            learners = [[f"u-{process}-{number}" for number in range(each)] for process in range(AT_ONCE)]
+            waiting = [pool.submit(mark_many, str(course.path), quiz, names) for names in learners]
+            began = min(future.result() for future in waiting)
+            rate = AT_ONCE * each / (time.time() - began)
+    finally:
+        shutil.rmtree(folder)
+    name = f"submissions a second, {quiz.name}, {AT_ONCE} processes"
+    includes = "as above, one after the other in each process, into one gradebook"
+    return Row(name, round(rate, 1), 10, TARGET, round(rate / 10, 2), "/s", AT_ONCE * each, includes)
 
 
 def run(rounds: int) -> list[Row]:
     """All sizes."""
-    return [measure(quiz, rounds) for quiz in (small(), medium())]
+    return [*measure(small(), rounds), *measure(medium(), rounds), sustain(small(), rounds)]

@@ -163,6 +163,11 @@ class GradingSettings(Section):
     processes: int = Field(64, ge=8, description="Processes and threads of one submission.")
     disk_mb: int = Field(256, ge=16, description="Disk of one submission, in MiB.")
     output_mb: int = Field(10, ge=1, description="Output kept of one submission, in MiB.")
+    warm: bool = Field(
+        True,
+        description="Fork submissions from a warm process, about 150 MB in each marking worker. Off: start a kernel "
+        "for each, which takes a second longer.",
+    )
 
 
 class Settings(BaseSettings):

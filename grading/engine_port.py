@@ -61,4 +61,5 @@ def limits_of(settings: GradingSettings) -> MarkLimits:
         disk_bytes=settings.disk_mb << 20,
         output_bytes=settings.output_mb << 20,
         input_bytes=settings.max_submission_bytes,
+        warm=settings.warm,
     )

@@ -138,7 +138,7 @@ def _request(
     header = json.dumps(
         {
             "argv": list(argv),
-            "env": _environment(env),
+            "env": sealed_environment(env),
             "cwd": cwd,
             "uid": uid,
             "collect": list(collect),
@@ -149,7 +149,8 @@ def _request(
     return b"".join([struct.pack("<I", len(header)), header, *inputs.values()])
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def sealed_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment variables inside."""
     return {
         "PATH": f"{Path(interpreter()).parent}:/usr/bin:/bin",
         "HOME": WORK,

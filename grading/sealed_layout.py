@@ -18,9 +18,12 @@ def interpreter() -> str:
 
 
 def layout_arguments(
-    read_only: Sequence[Path], disk_bytes: int, init_path: Path, uid: int | None
+    read_only: Sequence[Path], disk_bytes: int, init_path: Path, uid: int | None, *, warm: bool = False
 ) -> tuple[list[str], list[int]]:
-    """Arguments for bwrap, and the file descriptors to pass on and then close."""
+    """Arguments for bwrap, and the file descriptors to pass on and then close.
+
+    `warm`: the command is one of ours that seals off processes itself, so it keeps the rights to do that.
+    """
     fds: list[int] = []
     arguments = ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
     arguments += ["--unshare-cgroup-try", "--die-with-parent", "--new-session", "--clearenv"]
@@ -28,12 +31,14 @@ def layout_arguments(
     if uid is None:
         arguments += ["--unshare-user"]
     else:
-        arguments += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID", "--cap-add", "CAP_SETPCAP"]
+        arguments += _keep("CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP")
+    if warm:
+        arguments += _keep("CAP_SYS_ADMIN", "CAP_NET_ADMIN", "CAP_KILL")
     arguments += _system()
     size = str(max(disk_bytes, 1 << 20))
     arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/home/learner"]
     shown = _distinct([*_prefixes(), *read_only, init_path])
-    if any(path.is_relative_to("/tmp") for path in shown):
+    if shown_in_tmp(shown):
         arguments += ["--perms", "1777", "--size", size, "--tmpfs", "/tmp"]
     else:
         arguments += ["--symlink", "home/learner/tmp", "/tmp"]
@@ -55,11 +60,20 @@ def layout_arguments(
     arguments += ["--perms", "1777", "--size", str(half), "--tmpfs", "/dev/shm"]
     # what is not listed above is an empty tmpfs, and full from the start
     arguments += ["--remount-ro", "/dev", "--remount-ro", "/"]
-    program = build_filter()
+    program = None if warm else build_filter()
     if program is not None:
         fds.append(_memory_file("seccomp", program))
         arguments += ["--seccomp", str(fds[-1])]
     return arguments, fds
+
+
+def _keep(*capabilities: str) -> list[str]:
+    return [word for name in capabilities for word in ("--cap-add", name)]
+
+
+def shown_in_tmp(paths: Iterable[Path]) -> bool:
+    """Whether any of it, or this Python itself, is below /tmp, which all in one sandbox then share."""
+    return any(path.is_relative_to("/tmp") for path in (*_prefixes(), *paths))
 
 
 def _system() -> list[str]:

@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, case, create_engine, event, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Select, bindparam, case, create_engine, event, func, inspect, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -160,6 +160,13 @@ def optional_decimal(value: float | None) -> Decimal | None:
 
 def list_grades(url: str, assignment: str, learner: str) -> list[GradeRow]:
     """All grades of one learner for an assignment, in one query."""
+    with reading(url) as session:
+        rows = session.execute(_grades_query(), {"assignment": assignment, "learner": learner})
+        return [_grade_row(*row) for row in rows]
+
+
+@cache
+def _grades_query() -> Select[Any]:
     grade, cell, notebook = api.Grade, api.BaseCell, api.Notebook
     submitted, whole = api.SubmittedNotebook, api.SubmittedAssignment
     twin = api.BaseCell.__table__.alias()
@@ -168,7 +175,7 @@ def list_grades(url: str, assignment: str, learner: str) -> list[GradeRow]:
         twin.c.name == cell.name,
         twin.c.type == "SolutionCell",
     )
-    query = (
+    return (
         select(
             notebook.name,
             cell.name,
@@ -187,11 +194,9 @@ def list_grades(url: str, assignment: str, learner: str) -> list[GradeRow]:
         .join(notebook, notebook.id == submitted.notebook_id)
         .join(whole, whole.id == submitted.assignment_id)
         .join(api.Assignment, api.Assignment.id == whole.assignment_id)
-        .where(api.Assignment.name == assignment, whole.student_id == learner)
+        .where(api.Assignment.name == bindparam("assignment"), whole.student_id == bindparam("learner"))
         .order_by(notebook.name, cell.name)
     )
-    with reading(url) as session:
-        return [_grade_row(*row) for row in session.execute(query)]
 
 
 def _grade_row(
@@ -229,18 +234,23 @@ def question_kind(is_task: bool, is_answer: bool) -> QuestionKind:
 
 def list_comments(url: str, assignment: str, learner: str) -> dict[tuple[str, str], str]:
     """Comments by notebook and grade id: the grader's, or else nbgrader's own."""
+    with reading(url) as session:
+        rows = session.execute(_comments_query(), {"assignment": assignment, "learner": learner})
+        return {(notebook, name): words for notebook, name, words in rows if words}
+
+
+@cache
+def _comments_query() -> Select[Any]:
     submitted, whole = api.SubmittedNotebook, api.SubmittedAssignment
-    query = (
+    return (
         select(api.Notebook.name, api.BaseCell.name, api.Comment.comment)
         .join(api.BaseCell, api.BaseCell.id == api.Comment.cell_id)
         .join(submitted, submitted.id == api.Comment.notebook_id)
         .join(api.Notebook, api.Notebook.id == submitted.notebook_id)
         .join(whole, whole.id == submitted.assignment_id)
         .join(api.Assignment, api.Assignment.id == whole.assignment_id)
-        .where(api.Assignment.name == assignment, whole.student_id == learner)
+        .where(api.Assignment.name == bindparam("assignment"), whole.student_id == bindparam("learner"))
     )
-    with reading(url) as session:
-        return {(notebook, name): words for notebook, name, words in session.execute(query) if words}
 
 
 def list_totals(url: str, assignment: str) -> dict[str, Total]:

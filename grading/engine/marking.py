@@ -24,7 +24,7 @@ from typing import Any
 
 from traitlets.config import Config
 
-from grading.engine.execution import RunEnd, execute
+from grading.engine.execution import execute
 from grading.engine.files import (
     check_name,
     keep_safe,
@@ -47,6 +47,7 @@ from grading.engine.model import (
 )
 from grading.engine.nbgrader_parts import LimitOutput, Notebook, formats
 from grading.engine.outcome import Story, tell
+from grading.engine.outputs import RunEnd
 from grading.engine.plan import NotebookPlan, release_titles
 from grading.engine.scoring import save_marks
 from grading.engine.site import Site

@@ -151,6 +151,8 @@ class MarkLimits:
     """What all cells of a notebook may print or show."""
     input_bytes: int = 20 << 20
     """Size of all submitted files."""
+    warm: bool = True
+    """Fork from a warm process where that gives the same outputs; False: always in a kernel of its own."""
 
     def sealed(self) -> Limits:
         """The limits of the sandbox, a little wider, so that the runner can report first."""

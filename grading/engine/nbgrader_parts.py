@@ -7,6 +7,8 @@ nbgrader has no types: what it gives is `Any`, and the modules that use it give 
 
 import importlib.util
 import sys
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 _LEFT_OUT = "rfc3987_syntax"
@@ -20,7 +22,7 @@ from nbgrader import api, dbutil, utils
 from nbgrader.converters import GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.nbgraderformat import MetadataValidator
+from nbgrader.nbgraderformat import MetadataValidator, common
 from nbgrader.preprocessors import (
     AssignLatePenalties,
     CheckCellMetadata,
@@ -30,10 +32,32 @@ from nbgrader.preprocessors import (
     OverwriteCells,
     SaveAutoGrades,
     SaveCells,
+    checkcellmetadata,
 )
 
 if _HIDDEN:
     del sys.modules[_LEFT_OUT]
+
+
+class _Compiled:
+    """A schema's validator, made once; nbgrader has jsonschema check and compile the schema for every cell."""
+
+    def __init__(self, jsonschema: Any) -> None:
+        self.jsonschema = jsonschema
+        self.known: dict[int, tuple[Any, Any]] = {}
+
+    def validate(self, instance: Any, schema: Any) -> None:
+        """As `jsonschema.validate`."""
+        if id(schema) not in self.known:
+            self.known[id(schema)] = schema, self.jsonschema.validators.validator_for(schema)(schema)
+        error = self.jsonschema.exceptions.best_match(self.known[id(schema)][1].iter_errors(instance))
+        if error is not None:
+            raise error
+
+
+_one_validator = cache(MetadataValidator)  # each one reads the schemas from their files
+checkcellmetadata.MetadataValidator = _one_validator
+common.jsonschema = SimpleNamespace(validate=_Compiled(common.jsonschema).validate)
 
 formats: Any = nbformat
 """nbformat, most of which has no types."""

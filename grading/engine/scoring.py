@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
+from sqlalchemy import select
 from traitlets.config import Config
 
-from grading.engine.nbgrader_parts import AssignLatePenalties, Notebook, SaveAutoGrades, utils
+from grading.engine.nbgrader_parts import AssignLatePenalties, Notebook, SaveAutoGrades, api, utils
 
 log = logging.getLogger(__name__)
 
@@ -24,40 +26,66 @@ def save_marks(
     `is_repeat`: this very attempt was marked before, so what a person has settled since then
     stays settled. (nbgrader flags every mark given by hand whenever it marks again.)
     """
+    late_s = gradebook.find_submission(assignment, learner).total_seconds_late
     for name, notebook in notebooks.items():
         submitted = gradebook.find_submission_notebook(name, assignment, learner)
-        before = {g.name: (g.auto_score, g.manual_score, g.needs_manual_grade) for g in submitted.grades}
+        rows = _Rows(gradebook.db, submitted)
+        before = {key: (g.auto_score, g.manual_score, g.needs_manual_grade) for key, g in rows.grades.items()}
         if notebook is None:
-            for grade in submitted.grades:
+            for grade in rows.grades.values():
                 grade.auto_score, grade.needs_manual_grade = 0, grade.manual_score is not None
         else:
-            _forget_deleted(submitted, notebook)
-            _save_cells(gradebook, assignment, learner, name, notebook)
+            _forget_deleted(rows, notebook)
+            _save_cells(rows, name, notebook)
         if is_repeat:
-            for grade in submitted.grades:
-                auto, manual, needs = before[grade.name]
+            for key, grade in rows.grades.items():
+                auto, manual, needs = before[key]
                 if manual is not None and not needs and auto == grade.auto_score:
                     grade.needs_manual_grade = False
+        submitted.late_submission_penalty = None
+        if late_s > 0:
+            gradebook.db.flush()
+            gradebook.db.refresh(submitted)
+            _assign_late_penalty(learner, submitted, late_s, config)
         gradebook.db.flush()
-        gradebook.db.refresh(submitted)
-        _assign_late_penalty(gradebook, assignment, learner, submitted, config)
 
 
-def _forget_deleted(submitted: Any, notebook: Notebook) -> None:
+class _Rows:
+    """Stands for nbgrader's `Gradebook` where it saves marks: one notebook's rows, read at once, written at the end."""
+
+    def __init__(self, session: Any, submitted: Any) -> None:
+        cell = api.BaseCell.__table__
+        rows = [
+            session.execute(
+                select(row, cell.c.name).join(cell, cell.c.id == row.cell_id).where(row.notebook_id == submitted.id)
+            )
+            for row in (api.Grade, api.Comment)
+        ]
+        self.grades, self.comments = ({name: row for row, name in found} for found in rows)
+        self.db = SimpleNamespace(commit=lambda: None)
+
+    def find_grade(self, name: str, *_: str) -> Any:
+        return self.grades[name]
+
+    def find_comment(self, name: str, *_: str) -> Any:
+        return self.comments[name]
+
+
+def _forget_deleted(rows: _Rows, notebook: Notebook) -> None:
     """A graded cell that the learner deleted has no automatic mark; a person decides.
 
     Stock nbgrader would leave the mark of the attempt before.
     """
     present = {cell.metadata["nbgrader"]["grade_id"] for cell in notebook.cells if "nbgrader" in cell.metadata}
-    for grade in submitted.grades:
-        if grade.name not in present:
+    for name, grade in rows.grades.items():
+        if name not in present:
             grade.auto_score, grade.needs_manual_grade = None, True
 
 
-def _save_cells(gradebook: Any, assignment: str, learner: str, name: str, notebook: Notebook) -> None:
+def _save_cells(rows: _Rows, name: str, notebook: Notebook) -> None:
     save = SaveAutoGrades()
-    save.gradebook, save.notebook_id = gradebook, name
-    save.assignment_id, save.student_id = assignment, learner
+    save.gradebook, save.notebook_id = rows, name
+    save.assignment_id = save.student_id = ""
     for index, cell in enumerate(notebook.cells):
         try:
             save.preprocess_cell(cell, {}, index)
@@ -65,20 +93,14 @@ def _save_cells(gradebook: Any, assignment: str, learner: str, name: str, notebo
             # a test returned more than its points, or nothing printable: nbgrader gives up here
             log.warning("score_unclear notebook=%s reason=%s", name, type(error).__name__)
             if utils.is_grade(cell):
-                grade_id = cell.metadata["nbgrader"]["grade_id"]
-                grade = gradebook.find_grade(grade_id, name, assignment, learner)
+                grade = rows.find_grade(cell.metadata["nbgrader"]["grade_id"])
                 grade.auto_score, grade.needs_manual_grade = None, True
 
 
-def _assign_late_penalty(gradebook: Any, assignment: str, learner: str, submitted: Any, config: Config) -> None:
+def _assign_late_penalty(learner: str, submitted: Any, late_s: float, config: Config) -> None:
     """Nbgrader's AssignLatePenalties, on our transaction."""
     penalties = AssignLatePenalties(config=config)
     penalties.init_plugin()
-    submitted.late_submission_penalty = None
-    late_s = gradebook.find_submission(assignment, learner).total_seconds_late
-    if late_s > 0:
-        penalty = penalties.plugin_inst.late_submission_penalty(learner, submitted.score, late_s)
-        if penalty is not None:
-            checked = penalties._check_late_penalty(submitted, penalty)
-            submitted.late_submission_penalty = checked
-    gradebook.db.flush()
+    penalty = penalties.plugin_inst.late_submission_penalty(learner, submitted.score, late_s)
+    if penalty is not None:
+        submitted.late_submission_penalty = penalties._check_late_penalty(submitted, penalty)

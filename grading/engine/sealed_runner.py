@@ -62,6 +62,9 @@ def become_kernel(parent: int) -> NoReturn:
     """In the forked child: run a stock IPython kernel until it ends."""
     os.setsid()
     os.chdir(REQUEST["cwd"])
+    # the files beside a notebook, where IPython has them: it leaves them out in a Python started with -I, as ours is
+    places = [number for number, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages"))]
+    sys.path.insert(min(places, default=0), "")
     nothing = os.open("/dev/null", os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(nothing, fd)

@@ -99,7 +99,7 @@ class Site:
     def _follow(self, wanted: dict[str, Structure]) -> None:
         for name in OWN_FOLDERS:
             (self.work / name).mkdir(parents=True, exist_ok=True)
-        have = load_structures(self.gradebook_url)
+        have = load_structures(self.gradebook_url, wanted)
         behind = {name: structure for name, structure in wanted.items() if have.get(name) != structure}
         if behind or not self.is_there():
             bring_up_to(self.gradebook_url, behind)

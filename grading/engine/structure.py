@@ -8,7 +8,7 @@ in one transaction.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,7 @@ from sqlalchemy import func, make_url, select
 from grading.engine.gradebook import ensure_database, reading, writing
 from grading.engine.model import NotReleased
 from grading.engine.nbgrader_parts import SaveCells, api, formats
-from grading.engine.plan import NotebookPlan, load_plan, plan_of
+from grading.engine.plan import NotebookPlan, load_plan, read_plans
 
 
 @dataclass(frozen=True)
@@ -51,22 +51,21 @@ def exists(url: str) -> bool:
     return place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
 
 
-def load_structures(url: str) -> dict[str, Structure]:
-    """Every assignment of a gradebook by name; nothing where there is no gradebook."""
+def load_structures(url: str, names: Collection[str] | None = None) -> dict[str, Structure]:
+    """Assignments of a gradebook by name, all or those of `names`; nothing where there is no gradebook."""
     if not exists(url):
         return {}
+    query = select(api.Assignment.name, api.Assignment.duedate).order_by(api.Assignment.name)
+    if names is not None:
+        query = query.where(api.Assignment.name.in_(names))
     with reading(url) as session:
-        rows = session.execute(select(api.Assignment).order_by(api.Assignment.name)).scalars().all()
-        return {row.name: Structure(row.duedate, tuple(map(plan_of, row.notebooks))) for row in rows}
+        rows = session.execute(query).all()
+        return {name: Structure(due, tuple(read_plans(session, name))) for name, due in rows}
 
 
 def find_structure(url: str, assignment: str) -> Structure | None:
     """One assignment of a gradebook."""
-    if not exists(url):
-        return None
-    with reading(url) as session:
-        row = session.execute(select(api.Assignment).where(api.Assignment.name == assignment)).scalar()
-        return None if row is None else Structure(row.duedate, tuple(map(plan_of, row.notebooks)))
+    return load_structures(url, [assignment]).get(assignment)
 
 
 def sha256_of(structures: Mapping[str, Structure]) -> str:

@@ -21,11 +21,7 @@ from grading.engine.nbgrader_parts import (
 from grading.engine.plan import NotebookPlan, TrustedCell
 
 MAX_CELLS = 2000
-MAKERS = {
-    "code": formats.v4.new_code_cell,
-    "markdown": formats.v4.new_markdown_cell,
-    "raw": formats.v4.new_raw_cell,
-}
+KINDS = ("code", "markdown", "raw")
 SKIP = "skip-execution"
 """A tag that makes nbclient leave out a cell; on a test it would be worth full marks."""
 
@@ -64,9 +60,9 @@ def read_notebook(body: bytes) -> Notebook:
 
 def _rebuild(cells: list[Any]) -> Iterator[Cell]:
     for number, raw in enumerate(cells, 1):
-        if not isinstance(raw, dict) or raw.get("cell_type") not in MAKERS:
+        if not isinstance(raw, dict) or raw.get("cell_type") not in KINDS:
             raise NotANotebook(f"Cell {number} is not a code or text cell.")
-        cell = MAKERS[raw["cell_type"]](clean_text(raw.get("source", "")))
+        cell = _new_cell(raw["cell_type"], clean_text(raw.get("source", "")))
         cell.id = f"cell-{number}"
         given = raw.get("metadata")
         meta = given if isinstance(given, dict) else {}
@@ -79,6 +75,12 @@ def _rebuild(cells: list[Any]) -> Iterator[Cell]:
         if raw["cell_type"] == "markdown":
             cell.update(_attachments(raw.get("attachments")))
         yield cell
+
+
+def _new_cell(kind: str, source: str) -> Cell:
+    """As nbformat makes it, which validates each against its schema; the whole notebook is validated at the end."""
+    code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return formats.from_dict({"cell_type": kind, "metadata": {}, "source": source, **code})
 
 
 def clean_text(value: Any) -> str:
@@ -163,7 +165,7 @@ def _restore_metadata(notebook: Notebook, plan: NotebookPlan) -> None:
 def _set_type(cell: Cell, trusted: TrustedCell) -> None:
     if cell.cell_type == trusted.cell_type:
         return
-    fresh = MAKERS[trusted.cell_type](cell.source)
+    fresh = _new_cell(trusted.cell_type, cell.source)
     for key in [k for k in cell if k not in ("id", "metadata")]:
         del cell[key]
     cell.update({key: fresh[key] for key in fresh if key not in ("id", "metadata")})

@@ -17,6 +17,7 @@ from pathlib import Path
 from redis import Redis
 
 from config.settings import Settings
+from grading import sealed_zygote
 from grading.engine.execution import RUNNER
 from lti_tool.app.up import list_processes
 from lti_tool.kernel.crashpoints import VARIABLE
@@ -26,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
 GONE_WITHIN_S = 5.0
 DIES_WITHIN_S = 150.0
+FORKING = f"-I {RUNNER}", f"-I {sealed_zygote.__file__}"
+"""What forks the process that a notebook runs in."""
 
 
 class Machine:
@@ -87,11 +90,11 @@ class Machine:
         self.kill()
 
     def wait_for_kernel(self) -> None:
-        """Until a notebook's kernel runs in a sandbox: the runner has forked it."""
+        """Until a notebook runs in a sandbox: in a process forked for it."""
         deadline = time.monotonic() + DIES_WITHIN_S
         while time.monotonic() < deadline:
-            runners = [pid for pid in self._left() if f"-I {RUNNER}" in command_line(pid)]
-            if len(runners) >= 2:
+            commands = [command_line(pid) for pid in self._left()]
+            if any(sum(forking in command for command in commands) >= 2 for forking in FORKING):
                 time.sleep(1)
                 return
             time.sleep(0.02)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,13 @@ Mark = Callable[..., Marking]
 
 
 @pytest.fixture
-def mark(course: CourseRoot, release: Release, learner: str) -> Mark:
+def warm() -> bool:
+    """Whether cells run in a fork of a warm process; False: in a real kernel."""
+    return True
+
+
+@pytest.fixture
+def mark(course: CourseRoot, release: Release, learner: str, warm: bool) -> Mark:
     """Fill the release with answers, change it as wanted, submit it and mark it."""
 
     def run(
@@ -76,7 +83,8 @@ def mark(course: CourseRoot, release: Release, learner: str) -> Mark:
         if change is not None:
             change(filled)
         files = {**release.files, "quiz.ipynb": json.dumps(filled).encode(), **(extra or {})}
-        return course.mark("quiz", learner, files, submitted_at=SUBMITTED, attempt=attempt, limits=limits)
+        chosen = replace(limits, warm=warm)
+        return course.mark("quiz", learner, files, submitted_at=SUBMITTED, attempt=attempt, limits=chosen)
 
     return run
 

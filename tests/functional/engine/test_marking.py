@@ -130,6 +130,15 @@ def test_teachers_files_take_the_place_of_the_learners(mark: Mark) -> None:
     assert b"the quiz my notes" in result.notebooks["quiz.ipynb"]
 
 
+@pytest.mark.parametrize("warm", [True, False], ids=["warm", "kernel"])
+def test_files_beside_the_notebook_can_be_imported(mark: Mark) -> None:
+    imports = RIGHT | {"add": "from mine import add\nimport random"}
+
+    result = mark(imports, extra={"mine.py": b"def add(a, b): return a + b", "random.py": b"1 / 0"})
+
+    assert scores(result)["add-tests"] == 2  # the standard library comes first, as in Jupyter
+
+
 def test_mark_by_hand_stays_and_is_flagged_on_a_second_attempt(mark: Mark, course: CourseRoot, learner: str) -> None:
     mark(RIGHT | {"why": "First."})
     with gradebooks.writing(course.gradebook_url()) as gradebook:

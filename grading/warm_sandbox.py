@@ -1,0 +1,301 @@
+"""Sandboxes that are kept: a warm process waits in each, and every submission is forked from it and sealed off.
+
+`grading.sandbox` starts a sandbox for each command, which costs the start of Python and of all that is imported. Here
+that is paid once. A kept sandbox serves one submission at a time; how that is sealed off is in `grading.sealed_zygote`.
+All that comes back is to be treated as written by the learner: this module bounds it, and takes it from the forked
+process only, not from processes that this one has started.
+"""
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+from grading import sealed_zygote
+from grading.sandbox import WATCH_EVERY_S, Limits, SandboxUnavailable, sealed_environment
+from grading.sealed_layout import interpreter, layout_arguments, package_folders, shown_in_tmp
+from grading.sealed_slots import take_slot
+from grading.sealed_watch import holds_more
+from grading.seccomp import build_filter
+
+START_S = 60.0
+"""How long a sandbox may take to load what it shares."""
+ANSWER_S = 10.0
+FAREWELL_MS = 1000
+CREDENTIALS = struct.Struct("iII")
+HEADER = struct.Struct("<I")
+CHUNK = 1 << 18
+
+RunEnded = Literal["died", "memory", "flood"]
+
+
+class Ended(Exception):
+    """The submission will send nothing more."""
+
+    def __init__(self, reason: RunEnded) -> None:
+        super().__init__(reason)
+        self.reason: RunEnded = reason
+
+
+class WarmSandbox:
+    """One kept sandbox, with the process that submissions are forked from."""
+
+    def __init__(self, program: Path, environment: dict[str, str]) -> None:
+        """Start it, and wait until it is warm.
+
+        Raises: SandboxUnavailable: it cannot be started here.
+        """
+        self.runs = 0
+        self._stack = ExitStack()
+        try:
+            self._start(program, environment)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, program: Path, environment: dict[str, str]) -> None:
+        bwrap, zygote = shutil.which("bwrap"), Path(sealed_zygote.__file__)
+        shown = [zygote, program]
+        if bwrap is None or shown_in_tmp(shown):
+            raise SandboxUnavailable("bubblewrap is missing, or Python is installed below /tmp")
+        self.uid = self._stack.enter_context(take_slot()) if os.geteuid() == 0 else None
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._stack.callback(self._control.close)
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        with theirs:
+            arguments, kept = layout_arguments(shown, 1 << 20, zygote, self.uid, warm=True)
+            for name, value in sealed_environment(environment).items():
+                arguments += ["--setenv", name, value]
+            try:
+                self._process = subprocess.Popen(
+                    [bwrap, *arguments, "--", interpreter(), "-I", str(zygote), str(theirs.fileno())],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    pass_fds=(*kept, theirs.fileno()),
+                    env={},
+                    cwd="/",
+                    start_new_session=True,
+                )
+            finally:
+                for fd in kept:
+                    os.close(fd)
+        self._stack.callback(self._kill)
+        seccomp = build_filter()
+        start = {"path": package_folders(), "program": str(program), "seccomp": seccomp.hex() if seccomp else ""}
+        self._control.send(json.dumps(start).encode())
+        self.pid = self._greet()
+
+    def _greet(self) -> int:
+        """The process id of the zygote, as this process sees it, once it is ready."""
+        self._control.settimeout(START_S)
+        try:
+            message, pid = _receive_from(self._control, CHUNK)
+        except OSError:
+            message, pid = b"", 0
+        if not message:
+            self._process.kill()
+            assert self._process.stderr is not None
+            words = self._process.stderr.read()[-2000:].decode(errors="replace")
+            raise SandboxUnavailable(f"A warm sandbox could not be started: {words.strip()}")
+        self._control.settimeout(ANSWER_S)
+        return pid
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+
+    def close(self) -> None:
+        """End it, and everything in it."""
+        self._stack.close()
+
+    @contextmanager
+    def run(self, limits: Limits, message_bytes: int) -> Iterator["WarmRun"]:
+        """Fork and seal off a process for one submission; when the block ends, all its processes have ended.
+
+        `message_bytes`: the size of a message that it may send; eight times as much in all.
+
+        Raises: SandboxUnavailable: it could not be done; nothing of the submission has run.
+        """
+        self.runs += 1
+        with ExitStack() as stack:
+            commands, their_commands = socket.socketpair()
+            messages, their_messages = socket.socketpair()
+            for one in (commands, messages, their_commands, their_messages):
+                stack.callback(one.close)
+            messages.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            order = {"uid": self.uid, "limits": asdict(limits) | {"cpu_s": int(limits.cpu_s)}}
+            descriptors = [their_commands.fileno(), their_messages.fileno()]
+            try:
+                socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
+            except OSError as error:
+                raise SandboxUnavailable(f"the warm sandbox is gone: {error}") from error
+            their_commands.close()
+            their_messages.close()
+            try:
+                yield WarmRun(self, self._control, commands, messages, limits.memory_bytes, message_bytes)
+            finally:
+                self._end_run()
+
+    def _end_run(self) -> None:
+        """Have all its processes ended; if that is not confirmed, end the sandbox."""
+        try:
+            self._control.send(b"end")
+            while b"ended" not in (answer := self._control.recv(CHUNK)):
+                if not answer:
+                    raise OSError("the warm sandbox is gone")
+        except OSError:
+            self.close()
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it can take another submission."""
+        return self._control.fileno() != -1 and self._process.poll() is None
+
+
+class WarmRun:
+    """The socket to a forked process, bounded in time, size and memory."""
+
+    def __init__(
+        self,
+        sandbox: WarmSandbox,
+        control: socket.socket,
+        commands: socket.socket,
+        messages: socket.socket,
+        memory_bytes: int,
+        message_bytes: int,
+    ) -> None:
+        self._sandbox, self._control, self._commands, self._messages = sandbox, control, commands, messages
+        self._memory_bytes, self._message_bytes = memory_bytes, message_bytes
+        self._pid: int | None = None
+        self._buffer = bytearray()
+        self._next_watch = time.monotonic() + WATCH_EVERY_S
+        self._has_exited = False
+        self._room = 8 * message_bytes
+        self._interrupts = 0
+        commands.settimeout(ANSWER_S)
+
+    def send(self, *bodies: bytes) -> None:
+        """Send a command, and what belongs to it. A process that does not take it counts as dead."""
+        while self._interrupts and not self._has_exited:  # one that is on its way must not meet the next cell
+            self._hear(self._control.recv(CHUNK))
+        try:
+            self._commands.sendall(HEADER.pack(len(bodies[0])))
+            for body in bodies:
+                self._commands.sendall(body)
+        except OSError as error:
+            raise Ended("died") from error
+
+    def interrupt(self) -> None:
+        """SIGINT to the process and its children."""
+        with contextlib.suppress(OSError):
+            self._control.send(b"interrupt")
+            self._interrupts += 1
+
+    def receive(self, until: float) -> tuple[str, str, dict[str, Any]] | None:
+        """The next message: kind, cell, content. None: it is `until` now.
+
+        Raises: Ended: there will be none.
+        """
+        while True:
+            message = self._take()
+            if message is not None:
+                return message
+            now = time.monotonic()
+            if now >= until:
+                return None
+            if now >= self._next_watch:
+                if holds_more(self._sandbox.pid, self._memory_bytes):
+                    raise Ended("memory")
+                self._next_watch = time.monotonic() + WATCH_EVERY_S
+            self._wait(max(0.0, min(until, self._next_watch) - now))
+
+    def _wait(self, seconds: float) -> None:
+        """Take in what comes within this time."""
+        poll = select.poll()
+        poll.register(self._messages, select.POLLIN)
+        if not self._has_exited:
+            poll.register(self._control, select.POLLIN)
+        ready = {fd for fd, _ in poll.poll(0 if self._has_exited else seconds * 1000)}
+        if self._messages.fileno() in ready:
+            data, pid = _receive_from(self._messages, CHUNK)
+            if data:
+                self._accept(data, pid)
+                return
+        if self._messages.fileno() in ready and not self._has_exited:
+            self._ask_why()
+        if self._has_exited or self._messages.fileno() in ready:
+            raise Ended("died")
+        if self._control.fileno() in ready:
+            self._hear(self._control.recv(CHUNK))
+
+    def _ask_why(self) -> None:
+        """The process has closed its end: because it has ended, or because the whole sandbox has?"""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        if poll.poll(FAREWELL_MS):
+            self._hear(self._control.recv(CHUNK))
+
+    def _accept(self, data: bytes, pid: int) -> None:
+        """Keep what the forked process itself has sent; the first word is certainly its own."""
+        if self._pid is None:
+            self._pid = pid
+        if pid != self._pid:
+            return
+        self._room -= len(data)
+        if self._room < 0:
+            raise Ended("flood")
+        self._buffer += data
+
+    def _hear(self, message: bytes) -> None:
+        """What the zygote says: that the process has ended, or never began."""
+        if not message:
+            self._sandbox.close()
+            raise SandboxUnavailable("the warm sandbox has ended in the middle of a submission")
+        said = json.loads(message)
+        if "failure" in said:
+            raise SandboxUnavailable(f"a submission could not be sealed off: {said['failure']}")
+        if "interrupted" in said:
+            self._interrupts -= 1
+        else:
+            self._has_exited = True
+
+    def _take(self) -> tuple[str, str, dict[str, Any]] | None:
+        """The first whole message of the buffer."""
+        if len(self._buffer) < HEADER.size:
+            return None
+        (size,) = HEADER.unpack_from(self._buffer)
+        if size > self._message_bytes:
+            raise Ended("flood")
+        if len(self._buffer) < HEADER.size + size:
+            return None
+        body = bytes(self._buffer[HEADER.size : HEADER.size + size])
+        del self._buffer[: HEADER.size + size]
+        try:
+            kind, cell, content = json.loads(body)
+        except (ValueError, TypeError, RecursionError):
+            return "", "", {}
+        if not (isinstance(kind, str) and isinstance(cell, str) and isinstance(content, dict)):
+            return "", "", {}
+        return kind, cell, content
+
+
+def _receive_from(source: socket.socket, size: int) -> tuple[bytes, int]:
+    """Bytes, and the process that sent them. There is room for its credentials only, not for descriptors."""
+    data, extra, _, _ = source.recvmsg(size, socket.CMSG_SPACE(CREDENTIALS.size))
+    for level, kind, body in extra:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(body) >= CREDENTIALS.size:
+            return data, CREDENTIALS.unpack_from(body)[0]
+    return data, 0

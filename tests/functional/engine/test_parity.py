@@ -1,0 +1,171 @@
+"""The engine against stock nbgrader: the same marks for every cell, and the same outputs, for many kinds of notebooks.
+
+All of them are notebooks of one assignment, marked by each once.
+"""
+
+import json
+import logging
+import re
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from grading.engine import execution
+from grading.engine import gradebook as gradebooks
+from grading.engine.course import CourseRoot
+from grading.engine.files import replace_tree
+from grading.engine.model import MarkLimits
+from tests.factories import parity
+from tests.functional.engine.conftest import SUBMITTED
+
+CASES = parity.list_cases()
+LIMITS = MarkLimits(cell_s=8, notebook_s=120)
+EVEN = (
+    (re.compile(r"0x[0-9a-f]{6,}"), "0x"),
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),
+    (re.compile(r"(/tmp/|/home/learner/|ipykernel_)[\w./-]*"), "PATH"),
+    (re.compile(r"in position \d+"), "in position"),
+    (re.compile(re.escape(str(Path.home())) + "/"), "~/"),
+)
+"""What differs from run to run, and means nothing."""
+Marks = dict[tuple[str, str], tuple[float | None, float, bool]]
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What came of one way."""
+
+    marks: Marks
+    cells: dict[str, list[Any]]
+    """Of each notebook, what each code cell shows."""
+    in_kernel: frozenset[str] = frozenset()
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> CourseRoot:
+    root = tmp_path_factory.mktemp("parity")
+    folder = root / "source" / "all"
+    folder.mkdir(parents=True)
+    for one in CASES:
+        (folder / f"{one.name}.ipynb").write_bytes(one.source)
+    (folder / "data.txt").write_text("some data\n" * 3)
+    found = CourseRoot(root)
+    found.make_release("all")
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(course: CourseRoot) -> dict[str, bytes]:
+    released = course.read_release("all").files
+    made = {f"{one.name}.ipynb": parity.submission(one, released[f"{one.name}.ipynb"]) for one in CASES}
+    return released | made
+
+
+def _marks(course: CourseRoot, learner: str) -> Marks:
+    rows = gradebooks.list_grades(course.gradebook_url(), "all", learner)
+    return {
+        (row.notebook, row.grade_id): (
+            None if row.auto_score is None else float(row.auto_score),
+            float(row.max_score),
+            row.needs_manual,
+        )
+        for row in rows
+    }
+
+
+def _even(text: Any) -> str:
+    found = "".join(text) if isinstance(text, list) else str(text)
+    for pattern, word in EVEN:
+        found = pattern.sub(word, found)
+    return found
+
+
+def _shown(folder: Path, name: str) -> list[Any]:
+    cells = json.loads((folder / f"{name}.ipynb").read_bytes())["cells"]
+    return [(cell["execution_count"], *_outputs(cell)) for cell in cells if cell["cell_type"] == "code"]
+
+
+def _outputs(cell: dict[str, Any]) -> tuple[dict[str, str], list[Any]]:
+    """The text of each stream, and everything else in its order."""
+    streams: dict[str, str] = {}
+    others: list[Any] = []
+    for output in cell["outputs"]:
+        kind = output["output_type"]
+        if kind == "stream":
+            streams[output["name"]] = streams.get(output["name"], "") + _even(output["text"])
+        elif kind == "error":
+            others.append((kind, output["ename"], _even(output["evalue"]), _even("\n".join(output["traceback"]))))
+        else:
+            data = {mime: "" if mime == "image/png" else _even(value) for mime, value in output["data"].items()}
+            others.append((kind, data))
+    return streams, others
+
+
+@pytest.fixture(scope="module")
+def stock(course: CourseRoot, files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Marked:
+    """nbgrader's own autograde, unsealed, on a copy of the course."""
+    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
+    from traitlets.config import Config
+
+    root = tmp_path_factory.mktemp("stock") / "course"
+    shutil.copytree(course.path, root)
+    theirs = CourseRoot(root)
+    replace_tree(root / "submitted" / "u" / "all", files)
+    place = CourseDirectory(root=str(root), course_id="default_course", db_url=theirs.gradebook_url())
+    config = Config({"Execute": {"timeout": int(LIMITS.cell_s), "shutdown_kernel": "immediate", "iopub_timeout": 30}})
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("JUPYTER_CONFIG_DIR", str(root / "config"))
+        patched.delenv("PYTEST_CURRENT_TEST", raising=False)  # ipykernel would not catch what goes to descriptors
+        logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+        outcome = NbGraderAPI(coursedir=place, config=config).autograde("all", "u")
+    assert outcome["success"], outcome.get("error") or outcome.get("log")
+    folder = root / "autograded" / "u" / "all"
+    return Marked(_marks(theirs, "u"), {one.name: _shown(folder, one.name) for one in CASES})
+
+
+def _ours(course: CourseRoot, files: dict[str, bytes], learner: str, *, warm: bool) -> Marked:
+    names, in_kernel = iter(sorted(one.name for one in CASES)), set()
+    real, whole = execution.execute_in_kernel, execution.execute
+    current = ""
+
+    def execute(*arguments: Any) -> Any:
+        nonlocal current
+        current = next(names)
+        return whole(*arguments)
+
+    def in_a_kernel(*arguments: Any) -> Any:
+        in_kernel.add(current)
+        return real(*arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("grading.engine.marking.execute", execute)
+        patched.setattr(execution, "execute_in_kernel", in_a_kernel)
+        course.mark("all", learner, files, submitted_at=SUBMITTED, attempt=1, limits=replace(LIMITS, warm=warm))
+    folder = course.path / "autograded" / learner / "all"
+    shown = {one.name: _shown(folder, one.name) for one in CASES}
+    return Marked(_marks(course, learner), shown, frozenset(in_kernel))
+
+
+@pytest.fixture(scope="module")
+def warm(course: CourseRoot, files: dict[str, bytes]) -> Marked:  # type: ignore[override]
+    return _ours(course, files, "u-warm", warm=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_marks_are_those_of_stock_nbgrader(stock: Marked, warm: Marked) -> None:
+    assert len(stock.cells) >= 40
+    assert warm.marks == stock.marks
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [one.name for one in CASES if not one.racy])
+def test_cells_show_what_they_show_in_stock_nbgrader(stock: Marked, warm: Marked, name: str) -> None:
+    assert warm.cells[name] == stock.cells[name]
+
+
+def test_real_kernels_are_used_where_they_must_be_and_only_there(warm: Marked) -> None:
+    assert warm.in_kernel == {one.name for one in CASES if one.in_kernel}
