@@ -6,15 +6,16 @@ from sqlalchemy.orm import defer
 from config.settings import Settings
 from grading.api_models import AssignmentAnswer, AttemptAnswer, SubmissionAnswer
 from grading.assignments import list_assignments
-from grading.models import AssignmentRow, DraftRow, SubmissionRow
+from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow
 from grading.pages import state_text
 from grading.public import assignment_path
 from grading.submissions import Learner
+from grading.terms import Terms, terms_of
 from lti_tool.kernel.db import Tx
 
 
 def assignment_answers(tx: Tx, settings: Settings, slug: str, who: Learner) -> list[AssignmentAnswer]:
-    """The quizzes of a course and one person's work on them, in three queries."""
+    """The quizzes of a course and one person's work on them, in four queries."""
     rows = list_assignments(tx, slug)
     ids = [row.id for row in rows]
     drafts = select(DraftRow.assignment_id, DraftRow.saved_at).where(
@@ -28,7 +29,11 @@ def assignment_answers(tx: Tx, settings: Settings, slug: str, who: Learner) -> l
     attempts: dict[int, list[SubmissionRow]] = {}
     for attempt in tx.scalars(query.options(defer(SubmissionRow.files)).order_by(SubmissionRow.number)):
         attempts.setdefault(attempt.assignment_id, []).append(attempt)
-    return [_assignment(settings, row, saved.get(row.id), attempts.get(row.id, [])) for row in rows]
+    theirs = (ExtensionRow.placement_id == who.placement_id, ExtensionRow.user_id == who.user_id)
+    given = select(ExtensionRow).where(*theirs, ExtensionRow.assignment_id.in_(ids))
+    extensions = {row.assignment_id: row for row in tx.scalars(given)}
+    terms = {row.id: terms_of(row, extensions.get(row.id)) for row in rows}
+    return [_assignment(settings, row, terms[row.id], saved.get(row.id), attempts.get(row.id, [])) for row in rows]
 
 
 def submission_answer(row: SubmissionRow, url: str) -> SubmissionAnswer:
@@ -49,14 +54,14 @@ def page_url(settings: Settings, slug: str, name: str) -> str:
 
 
 def _assignment(
-    settings: Settings, row: AssignmentRow, draft_saved_at: str | None, attempts: list[SubmissionRow]
+    settings: Settings, row: AssignmentRow, terms: Terms, draft_saved_at: str | None, attempts: list[SubmissionRow]
 ) -> AssignmentAnswer:
     return AssignmentAnswer(
         name=row.name,
         title=row.title,
-        due=row.due_at.isoformat() if row.due_at else None,
+        due=terms.due_at.isoformat() if terms.due_at else None,
         max_score=float(row.max_points),
-        attempts_allowed=row.max_attempts,
+        attempts_allowed=terms.max_attempts,
         release_sha256=row.release_sha256,
         notebooks=row.notebooks,
         draft_saved_at=draft_saved_at,

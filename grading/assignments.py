@@ -1,16 +1,34 @@
 """Published quizzes."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select, update
 
 from grading.engine.model import Release
 from grading.filesets import pack_files, store_files
-from grading.models import AssignmentRow, CourseRow
-from lti_tool.kernel import clock
+from grading.messages import SettleResults
+from grading.models import AssignmentRow, Counts, CourseRow
+from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.types import as_points
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What holds for everybody who does a quiz."""
+
+    max_attempts: int | None = None
+    """None: any number."""
+    counts: Counts = Counts.LAST
+    due_at: datetime | None = None
+    late_per_day: int | None = None
+    """Percent of the points for each day begun; None: lateness costs nothing."""
+    late_at_most: int | None = None
+    """Percent; None: all of it."""
+    closes_at: datetime | None = None
+    """After this nothing is accepted."""
 
 
 def publish_course(tx: Tx, slug: str, title: str, structure_sha256: str = "") -> None:
@@ -31,10 +49,8 @@ def publish_assignment(
     title: str,
     item_ref: str,
     release: Release,
-    max_attempts: int | None,
-    due_at: datetime | None,
+    rules: Rules,
     summary: str = "",
-    closes_at: datetime | None = None,
 ) -> int:
     """Publish a quiz, or its next version: submissions stay. Returns its id. The course must be published."""
     row = find_assignment(tx, course_slug, name)
@@ -43,7 +59,7 @@ def publish_assignment(
         tx.add(row)
     row.title, row.summary, row.item_ref = title, summary, item_ref
     row.max_points = as_points(release.max_score)
-    row.max_attempts, row.due_at, row.closes_at = max_attempts, due_at, closes_at
+    _set_rules(tx, row, rules)
     packed = pack_files(release.files)
     with tx.no_autoflush:
         row.release = store_files(tx, packed)
@@ -71,15 +87,28 @@ def describe_assignment(
     title: str,
     summary: str,
     item_ref: str,
-    max_attempts: int | None,
-    due_at: datetime | None,
+    rules: Rules,
 ) -> None:
-    """Change what is said about a published quiz, and take submissions again if it was closed. Raises: NotFound."""
+    """Change what is said about a published quiz, and take submissions again if it was withdrawn. Raises: NotFound."""
     row = get_assignment(tx, course_slug, name)
     row.title, row.summary, row.item_ref = title, summary, item_ref
-    row.max_attempts, row.due_at, row.closes_at = max_attempts, due_at, None
+    _set_rules(tx, row, rules)
     tx.flush()
     _take_over(tx, row)
+
+
+def _set_rules(tx: Tx, row: AssignmentRow, rules: Rules) -> None:
+    """Have the quiz take submissions by these rules. Results are settled anew if others would count."""
+    before = _weighing(row)
+    row.max_attempts, row.counts = rules.max_attempts, rules.counts
+    row.due_at, row.closes_at, row.withdrawn_at = rules.due_at, rules.closes_at, None
+    row.late_per_day, row.late_at_most = rules.late_per_day, rules.late_at_most
+    if row.id is not None and _weighing(row) != before:
+        jobs.enqueue(tx, SettleResults(row.id))
+
+
+def _weighing(row: AssignmentRow) -> tuple[object, ...]:
+    return row.counts, row.due_at, row.late_per_day, row.late_at_most
 
 
 def _take_over(tx: Tx, row: AssignmentRow) -> None:
@@ -91,8 +120,8 @@ def _take_over(tx: Tx, row: AssignmentRow) -> None:
 def close_assignment(tx: Tx, course_slug: str, name: str) -> None:
     """Take nothing more for a quiz that is no longer in the course; what was handed in stays. Publishing opens it."""
     row = find_assignment(tx, course_slug, name)
-    if row is not None and row.closes_at is None:
-        row.closes_at = clock.now()
+    if row is not None and row.withdrawn_at is None:
+        row.withdrawn_at = clock.now()
 
 
 def find_assignment(tx: Tx, course_slug: str, name: str) -> AssignmentRow | None:

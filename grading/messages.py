@@ -26,6 +26,14 @@ class SyncMarks(Job):
 
 
 @dataclass(frozen=True)
+class SettleResults(Job):
+    """Weigh the attempts of everybody anew: the rules of a quiz have changed."""
+
+    name: ClassVar[str] = "grading.settle_results"
+    assignment_id: int
+
+
+@dataclass(frozen=True)
 class PrepareGradebook(Job):
     """Bring the gradebook of a placement up to the course's release."""
 

@@ -51,6 +51,14 @@ SUBMISSION_TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
 }
 
 
+class Counts(StrEnum):
+    """Which attempt is a learner's result."""
+
+    LAST = "last"
+    BEST = "best"
+    FIRST = "first"
+
+
 class CourseRow(Base):
     """A course, as far as grading needs to know it."""
 
@@ -92,6 +100,13 @@ class AssignmentRow(Base):
     """After this a submission is marked late."""
     closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """After this nothing is accepted."""
+    counts: Mapped[Counts] = mapped_column(EnumValue(Counts), default=Counts.LAST)
+    late_per_day: Mapped[int | None]
+    """Percent of the points that each day begun after `due_at` costs; None: nothing."""
+    late_at_most: Mapped[int | None]
+    """Percent that lateness costs at most; None: all."""
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when it is not in the course any more and takes nothing, from nobody."""
     release: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     """Files of the release version: path, sha256, size."""
     release_sha256: Mapped[str] = mapped_column(String(64))
@@ -143,7 +158,6 @@ class SubmissionRow(Base):
     receipt: Mapped[str] = mapped_column(String(20))
     via: Mapped[str] = mapped_column(String(20))
     submitted_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    is_late: Mapped[bool]
     state: Mapped[SubmissionState] = mapped_column(EnumValue(SubmissionState), default=SubmissionState.QUEUED)
     job_id: Mapped[int | None]
     """Row of the job table that marks it, for the place in the queue."""
@@ -153,8 +167,11 @@ class SubmissionRow(Base):
     """For the learner: why it could not be marked, or what did not run although it was."""
     teacher_text: Mapped[str | None] = mapped_column(Text)
     marks: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """Questions with points and comments, and the late penalty."""
+    """Questions with points and comments."""
     points: Mapped[Decimal | None] = mapped_column(Points)
+    """The gradebook's total. What of it counts is said by `terms`."""
+    late_penalty: Mapped[Decimal] = mapped_column(Points, default=Decimal(0))
+    """What nbgrader itself has taken off for lateness."""
     max_points: Mapped[Decimal] = mapped_column(Points)
     marked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     feedback: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
@@ -187,8 +204,28 @@ class DraftBlobRow(Base):
     """zlib-compressed."""
 
 
+class ExtensionRow(Base):
+    """More time or more attempts for one learner."""
+
+    __tablename__ = "grading_extension"
+    __table_args__ = (UniqueConstraint("placement_id", "assignment_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    placement_id: Mapped[int]
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"))
+    user_id: Mapped[int] = mapped_column(index=True)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """None: everybody's."""
+    closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """None: everybody's, or `due_at` if that is later."""
+    more_attempts: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(500))
+    """For the staff alone."""
+    granted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class ResultRow(Base):
-    """The total that counts for a learner, and since when."""
+    """The total that counts for a learner, less what lateness costs, and since when."""
 
     __tablename__ = "grading_result"
     __table_args__ = (UniqueConstraint("placement_id", "assignment_id", "user_id"),)

@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from sqlalchemy import func, select
 
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
-from grading.results import attempt_that_counts
-from grading.submissions import attempts_left, is_closed
+from grading.terms import Terms, attempt_that_counts, must_wait_for_first
+from grading.terms_pages import Late, show_late, show_terms
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.jobs import JobRow, JobState
@@ -58,12 +58,15 @@ class Attempt:
     feedback_url: str | None
     delivery: Delivery | None
     late: bool
+    lateness: Late | None
+    """What lateness does to its points."""
     via: str
     log: str | None
 
 
 def show_attempt(
     row: SubmissionRow,
+    terms: Terms,
     deliveries: Sequence[lti.Entry],
     *,
     feedback_url: str | None,
@@ -85,7 +88,8 @@ def show_attempt(
         max_points=row.max_points,
         feedback_url=feedback_url,
         delivery=show_delivery([each for each in deliveries if each.subject_id == row.id], to_staff=to_staff),
-        late=row.is_late,
+        late=terms.days_late(row.submitted_at) > 0,
+        lateness=show_late(terms.weigh_attempt(row), row.max_points) if row.state.is_marked else None,
         via=row.via,
         log=row.teacher_text,
     )
@@ -148,9 +152,9 @@ def _what_next(row: SubmissionRow) -> str | None:
     return text
 
 
-def show_questions(row: SubmissionRow) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def show_questions(row: SubmissionRow, terms: Terms) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """(questions, total) of an attempt."""
-    marks = row.marks or {"questions": [], "penalty": "0"}
+    marks = row.marks or {"questions": []}
     questions = [
         {
             "label": question["label"],
@@ -161,7 +165,8 @@ def show_questions(row: SubmissionRow) -> tuple[list[dict[str, Any]], dict[str, 
         }
         for question in marks["questions"]
     ]
-    total = {"points": row.points, "max_points": row.max_points, "penalty": Decimal(marks["penalty"])}
+    late = show_late(terms.weigh_attempt(row), row.max_points)
+    total = {"points": row.points, "max_points": row.max_points, "penalty": row.late_penalty, "late": late}
     return questions, total
 
 
@@ -181,10 +186,12 @@ def count_ahead(tx: Tx, row: SubmissionRow) -> int | None:
     return tx.scalar(select(func.count()).where(JobRow.queue == mine, JobRow.id < row.job_id, busy))
 
 
-def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow]) -> dict[str, Any]:
+def quiz_context(
+    session: SignedIn, row: AssignmentRow, terms: Terms, attempts: Sequence[SubmissionRow]
+) -> dict[str, Any]:
     """The facts on a quiz and whether this person may hand in."""
     used = attempts[0].number if attempts else 0
-    left, closed = attempts_left(row, used), is_closed(row, clock.now())
+    left, closed = terms.attempts_left(used), terms.is_closed(clock.now())
     why_not = None
     if not session.role.is_learner:
         why_not = _("Only learners hand in. To try it yourself, use your LMS's student view.")
@@ -192,14 +199,17 @@ def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[Submi
         why_not = _("This quiz is closed; nothing can be handed in any more.")
     elif left == 0:
         why_not = _(
-            "All %(count)s attempts are used. Ask your teacher if you need another one.", count=row.max_attempts
+            "All %(count)s attempts are used. Ask your teacher if you need another one.", count=terms.max_attempts
         )
+    elif must_wait_for_first(terms, attempts):
+        why_not = _("Your first attempt counts, and it is not marked completely yet. Hand in another one when it is.")
     quiz = {
         "title": row.title,
         "summary": row.summary or None,
-        "due": row.due_at,
+        "due": terms.due_at,
+        "terms": show_terms(terms),
         "closed": closed,
-        "attempts_allowed": row.max_attempts,
+        "attempts_allowed": terms.max_attempts,
         "attempts_left": left,
         "next_attempt": used + 1,
         "max_points": row.max_points,
@@ -208,17 +218,27 @@ def quiz_context(session: SignedIn, row: AssignmentRow, attempts: Sequence[Submi
 
 
 def status_context(
-    tx: Tx, session: SignedIn, row: AssignmentRow, attempts: Sequence[SubmissionRow], deliveries: Sequence[lti.Entry]
+    tx: Tx,
+    session: SignedIn,
+    row: AssignmentRow,
+    terms: Terms,
+    attempts: Sequence[SubmissionRow],
+    deliveries: Sequence[lti.Entry],
 ) -> dict[str, Any]:
     """What `_attempt_status.html` needs; `attempts` newest first, at least one."""
-    counts = attempt_that_counts(attempts)
+    counts = attempt_that_counts(terms, attempts)
+    weighed = terms.weigh_attempt(counts) if counts is not None else None
     counting = None
-    if counts is not None and counts is not attempts[0]:
+    if counts is not None and weighed is not None and counts is not attempts[0]:
         text = _("Attempt %(number)s counts:", number=counts.number)
-        counting = {"points": counts.points, "max_points": counts.max_points, "text": text}
+        counting = {"points": weighed.counts, "max_points": counts.max_points, "text": text}
     return {
         "attempt": show_attempt(
-            attempts[0], deliveries, feedback_url=own_feedback_url(row, attempts[0]), ahead=count_ahead(tx, attempts[0])
+            attempts[0],
+            terms,
+            deliveries,
+            feedback_url=own_feedback_url(row, attempts[0]),
+            ahead=count_ahead(tx, attempts[0]),
         ),
         "counting": counting,
         "platform": session.platform_name,

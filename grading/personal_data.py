@@ -9,6 +9,7 @@ from grading.models import (
     BlobRow,
     DraftBlobRow,
     DraftRow,
+    ExtensionRow,
     ResultRow,
     SubmissionRow,
 )
@@ -16,7 +17,7 @@ from lti_tool.kernel.db import Tx
 
 
 def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
-    """Submissions, results and drafts of a person; file names and hashes stand for the files."""
+    """Submissions, results, drafts and extensions of a person; file names and hashes stand for the files."""
     query = select(SubmissionRow, AssignmentRow).join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
     submissions = [
         {
@@ -42,7 +43,18 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         {"assignment_id": row.assignment_id, "saved_at": row.saved_at.isoformat(), "files": row.files}
         for row in tx.scalars(select(DraftRow).where(DraftRow.user_id == user_id))
     ]
-    return {"submissions": submissions, "results": results, "drafts": drafts}
+    extensions = [
+        {
+            "assignment_id": row.assignment_id,
+            "due_at": row.due_at.isoformat() if row.due_at else None,
+            "closes_at": row.closes_at.isoformat() if row.closes_at else None,
+            "more_attempts": row.more_attempts,
+            "reason": row.reason,
+            "granted_at": row.granted_at.isoformat(),
+        }
+        for row in tx.scalars(select(ExtensionRow).where(ExtensionRow.user_id == user_id))
+    ]
+    return {"submissions": submissions, "results": results, "drafts": drafts, "extensions": extensions}
 
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
@@ -50,7 +62,7 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     hashes = _hashes(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
     tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
-    for table in (ResultRow, DraftRow):
+    for table in (ResultRow, DraftRow, ExtensionRow):
         tx.execute(delete(table).where(table.user_id == user_id))
     tx.execute(delete(SubmissionRow).where(SubmissionRow.user_id == user_id))
     tx.flush()

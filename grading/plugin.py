@@ -1,6 +1,6 @@
 """What grading offers."""
 
-from grading import api, staff_views, views
+from grading import api, extension_views, staff_views, views
 from grading.blueprint import blueprint
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
@@ -12,6 +12,7 @@ from grading.models import (
     CourseRow,
     DraftBlobRow,
     DraftRow,
+    ExtensionRow,
     GradebookRow,
     ResultRow,
     SubmissionRow,
@@ -20,7 +21,7 @@ from grading.personal_data import erase_personal_data, export_personal_data
 from lti_tool.contract import NavItem, Plugin
 from lti_tool.kernel.permissions import Right
 
-PAGES = (views, staff_views)
+PAGES = (views, staff_views, extension_views)
 """Importing them hangs their pages on the blueprint."""
 
 
@@ -38,6 +39,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             SubmissionRow,
             DraftRow,
             DraftBlobRow,
+            ExtensionRow,
             ResultRow,
         ),
         handlers=make_handlers(open_engine),

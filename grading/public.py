@@ -8,14 +8,14 @@ from urllib.parse import quote
 
 from sqlalchemy import bindparam, func, select
 
-from grading.assignments import close_assignment, describe_assignment, publish_assignment, publish_course
+from grading.assignments import Rules, close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
 from grading.engine.model import HANDED_IN, ContentError, Release
 from grading.gates import Caller, add_gate
 from grading.gradebooks import record_prepared
 from grading.hub_tickets import Ticket, reading_path
 from grading.hub_views import go_to_hub
-from grading.models import AssignmentRow, ResultRow, SubmissionRow
+from grading.models import AssignmentRow, Counts, ResultRow, SubmissionRow
 from grading.readings import set_readings
 from grading.releasing import Installation, install_quizzes, list_source_problems, make_release
 from grading.releasing_apart import install_quizzes_apart
@@ -29,10 +29,12 @@ __all__ = [
     "Assignment",
     "Caller",
     "ContentError",
+    "Counts",
     "Installation",
     "Neighbour",
     "Release",
     "Result",
+    "Rules",
     "Surroundings",
     "Ticket",
     "add_gate",

@@ -7,12 +7,16 @@ from typing import cast
 from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, select
 
 from grading.assignments import no_such_quiz
-from grading.models import AssignmentRow, DraftRow, SubmissionRow
+from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow
 from grading.submissions import Learner
+from grading.terms import Terms, terms_of
 from lti_tool.kernel.db import Database
 
-_QUIZZES, _DRAFTS, _ATTEMPTS = (cast(Table, model.__table__) for model in (AssignmentRow, DraftRow, SubmissionRow))
-_SHOWN = ("id", "course_slug", "name", "title", "summary", "max_points", "max_attempts", "due_at", "closes_at")
+_TABLES = (AssignmentRow, DraftRow, SubmissionRow, ExtensionRow)
+_QUIZZES, _DRAFTS, _ATTEMPTS, _EXTENSIONS = (cast(Table, model.__table__) for model in _TABLES)
+_RULES = ("max_attempts", "counts", "due_at", "late_per_day", "late_at_most", "closes_at", "withdrawn_at")
+_SHOWN = ("id", "course_slug", "name", "title", "summary", "max_points", *_RULES)
+_GIVEN = ("due_at", "closes_at", "more_attempts")
 
 
 def _mine(table: Table) -> ColumnElement[bool]:
@@ -24,9 +28,11 @@ _QUIZ = (
     select(
         *(_QUIZZES.c[name] for name in _SHOWN),
         _DRAFTS.c.saved_at,
+        *(_EXTENSIONS.c[name].label(f"given_{name}") for name in _GIVEN),
         exists().where(_mine(_ATTEMPTS)).label("has_attempts"),
     )
     .outerjoin(_DRAFTS, _mine(_DRAFTS))
+    .outerjoin(_EXTENSIONS, _mine(_EXTENSIONS))
     .where(_QUIZZES.c.course_slug == bindparam("slug"), _QUIZZES.c.name == bindparam("quiz"))
 )
 
@@ -44,6 +50,7 @@ class ReadQuiz:
 
     row: AssignmentRow
     """What a page shows of it, and no files. It belongs to no transaction: only to be read."""
+    terms: Terms
     draft: Draft | None
     has_attempts: bool
 
@@ -56,4 +63,8 @@ def read_quiz(db: Database, slug: str, name: str, who: Learner) -> ReadQuiz:
         raise no_such_quiz()
     (found,) = rows
     row = AssignmentRow(**{column: getattr(found, column) for column in _SHOWN})
-    return ReadQuiz(row, Draft(found.saved_at) if found.saved_at else None, found.has_attempts)
+    given = {name: getattr(found, f"given_{name}") for name in _GIVEN}
+    extension = None if found.given_more_attempts is None else ExtensionRow(**given)
+    return ReadQuiz(
+        row, terms_of(row, extension), Draft(found.saved_at) if found.saved_at else None, found.has_attempts
+    )

@@ -3,7 +3,6 @@
 All of it is written in one transaction: a result is never recorded without the rows that deliver it.
 """
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +14,7 @@ from grading.filesets import Packed, store_files
 from grading.messages import Autograde, GradeRecorded
 from grading.models import AssignmentRow, ResultRow, SubmissionRow, SubmissionState
 from grading.submissions import Learner, list_submissions, move, submitter_of
+from grading.terms import Weighed, attempt_that_counts, find_terms
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.types import as_points
@@ -24,11 +24,6 @@ SOURCE = "grading"
 """Marks the scores of quizzes in the outbox to the LMS."""
 GIVEN_UP = "given_up"
 """Outcome of an attempt that could not be marked because of the machine."""
-
-
-def attempt_that_counts(attempts: Sequence[SubmissionRow]) -> SubmissionRow | None:
-    """The attempt whose total is the learner's result: the latest that could be marked."""
-    return max((row for row in attempts if row.state.is_marked), key=lambda row: row.number, default=None)
 
 
 def record_marking(tx: Tx, submission: SubmissionRow, marking: Marking, feedback: Packed) -> None:
@@ -70,7 +65,7 @@ def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: Pack
         submission.outcome = submission.text = submission.teacher_text = None
     move(submission, SubmissionState.NEEDS_MANUAL if marks.needs_manual else SubmissionState.GRADED)
     submission.points, submission.max_points = as_points(marks.total), as_points(marks.max_score)
-    submission.marks = marks_as_json(marks)
+    submission.late_penalty, submission.marks = as_points(marks.late_penalty), marks_as_json(marks)
     submission.feedback = store_files(tx, feedback)
     submission.marked_at = clock.now()
     tx.flush()
@@ -78,25 +73,39 @@ def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: Pack
 
 def finish_attempt(tx: Tx, submission: SubmissionRow) -> None:
     """After an attempt has got its state: settle the result, and wake the learner's next waiting attempt."""
-    assignment = tx.get_one(AssignmentRow, submission.assignment_id)
     tx.flush()
-    attempts = list_submissions(tx, submission.assignment_id, submitter_of(submission))
-    settle_result(tx, assignment, attempts)
+    attempts = settle_result(tx, submission.assignment_id, submitter_of(submission))
     waiting = [row for row in attempts if row.state is SubmissionState.QUEUED]
     if waiting:
         first = min(waiting, key=lambda row: row.number)
         first.job_id = jobs.enqueue(tx, Autograde(first.id))
 
 
-def settle_result(tx: Tx, assignment: AssignmentRow, attempts: Sequence[SubmissionRow]) -> None:
-    """Make the result say what the attempt that counts says; safe to repeat."""
-    counts = attempt_that_counts(attempts)
-    if counts is None or counts.points is None:
-        return
+def settle_result(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRow]:
+    """Make the result say what the attempt that counts says; safe to repeat. Returns the attempts, newest first.
+
+    Who changes the terms holds the quiz's row, so none are read here that are about to change.
+    """
+    query = select(AssignmentRow).where(AssignmentRow.id == assignment_id).with_for_update(read=True)
+    assignment = tx.scalars(query.execution_options(populate_existing=True)).one()
+    attempts = list_submissions(tx, assignment_id, who)
+    terms = find_terms(tx, assignment, who.placement_id, who.user_id)
+    counts = attempt_that_counts(terms, attempts)
+    weighed = None if counts is None else terms.weigh_attempt(counts)
+    if counts is not None and weighed is not None and not counts.state.is_busy:  # else it settles when it is marked
+        # the gradebook holds the newest: in an earlier one nothing is marked by hand any more
+        newest = next(row for row in attempts if terms.weigh_attempt(row) is not None)
+        needs_manual = counts.state is SubmissionState.NEEDS_MANUAL and counts is newest
+        _set_result(tx, assignment, counts, weighed, needs_manual=needs_manual)
+    return attempts
+
+
+def _set_result(
+    tx: Tx, assignment: AssignmentRow, counts: SubmissionRow, weighed: Weighed, *, needs_manual: bool
+) -> None:
     who = submitter_of(counts)
     result = tx.scalar(_result_of(assignment.id, who).with_for_update())
-    needs_manual = counts.state is SubmissionState.NEEDS_MANUAL
-    values = (counts.id, counts.points, counts.max_points, needs_manual)
+    values = (counts.id, weighed.counts, counts.max_points, needs_manual)
     if result is None:
         result = ResultRow(placement_id=who.placement_id, assignment_id=assignment.id, user_id=who.user_id, version=0)
         tx.add(result)
@@ -174,7 +183,7 @@ def marks_as_json(marks: Marks) -> dict[str, Any]:
         }
         for question in marks.questions
     ]
-    return {"questions": questions, "penalty": _text(marks.late_penalty)}
+    return {"questions": questions}
 
 
 def _text(value: Decimal) -> str:

@@ -14,11 +14,15 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import defer
 
 from grading.access import placement_of
+from grading.extensions import ClassTerms
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.pages import show_delivery, warning_of
 from grading.passback import list_deliveries, list_passbacks
+from grading.terms import Terms, attempt_that_counts, terms_of
+from grading.terms_pages import show_late, show_terms
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.permissions import Right
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
@@ -35,6 +39,7 @@ class Class:
     attempts: dict[int, list[SubmissionRow]]
     """By user id, newest first; without files, marks and feedback."""
     deliveries: dict[int, list[lti.Entry]]
+    terms: ClassTerms
 
     def newest(self) -> dict[int, SubmissionRow]:
         """The newest attempt of each learner who has one."""
@@ -66,9 +71,9 @@ def learners_of(tx: Tx, session: SignedIn) -> dict[int, lti.Person]:
     return {person.id: person for person in lti.list_learners(tx, placement_of(session))}
 
 
-def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:
+def load_class(tx: Tx, session: SignedIn, terms: ClassTerms) -> Class:
     """Everything on one quiz, in three queries."""
-    learners = learners_of(tx, session)
+    learners, row = learners_of(tx, session), terms.row
     query = (
         select(SubmissionRow)
         .where(SubmissionRow.placement_id == placement_of(session), SubmissionRow.assignment_id == row.id)
@@ -79,12 +84,12 @@ def load_class(tx: Tx, session: SignedIn, row: AssignmentRow) -> Class:
     attempts: dict[int, list[SubmissionRow]] = {}
     for attempt in tx.scalars(query):
         attempts.setdefault(attempt.user_id, []).append(attempt)
-    return Class(learners, attempts, list_passbacks(tx, placement_of(session), row.id, list(learners)))
+    return Class(learners, attempts, list_passbacks(tx, placement_of(session), row.id, list(learners)), terms)
 
 
-def submissions_context(row: AssignmentRow, group: Class, shown: str, number: int) -> dict[str, Any]:
+def submissions_context(session: SignedIn, group: Class, shown: str, number: int) -> dict[str, Any]:
     """What `submissions.html` needs, without the trail."""
-    newest = group.newest()
+    row, newest = group.terms.row, group.newest()
     picks = {
         "all": list(group.learners),
         "to_mark": [user_id for user_id, each in newest.items() if each.state is SubmissionState.NEEDS_MANUAL],
@@ -111,10 +116,13 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str, number: in
     links = partial(url_for, "grading.list_quiz", **place, show=shown)
     return {
         "quiz": {"title": row.title, "max_points": row.max_points, "due": row.due_at},
+        "terms": show_terms(terms_of(row)),
         "summary": summary,
         "tabs": tabs,
         "rows": [
-            line for user_id in order[(number - 1) * ON_PAGE : number * ON_PAGE] for line in _lines(row, group, user_id)
+            line
+            for user_id in order[(number - 1) * ON_PAGE : number * ON_PAGE]
+            for line in _lines(session, group, user_id)
         ],
         "pages": {
             "number": number,
@@ -130,16 +138,24 @@ def submissions_context(row: AssignmentRow, group: Class, shown: str, number: in
     }
 
 
-def _lines(row: AssignmentRow, group: Class, user_id: int) -> list[dict[str, Any]]:
+def _lines(session: SignedIn, group: Class, user_id: int) -> list[dict[str, Any]]:
     person = group.learners[user_id]
     learner = _("%(name)s (test student)", name=person.display_name) if person.is_test else person.display_name
-    attempts = group.attempts.get(user_id, [])
+    attempts, terms = group.attempts.get(user_id, []), group.terms.of(user_id)
+    about = {"learner": learner, "extension": show_extension(session, group.terms, user_id)}
     if not attempts:
-        return [{"learner": learner, "number": None, "url": None}]
-    return [_line(row, group, attempt, learner, is_newest=attempt is attempts[0]) for attempt in attempts]
+        return [about | {"number": None, "url": None}]
+    counts = attempt_that_counts(terms, attempts)
+    lines = [
+        about | _line(group, terms, each, is_newest=each is attempts[0], counts=each is counts) for each in attempts
+    ]
+    for line in lines[1:]:
+        line["extension"] = None
+    return lines
 
 
-def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str, *, is_newest: bool) -> dict[str, Any]:
+def _line(group: Class, terms: Terms, attempt: SubmissionRow, *, is_newest: bool, counts: bool) -> dict[str, Any]:
+    row = group.terms.row
     mine = [each for each in group.deliveries.get(attempt.user_id, []) if each.subject_id == attempt.id]
     place: dict[str, Any] = {"slug": row.course_slug, "name": row.name, "submission_id": attempt.id}
     delivery = show_delivery(mine)
@@ -149,10 +165,11 @@ def _line(row: AssignmentRow, group: Class, attempt: SubmissionRow, learner: str
     elif delivery is not None and delivery.may_be_sent:
         retry_url = url_for("grading.send_submission_again", **place)
     return {
-        "learner": learner,
+        "counts": counts and len(group.attempts[attempt.user_id]) > 1,
+        "lateness": show_late(terms.weigh_attempt(attempt), attempt.max_points) if attempt.state.is_marked else None,
         "number": attempt.number,
         "submitted_at": attempt.submitted_at,
-        "late": attempt.is_late,
+        "late": terms.days_late(attempt.submitted_at) > 0,
         "state": attempt.state.value,
         "stopped": warning_of(attempt) is not None,
         "points": attempt.points if attempt.state.is_marked else None,
@@ -235,28 +252,41 @@ def _overview_line(row: AssignmentRow, counts: dict[SubmissionState, int], learn
     }
 
 
-def export_csv(row: AssignmentRow, group: Class) -> str:
+def export_csv(group: Class) -> str:
     """All attempts as CSV. A name that a spreadsheet would take for a formula is made harmless."""
     out = io.StringIO()
     write = csv.writer(out).writerow
-    write(["learner", "id", "attempt", "submitted_at", "late", "state", "points", "max_points", "receipt", "sha256"])
+    head = "learner id attempt submitted_at late days_late state points max_points late_off counted_points counts"
+    write([*head.split(), "receipt", "sha256"])
     for user_id, learner in sorted(group.learners.items(), key=lambda item: item[1].display_name.casefold()):
         name = "'" + learner.display_name if learner.display_name[:1] in "=+-@\t\r" else learner.display_name
-        for each in reversed(group.attempts.get(user_id, [])):
-            at, points = each.submitted_at.isoformat(), each.points if each.state.is_marked else ""
-            late = "yes" if each.is_late else "no"
-            write(
-                [
-                    name,
-                    learner.hub_name,
-                    each.number,
-                    at,
-                    late,
-                    each.state,
-                    points,
-                    each.max_points,
-                    each.receipt,
-                    each.sha256,
-                ]
-            )
+        attempts, terms = group.attempts.get(user_id, []), group.terms.of(user_id)
+        counts = attempt_that_counts(terms, attempts)
+        for each in reversed(attempts):
+            write([name, learner.hub_name, *_csv_facts(terms, each), _yes(each is counts), each.receipt, each.sha256])
     return out.getvalue()
+
+
+def _csv_facts(terms: Terms, row: SubmissionRow) -> list[object]:
+    days, weighed = terms.days_late(row.submitted_at), terms.weigh_attempt(row) if row.state.is_marked else None
+    at, points = (
+        row.submitted_at.isoformat(),
+        (weighed.points, weighed.off, weighed.counts) if weighed else ("", "", ""),
+    )
+    return [row.number, at, _yes(days > 0), days, row.state, points[0], row.max_points, *points[1:]]
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def show_extension(session: SignedIn, terms: ClassTerms, user_id: int) -> dict[str, Any]:
+    """`extension` of the templates: .is_given .due (or none) .url (or none: not theirs to change)."""
+    may_grant = Right.GRANT_EXTENSIONS in session.rights
+    place: dict[str, Any] = {"slug": terms.row.course_slug, "name": terms.row.name, "user_id": user_id}
+    given = user_id in terms.extensions
+    return {
+        "is_given": given,
+        "due": terms.of(user_id).due_at if given else None,
+        "url": url_for("grading.edit_extension", **place) if may_grant else None,
+    }

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from grading.access import get_placement, placement_of
 from grading.assignments import get_assignment, list_assignments
 from grading.blueprint import blueprint
+from grading.extensions import load_class_terms
 from grading.filesets import load_files
 from grading.gradebooks import require_gradebook
 from grading.hub_tickets import Ticket, formgrader_path
@@ -27,9 +28,11 @@ from grading.staff_pages import (
     learners_of,
     load_class,
     overview_rows,
+    show_extension,
     submissions_context,
 )
 from grading.submissions import Learner, list_submissions
+from grading.terms_pages import say_which_counts, show_terms
 from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
@@ -59,10 +62,9 @@ def list_quiz(slug: str, name: str) -> AnyResponse:
     shown, number = request.args.get("show", "all"), request.args.get("page", "1")
     is_number = number.isascii() and number.isdecimal() and len(number) < 6
     with current_runtime().db.reading() as tx:
-        row = get_assignment(tx, slug, name)
-        group = load_class(tx, session, row)
+        group = load_class(tx, session, load_class_terms(tx, slug, name, placement_of(session)))
         reach = lti.find_reach(tx, session.registration_id)
-    context = submissions_context(row, group, shown if shown in TABS else "all", int(number) if is_number else 1)
+    context = submissions_context(session, group, shown if shown in TABS else "all", int(number) if is_number else 1)
     down = None if reach is None or reach.is_reachable else reach
     return page("grading/submissions.html", platform=session.platform_name, down=down, **context)
 
@@ -73,8 +75,7 @@ def export_submissions(slug: str, name: str) -> AnyResponse:
     """The same as a file."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        row = get_assignment(tx, slug, name)
-        text = export_csv(row, load_class(tx, session, row))
+        text = export_csv(load_class(tx, session, load_class_terms(tx, slug, name, placement_of(session))))
     response = Response(text, content_type="text/csv; charset=utf-8", headers={"Cache-Control": "no-store"})
     response.headers.set("Content-Disposition", "attachment", filename=f"{slug}-{name}.csv")
     return response
@@ -107,18 +108,23 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     """One submission."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        row = get_assignment(tx, slug, name)
+        everybody = load_class_terms(tx, slug, name, placement_of(session))
+        row = everybody.row
         found, learner, all_of_theirs = get_submission(tx, session, row, submission_id)
         deliveries = list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, [])
         history = history_of(tx, found, session.platform_name)
-    attempt = show_attempt(found, deliveries, feedback_url=None, ahead=None, to_staff=True)
-    questions, total = show_questions(found)
+    terms = everybody.of(found.user_id)
+    attempt = show_attempt(found, terms, deliveries, feedback_url=None, ahead=None, to_staff=True)
+    questions, total = show_questions(found, terms)
     place: dict[str, Any] = {"slug": slug, "name": name, "submission_id": submission_id}
     return page(
         "grading/submission.html",
         trail=[(row.title, url_for("grading.list_quiz", slug=slug, name=name))],
         quiz={"title": row.title},
         learner={"name": learner.display_name},
+        terms=show_terms(terms) | {"due": terms.due_at},
+        which_counts=say_which_counts(terms, all_of_theirs, found),
+        extension=show_extension(session, everybody, found.user_id),
         platform=session.platform_name,
         attempt=attempt,
         attempts=_tabs(row, all_of_theirs, found),

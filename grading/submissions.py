@@ -2,15 +2,16 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.exc import IntegrityError
 
 from grading.filesets import Files, Listing, Packed, accept_files, pack_files, snapshot_sha256, store_files
 from grading.messages import Autograde
-from grading.models import SUBMISSION_TRANSITIONS, AssignmentRow, SubmissionRow, SubmissionState
+from grading.models import SUBMISSION_TRANSITIONS, AssignmentRow, Counts, SubmissionRow, SubmissionState
+from grading.terms import Terms, find_terms, must_wait_for_first
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
@@ -58,11 +59,12 @@ def store_submission(
     known = _find_request(tx, who, request_id)
     if known is not None:
         return known, False
-    _check_open(assignment)
+    terms = find_terms(tx, assignment, who.placement_id, who.user_id)
+    _check_open(terms)
     _check_notebooks(assignment, snapshot)
     listing, sha256 = store_files(tx, snapshot), snapshot.sha256
     for _ in range(RACES):
-        number = _next_number(tx, assignment, who)
+        number = _next_number(tx, assignment, terms, who)
         try:
             with tx.begin_nested():
                 row = _insert(tx, assignment, who, number, listing, sha256, via, request_id)
@@ -78,16 +80,6 @@ def store_submission(
         "submit_busy",
         "Your submission could not be stored because others of yours arrived at the same time. Submit again.",
     )
-
-
-def attempts_left(assignment: AssignmentRow, used: int) -> int | None:
-    """How many attempts a learner may still make; None: any number."""
-    return None if assignment.max_attempts is None else max(0, assignment.max_attempts - used)
-
-
-def is_closed(assignment: AssignmentRow, moment: datetime) -> bool:
-    """Is it too late for any submission?"""
-    return assignment.closes_at is not None and moment >= assignment.closes_at
 
 
 def move(row: SubmissionRow, state: SubmissionState) -> None:
@@ -119,7 +111,13 @@ def list_submissions(tx: Tx, assignment_id: int, who: Learner) -> list[Submissio
 
 def get_attempt(tx: Tx, assignment_id: int, who: Learner, number: int) -> SubmissionRow:
     """One attempt of a learner. Raises: NotFound."""
-    row = tx.scalar(select(SubmissionRow).where(attempts_of(assignment_id, who), SubmissionRow.number == number))
+    query = select(SubmissionRow).where(attempts_of(assignment_id, who), SubmissionRow.number == number)
+    return pick_attempt(tx.scalars(query).all(), number)
+
+
+def pick_attempt(attempts: Sequence[SubmissionRow], number: int) -> SubmissionRow:
+    """One of a learner's attempts. Raises: NotFound."""
+    row = next((each for each in attempts if each.number == number), None)
     if row is None:
         raise NotFound("submission_not_found", f"You have no attempt {number} of this quiz.")
     return row
@@ -154,7 +152,6 @@ def _insert(
     via: str,
     request_id: str,
 ) -> SubmissionRow:
-    moment = clock.now()
     row = SubmissionRow(
         placement_id=who.placement_id,
         assignment_id=assignment.id,
@@ -166,8 +163,7 @@ def _insert(
         files=listing,
         receipt="",
         via=via,
-        submitted_at=moment,
-        is_late=assignment.due_at is not None and moment > assignment.due_at,
+        submitted_at=clock.now(),
         max_points=assignment.max_points,
     )
     tx.add(row)
@@ -187,13 +183,18 @@ def _find_request(tx: Tx, who: Learner, request_id: str) -> SubmissionRow | None
     return tx.scalar(select(SubmissionRow).where(*mine, SubmissionRow.request_id == request_id))
 
 
-def _next_number(tx: Tx, assignment: AssignmentRow, who: Learner) -> int:
+def _next_number(tx: Tx, assignment: AssignmentRow, terms: Terms, who: Learner) -> int:
     mine = attempts_of(assignment.id, who)
     used: int = tx.scalar(select(func.coalesce(func.max(SubmissionRow.number), 0)).where(mine)) or 0
-    if attempts_left(assignment, used) == 0:
+    if terms.attempts_left(used) == 0:
         raise Conflict(
             "attempts_used_up",
-            f"All {assignment.max_attempts} attempts are used. Ask your teacher if you need another one.",
+            f"All {terms.max_attempts} attempts are used. Ask your teacher if you need another one.",
+        )
+    if terms.counts is Counts.FIRST and must_wait_for_first(terms, list_submissions(tx, assignment.id, who)):
+        raise Conflict(
+            "first_not_marked",
+            "Your first attempt counts, and it is not marked completely yet. Hand in another one when it is.",
         )
     return used + 1
 
@@ -205,8 +206,8 @@ def _check_via(via: str, request_id: str) -> None:
         raise Unacceptable("request_id_invalid", "`request_id` is a UUID.")
 
 
-def _check_open(assignment: AssignmentRow) -> None:
-    if is_closed(assignment, clock.now()):
+def _check_open(terms: Terms) -> None:
+    if terms.is_closed(clock.now()):
         raise Conflict(
             "assignment_closed",
             "This quiz is closed; nothing can be submitted any more. Ask your teacher if that is a mistake.",

@@ -11,10 +11,11 @@ from grading.access import get_placement, learner_of, placement_of
 from grading.assignments import get_assignment
 from grading.blueprint import blueprint
 from grading.drafts import draft_files
+from grading.extensions import load_terms
 from grading.filesets import Files, load_files
 from grading.hub_tickets import Ticket, work_path
 from grading.hub_views import go_to_hub
-from grading.models import AssignmentRow, SubmissionRow
+from grading.models import SubmissionRow
 from grading.observed import find_observed, observed_context, read_learner
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
@@ -25,11 +26,14 @@ from grading.submissions import (
     get_attempt,
     list_submissions,
     make_snapshot,
+    pick_attempt,
     same_click_id,
     store_submission,
     upload_as_files,
 )
 from grading.surroundings import find_surroundings
+from grading.terms import Terms
+from grading.terms_pages import say_which_counts
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Forbidden, NotFound
@@ -57,12 +61,12 @@ def show_status(slug: str, name: str) -> Response:
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         who = read_learner(tx, session)
-        row = get_assignment(tx, slug, name)
+        row, terms = load_terms(tx, slug, name, who)
         attempts = list_submissions(tx, row.id, who)
         if not attempts:
             raise NotFound("submission_not_found", _("You have not handed in anything yet."))
         deliveries = list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, [])
-        context = status_context(tx, session, row, attempts, deliveries)
+        context = status_context(tx, session, row, terms, attempts, deliveries)
     return page("grading/_attempt_status.html", quiz={"title": row.title}, **context)
 
 
@@ -103,17 +107,21 @@ def show_feedback(slug: str, name: str, number: int) -> Response:
     """What one of the learner's own attempts got."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        row, attempt = _own_marked_attempt(tx, session, name, number)
+        who = read_learner(tx, session)
+        row, terms = load_terms(tx, slug, name, who)
+        attempts = list_submissions(tx, row.id, who)
+        attempt = _with_marks(pick_attempt(attempts, number))
     place = find_surroundings(slug, name)
     trail = [(place.course_title, place.course_url)] if place else []
     trail.append((row.title, url_for("grading.show_quiz", slug=slug, name=name)))
-    questions, total = show_questions(attempt)
+    questions, total = show_questions(attempt, terms)
     frame: dict[str, Any] = {"slug": slug, "name": name, "number": number}
     return page(
         "grading/feedback.html",
         trail=trail,
         quiz={"title": row.title},
-        attempt=show_attempt(attempt, [], feedback_url=None, ahead=None),
+        attempt=show_attempt(attempt, terms, [], feedback_url=None, ahead=None),
+        which_counts=say_which_counts(terms, attempts, attempt),
         questions=questions,
         total=total,
         notebooks=show_notebooks(attempt, "grading.show_marked_notebook", frame, downloads=True),
@@ -125,7 +133,8 @@ def show_marked_notebook(slug: str, name: str, number: int, path: str) -> Respon
     """One marked notebook of the learner's own."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        _row, attempt = _own_marked_attempt(tx, session, name, number)
+        row = get_assignment(tx, slug, name)
+        attempt = _with_marks(get_attempt(tx, row.id, read_learner(tx, session), number))
         return marked_html(tx, attempt, path)
 
 
@@ -138,16 +147,18 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
     observed = _observed_by(session)
     who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
     read = read_quiz(db, slug, name, who)
-    row, draft = read.row, None if observed else read.draft
+    row, terms, draft = read.row, read.terms, None if observed else read.draft
     if read.has_attempts:
         with db.reading() as tx:
             attempts = list_submissions(tx, row.id, who)
             deliveries = list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, [])
-            newest = status_context(tx, session, row, attempts, deliveries)
-    context = quiz_context(session, row, attempts)
+            newest = status_context(tx, session, row, terms, attempts, deliveries)
+    context = quiz_context(session, row, terms, attempts)
     where: dict[str, Any] = {"slug": slug, "name": name}
     context |= observed_context(observed, "grading.show_quiz", where)
-    shown = [show_attempt(past, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]]
+    shown = [
+        show_attempt(past, terms, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]
+    ]
     return page(
         "grading/quiz.html",
         status=status,
@@ -155,7 +166,7 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         error=error,
         here_url=url_for("grading.show_quiz", **(where | request.args.to_dict())) if request.method == "GET" else None,
         place=find_surroundings(slug, name),
-        version=_version(draft, attempts, deliveries),
+        version=_version(terms, draft, attempts, deliveries),
         hub_url=url_for("grading.open_in_hub", **where),
         submit_url=url_for("grading.submit_draft", **where),
         upload_url=url_for("grading.submit_upload", **where),
@@ -173,9 +184,9 @@ def _observed_by(session: SignedIn) -> lti.Observed | None:
         return find_observed(tx, session)
 
 
-def _version(draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
+def _version(terms: Terms, draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
     """A text that is another one when the page has news."""
-    told = [draft and draft.saved_at, *((row.number, row.state, row.points) for row in attempts)]
+    told = [terms, draft and draft.saved_at, *((row.number, row.state, row.points) for row in attempts)]
     told += [(row.state, row.version, row.changed_at) for row in deliveries]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
@@ -231,11 +242,9 @@ def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyRespons
     return redirect(url_for("grading.show_quiz", slug=slug, name=name), 303)
 
 
-def _own_marked_attempt(tx: Tx, session: SignedIn, name: str, number: int) -> tuple[AssignmentRow, SubmissionRow]:
-    row = get_assignment(tx, session.course_slug or "", name)
-    attempt = get_attempt(tx, row.id, read_learner(tx, session), number)
+def _with_marks(attempt: SubmissionRow) -> SubmissionRow:
     if attempt.marks is None:
         raise NotFound(
             "feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked.")
         )
-    return row, attempt
+    return attempt

@@ -33,6 +33,8 @@ class Right(StrEnum):
     """See the class by name, and everybody's progress."""
     SEND_GRADES = "send_grades"
     """Send grades to the LMS again that did not arrive."""
+    GRANT_EXTENSIONS = "grant_extensions"
+    """Give one learner more time or more attempts."""
     EDIT_COURSE = "edit_course"
     """Change texts, quizzes, videos and files, and when the course is finished."""
     MODERATE_REVIEWS = "moderate_reviews"

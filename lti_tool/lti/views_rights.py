@@ -59,6 +59,10 @@ def _options() -> list[dict[str, Any]]:
             _("Send grades again"),
             _("Try again to send grades that did not arrive in the LMS. Takes the right to mark, too."),
         ),
+        Right.GRANT_EXTENSIONS: (
+            _("Grant extensions"),
+            _("Give one learner more time or more attempts at a quiz. Takes the right to mark, too."),
+        ),
         Right.EDIT_COURSE: (
             _("Edit the course"),
             _("Change texts, quizzes, videos and files, and when the course is finished."),

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -14,11 +15,15 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
+from grading.public import Counts
 from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.slugs import free_slug
+from plugins.courses.course_file_words import what, where
 from plugins.courses.models import Admission, Level, PartState
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -142,7 +147,39 @@ class QuizItem(_Item):
     attempts: int | None = Field(None, ge=1, le=100, strict=True)
     pass_mark: int | None = Field(None, ge=1, le=100, strict=True, alias="pass")
     """Percent of its points from which on it is done; None: when it is marked."""
+    counts: Counts = Counts.LAST
     due: AwareDatetime | None = None
+    late_per_day: int | None = Field(None, ge=1, le=100, strict=True)
+    """Percent of the points that each day begun after `due` costs; None: lateness costs nothing."""
+    late_at_most: int | None = Field(None, ge=1, le=100, strict=True)
+    """Percent that lateness costs at most; None: all."""
+    closes: AwareDatetime | None = None
+    """After this nothing is taken."""
+
+    @field_validator("late_per_day")
+    @classmethod
+    def _late_needs_a_due_date(cls, percent: int | None, info: ValidationInfo) -> int | None:
+        if percent is not None and info.data.get("due", percent) is None:
+            raise ValueError("needs a due date: say with due when an attempt is late")
+        return percent
+
+    @field_validator("late_at_most")
+    @classmethod
+    def _a_day_is_within(cls, percent: int | None, info: ValidationInfo) -> int | None:
+        per_day = info.data.get("late_per_day", 1)
+        if percent is not None and per_day is None:
+            raise ValueError("needs late_per_day: say what each day costs")
+        if percent is not None and per_day is not None and percent < per_day:
+            raise ValueError(f"must be at least late_per_day, {per_day}")
+        return percent
+
+    @field_validator("closes")
+    @classmethod
+    def _closes_after_due(cls, closes: datetime | None, info: ValidationInfo) -> datetime | None:
+        due = info.data.get("due")
+        if closes is not None and due is not None and closes < due:
+            raise ValueError("must not be before due, or nobody could be in time")
+        return closes
 
 
 class _Shows(_Item):
@@ -209,7 +246,6 @@ ITEM_MODELS: dict[str, type[LessonItem | QuizItem | NotebookItem | VideoItem | F
     "file": FileItem,
     "link": LinkItem,
 }
-KINDS = ("lesson", "video", "notebook", "quiz", "file", "link")
 
 
 class Module(_Part):
@@ -281,7 +317,7 @@ def check_course_file(said: Mapping[str, Any], name: str) -> CourseFile:
     try:
         return CourseFile.model_validate(said)
     except ValidationError as error:
-        problems = [f"{name}: {_where(problem)}{_what(problem)}" for problem in error.errors()]
+        problems = [f"{name}: {where(problem)}{what(problem)}" for problem in error.errors()]
         raise CourseFolderError(problems) from error
 
 
@@ -290,75 +326,4 @@ def check_form(model: type[FormModel], said: Mapping[str, Any]) -> tuple[FormMod
     try:
         return model.model_validate(said), []
     except ValidationError as error:
-        return None, [(str(problem["loc"][0]) if problem["loc"] else "", _what(problem)) for problem in error.errors()]
-
-
-def _kind(problem: Any) -> str:
-    """Of the item that the problem is in; pydantic's location names it after the item's number."""
-    loc = problem["loc"]
-    return loc[4] if len(loc) > 4 and loc[0] == "module" and loc[2] == "item" else ""
-
-
-def _where(problem: Any) -> str:
-    """`module 2, item 1, slug: ` from pydantic's location."""
-    words: list[str] = []
-    kind = _kind(problem)
-    for number, part in enumerate(problem["loc"]):
-        if isinstance(part, int) and words:
-            words[-1] += f" {part + 1}"
-        elif part != kind or number != 4:
-            words.append(str(part))
-    return ", ".join(words) + ": " if words else ""
-
-
-_PATTERNS = {
-    "slug": "use lower-case letters, digits and - only, at most 79",
-    "assignment": "use letters, digits, ., _ and - only, at most 79, as the folder below source/ is called",
-    "language": "use a language code such as en or pt-BR",
-    "currency": "use three capital letters such as EUR",
-    "revision": "leave it as an export wrote it, or remove the line",
-}
-_FILES = {
-    "lesson": "name a Markdown file that ends in .md",
-    "notebook": "name a notebook that begins with media/ and ends in .ipynb",
-    "video": "name a file that begins with media/",
-    "file": "name a file that begins with media/",
-}
-_MESSAGES = {
-    "missing": "is missing; add it",
-    "extra_forbidden": "is not known here; check its spelling or remove it",
-    "union_tag_not_found": f'type is missing; write type = "lesson" or another of: {", ".join(KINDS[1:])}',
-    "union_tag_invalid": f"type must be one of: {', '.join(KINDS)}",
-    "enum": "must be one of: {expected}",
-    "bool_type": "must be true or false, without quotes",
-    "string_type": "must be text in quotes",
-    "string_too_short": "is empty; fill it in",
-    "string_too_long": "is too long; at most {max_length} characters",
-    "int_type": "must be a whole number",
-    "greater_than_equal": "must be at least {ge}",
-    "less_than_equal": "must be at most {le}",
-    "too_short": "is empty; add at least one, or remove this part",
-    "too_long": "has too many entries; at most {max_length}",
-    "model_attributes_type": "must be a table of its own, begun with [[…]]",
-    "model_type": "must be a table of its own, begun with [[…]]",
-    "timezone_aware": "has no time zone; write it as 2026-11-30T23:59:00+01:00",
-}
-_TABLES = {"module": "[[module]]", "item": "[[module.item]]"}
-
-
-def _what(problem: Any) -> str:
-    kind, field = problem["type"], problem["loc"][-1] if problem["loc"] else ""
-    if kind == "string_pattern_mismatch":
-        of_file = _FILES.get(_kind(problem), problem["msg"])
-        text = of_file if field == "file" else _PATTERNS.get(field, problem["msg"])
-    elif kind == "list_type":
-        text = f"must be written {_TABLES[field]}, with two brackets" if field in _TABLES else "must be a list"
-    elif kind.startswith(("datetime", "date_")):
-        text = "is not a date with a time; write it as 2026-11-30T23:59:00+01:00"
-    elif kind == "value_error":
-        text = str(problem["ctx"]["error"])
-    else:
-        text = _MESSAGES.get(kind, problem["msg"]).format(**problem.get("ctx", {}))
-    given = problem["input"]
-    shown = f" (it is {given!r:.80})" if isinstance(given, str | int | float) and given != "" else ""
-    return f"{text}{shown}."
+        return None, [(str(problem["loc"][0]) if problem["loc"] else "", what(problem)) for problem in error.errors()]

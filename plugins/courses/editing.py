@@ -24,6 +24,7 @@ from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Course, Item, ItemKind, Origin, PartState, Revision, Unsaved
 from plugins.courses.parts import COURSE, Content, fill_course, fill_item, fill_module, item_part, module_part
 from plugins.courses.progress_outline import publish_progress_outline
+from plugins.courses.quiz_rules import rules_of
 from plugins.courses.revisions import Author, add_revision, find_newest, get_revision, lock_course
 from plugins.courses.service import find_course, get_item, get_module, get_outline, link_targets
 from plugins.courses.videos import find_video, take_up_video
@@ -265,8 +266,7 @@ def describe_quiz(tx: Tx, slug: str, item: Item) -> None:
             title=item.title,
             summary=item.summary,
             item_ref=f"courses/{slug}/{item.slug}",
-            max_attempts=item.attempts,
-            due_at=item.due_at,
+            rules=rules_of(item),
         )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import undefer
 
+from grading.public import Counts
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
@@ -205,7 +206,10 @@ def _without_defaults(settings: Content) -> dict[str, Value]:
 
 def _item_values(item: Item, content: Content) -> dict[str, Value]:
     head: dict[str, Value] = {"type": content["type"], "slug": item.slug}
-    values = head | _said(content, ("title", "file", "url", "assignment", "summary", "attempts", "pass", "due"))
+    names = ("title", "file", "url", "assignment", "summary", "attempts", "counts", "pass", "due")
+    values = head | _said(content, (*names, "late_per_day", "late_at_most", "closes"))
+    if values.get("counts") == Counts.LAST.value:
+        del values["counts"]
     if item.state is not PartState.PUBLISHED:
         values["state"] = item.state.value
     values |= _said(content, ("release", "after", "minutes"))
@@ -216,7 +220,7 @@ def _said(content: Content, names: tuple[str, ...]) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for name in names:
         value = content[name]
-        if value and name in ("release", "due"):
+        if value and name in ("release", "due", "closes"):
             value = read_time(value)
         if value:
             values[name] = value

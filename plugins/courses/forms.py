@@ -1,13 +1,13 @@
 """What the editor's forms say, checked by the same rules as course.toml."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
+from lti_tool.web.moments import read_moment, shown_moment, write_moment
 from plugins.courses.course_file import ITEM_MODELS, CourseFile, Module, check_form, find_library_file, find_uploaded
 from plugins.courses.folder import MAX_LESSON_BYTES
 from plugins.courses.models import ItemKind
@@ -17,6 +17,8 @@ Problems = list[tuple[str, str]]
 """(name of the field, what to change)"""
 
 
+MOMENTS = ("release", "due", "closes")
+"""Fields that hold a date with a time."""
 Form = MultiDict[str, str]
 
 
@@ -53,10 +55,12 @@ def read_item(form: Form, slug: str, before: Content) -> tuple[Content | None, P
     said |= {"release": release, "after": form.getlist("after"), "required": form.get("required", "") == "1"}
     said["minutes"] = _read_number(form, "minutes", problems)
     if before["type"] == ItemKind.QUIZ.value:
-        said["due"], wrong = _read_moment(form, "due")
-        problems += wrong
-        said |= {"assignment": before["assignment"], "attempts": _read_number(form, "attempts", problems)}
-        said["pass"] = _read_number(form, "pass", problems)
+        for name in ("due", "closes"):
+            said[name], wrong = _read_moment(form, name)
+            problems += wrong
+        numbers = ("attempts", "pass", "late_per_day", "late_at_most")
+        said |= {name: _read_number(form, name, problems) for name in numbers}
+        said |= {"assignment": before["assignment"], "counts": form.get("counts") or before["counts"]}
     elif before["type"] == ItemKind.LESSON.value:
         said["file"] = before["file"]
     else:
@@ -81,11 +85,12 @@ def form_fields(kind: str) -> tuple[str, ...]:
 
 
 def shown_form(form: Form, names: Mapping[str, Any]) -> dict[str, Any]:
-    """A form as it was sent, to be shown or kept again; lists where `names` has lists."""
-    return {
+    """A form as it was sent, to be shown or kept again; lists where `names` has lists, times in UTC."""
+    shown: dict[str, Any] = {
         name: form.getlist(name) if isinstance(value, list) and name == "after" else form.get(name, "")
         for name, value in names.items()
     }
+    return shown | {name: shown_moment(form, name) for name in MOMENTS if name in names}
 
 
 def settings_form(content: Content) -> dict[str, Any]:
@@ -98,10 +103,9 @@ def settings_form(content: Content) -> dict[str, Any]:
 def item_form(content: Content) -> dict[str, Any]:
     """What the form of an item or a module shows; times in UTC."""
     shown = dict(content)
-    for name in ("release", "due"):
+    for name in MOMENTS:
         if name in shown:
-            moment = read_time(shown[name])
-            shown[name] = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}" if moment else ""
+            shown[name] = write_moment(read_time(shown[name]))
     if shown.get("type") == ItemKind.VIDEO.value:
         is_uploaded = find_uploaded(shown["url"]) is not None
         shown |= {"video": shown["url"], "url": ""} if is_uploaded else {"video": ""}
@@ -134,17 +138,9 @@ def _read_price(text: str, currency: str) -> tuple[int | None, Problems]:
 
 
 def _read_moment(form: Form, name: str) -> tuple[datetime | None, Problems]:
-    """`datetime-local` in the zone that the page's script sent, UTC without it."""
-    text = form.get(name, "").strip()
-    if not text:
-        return None, []
     try:
-        zone = ZoneInfo(form.get("tz", "") or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        zone = ZoneInfo("UTC")
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC), []
-    except (ValueError, OverflowError):
+        return read_moment(form, name), []
+    except ValueError:
         return None, [(name, "is not a date with a time; write it as 2026-11-30T23:59.")]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text, Uniqu
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from grading.public import Counts
 from lti_tool.kernel.db import Base
 from lti_tool.kernel.types import EnumValue, Points, UtcDateTime
 
@@ -193,7 +194,14 @@ class Item(Base):
     pass_mark: Mapped[int | None]
     """Of a quiz: percent of its points from which on it is done; None: when it is marked."""
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    """Of a quiz."""
+    """Of a quiz, as are the next four."""
+    counts: Mapped[Counts | None] = mapped_column(EnumValue(Counts))
+    late_per_day: Mapped[int | None]
+    """Percent of the points that each day begun after `due_at` costs; None: nothing."""
+    late_at_most: Mapped[int | None]
+    """Percent that lateness costs at most; None: all."""
+    closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """After this nothing is taken; None: never."""
     points: Mapped[Decimal | None] = mapped_column(Points)
     """Of a quiz: what it is worth, as grading said last; here so that a page need not ask."""
 

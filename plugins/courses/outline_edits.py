@@ -138,8 +138,12 @@ def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -
         "markdown": "",
         "assignment": assignment,
         "attempts": None,
+        "counts": grading.Counts.LAST.value if kind is ItemKind.QUIZ else None,
         "pass": None,
         "due": None,
+        "late_per_day": None,
+        "late_at_most": None,
+        "closes": None,
     }
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from grading.public import Counts
 from plugins.courses.course_file import AnyItem, CourseFile, QuizItem
 from plugins.courses.course_file import Module as SaidModule
 from plugins.courses.models import Admission, Course, Item, ItemKind, Level, Module
@@ -80,8 +81,12 @@ def said_item(said: AnyItem, markdown: str) -> Content:
         "markdown": markdown,
         "assignment": quiz.assignment if quiz else None,
         "attempts": quiz.attempts if quiz else None,
+        "counts": quiz.counts.value if quiz else None,
         "pass": quiz.pass_mark if quiz else None,
         "due": _written(quiz.due) if quiz else None,
+        "late_per_day": quiz.late_per_day if quiz else None,
+        "late_at_most": quiz.late_at_most if quiz else None,
+        "closes": _written(quiz.closes) if quiz else None,
     }
 
 
@@ -132,8 +137,12 @@ def item_content(item: Item) -> Content:
         "markdown": item.markdown,
         "assignment": item.assignment,
         "attempts": item.attempts,
+        "counts": item.counts.value if item.counts else None,
         "pass": item.pass_mark,
         "due": _written(item.due_at),
+        "late_per_day": item.late_per_day,
+        "late_at_most": item.late_at_most,
+        "closes": _written(item.closes_at),
     }
 
 
@@ -163,7 +172,10 @@ def fill_item(item: Item, content: Content) -> None:
     item.required, item.minutes = content["required"], content["minutes"]
     item.file, item.url, item.markdown = content["file"], content["url"], content["markdown"]
     item.assignment, item.attempts = content["assignment"], content["attempts"]
+    item.counts = Counts(content["counts"]) if content["counts"] else None
     item.pass_mark, item.due_at = content["pass"], read_time(content["due"])
+    item.late_per_day, item.late_at_most = content["late_per_day"], content["late_at_most"]
+    item.closes_at = read_time(content["closes"])
 
 
 def read_time(text: str | None) -> datetime | None:

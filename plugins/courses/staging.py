@@ -18,6 +18,7 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.models import Course, Item, PartState
+from plugins.courses.quiz_rules import rules_of
 from plugins.courses.writing import note_points
 
 MOST_NAMED = 5
@@ -75,8 +76,7 @@ def publish_installed(tx: Tx, slug: str, done: grading.Installation) -> None:
             title=item.title,
             item_ref=f"courses/{slug}/{item.slug}",
             release=done.releases[item.assignment],
-            max_attempts=item.attempts,
-            due_at=item.due_at,
+            rules=rules_of(item),
             summary=item.summary,
         )
         if item.state is PartState.DRAFT:

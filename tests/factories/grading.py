@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from flask import Flask
 
-from grading.assignments import get_assignment, publish_assignment, publish_course
+from grading.assignments import Rules, get_assignment, publish_assignment, publish_course
 from grading.gradebooks import record_prepared
 from grading.models import SubmissionRow
 from grading.submissions import Submitter, make_snapshot, store_submission
@@ -61,8 +61,8 @@ class Someone:
 def publish(tx: Tx, **changes: Any) -> int:
     """The course and its quiz."""
     publish_course(tx, SLUG, "Notebooks 101")
-    facts: dict[str, Any] = {"max_attempts": None, "due_at": None} | changes
-    return publish_assignment(tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=fake_release(), **facts)
+    release, rules = fake_release(), Rules(**changes)
+    return publish_assignment(tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=release, rules=rules)
 
 
 def make_place(tx: Tx, name: str = "moodle", slug: str = SLUG) -> Place:

@@ -39,6 +39,20 @@ def nav(role: Role, current: str) -> list[Context]:
     return [{"label": label, "url": "#", "current": label == current} for label in labels]
 
 
+TERMS: Context = {
+    "counts": "the best attempt",
+    "late": "Each day begun after the due date takes 10 % off the points of an attempt, 50 % at most.",
+    "closes": datetime(2026, 12, 5, 22, 59, tzinfo=UTC),
+    "is_extended": False,
+}
+LATE: Context = {
+    "label": "2 days late: −20 %",
+    "text": "8 of 10, 2 days late: −20 %, counts 6.4",
+    "off": Decimal("1.6"),
+    "counts": Decimal("6.4"),
+}
+
+
 def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
     """One attempt, as `grading/_attempt_status.html` documents it."""
     done = state in ("graded", "needs_manual")
@@ -51,6 +65,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "state": state,
         "state_text": None,
         "warning": None,
+        "lateness": None,
         "ahead": 2 if state == "queued" else None,
         "finished_at": NOW + timedelta(seconds=7) if done else None,
         "points": Decimal("8.5") if done else None,
@@ -73,6 +88,7 @@ def quiz(**changes: Any) -> Context:
             "summary": "Four small puzzles with text and numbers. Plain Python is enough.",
             "due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC),
             "closed": False,
+            "terms": TERMS,
             "attempts_allowed": 5,
             "attempts_left": 3,
             "next_attempt": 3,
@@ -142,15 +158,20 @@ MARKED: Context = {
         "points": Decimal("6.5"),
         "max_points": Decimal(10),
         "penalty": Decimal(0),
+        "late": None,
     },
     "notebooks": [{"name": "quiz-1", "frame_url": "about:blank", "download_url": "#"}],
 }
 
 
+GIVEN: Context = {"is_given": True, "due": datetime(2026, 12, 2, 22, 59, tzinfo=UTC), "url": "#"}
+LINE: Context = {"counts": False, "extension": {"is_given": False, "due": None, "url": "#"}}
+
+
 def row(learner: str, state: str = "graded", **changes: Any) -> Context:
     """One line of the teacher's table."""
     base = attempt(1, state)
-    return base | {"learner": learner, "late": False, "stopped": False, "url": "#", "retry_url": None} | changes
+    return base | {"learner": learner, "late": False, "stopped": False, "url": "#", "retry_url": None} | LINE | changes
 
 
 def submissions(**changes: Any) -> Context:
@@ -163,6 +184,7 @@ def submissions(**changes: Any) -> Context:
     base: Context = {
         "trail": [("First steps with data", "#"), ("Submissions", None)],
         "quiz": quiz()["quiz"],
+        "terms": TERMS,
         "platform": "Moodle",
         "down": None,
         "pages": {"number": 1, "pages": 1, "previous": None, "following": None},
@@ -176,8 +198,9 @@ def submissions(**changes: Any) -> Context:
             {"label": "Nothing submitted", "url": "#", "current": False, "number": 18},
         ],
         "rows": [
-            row("Ada Lovelace", number=2),
-            row("Alan Turing", points=Decimal(10)),
+            row("Ada Lovelace", number=2, counts=True),
+            row("Ada Lovelace", number=1, points=Decimal(6), extension=None),
+            row("Alan Turing", points=Decimal(8), late=True, lateness=LATE, extension=GIVEN),
             row("Edsger Dijkstra", "needs_manual", points=Decimal(6)),
             row(
                 "Katherine Johnson",
@@ -198,7 +221,7 @@ def submissions(**changes: Any) -> Context:
             ),
             row("Margaret Hamilton", "failed", delivery=None, retry_url="#"),
             row("Radia Perlman", "running", delivery=None),
-            row("Tim Berners-Lee", number=None),
+            row("Tim Berners-Lee", number=None, extension=GIVEN),
         ],
         "send_all_url": "#",
         "mark_url": "#",
@@ -218,7 +241,10 @@ def submission(**changes: Any) -> Context:
         "quiz": quiz()["quiz"],
         "learner": {"name": "Katherine Johnson"},
         "platform": "Moodle",
-        "attempt": attempt(2, late=True, via="jupyterlab", log=None),
+        "attempt": attempt(2, points=Decimal(8), lateness=LATE, late=True, via="jupyterlab", log=None),
+        "terms": TERMS | {"due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC)},
+        "which_counts": "This attempt counts.",
+        "extension": GIVEN,
         "attempts": [
             {"label": "Attempt 2", "url": "#", "current": True, "number": None},
             {"label": "Attempt 1", "url": "#", "current": False, "number": None},
@@ -234,6 +260,26 @@ def submission(**changes: Any) -> Context:
         "retry_send_url": None,
     }
     return base | MARKED | changes
+
+
+def extension(**changes: Any) -> Context:
+    """More time for one learner."""
+    dates = {"due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC), "closes": TERMS["closes"], "max_attempts": 3}
+    base: Context = {
+        "trail": [("Quiz 1: Words and numbers", "#")],
+        "quiz": {"title": "Quiz 1: Words and numbers"} | dates,
+        "learner": {"name": "Katherine Johnson"},
+        "own": TERMS | dates | {"due": datetime(2026, 12, 2, 22, 59, tzinfo=UTC), "is_extended": True},
+        "form": {"due": "2026-12-02T22:59", "closes": "", "attempts": "1", "reason": "Ill that week."},
+        "errors": [],
+        "said": None,
+        "save_url": "#",
+        "withdraw_url": "#",
+    }
+    return base | changes
+
+
+UNGRANTED = [("due", "Choose a time after the due date of the class, or leave it empty.")]
 
 
 def overview(**changes: Any) -> Context:
@@ -611,6 +657,17 @@ PAGES: Samples = {
             why_not="The quiz closed on 30 November. Your best attempt counts.",
         ),
     ),
+    "quiz-extended": (
+        "grading/quiz.html",
+        L,
+        quiz(
+            quiz=quiz()["quiz"] | {"terms": TERMS | {"is_extended": True}},
+            newest=attempt(2, points=Decimal(8), lateness=LATE),
+            earlier=[attempt(1, points=Decimal(8), lateness=LATE)],
+        ),
+    ),
+    "extension": ("grading/extension.html", T, extension()),
+    "extension-refused": ("grading/extension.html", T, extension(errors=UNGRANTED, withdraw_url=None)),
     "quiz-error": (
         "grading/quiz.html",
         L,
@@ -623,8 +680,21 @@ PAGES: Samples = {
             "trail": [*TRAIL, ("Quiz 1: Words and numbers", "#")],
             "quiz": quiz()["quiz"],
             "attempt": attempt(2, "needs_manual", points=Decimal("6.5")),
+            "which_counts": "Attempt 1 counts, with 7 of 10.",
         }
         | MARKED,
+    ),
+    "feedback-late": (
+        "grading/feedback.html",
+        L,
+        {
+            "trail": [*TRAIL, ("Quiz 1: Words and numbers", "#")],
+            "quiz": quiz()["quiz"],
+            "attempt": attempt(2, points=Decimal(8), lateness=LATE),
+            "which_counts": "This attempt counts.",
+        }
+        | MARKED
+        | {"total": MARKED["total"] | {"points": Decimal(8), "late": LATE}},
     ),
     "submissions": ("grading/submissions.html", T, submissions()),
     "submissions-down": (

@@ -1,6 +1,7 @@
 """An engine that marks at once: the "notebook" says what came of it. Its gradebook is a file that processes share.
 
 A notebook is JSON: `{"points": 3}` of 4, `{"points": 2, "manual": true}` with an answer that a person marks,
+`{"points": 3, "penalty": 1}` of which nbgrader takes a point for lateness,
 `{"outcome": "timed_out", "points": 1}`, or `{"outcome": "not_a_notebook"}`, which cannot be marked.
 """
 
@@ -56,6 +57,7 @@ class FakeCourse:
             "points": str(said.get("points", 0)),
             "by_hand": None,
             "manual": bool(said.get("manual")),
+            "penalty": str(said.get("penalty", 0)),
             "attempt": attempt,
             "submitted_at": submitted_at.isoformat(),
         }
@@ -71,8 +73,8 @@ class FakeCourse:
             assignment=assignment,
             learner=learner,
             questions=questions,
-            late_penalty=Decimal(0),
-            total=sum((question.score for question in questions), Decimal(0)),
+            late_penalty=Decimal(entry["penalty"]) if entry else Decimal(0),
+            total=sum((each.score for each in questions), Decimal(0)) - Decimal(entry["penalty"] if entry else 0),
             max_score=sum((question.max_score for question in questions), Decimal(0)),
             needs_manual=any(question.needs_manual for question in questions),
         )

@@ -608,6 +608,10 @@ def upgrade() -> None:
     sa.Column('max_attempts', sa.Integer(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('closes_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('counts', sa.String(length=40), nullable=False),
+    sa.Column('late_per_day', sa.Integer(), nullable=True),
+    sa.Column('late_at_most', sa.Integer(), nullable=True),
+    sa.Column('withdrawn_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('release', sa.JSON(), nullable=False),
     sa.Column('release_sha256', sa.String(length=64), nullable=False),
     sa.Column('notebooks', sa.JSON(), nullable=False),
@@ -798,6 +802,10 @@ def upgrade() -> None:
     sa.Column('attempts', sa.Integer(), nullable=True),
     sa.Column('pass_mark', sa.Integer(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('counts', sa.String(length=40), nullable=True),
+    sa.Column('late_per_day', sa.Integer(), nullable=True),
+    sa.Column('late_at_most', sa.Integer(), nullable=True),
+    sa.Column('closes_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('points', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_item_course_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['module_id'], ['courses_module.id'], name=op.f('fk_courses_item_module_id'), ondelete='CASCADE'),
@@ -829,6 +837,23 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_draft', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_draft_user_id'), ['user_id'], unique=False)
 
+    op.create_table('grading_extension',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('closes_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('more_attempts', sa.Integer(), nullable=False),
+    sa.Column('reason', sa.String(length=500), nullable=False),
+    sa.Column('granted_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_extension_assignment_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_extension')),
+    sa.UniqueConstraint('placement_id', 'assignment_id', 'user_id', name=op.f('uq_grading_extension_placement_id_assignment_id_user_id'))
+    )
+    with op.batch_alter_table('grading_extension', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_extension_user_id'), ['user_id'], unique=False)
+
     op.create_table('grading_submission',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -842,7 +867,6 @@ def upgrade() -> None:
     sa.Column('receipt', sa.String(length=20), nullable=False),
     sa.Column('via', sa.String(length=20), nullable=False),
     sa.Column('submitted_at', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('is_late', sa.Boolean(), nullable=False),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('job_id', sa.Integer(), nullable=True),
     sa.Column('outcome', sa.String(length=40), nullable=True),
@@ -850,6 +874,7 @@ def upgrade() -> None:
     sa.Column('teacher_text', sa.Text(), nullable=True),
     sa.Column('marks', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('points', sa.BigInteger(), nullable=True),
+    sa.Column('late_penalty', sa.BigInteger(), nullable=False),
     sa.Column('max_points', sa.BigInteger(), nullable=False),
     sa.Column('marked_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('feedback', sa.JSON(none_as_null=True), nullable=True),
@@ -1145,6 +1170,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_submission_assignment_id'))
 
     op.drop_table('grading_submission')
+    with op.batch_alter_table('grading_extension', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_extension_user_id'))
+
+    op.drop_table('grading_extension')
     with op.batch_alter_table('grading_draft', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_draft_user_id'))
 

@@ -3,17 +3,6 @@
   "use strict";
   const bridge = window.coursebridge;
 
-  // Times are sent in UTC; in the browser they are the writer's own.
-  const pad = (number) => String(number).padStart(2, "0");
-  const localValue = (at) => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
-  document.querySelectorAll("[data-zone]").forEach((field) => {
-    field.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    field.form.querySelectorAll("[data-local]").forEach((input) => {
-      const at = new Date(`${input.value}Z`);
-      if (!Number.isNaN(at.getTime())) input.value = localValue(at);
-    });
-  });
-
   // Keep what is typed: a second after the last key, at once when the page is left.
   document.querySelectorAll("form[data-autosave]").forEach((form) => {
     const state = form.querySelector("[data-kept-at]");

@@ -3,6 +3,17 @@
   "use strict";
   const bridge = window.coursebridge, root = document.documentElement;
 
+  // Times in forms come in UTC; here they are the writer's own.
+  const pad = (number) => String(number).padStart(2, "0");
+  const localValue = (at) => `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())}T${pad(at.getHours())}:${pad(at.getMinutes())}`;
+  document.querySelectorAll("[data-zone]").forEach((field) => {
+    field.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    field.form.querySelectorAll("[data-local]").forEach((input) => {
+      const at = new Date(`${input.value}Z`);
+      if (!Number.isNaN(at.getTime())) input.value = localValue(at);
+    });
+  });
+
   // Tabs: links to sections become tabs (WAI-ARIA pattern, arrow keys move, the address remembers the choice).
   const showTab = (set, tab, focus) => {
     set.querySelectorAll("[role=tab]").forEach((el) => {

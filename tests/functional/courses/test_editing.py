@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from grading.assignments import get_assignment
-from grading.submissions import is_closed
+from grading.terms import terms_of
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, Forbidden, Invalid
 from lti_tool.kernel.permissions import Role
@@ -127,13 +127,13 @@ def test_an_unpublished_quiz_takes_no_submissions_until_it_is_published(runtime:
     with runtime.db.transaction() as tx:
         editing.unpublish_item(tx, SLUG, "first-quiz", ada)
     with runtime.db.reading() as tx:
-        assert is_closed(get_assignment(tx, SLUG, "quiz-1"), clock.now())
+        assert terms_of(get_assignment(tx, SLUG, "quiz-1")).is_closed(clock.now())
         assert [item.slug for item in get_outline(tx, SLUG).published().items] == ["sowing", "watering", "second-quiz"]
 
     with runtime.db.transaction() as tx:
         editing.publish_item(tx, SLUG, "first-quiz", ada)
     with runtime.db.reading() as tx:
-        assert not is_closed(get_assignment(tx, SLUG, "quiz-1"), clock.now())
+        assert not terms_of(get_assignment(tx, SLUG, "quiz-1")).is_closed(clock.now())
 
 
 def test_what_a_quiz_says_reaches_grading_when_it_is_published(runtime: Runtime, ada: Editor, save: Save) -> None:

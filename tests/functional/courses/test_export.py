@@ -30,7 +30,9 @@ from tests.functional.courses.teaching import located_photo
 from tests.functional.files.conftest import picture
 
 EVERYTHING = (
-    TOML.replace("attempts = 3", "attempts = 3\npass = 60").replace(
+    TOML.replace("attempts = 3", 'attempts = 3\ncounts = "best"\npass = 60')
+    .replace("59:00+01:00", "59:00+01:00\nlate_per_day = 10\nlate_at_most = 50\ncloses = 2026-12-05T23:59:00+01:00")
+    .replace(
         'licence = "CC-BY-4.0"',
         'licence = "CC-BY-4.0"\ndescription = """\nTwo\n"quoted" \\\\ lines."""\nlevel = "beginner"\n'
         'categories = ["Nature"]\ntags = ["wood", "größe"]\nprice = 1999\ncurrency = "EUR"\nadmission = "open"',

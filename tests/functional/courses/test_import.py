@@ -26,7 +26,8 @@ from grading.engine import execution, marking
 from grading.engine.structure import load_structures, sha256_of
 from grading.engine_nbgrader import open_placement
 from grading.models import AssignmentRow, DraftRow, ResultRow, SubmissionRow, SubmissionState
-from grading.submissions import is_closed, make_snapshot, store_submission
+from grading.submissions import make_snapshot, store_submission
+from grading.terms import terms_of
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.permissions import Role
@@ -234,11 +235,11 @@ def test_a_removed_quiz_keeps_its_submissions_and_takes_no_more(
         row = get_assignment(tx, SLUG, "quiz-2")
         assert tx.get_one(SubmissionRow, submission.id).points == 6
         assert list(tx.scalars(select(Item.slug).where(Item.slug == "second-quiz"))) == []
-    assert is_closed(row, clock.now())
+    assert terms_of(row).is_closed(clock.now())
 
     assert run_import({"course.toml": TOML}).notes == []
     with runtime.db.reading() as tx:
-        assert not is_closed(get_assignment(tx, SLUG, "quiz-2"), clock.now())
+        assert not terms_of(get_assignment(tx, SLUG, "quiz-2")).is_closed(clock.now())
 
 
 def test_a_new_slug_is_told_with_the_activities_that_show_the_old_one(
@@ -256,7 +257,7 @@ def test_a_new_slug_is_told_with_the_activities_that_show_the_old_one(
     ]
     with runtime.db.reading() as tx:
         assert get_assignment(tx, SLUG, "quiz-2").item_ref == "courses/trees/wood-quiz"
-        assert not is_closed(get_assignment(tx, SLUG, "quiz-2"), clock.now())
+        assert not terms_of(get_assignment(tx, SLUG, "quiz-2")).is_closed(clock.now())
 
 
 def test_items_move_between_modules_and_keep_their_rows(runtime: Runtime, run_import: Import) -> None:

@@ -10,7 +10,7 @@ from flask import Flask
 
 from grading.assignments import find_assignment, get_assignment
 from grading.models import AssignmentRow, SubmissionRow
-from grading.submissions import is_closed
+from grading.terms import terms_of
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.permissions import Role
@@ -72,12 +72,12 @@ def test_a_course_that_was_never_imported_gets_a_quiz_and_comes_back_from_its_ex
     with grace.get(f"{EDIT}items/sums/source/rain.csv") as saved:
         assert (saved.data, saved.mimetype) == (b"1,2\n", "application/octet-stream")
     assert item(runtime, "sums").state is PartState.DRAFT
-    assert is_closed(assignment(runtime, "sums"), clock.now())
+    assert terms_of(assignment(runtime, "sums")).is_closed(clock.now())
 
     assert grace.post(f"{EDIT}items/sums/publish").status_code == 303
     row = assignment(runtime, "sums")
     assert (row.title, row.item_ref, row.max_points) == ("Sums", f"courses/{SLUG}/sums", 4)
-    assert not is_closed(row, clock.now())
+    assert not terms_of(row).is_closed(clock.now())
     assert item(runtime, "sums").points == 4
 
     export_course(runtime, SLUG, tmp_path / "one")

@@ -12,7 +12,7 @@ from nbgrader.api import Gradebook
 from config.settings import Settings
 from grading.engine_nbgrader import open_placement
 from grading.plugin import make_plugin
-from grading.public import find_assignment, find_result, make_release, publish_assignment
+from grading.public import Rules, find_assignment, find_result, make_release, publish_assignment
 from grading.sync import reconcile
 from lti_tool.contract import Plugin
 from lti_tool.kernel.runtime import Runtime
@@ -49,9 +49,7 @@ def release(runtime: Runtime, learner: Someone) -> dict[str, bytes]:
     (root / "source" / NAME / "data.txt").write_text("the quiz")
     made = make_release(root, NAME)
     with runtime.db.transaction() as tx:
-        publish_assignment(
-            tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=made, max_attempts=None, due_at=None
-        )
+        publish_assignment(tx, SLUG, NAME, title="Quiz 1", item_ref=ITEM_REF, release=made, rules=Rules())
     return made.files
 
 

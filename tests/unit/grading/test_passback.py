@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from grading.assignments import close_assignment, publish_assignment
+from grading.assignments import Rules, close_assignment, publish_assignment
 from grading.models import SubmissionRow
 from grading.passback import send_all_again
 from grading.results import find_result_row
@@ -359,7 +359,7 @@ def test_grade_is_not_sent_to_an_activity_that_shows_another_quiz_since(
     work(runtime)
     other = "courses/notebooks-101/quiz-2"
     with runtime.db.transaction() as tx:
-        facts: dict[str, Any] = {"max_attempts": None, "due_at": None, "release": fake_release("quiz-2")}
+        facts: dict[str, Any] = {"rules": Rules(), "release": fake_release("quiz-2")}
         publish_assignment(tx, SLUG, "quiz-2", title="Quiz 2", item_ref=other, **facts)
         tx.get_one(Link, learner.place.link_id).item_ref = other
     with runtime.db.transaction() as tx:
@@ -385,7 +385,7 @@ def test_marks_of_a_quiz_that_was_replaced_stay_out_of_the_column_of_the_next(
     submit(runtime, learner, points=2, manual=True)
     work(runtime)
     with runtime.db.transaction() as tx:
-        facts: dict[str, Any] = {"max_attempts": None, "due_at": None, "release": fake_release("quiz-1b")}
+        facts: dict[str, Any] = {"rules": Rules(), "release": fake_release("quiz-1b")}
         publish_assignment(tx, SLUG, "quiz-1b", title="Quiz 1", item_ref=ITEM_REF, **facts)
         close_assignment(tx, SLUG, NAME)
     engine.mark_by_hand(NAME, learner.hub_name, "2")

@@ -6,14 +6,15 @@ from sqlalchemy import func, select
 
 from grading.assignments import get_assignment
 from grading.drafts import save_draft
+from grading.extensions import Grant, grant_extension
 from grading.models import BlobRow, DraftBlobRow, DraftRow, ResultRow, SubmissionRow
 from grading.personal_data import erase_personal_data, export_personal_data
 from grading.submissions import make_snapshot
-from lti_tool.kernel import clock
+from lti_tool.kernel import audit, clock
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.personal_data import erase_personal_data as erase_scores
 from lti_tool.lti.score_models import DeliveryRow, ScoreRow
-from tests.factories.grading import LIMIT, NAME, SLUG, Someone, notebook, submit, work
+from tests.factories.grading import LIMIT, NAME, SLUG, Someone, notebook, publish, submit, work
 
 
 def test_export_is_json_and_complete(runtime: Runtime, learner: Someone) -> None:
@@ -25,6 +26,21 @@ def test_export_is_json_and_complete(runtime: Runtime, learner: Someone) -> None
     (submission,) = exported["submissions"]
     assert (submission["points"], submission["state"], submission["assignment"]) == ("3", "graded", NAME)
     assert exported["results"][0]["points"] == "3"
+
+
+def test_an_extension_is_handed_out_with_its_reason_and_goes_with_the_person(
+    runtime: Runtime, learner: Someone
+) -> None:
+    with runtime.db.transaction() as tx:
+        publish(tx, max_attempts=1)
+        grant_extension(
+            tx, get_assignment(tx, SLUG, NAME), learner.submitter, Grant(None, None, 1, "Ill."), audit.OPERATOR
+        )
+        (given,) = export_personal_data(tx, learner.user_id)["extensions"]
+        assert (given["more_attempts"], given["reason"]) == (1, "Ill.")
+        assert "Ill." not in str([(row.target, row.before, row.after) for row in audit.list_acts(tx)])
+        erase_personal_data(tx, learner.user_id)
+        assert export_personal_data(tx, learner.user_id)["extensions"] == []
 
 
 def test_erasing_leaves_others_their_work(runtime: Runtime, learner: Someone, other: Someone) -> None:

@@ -10,16 +10,23 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import func, select
 
-from grading.assignments import get_assignment, publish_assignment
+from grading.assignments import Rules, get_assignment, publish_assignment
 from grading.drafts import draft_files, find_draft, load_draft, save_draft
 from grading.filesets import accept_files, load_files, pack_files, snapshot_sha256, store_files
-from grading.models import BlobRow, DraftBlobRow, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, BlobRow, DraftBlobRow, SubmissionRow, SubmissionState
 from grading.submissions import make_snapshot, receipt_of, store_submission
+from grading.terms import terms_of
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Conflict, TooLarge, Unacceptable
 from lti_tool.kernel.runtime import Runtime
 from tests.factories.grading import ITEM_REF, LIMIT, NAME, SLUG, Someone, get_submission, notebook, publish, submit
 from tests.fakes.engine import fake_release
+
+
+def days_late(runtime: Runtime, submission_id: int) -> int:
+    with runtime.db.reading() as tx:
+        row = tx.get_one(SubmissionRow, submission_id)
+        return terms_of(tx.get_one(AssignmentRow, row.assignment_id)).days_late(row.submitted_at)
 
 
 def hand_in(runtime: Runtime, who: Someone, files: dict[str, bytes], **changes: Any) -> Any:
@@ -87,9 +94,9 @@ def test_late_is_marked_and_closed_is_refused(runtime: Runtime, learner: Someone
     with runtime.db.transaction() as tx:
         publish(tx, due_at=due, closes_at=due + timedelta(hours=1))
     with clock.frozen(due):
-        assert not get_submission(runtime, submit(runtime, learner, points=1)).is_late
+        assert days_late(runtime, submit(runtime, learner, points=1)) == 0
         clock.advance(1)
-        assert get_submission(runtime, submit(runtime, learner, points=1)).is_late
+        assert days_late(runtime, submit(runtime, learner, points=1)) == 1
         clock.advance(3600)
         with pytest.raises(Conflict) as refused:
             submit(runtime, learner, points=1)
@@ -185,7 +192,7 @@ def test_publishing_again_keeps_submissions(runtime: Runtime, learner: Someone) 
     submission_id = submit(runtime, learner, points=1)
     with runtime.db.transaction() as tx:
         publish_assignment(
-            tx, SLUG, NAME, title="New", item_ref=ITEM_REF, release=fake_release(), max_attempts=3, due_at=None
+            tx, SLUG, NAME, title="New", item_ref=ITEM_REF, release=fake_release(), rules=Rules(max_attempts=3)
         )
     assert get_submission(runtime, submission_id).state is SubmissionState.QUEUED
 
