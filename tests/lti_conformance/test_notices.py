@@ -45,7 +45,7 @@ BAD: dict[str, dict[str, Any]] = {
     "exp over": {"claims": {"exp": NOW - 3600}},
     "exp missing": {"drop": ["exp"]},
     "iat too old": {"claims": {"iat": NOW - 8000}},
-    "iat in the future": {"claims": {"iat": NOW + 600}},
+    "iat in the future": {"claims": {"iat": NOW + 86_400}},
     "nonce missing": {"drop": ["nonce"]},
     "notice missing": {"drop": [LTI + "notice"]},
     "notice a list": {"claims": {LTI + "notice": []}},
