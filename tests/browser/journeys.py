@@ -111,7 +111,7 @@ class Journeys:
         learner.open_activity(WRITTEN)
         self.see_sent(learner, 1, "9 of 10")
         teacher.open_activity(WRITTEN)
-        teacher.tool.get_by_role("link", name=re.compile("Chi")).click()
+        teacher.tool.get_by_role("link", name="Chi Nguyễn", exact=True).click()
         expect(teacher.tool.get_by_role("heading", name="What happened")).to_be_visible()
         teacher.keep("submission")
 
@@ -129,7 +129,7 @@ class Journeys:
         teacher = visit("tess")
         teacher.open_activity(WRITTEN)
         expect(teacher.tool.get_by_role("row", name=re.compile("Ben"))).to_contain_text("Not marked")
-        teacher.tool.get_by_role("link", name=re.compile("Ben")).click()
+        teacher.tool.get_by_role("link", name="Ben Okafor", exact=True).click()
         expect(teacher.tool.get_by_role("button", name="Mark it again")).to_be_visible()
         teacher.keep("not a notebook")
         assert demo.grade("ben", WRITTEN) is None
