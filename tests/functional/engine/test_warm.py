@@ -303,15 +303,28 @@ def _children(pid: int) -> list[int]:
     return found
 
 
+def _began(pid: int) -> str | None:
+    """When a process began, which tells it from a later one with its number; None: it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return None
+
+
+def _started(pids: list[int]) -> dict[int, str]:
+    return {pid: began for pid in pids if (began := _began(pid)) is not None}
+
+
 def test_killed_worker_leaves_nothing_behind() -> None:
     with subprocess.Popen([sys.executable, "-c", WORKER], cwd=Path(__file__).parents[3]) as worker:
         deadline = time.monotonic() + 60
-        while len(tree := _children(worker.pid)) < 6 and time.monotonic() < deadline:  # bwrap twice, zygote, init, two
+        # bwrap twice, zygote, init, two
+        while len(tree := _started(_children(worker.pid))) < 6 and time.monotonic() < deadline:
             time.sleep(0.1)
         worker.send_signal(signal.SIGKILL)
     assert len(tree) >= 6
-    deadline = time.monotonic() + 5
-    while (left := [pid for pid in tree if Path(f"/proc/{pid}").exists()]) and time.monotonic() < deadline:
+    deadline = time.monotonic() + 30
+    while (left := [pid for pid in tree if _began(pid) == tree[pid]]) and time.monotonic() < deadline:
         time.sleep(0.05)
 
     assert left == []
