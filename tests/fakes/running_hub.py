@@ -75,7 +75,7 @@ class RunningHub:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jupyter_ext.hub"], cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
-        wait_for(self._answers)
+        wait_for(self._answers, 120)
 
     def _answers(self) -> bool:
         if self.process is None or self.process.poll() is not None:
@@ -89,7 +89,7 @@ class RunningHub:
         """Stop the Hub process and wait for it."""
         if self.process is not None:
             self.process.send_signal(sig)
-            self.process.wait(60)
+            self.process.wait(150)
 
     def close(self) -> None:
         """Stop the Hub, its servers and the visitors' connections."""
