@@ -19,7 +19,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
 
@@ -63,6 +63,20 @@ class Limits:
     """Standard output, and standard error, each."""
     open_files: int = 512
     """File descriptors of each process."""
+
+    def of_process(self) -> dict[str, int]:
+        """What every process inside is limited to, by the name in `resource`; memory is what it may add."""
+        return {
+            "RLIMIT_CORE": 0,
+            "RLIMIT_CPU": int(self.cpu_s),
+            "RLIMIT_DATA": self.memory_bytes,
+            "RLIMIT_AS": 2 * self.memory_bytes + (1 << 30),
+            "RLIMIT_FSIZE": self.file_bytes,
+            "RLIMIT_NOFILE": self.open_files,
+            "RLIMIT_NPROC": self.processes,
+            "RLIMIT_MEMLOCK": 0,
+            "RLIMIT_MSGQUEUE": 0,
+        }
 
 
 @dataclass(frozen=True)
@@ -142,7 +156,8 @@ def _request(
             "cwd": cwd,
             "uid": uid,
             "collect": list(collect),
-            "limits": asdict(limits) | {"cpu_s": int(limits.cpu_s)},
+            "limits": limits.of_process(),
+            "file_bytes": limits.file_bytes,
             "files": [[name, len(body)] for name, body in inputs.items()],
         }
     ).encode()

@@ -50,22 +50,11 @@ def drop_rights(uid: int | None) -> None:
 
 
 def set_limits(limits: dict[str, int]) -> None:
-    """Set the resource limits that every descendant inherits."""
-    memory = limits["memory_bytes"]
-    for which, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, limits["cpu_s"]),
-        (resource.RLIMIT_DATA, memory),
-        (resource.RLIMIT_AS, 2 * memory + (1 << 30)),
-        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
-        (resource.RLIMIT_NOFILE, limits["open_files"]),
-        (resource.RLIMIT_NPROC, limits["processes"]),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-    ):
+    """Set the resource limits that every descendant inherits, by their names in `resource`."""
+    for name, wanted in limits.items():
+        which = getattr(resource, name)
         hard = resource.getrlimit(which)[1]
-        if hard != resource.RLIM_INFINITY:
-            value = min(value, hard)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(which, (value, value))
 
 
@@ -128,7 +117,7 @@ def send_result(request: dict[str, Any], status: int, result_fd: int) -> None:
     except ProcessLookupError:
         pass
     space = os.statvfs(ROOT)
-    found = [(n, read_file(n, request["limits"]["file_bytes"])) for n in request["collect"]]
+    found = [(n, read_file(n, request["file_bytes"])) for n in request["collect"]]
     files = [(name, body) for name, body in found if body is not None]
     header = json.dumps(
         {

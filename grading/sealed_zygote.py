@@ -100,21 +100,12 @@ def memory_in_use() -> tuple[int, int]:
 
 
 def set_limits(limits: dict[str, int]) -> None:
-    """Set the resource limits that every descendant inherits."""
-    memory = limits["memory_bytes"]
+    """Set the resource limits that every descendant inherits, beside what came with the fork."""
     private, total = memory_in_use()
-    for which, value in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_CPU, limits["cpu_s"]),
-        (resource.RLIMIT_DATA, private + memory),
-        (resource.RLIMIT_AS, total + 2 * memory + (1 << 30)),
-        (resource.RLIMIT_FSIZE, limits["file_bytes"]),
-        (resource.RLIMIT_NOFILE, limits["open_files"]),
-        (resource.RLIMIT_NPROC, limits["processes"]),
-        (resource.RLIMIT_MEMLOCK, 0),
-        (resource.RLIMIT_MSGQUEUE, 0),
-    ):
-        hard = resource.getrlimit(which)[1]
+    came = {"RLIMIT_DATA": private, "RLIMIT_AS": total}
+    for name, wanted in limits.items():
+        which = getattr(resource, name)
+        value, hard = wanted + came.get(name, 0), resource.getrlimit(which)[1]
         if hard != resource.RLIM_INFINITY:
             value = min(value, hard)
         resource.setrlimit(which, (value, value))
@@ -146,17 +137,17 @@ def seal(order: dict[str, Any], seccomp: bytes | None, descriptors: tuple[int, .
     keep_only(descriptors)
     call("unshare", CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
     call("mount", None, b"/", None, MS_REC | MS_PRIVATE, None)
-    limits = order["limits"]
+    disk_bytes = order["disk_bytes"]
     private = MS_NOSUID | MS_NODEV
     mount("proc", "/proc", private | MS_NOEXEC)
-    mount("tmpfs", HOME, private, f"size={max(limits['disk_bytes'], 1 << 20)},mode=1777")
-    mount("tmpfs", "/dev/shm", private, f"size={max(limits['disk_bytes'] // 2, 1 << 20)},mode=1777")
+    mount("tmpfs", HOME, private, f"size={max(disk_bytes, 1 << 20)},mode=1777")
+    mount("tmpfs", "/dev/shm", private, f"size={max(disk_bytes // 2, 1 << 20)},mode=1777")
     bring_up_loopback()
     become_account(order["uid"])
     os.umask(0o022)
     os.mkdir(f"{HOME}/tmp")
     os.chdir(HOME)
-    set_limits(limits)
+    set_limits(order["limits"])
     if seccomp is not None:
         install_filter(seccomp)
 

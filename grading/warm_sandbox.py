@@ -17,7 +17,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -136,7 +135,7 @@ class WarmSandbox:
             for one in (commands, messages, their_commands, their_messages):
                 stack.callback(one.close)
             messages.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            order = {"uid": self.uid, "limits": asdict(limits) | {"cpu_s": int(limits.cpu_s)}}
+            order = {"uid": self.uid, "limits": limits.of_process(), "disk_bytes": limits.disk_bytes}
             descriptors = [their_commands.fileno(), their_messages.fileno()]
             try:
                 socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
@@ -190,7 +189,7 @@ class WarmRun:
     def send(self, *bodies: bytes) -> None:
         """Send a command, and what belongs to it. A process that does not take it counts as dead."""
         while self._interrupts and not self._has_exited:  # one that is on its way must not meet the next cell
-            self._hear(self._control.recv(CHUNK))
+            self._listen()
         try:
             self._commands.sendall(HEADER.pack(len(bodies[0])))
             for body in bodies:
@@ -239,14 +238,14 @@ class WarmRun:
         if self._has_exited or self._messages.fileno() in ready:
             raise Ended("died")
         if self._control.fileno() in ready:
-            self._hear(self._control.recv(CHUNK))
+            self._listen()
 
     def _ask_why(self) -> None:
         """The process has closed its end: because it has ended, or because the whole sandbox has?"""
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         if poll.poll(FAREWELL_MS):
-            self._hear(self._control.recv(CHUNK))
+            self._listen()
 
     def _accept(self, data: bytes, pid: int) -> None:
         """Keep what the forked process itself has sent; the first word is certainly its own."""
@@ -259,8 +258,12 @@ class WarmRun:
             raise Ended("flood")
         self._buffer += data
 
-    def _hear(self, message: bytes) -> None:
+    def _listen(self) -> None:
         """What the zygote says: that the process has ended, or never began."""
+        try:
+            message = self._control.recv(CHUNK)
+        except OSError:  # it does not answer: its sandbox is of no more use
+            message = b""
         if not message:
             self._sandbox.close()
             raise SandboxUnavailable("the warm sandbox has ended in the middle of a submission")

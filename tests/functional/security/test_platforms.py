@@ -61,8 +61,9 @@ class TestMixUp:
 
     def test_two_platforms_may_happen_to_give_the_same_client_id(self, runtime: Runtime) -> None:
         with runtime.db.transaction() as tx:
-            add_registration(tx, SCHOOL)
-            add_registration(tx, EVIL)
+            one, other = add_registration(tx, SCHOOL), add_registration(tx, EVIL)
+            assert one.client_id == other.client_id
+            assert one.id != other.id
 
     def test_whoever_approves_sees_where_tokens_are_asked_for(self, runtime: Runtime) -> None:
         with runtime.db.transaction() as tx:
