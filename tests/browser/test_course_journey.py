@@ -1,7 +1,6 @@
 """A course from the first line to the first review: a teacher writes it, a learner takes it on two devices."""
 
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import load_plugins
@@ -19,8 +18,8 @@ from plugins.courses.importer import import_course
 from plugins.files import public as files
 from plugins.progress import public as progress
 from tests.browser.serving import serving
-from tests.browser.test_player import ALONE, now, wait_until
-from tests.browser.visitor import PATIENCE_MS, QUIET, keep_picture
+from tests.browser.test_player import now, wait_until
+from tests.browser.visitor import PATIENCE_MS, keep_picture, lone_browser
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.grading import Someone, make_person, make_place, sign_in, work
 from tests.factories.videos import make_video
@@ -87,12 +86,8 @@ def site(request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytes
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *ALONE])
+    with lone_browser() as browser:
         yield browser
-        browser.close()
-    expect.set_options(timeout=5000)
 
 
 Visit = Callable[..., Page]

@@ -1,13 +1,12 @@
 """The player in a real browser: watch, leave, come back; captions, transcript, keyboard; no JavaScript; a phone."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.runtime import Runtime
@@ -16,16 +15,13 @@ from plugins.progress import public as progress
 from plugins.video import captions
 from plugins.video import public as video
 from tests.browser.serving import serving
-from tests.browser.visitor import QUIET
+from tests.browser.visitor import PATIENCE_MS, lone_browser
 from tests.conftest import make_app, make_settings, running
 from tests.factories.grading import SLUG, Place, Someone, make_person, make_place, sign_in, work
 from tests.factories.videos import VTT, make_video
 from tests.fakes.film.plugin import ref_of
 
 MOODLE, PHONE = (885, 650), (320, 640)
-ALONE = ["--autoplay-policy=no-user-gesture-required", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-"""Videos play when they are told to; no name is resolved, so nothing outside is reached."""
-PATIENCE_MS = 30_000
 GERMAN = "WEBVTT\n\n00:01.000 --> 00:03.000\nWillkommen bei den Bäumen\n\n00:04.000 --> 00:06.000\nErst die Wurzeln\n"
 YOUTUBE = "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ?rel=0"
 
@@ -83,12 +79,8 @@ def _publish(runtime: Runtime) -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *ALONE])
+    with lone_browser() as browser:
         yield browser
-        browser.close()
-    expect.set_options(timeout=5000)
 
 
 @pytest.fixture

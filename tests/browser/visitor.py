@@ -11,7 +11,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import BrowserContext, FrameLocator, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Playwright, expect, sync_playwright
 
 from tests.browser.demo import Demo
 
@@ -23,6 +23,8 @@ QUIET = [
     "--disable-sync",
     "--no-first-run",
 ]
+ALONE = ["--autoplay-policy=no-user-gesture-required", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+"""Videos play when they are told to; no name is resolved, so nothing outside is reached."""
 PATIENCE_MS = 30_000
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SCREENSHOTS = os.environ.get("COURSEBRIDGE_SCREENSHOTS")
@@ -62,6 +64,17 @@ def open_browser(
         yield context
     finally:
         context.close()
+
+
+@contextmanager
+def lone_browser() -> Iterator[Browser]:
+    """A Chromium for pages of one tool, without an LMS around them."""
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *ALONE])
+        yield browser
+        browser.close()
+    expect.set_options(timeout=5000)
 
 
 @dataclass

@@ -1,20 +1,17 @@
 """The pages of a course within a session: who sees what, and what a browser is told about files."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
-from config.settings import DEFAULT_PLUGINS
-from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.importer import import_course
-from tests.conftest import BASE_URL, empty_database, make_app, make_settings, running
+from tests.conftest import BASE_URL
 from tests.factories.course_folders import PNG, TOML, WATERING, write_folder
 from tests.factories.grading import Place, Someone, make_place
 from tests.functional.courses.conftest import SLUG, Browser, Import
@@ -23,31 +20,6 @@ from tests.functional.grading.conftest import counted
 
 HOME = f"/courses/{SLUG}/"
 Browse = Callable[..., Browser]
-
-
-@pytest.fixture(scope="module")
-def plugins() -> list[Plugin]:
-    """What runs by default."""
-    return load_plugins(DEFAULT_PLUGINS)
-
-
-@pytest.fixture(scope="module")
-def runtime(
-    request: pytest.FixtureRequest, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    """One tool for all these tests: an import takes a second. Everybody who looks is somebody new."""
-    data = tmp_path_factory.mktemp("pages")
-    with (
-        empty_database(request, data) as url,
-        running(make_settings(data, url), plugins, tmp_path_factory) as made,
-    ):
-        yield made
-
-
-@pytest.fixture(scope="module")
-def app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
-    """The web application."""
-    return make_app(runtime, plugins)
 
 
 @pytest.fixture(scope="module")
