@@ -1,6 +1,7 @@
 """The machine that the workers run on: starts them as `coursebridge up` does, kills them, and looks for what is left.
 
-Processes that lose their parent become children of the test (`PR_SET_CHILD_SUBREAPER`), so none escapes the count.
+While it is there, processes that lose their parent become children of the test (`PR_SET_CHILD_SUBREAPER`), so none
+escapes the count.
 """
 
 import ctypes
@@ -36,7 +37,7 @@ class Machine:
 
     def __init__(self, settings: Settings, environment: Mapping[str, str]) -> None:
         """Nothing runs yet."""
-        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        _adopt_orphans(True)
         self.settings = settings
         self.environment = {**os.environ, **environment}
         self.log = settings.data_dir / "workers.log"
@@ -83,11 +84,12 @@ class Machine:
         shutil.rmtree(self.settings.data_dir / "broker", ignore_errors=True)
 
     def clear(self) -> None:
-        """After the test: nothing keeps running, whatever has happened."""
+        """After the test: nothing keeps running, whatever has happened, and orphans of later tests go where they belong."""
         for pid in self._left():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.kill()
+        _adopt_orphans(False)
 
     def wait_for_kernel(self) -> None:
         """Until a notebook runs in a sandbox: in a process forked for it."""
@@ -114,6 +116,10 @@ class Machine:
             seen_empty = 0 if self._left() else seen_empty + 1
             time.sleep(0.02)
         return [command_line(pid) for pid in self._left()]
+
+
+def _adopt_orphans(adopt: bool) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
 
 
 def descendants() -> list[int]:
