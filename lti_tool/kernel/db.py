@@ -82,7 +82,9 @@ class Database:
         with _ReadingSession(self._reading, expire_on_commit=False) as tx:
             yield tx
 
-    def read(self, statement: Select[Any], parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+    def read(
+        self, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
         """The rows of one query by itself: without a session, and without a transaction, which one query is already."""
         with self._single.connect() as connection:
             return connection.execute(statement, parameters).all()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from flask import Flask, redirect, request, url_for
 from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
-from sqlalchemy import select
+from sqlalchemy import String, bindparam, cast, or_, select
 from werkzeug.wrappers import Response
 
 from grading import public as grading
@@ -19,11 +19,10 @@ from lti_tool.kernel.errors import Forbidden, NotFound
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, find_current_session
-from plugins.courses.access import may_be_closed
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import require_own
 from plugins.courses.models import Admission, Course, Item, Module, PartState
-from plugins.courses.reading import Reader, read_course, ref_of
+from plugins.courses.reading import Reader, read_course, ref_of, ref_to
 from plugins.courses.service import find_course, get_outline
 from plugins.progress import public as progress
 
@@ -35,6 +34,26 @@ MOST_KEPT = 5000
 KEPT_S = 5
 """How long a process goes by what it has read of a course."""
 _limited: dict[tuple[str, str], tuple[float, "_Limits"]] = {}
+NO_CONDITION = "[]"
+"""What an empty list is in a column of JSON."""
+_LIMITED = (
+    select(Course.slug, Item.slug, Item.assignment)
+    .join(Module, Module.id == Item.module_id)
+    .join(Course, Course.id == Item.course_id)
+    .where(
+        Course.slug.in_(bindparam("slugs", expanding=True)),
+        or_(
+            Course.state == PartState.DRAFT,
+            Course.admission == Admission.PAID,
+            Item.state == PartState.DRAFT,
+            Item.release_at.is_not(None),
+            Module.release_at.is_not(None),
+            cast(Item.after, String) != NO_CONDITION,
+            cast(Module.after, String) != NO_CONDITION,
+        ),
+    )
+)
+"""Items that `access.may_be_closed` is true of, and those of courses that are."""
 
 
 @blueprint.before_app_request
@@ -44,7 +63,7 @@ def refuse_closed_quizzes() -> Response | None:
     name, slug = (request.view_args or {}).get("name"), session.course_slug if session else None
     if session is None or slug is None or name is None or not session.role.is_learner:
         return None
-    if request.endpoint in KEPT_OPEN or name not in _read_limits(current_runtime(), slug).quizzes:
+    if request.endpoint in KEPT_OPEN or name not in _read_limits(current_runtime(), {slug})[slug].quizzes:
         return None
     item_slug = _list_closed(slug, session).get(name)
     return redirect(url_for("courses.show_item", slug=slug, item_slug=item_slug), 303) if item_slug else None
@@ -80,7 +99,7 @@ def refuse_changes_to_shared_courses() -> None:
 
 def list_closed_to(slug: str, who: grading.Caller) -> frozenset[str]:
     """The quizzes that a person's single-user server neither gets nor hands in."""
-    if who.role.is_staff or not _read_limits(current_runtime(), slug).quizzes:
+    if who.role.is_staff or not _read_limits(current_runtime(), {slug})[slug].quizzes:
         return frozenset()
     return frozenset(_list_closed(slug, who))
 
@@ -105,9 +124,9 @@ def _list_closed(slug: str, who: Reader) -> dict[str, str]:
         return {name: item.slug for name, item in items.items() if item not in shown or item.slug in locks}
 
 
-def list_limited_items(runtime: Runtime, slug: str) -> frozenset[str]:
-    """The items of a course that are closed to some learner at some time."""
-    return _read_limits(runtime, slug).refs
+def list_limited_items(runtime: Runtime, slugs: Collection[str]) -> frozenset[str]:
+    """The items of courses that are closed to some learner at some time."""
+    return frozenset[str]().union(*(limits.refs for limits in _read_limits(runtime, slugs).values()))
 
 
 def list_closed_items(session: SignedIn, slug: str, refs: Collection[str]) -> frozenset[str]:
@@ -133,25 +152,22 @@ class _Limits:
     """Of items."""
 
 
-def _read_limits(runtime: Runtime, slug: str) -> _Limits:
-    now = clock.now().timestamp()
-    key = (runtime.settings.database.url, slug)
-    kept = _limited.get(key)
-    if kept is None or not 0 <= now - kept[0] < KEPT_S:
+def _read_limits(runtime: Runtime, slugs: Collection[str]) -> dict[str, _Limits]:
+    """Of each of the courses, from memory or with one query for all others."""
+    now, url = clock.now().timestamp(), runtime.settings.database.url
+    kept = {slug: _limited.get((url, slug)) for slug in slugs}
+    found = {slug: limits for slug, entry in kept.items() if entry for at, limits in [entry] if 0 <= now - at < KEPT_S}
+    missing = [slug for slug in slugs if slug not in found]
+    if missing:
         if len(_limited) > MOST_KEPT:
             _limited.clear()
-        query = (
-            select(Item, Module, Course.state, Course.admission)
-            .join(Module, Module.id == Item.module_id)
-            .join(Course, Course.id == Item.course_id)
-            .where(Course.slug == slug)
-        )
-        with runtime.db.reading() as tx:
-            found = [
-                item
-                for item, module, state, admission in tx.execute(query)
-                if state is PartState.DRAFT or admission is Admission.PAID or may_be_closed(item, module)
-            ]
-        quizzes = frozenset(item.assignment for item in found if item.assignment)
-        kept = _limited[key] = (now, _Limits(quizzes, frozenset(ref_of(slug, item) for item in found)))
-    return kept[1]
+        quizzes: dict[str, set[str]] = {slug: set() for slug in missing}
+        refs: dict[str, set[str]] = {slug: set() for slug in missing}
+        for slug, item_slug, assignment in runtime.db.read(_LIMITED, {"slugs": missing}):
+            refs[slug].add(ref_to(slug, item_slug))
+            if assignment:
+                quizzes[slug].add(assignment)
+        for slug in missing:
+            found[slug] = _Limits(frozenset(quizzes[slug]), frozenset(refs[slug]))
+            _limited[url, slug] = (now, found[slug])
+    return found

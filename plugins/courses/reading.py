@@ -104,4 +104,9 @@ def read_course(tx: Tx, who: Reader, slug: str, *, with_results: bool = False) -
 
 def ref_of(course_slug: str, item: Item | None) -> str:
     """`courses/<course>/<item>`; without an item what all begin with."""
-    return f"courses/{course_slug}/{item.slug if item else ''}"
+    return ref_to(course_slug, item.slug if item else "")
+
+
+def ref_to(course_slug: str, item_slug: str) -> str:
+    """The same by the item's slug."""
+    return f"courses/{course_slug}/{item_slug}"

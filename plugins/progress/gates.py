@@ -17,10 +17,10 @@ EXTENSION = "coursebridge_progress_gates"
 class Gate:
     """What one plugin knows. Both open their own transactions."""
 
-    list_limited: Callable[[Runtime, str], frozenset[str]]
-    """`(runtime, course slug)` → references of what is closed to somebody at some time.
+    list_limited: Callable[[Runtime, Collection[str]], frozenset[str]]
+    """`(runtime, course slugs)` → references of what is closed to somebody at some time.
 
-    Asked at every save, outside of any request, so it has to answer mostly from memory.
+    Asked at every commit of saves, outside of any request, so it has to answer from memory or with one query.
     """
     list_closed: Callable[[SignedIn, str, Collection[str]], frozenset[str]]
     """`(session, course slug, references)` → those of the references that are closed to the learner of the session."""
@@ -37,15 +37,15 @@ def list_gates(app: Flask) -> list[Gate]:
     return gates
 
 
-def may_be_closed(gates: Iterable[Gate], runtime: Runtime, refs: Collection[str]) -> bool:
-    """Is any of these references closed to anybody? Then it has to be asked whether it is to this learner."""
-    slugs = {course_of(ref) for ref in refs}
-    return any(not gate.list_limited(runtime, slug).isdisjoint(refs) for gate in gates for slug in slugs if slug)
+def list_limited(gates: Iterable[Gate], runtime: Runtime, refs: Collection[str]) -> frozenset[str]:
+    """Those of the references that are closed to somebody: it has to be asked whether they are to this learner."""
+    slugs = {slug for ref in refs if (slug := course_of(ref))}
+    return frozenset(ref for gate in gates for ref in gate.list_limited(runtime, slugs).intersection(refs))
 
 
 def closed_refs(session: SignedIn, course_slug: str, refs: Collection[str]) -> frozenset[str]:
     """The references among these that are closed. Not to be called inside a transaction."""
     gates = list_gates(current_app)
-    if not may_be_closed(gates, current_runtime(), refs):
+    if not list_limited(gates, current_runtime(), refs):
         return frozenset()
     return frozenset(ref for gate in gates for ref in gate.list_closed(session, course_slug, refs))

@@ -7,7 +7,7 @@ waits for nobody.
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -39,6 +39,10 @@ class Claim:
     """Of the session's token."""
     changes_of: Callable[[Row[Any] | None], Sequence[Change] | None]
     """From the row of the session (None: there is none) to the changes; None: not theirs to make."""
+    refs: frozenset[str]
+    """The items that the changes are about."""
+    list_limited: Callable[[Collection[str]], frozenset[str]]
+    """Which of these items have to be asked about: then the claim is refused. One answers for all in a commit."""
     size: int
     """Changes that there are at most."""
 
@@ -117,9 +121,11 @@ class GroupCommit:
         return some
 
     def _write(self, entries: list[_Waiting]) -> None:
+        claims = [(entry, entry.claim) for entry in entries if entry.claim is not None]
         try:
+            limited = _list_limited([claim for _entry, claim in claims])
             with self._db.transaction() as tx:
-                _check_claims(tx, [entry for entry in entries if entry.claim])
+                _check_claims(tx, claims, limited)
                 unknown = record(tx, [change for entry in entries for change in entry.changes])
         except Exception as error:
             if len(entries) > 1:  # what one of them brought is not to cost the others theirs
@@ -139,12 +145,17 @@ class GroupCommit:
             entry.is_done = True
 
 
-def _check_claims(tx: Tx, entries: Sequence[_Waiting]) -> None:
+def _list_limited(claims: Sequence[Claim]) -> frozenset[str]:
+    refs = frozenset[str]().union(*(claim.refs for claim in claims))
+    return claims[0].list_limited(refs) if refs else frozenset()
+
+
+def _check_claims(tx: Tx, claims: Sequence[tuple[_Waiting, Claim]], limited: frozenset[str]) -> None:
     """One query for all of them: a session that has ended meanwhile saves nothing any more."""
-    claims = [(entry, entry.claim) for entry in entries if entry.claim is not None]
     rows = find_session_rows(tx, {claim.digest for _entry, claim in claims}) if claims else {}
     for entry, claim in claims:
-        changes = claim.changes_of(rows.get(claim.digest))
+        is_free = limited.isdisjoint(claim.refs)
+        changes = claim.changes_of(rows.get(claim.digest)) if is_free else None
         entry.is_refused, entry.changes = changes is None, changes or ()
 
 

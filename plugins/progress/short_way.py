@@ -7,6 +7,7 @@ else comes goes the whole way, with its body, and is told there what is wrong.
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import partial
 from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -18,7 +19,7 @@ from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.security import data_headers, is_foreign_post
 from lti_tool.web.session import BROWSER_COOKIE, TOKEN_KEY, accept_session, digest_of
-from plugins.progress.gates import Gate, may_be_closed
+from plugins.progress.gates import Gate, list_limited
 from plugins.progress.group_commit import Claim, writer_of
 from plugins.progress.merging import Change, Learner
 from plugins.progress.saves import MOST_BYTES, Batch, answer_of, changes_of, learner_key, read_batch
@@ -53,15 +54,19 @@ class ShortWay:
             batch = read_batch(body)
         except AppError:
             return None
-        if may_be_closed(self._gates, self._runtime, {save.ref for save in batch.saves}):
-            return None
         cookie = environ.get("HTTP_COOKIE")
         secret = parse_cookie(cookie).get(BROWSER_COOKIE) if cookie else None
 
         def changes_of_session(row: Row[Any] | None) -> Sequence[Change] | None:
             return _changes_of(self._runtime, row, secret, batch)
 
-        claim = Claim(digest_of(environ[TOKEN_KEY]), changes_of_session, len(batch.saves))
+        claim = Claim(
+            digest_of(environ[TOKEN_KEY]),
+            changes_of_session,
+            frozenset(save.ref for save in batch.saves),
+            partial(list_limited, self._gates, self._runtime),
+            len(batch.saves),
+        )
         done = writer_of(self._runtime.db).save_claimed(claim)
         return None if done is None else json.dumps(answer_of(batch, *done)).encode()
 

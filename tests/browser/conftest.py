@@ -35,8 +35,9 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def visit(demo: Demo, playwright: Playwright, tmp_path: Path) -> Iterator[Visit]:
+def visit(request: pytest.FixtureRequest, demo: Demo, playwright: Playwright, tmp_path: Path) -> Iterator[Visit]:
     """Makes visitors: `visit("ada", WIDE)` has a browser of their own and is signed in at the campus."""
+    visitors: list[Visitor] = []
     with ExitStack() as stack:
 
         def make(username: str, size: tuple[int, int] = WIDE, cookies: Cookies = Cookies.ONLY_PARTITIONED) -> Visitor:
@@ -44,18 +45,25 @@ def visit(demo: Demo, playwright: Playwright, tmp_path: Path) -> Iterator[Visit]
             context = stack.enter_context(open_browser(playwright, folder, demo.tool, demo.lms, cookies, size))
             visitor = Visitor(demo, username, context.pages[0], f"{username}-{size[0]}")
             visitor.sign_in()
+            visitors.append(visitor)
             return visitor
 
         yield make
+        if _failed(request):
+            print("\n".join(visitor.read_frames() for visitor in visitors))
 
 
 @pytest.fixture(autouse=True)
 def logs_of_a_failed_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Print what the demo's processes said when a journey fails."""
     yield
-    report = getattr(request.node, "report_of_call", None)
-    if report is not None and report.failed and "demo" in request.fixturenames:
+    if _failed(request) and "demo" in request.fixturenames:
         print(request.getfixturevalue("demo").read_logs())
+
+
+def _failed(request: pytest.FixtureRequest) -> bool:
+    report = getattr(request.node, "report_of_call", None)
+    return report is not None and bool(report.failed)
 
 
 @pytest.hookimpl(wrapper=True)

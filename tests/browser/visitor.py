@@ -113,6 +113,14 @@ class Visitor:
         """What the frame's page says of who is signed in."""
         return self.tool.locator(f"meta[name=coursebridge-{name}]").get_attribute("content")
 
+    def read_frames(self) -> str:
+        """Address and text of every frame that they have open, for a failed test."""
+        return "\n".join(
+            f"== {self.username}: {frame.url}\n{frame.evaluate('document.documentElement.innerText.slice(0, 600)')}"
+            for page in self.page.context.pages
+            for frame in page.frames
+        )
+
     def keep_for_readme(self) -> None:
         """Keep what the README shows, if pictures are wanted: copy `graded-quiz.png` to docs/images."""
         if not SCREENSHOTS or self.demo.profile != "moodle":
