@@ -21,7 +21,7 @@ from typing import Any, cast
 from sqlalchemy import Table, insert, select, text
 
 from benchmarks.rows import Row
-from benchmarks.serving import Serving, serving
+from benchmarks.serving import Serving, environment_of, serving, serving_app
 from config.settings import load_settings
 from lti_tool.app.process import make_process
 from lti_tool.kernel import clock
@@ -75,15 +75,15 @@ class Sender:
 
 def run(rounds: int) -> list[Row]:
     """Both sizes; of several rounds the median p95."""
-    rows = []
+    rows: list[Row] = []
     with running_postgresql(is_durable=True) as server:
-        rows.append(_measure(LARGE, server.format(database="postgres"), rounds))
+        rows += _measure(LARGE, server.format(database="postgres"), rounds)
     with tempfile.TemporaryDirectory() as folder:
-        rows.append(_measure(SMALL, f"sqlite:///{folder}/bench.sqlite3", rounds))
+        rows += _measure(SMALL, f"sqlite:///{folder}/bench.sqlite3", rounds)
     return rows
 
 
-def _measure(size: Size, url: str, rounds: int) -> Row:
+def _measure(size: Size, url: str, rounds: int) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(
             data_dir=Path(folder), secret_key=secrets.token_hex(32), database={"url": url, "pool_size": 5}
@@ -95,13 +95,17 @@ def _measure(size: Size, url: str, rounds: int) -> Row:
         print(f"{size.name}: {count:,} rows made in {time.monotonic() - began:.0f} s", flush=True)
         senders = _make_sessions(runtime, size)
         _analyze(runtime.db)
-        with serving(settings, size.workers) as server:
-            taken = [asyncio.run(_load(server, size, senders, number)) for number in range(rounds)]
+        bare = serving_app("benchmarks.bare_app:create", environment_of(settings), size.workers)
+        with serving(settings, size.workers) as server, bare as peer:
+            least, taken = [], []
+            for number in range(rounds):
+                least.append(asyncio.run(_load(peer, size, senders, number)))
+                taken.append(asyncio.run(_load(server, size, senders, number)))
         lost = _count_lost(runtime.db, [save for one in taken for save in one.sent])
         runtime.db.close()
     if lost:
         raise RuntimeError(f"{lost} saves were lost.")
-    return _report(size, taken, settings.web.threads)
+    return [_report(size, taken, settings.web.threads), _compare(size, taken, least)]
 
 
 @dataclass
@@ -116,6 +120,32 @@ class Taken:
     """One number: how many were not answered with 200."""
     cpu_ms: float = 0.0
     """Of the server for each save."""
+
+
+def _compare(size: Size, taken: list[Taken], least: list[Taken]) -> Row:
+    """Our p95 beside that of a save with nothing of ours, sent in turns."""
+    ours, theirs = (statistics.median(_percentile(one.times_ms, 95) for one in side) for side in (taken, least))
+    cpu_ms = statistics.median(one.cpu_ms for one in least)
+    refused = sum(one.refused[0] for one in least)
+    peer = (
+        f"Flask that reads the session and updates one row in a transaction ({cpu_ms:.2f} ms of server CPU, "
+        f"{refused} failed)"
+    )
+    print(
+        f"bare Flask, {size.name}: p95 {theirs:.1f} ms, {cpu_ms:.2f} ms of server CPU each, {refused} failed",
+        flush=True,
+    )
+    count = sum(len(one.times_ms) for one in taken)
+    return Row(
+        f"{size.name}, beside bare Flask",
+        round(ours, 1),
+        round(theirs, 1),
+        peer,
+        round(theirs / ours, 2),
+        "ms",
+        count,
+        "p95 as above, sent in turns",
+    )
 
 
 def _report(size: Size, taken: list[Taken], threads: int) -> Row:
