@@ -66,7 +66,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "state_text": None,
         "warning": None,
         "lateness": None,
-        "ahead": 2 if state == "queued" else None,
+        "waiting": {"text": "about 4 minutes, 37 before yours", "every_ms": 6000} if state == "queued" else None,
         "finished_at": NOW + timedelta(seconds=7) if done else None,
         "points": Decimal("8.5") if done else None,
         "max_points": Decimal(10),

@@ -120,6 +120,8 @@ def upgrade() -> None:
     sa.Column('message_id', sa.String(length=32), nullable=False),
     sa.Column('payload', sa.JSON(), nullable=False),
     sa.Column('queue', sa.String(length=40), nullable=False),
+    sa.Column('lane', sa.String(length=60), nullable=False),
+    sa.Column('turn', sa.Integer(), nullable=True),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('hinted_at', sa.DateTime(timezone=True), nullable=True),
@@ -130,12 +132,17 @@ def upgrade() -> None:
     sa.Column('failures', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('took_ms', sa.Integer(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_kernel_job')),
     sa.UniqueConstraint('message_id', 'handler', name=op.f('uq_kernel_job_message_id_handler')),
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('kernel_job', schema=None) as batch_op:
-        batch_op.create_index('ix_kernel_job_queue_state', ['queue', 'state', 'id'], unique=False)
+        batch_op.create_index('ix_kernel_job_lane', ['queue', 'lane', 'turn'], unique=False, sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
+        batch_op.create_index('ix_kernel_job_later', ['state', 'due_at'], unique=False, sqlite_where=sa.text('turn IS NULL AND finished_at IS NULL'), postgresql_where=sa.text('turn IS NULL AND finished_at IS NULL'))
+        batch_op.create_index('ix_kernel_job_line', ['queue', 'state', 'turn', 'id'], unique=False, sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
+        batch_op.create_index('ix_kernel_job_pace', ['queue', 'finished_at'], unique=False, sqlite_where=sa.text('took_ms IS NOT NULL'), postgresql_where=sa.text('took_ms IS NOT NULL'))
+        batch_op.create_index('ix_kernel_job_queue_state', ['queue', 'state', 'due_at'], unique=False)
         batch_op.create_index('ix_kernel_job_state_due', ['state', 'due_at'], unique=False)
 
     op.create_table('kernel_recurring',
@@ -1329,6 +1336,10 @@ def downgrade() -> None:
     with op.batch_alter_table('kernel_job', schema=None) as batch_op:
         batch_op.drop_index('ix_kernel_job_state_due')
         batch_op.drop_index('ix_kernel_job_queue_state')
+        batch_op.drop_index('ix_kernel_job_pace', sqlite_where=sa.text('took_ms IS NOT NULL'), postgresql_where=sa.text('took_ms IS NOT NULL'))
+        batch_op.drop_index('ix_kernel_job_line', sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
+        batch_op.drop_index('ix_kernel_job_later', sqlite_where=sa.text('turn IS NULL AND finished_at IS NULL'), postgresql_where=sa.text('turn IS NULL AND finished_at IS NULL'))
+        batch_op.drop_index('ix_kernel_job_lane', sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
 
     op.drop_table('kernel_job')
     with op.batch_alter_table('kernel_audit', schema=None) as batch_op:
