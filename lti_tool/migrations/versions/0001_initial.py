@@ -830,6 +830,17 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['upload_id'], ['files_upload.id'], name=op.f('fk_files_piece_upload_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('upload_id', 'start', name=op.f('pk_files_piece'))
     )
+    op.create_table('grading_comparison',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('job_id', sa.Integer(), nullable=False),
+    sa.Column('compared_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('too_short', sa.Integer(), nullable=False),
+    sa.Column('left_out', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_comparison_assignment_id')),
+    sa.PrimaryKeyConstraint('placement_id', 'assignment_id', name=op.f('pk_grading_comparison'))
+    )
     op.create_table('grading_draft',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -982,6 +993,25 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_result_user_id'), ['user_id'], unique=False)
+
+    op.create_table('grading_similar_pair',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('first_id', sa.Integer(), nullable=False),
+    sa.Column('second_id', sa.Integer(), nullable=False),
+    sa.Column('first_user_id', sa.Integer(), nullable=False),
+    sa.Column('second_user_id', sa.Integer(), nullable=False),
+    sa.Column('percent', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_similar_pair_assignment_id')),
+    sa.ForeignKeyConstraint(['first_id'], ['grading_submission.id'], name=op.f('fk_grading_similar_pair_first_id')),
+    sa.ForeignKeyConstraint(['second_id'], ['grading_submission.id'], name=op.f('fk_grading_similar_pair_second_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_similar_pair'))
+    )
+    with op.batch_alter_table('grading_similar_pair', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_similar_pair_first_user_id'), ['first_user_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_similar_pair_placement_id'), ['placement_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_similar_pair_second_user_id'), ['second_user_id'], unique=False)
 
     op.create_table('lti_context_copy',
     sa.Column('context_id', sa.Integer(), nullable=False),
@@ -1152,6 +1182,12 @@ def downgrade() -> None:
     op.drop_table('lti_link')
     op.drop_table('lti_group')
     op.drop_table('lti_context_copy')
+    with op.batch_alter_table('grading_similar_pair', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_similar_pair_second_user_id'))
+        batch_op.drop_index(batch_op.f('ix_grading_similar_pair_placement_id'))
+        batch_op.drop_index(batch_op.f('ix_grading_similar_pair_first_user_id'))
+
+    op.drop_table('grading_similar_pair')
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_result_user_id'))
 
@@ -1185,6 +1221,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_draft_user_id'))
 
     op.drop_table('grading_draft')
+    op.drop_table('grading_comparison')
     op.drop_table('files_piece')
     with op.batch_alter_table('courses_item', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_courses_item_module_id'))
