@@ -17,8 +17,7 @@ from grading.filesets import load_files, pack_files
 from grading.messages import Autograde
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import GIVEN_UP, record_failure, record_marking
-from grading.submissions import attempts_of, list_submissions, move, submitter_of
-from lti_tool.kernel import jobs
+from grading.submissions import attempts_of, list_submissions, move, put_in_line, submitter_of
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
@@ -108,7 +107,7 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
     move(submission, SubmissionState.QUEUED)
     if submission.marks is None:
         submission.outcome = submission.text = submission.teacher_text = None
-    submission.job_id = jobs.enqueue(tx, Autograde(submission.id))
+    put_in_line(tx, submission)
 
 
 def _is_superseded(tx: Tx, submission: SubmissionRow) -> bool:

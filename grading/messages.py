@@ -34,6 +34,15 @@ class SettleResults(Job):
 
 
 @dataclass(frozen=True)
+class CompareSubmissions(Job):
+    """Look for similar submissions of a quiz in one LMS course."""
+
+    name: ClassVar[str] = "grading.compare_submissions"
+    placement_id: int
+    assignment_id: int
+
+
+@dataclass(frozen=True)
 class PrepareGradebook(Job):
     """Bring the gradebook of a placement up to the course's release."""
 

@@ -8,14 +8,14 @@ from typing import Any
 
 from flask import url_for
 from flask_babel import gettext as _
-from sqlalchemy import func, select
 
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.terms import Terms, attempt_that_counts, must_wait_for_first
 from grading.terms_pages import Late, show_late, show_terms
+from grading.waiting import Waiting, find_attempt_place, show_waiting
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.jobs import JobRow, JobState
+from lti_tool.kernel.line import Place
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
@@ -51,7 +51,7 @@ class Attempt:
     state_text: str | None
     warning: str | None
     """What did not run, although the attempt has a score."""
-    ahead: int | None
+    waiting: Waiting | None
     finished_at: datetime | None
     points: Decimal | None
     max_points: Decimal
@@ -70,7 +70,7 @@ def show_attempt(
     deliveries: Sequence[lti.Entry],
     *,
     feedback_url: str | None,
-    ahead: int | None,
+    ahead: Place | None,
     to_staff: bool = False,
 ) -> Attempt:
     """An attempt for a template; `deliveries` are the outbox rows of its learner."""
@@ -82,7 +82,7 @@ def show_attempt(
         state=row.state.value,
         state_text=_what_next(row),
         warning=warning_of(row),
-        ahead=ahead,
+        waiting=show_waiting(ahead) if row.state is SubmissionState.QUEUED else None,
         finished_at=row.marked_at,
         points=row.points if row.state.is_marked else None,
         max_points=row.max_points,
@@ -177,15 +177,6 @@ def _question_state(question: dict[str, Any]) -> str:
     return "full" if points >= maximum else "part" if points > 0 else "zero"
 
 
-def count_ahead(tx: Tx, row: SubmissionRow) -> int | None:
-    """How many jobs come before this one's; None when it does not wait."""
-    if row.state is not SubmissionState.QUEUED or row.job_id is None:
-        return None
-    mine = select(JobRow.queue).where(JobRow.id == row.job_id).scalar_subquery()
-    busy = JobRow.state.in_([JobState.QUEUED, JobState.RUNNING])
-    return tx.scalar(select(func.count()).where(JobRow.queue == mine, JobRow.id < row.job_id, busy))
-
-
 def quiz_context(
     session: SignedIn, row: AssignmentRow, terms: Terms, attempts: Sequence[SubmissionRow]
 ) -> dict[str, Any]:
@@ -238,7 +229,7 @@ def status_context(
             terms,
             deliveries,
             feedback_url=own_feedback_url(row, attempts[0]),
-            ahead=count_ahead(tx, attempts[0]),
+            ahead=find_attempt_place(tx, attempts[0]),
         ),
         "counting": counting,
         "platform": session.platform_name,

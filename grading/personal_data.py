@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import delete, select
 
+from grading.comparing import erase_similarity, export_similarity
 from grading.models import (
     AssignmentRow,
     BlobRow,
@@ -54,7 +55,8 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         }
         for row in tx.scalars(select(ExtensionRow).where(ExtensionRow.user_id == user_id))
     ]
-    return {"submissions": submissions, "results": results, "drafts": drafts, "extensions": extensions}
+    kept = {"submissions": submissions, "results": results, "drafts": drafts, "extensions": extensions}
+    return kept | {"similar": export_similarity(tx, user_id)}
 
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
@@ -62,6 +64,7 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     hashes = _hashes(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
     tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
+    erase_similarity(tx, user_id)
     for table in (ResultRow, DraftRow, ExtensionRow):
         tx.execute(delete(table).where(table.user_id == user_id))
     tx.execute(delete(SubmissionRow).where(SubmissionRow.user_id == user_id))

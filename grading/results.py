@@ -11,9 +11,9 @@ from sqlalchemy import Select, select
 from grading.engine.model import Marking, Marks
 from grading.engine_port import CALM
 from grading.filesets import Packed, store_files
-from grading.messages import Autograde, GradeRecorded
+from grading.messages import GradeRecorded
 from grading.models import AssignmentRow, ResultRow, SubmissionRow, SubmissionState
-from grading.submissions import Learner, list_submissions, move, submitter_of
+from grading.submissions import Learner, list_submissions, move, put_in_line, submitter_of
 from grading.terms import Weighed, attempt_that_counts, find_terms
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
@@ -77,8 +77,7 @@ def finish_attempt(tx: Tx, submission: SubmissionRow) -> None:
     attempts = settle_result(tx, submission.assignment_id, submitter_of(submission))
     waiting = [row for row in attempts if row.state is SubmissionState.QUEUED]
     if waiting:
-        first = min(waiting, key=lambda row: row.number)
-        first.job_id = jobs.enqueue(tx, Autograde(first.id))
+        put_in_line(tx, min(waiting, key=lambda row: row.number))
 
 
 def settle_result(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRow]:

@@ -135,6 +135,7 @@ def submissions_context(session: SignedIn, group: Class, shown: str, number: int
         "mark_url": url_for("grading.open_formgrader", **place),
         "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
         "export_url": url_for("grading.export_submissions", **place),
+        "similar_url": url_for("grading.list_similar", **place),
     }
 
 

@@ -1,4 +1,4 @@
-"""The Celery worker. It knows two tasks: run one job of the table, and sweep the table (docs/adr/0002).
+"""The Celery worker. It knows two tasks: run the next job of a queue, and sweep the table (docs/adr/0002).
 
 Start it with `coursebridge worker`; `coursebridge up` starts one for marking and one for everything else.
 """
@@ -31,7 +31,7 @@ from lti_tool.kernel.runtime import Runtime
 log = logging.getLogger(__name__)
 
 QUEUES = ("grade", "passback", "mail", "default")
-RUN_JOB = "coursebridge.run_job"
+RUN_NEXT = "coursebridge.run_next"
 SWEEP = "coursebridge.sweep"
 LOOK_FOR_PARENT_S = 0.5
 PAUSE_S = 2.0
@@ -67,15 +67,15 @@ def publish_with(settings: Settings, router: Router) -> None:
         app.conf.broker_transport_options |= {"socket_connect_timeout": 1, "socket_timeout": 5}
     quiet_until = 0.0
 
-    def publish(job_id: int, queue: str) -> None:
+    def publish(queue: str) -> None:
         nonlocal quiet_until
         if time.monotonic() < quiet_until:
             return
         try:
-            app.send_task(RUN_JOB, (job_id,), queue=queue, retry=False)
+            app.send_task(RUN_NEXT, (queue,), queue=queue, retry=False)
         except Exception as error:
             quiet_until = time.monotonic() + PAUSE_S
-            log.warning("broker_unreachable", extra={"job": job_id, "why": f"{type(error).__name__}: {error}"})
+            log.warning("broker_unreachable", extra={"queue": queue, "why": f"{type(error).__name__}: {error}"})
 
     router.publish = publish
 
@@ -103,19 +103,19 @@ class Worker:
         self._process = None
 
     def _register_tasks(self) -> None:
-        def run_job(job_id: int) -> None:
-            self.run_job(job_id)
+        def run_next(queue: str) -> None:
+            self.run_next(queue)
 
         def sweep() -> None:
             self.sweep()
 
-        self.celery.task(run_job, name=RUN_JOB)
+        self.celery.task(run_next, name=RUN_NEXT)
         self.celery.task(sweep, name=SWEEP)
 
-    def run_job(self, job_id: int) -> None:
-        """Run one job if it is still to be done."""
+    def run_next(self, queue: str) -> None:
+        """Run the job of a queue whose turn it is, if there is one."""
         runtime, _plugins = self.process
-        jobs.run_job(runtime, runtime.db.router, job_id)
+        jobs.run_next(runtime, runtime.db.router, queue)
 
     def sweep(self) -> None:
         """Hint what was forgotten and do the recurring work that is due."""

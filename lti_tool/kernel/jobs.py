@@ -9,6 +9,7 @@ passed to somebody else, so that an effect is not committed twice.
 import logging
 import random
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +18,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
-from lti_tool.kernel import clock
+from lti_tool.kernel import clock, line
 from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Tx, affect, after_commit
 from lti_tool.kernel.errors import Conflict, ExternalError, NotFound
-from lti_tool.kernel.job_rows import JobRow, JobState, with_failure
+from lti_tool.kernel.job_rows import JobRow, JobState, count_jobs, find_job, list_jobs, with_failure
 from lti_tool.kernel.messages import Event, Handler, Job, Message, Router, new_message_id, restore, router_of
+from lti_tool.kernel.recurring import take_over
 from lti_tool.kernel.runtime import Runtime
 
 __all__ = [
@@ -33,7 +35,6 @@ __all__ = [
     "Retry",
     "bring_all_forward",
     "bring_forward",
-    "count_ahead",
     "count_jobs",
     "due_ids",
     "emit",
@@ -46,6 +47,7 @@ __all__ = [
     "retry",
     "retry_all",
     "run_job",
+    "run_next",
     "sweep",
 ]
 
@@ -80,6 +82,7 @@ class JobRun:
         self.finished = False
         """Is it done, or put back for later?"""
         self._lease = lease
+        self._began = time.monotonic()
 
     def hold(self, tx: Tx) -> None:
         """Make sure that the job is still ours until the transaction ends. Raises: LeaseLost."""
@@ -96,14 +99,18 @@ class JobRun:
 
     def finish(self, tx: Tx) -> None:
         """Mark the job done in the transaction that holds its effect. Raises: LeaseLost."""
-        _close(tx, self.job_id, self._lease, state=JobState.DONE, error=None)
+        took_ms = round((time.monotonic() - self._began) * 1000)
+        _close(tx, self.job_id, self._lease, state=JobState.DONE, error=None, took_ms=took_ms)
         self.finished = True
 
 
-def enqueue(tx: Tx, job: Job, *, due_at: datetime | None = None) -> int:
-    """Put a job on the table in the caller's transaction; returns its id. `due_at` is UTC, default now."""
+def enqueue(tx: Tx, job: Job, *, due_at: datetime | None = None, lane: str = "") -> int:
+    """Put a job on the table in the caller's transaction; returns its id. `due_at` is UTC, default now.
+
+    `lane`: whose work it is. The lanes of a queue take turns; within one, who comes first is served first.
+    """
     (handler,) = router_of(tx).handlers_of(type(job))
-    return _insert(tx, job, handler, new_message_id(), due_at or clock.now())
+    return _insert(tx, job, handler, new_message_id(), due_at or clock.now(), lane)
 
 
 def find_waiting(tx: Tx, message: type[Job], field: str, number: int) -> JobRow | None:
@@ -130,8 +137,8 @@ def bring_all_forward(tx: Tx, message: type[Job], field: str, number: int) -> No
 def bring_forward(tx: Tx, job_id: int, due_at: datetime) -> None:
     """Have a job that waits run at this moment already."""
     later = and_(JobRow.id == job_id, JobRow.state == JobState.QUEUED, JobRow.due_at > due_at)
-    if affect(tx, update(JobRow).where(later).values(due_at=due_at, hinted_at=None)) == 1 and due_at <= clock.now():
-        _hint(tx, tx.get_one(JobRow, job_id, populate_existing=True))
+    if affect(tx, update(JobRow).where(later).values(due_at=due_at)) == 1 and due_at <= clock.now():
+        _line_up(tx, tx.get_one(JobRow, job_id, populate_existing=True), returns=True)
 
 
 def emit(tx: Tx, event: Event) -> None:
@@ -141,68 +148,75 @@ def emit(tx: Tx, event: Event) -> None:
         _insert(tx, event, handler, message_id, clock.now())
 
 
+def run_next(runtime: Runtime, router: Router, queue: str) -> bool:
+    """Claim and run the job of a queue whose turn it is. False when none waits."""
+    claimed = _claim_next(runtime, router, queue)
+    if claimed is not None:
+        _run(runtime, router, *claimed)
+    return claimed is not None
+
+
 def run_job(runtime: Runtime, router: Router, job_id: int) -> bool:
     """Claim and run one job. False when there was nothing to do: done, not due, or held by somebody else."""
-    claimed = _claim(runtime, job_id)
-    if claimed is None:
-        return False
-    row, lease = claimed
+    with runtime.db.transaction() as tx:
+        claimed = _claim(runtime, tx, job_id)
+    if claimed is not None:
+        _run(runtime, router, *claimed)
+    return claimed is not None
+
+
+def _run(runtime: Runtime, router: Router, row: JobRow, lease: str) -> None:
     handler = router.by_name.get(row.handler)
     if handler is None:
         _give_up(runtime, row, lease, None, f"No plugin offers the handler {row.handler} any more.")
-        return True
-    run = JobRun(runtime, job_id, lease, row.attempts)
+        return
+    run = JobRun(runtime, row.id, lease, row.attempts)
     message = restore(handler.message, row.payload)
     try:
-        with _renewing(runtime, job_id, lease):
+        with _renewing(runtime, row.id, lease):
             handler.run(run, message)
         if not run.finished:
             with runtime.db.transaction() as tx:
                 run.finish(tx)
     except LeaseLost:
-        log.warning("job_lease_lost", extra={"job": job_id, "handler": row.handler})
+        log.warning("job_lease_lost", extra={"job": row.id, "handler": row.handler})
     except Exception as error:
         _after_failure(runtime, row, lease, handler, message, error)
-    return True
 
 
 def sweep(runtime: Runtime, router: Router, limit: int = 500) -> int:
-    """Hint due jobs whose hint may be lost and jobs whose worker went silent; returns how many.
+    """Line up the jobs that have become due, and hint what was forgotten; returns the number of hints.
 
     A hint counts as lost after the life of a lease, so that a lost broker delays no job longer than a lost worker.
     """
-    moment = clock.now()
-    lost = moment - timedelta(seconds=runtime.settings.jobs.lease_s)
     with runtime.db.transaction() as tx:
-        unhinted = or_(JobRow.hinted_at.is_(None), JobRow.hinted_at < lost)
-        due = or_(
-            and_(_claimable(moment), unhinted), and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < moment)
-        )
-        rows = tx.execute(select(JobRow.id, JobRow.queue).where(due).order_by(JobRow.id).limit(limit)).all()
-        if rows:
-            tx.execute(update(JobRow).where(JobRow.id.in_([row.id for row in rows])).values(hinted_at=moment))
-    for row in rows:
-        router.publish(row.id, row.queue)
-    return len(rows)
+        waiting = (JobRow.state == JobState.QUEUED, JobRow.turn.is_(None), JobRow.finished_at.is_(None))
+        due = select(JobRow).where(*waiting, JobRow.due_at <= clock.now())
+        rows = tx.scalars(due.order_by(JobRow.due_at).limit(limit)).all()
+        hints = sum(_line_up(tx, row, returns=True) for row in rows)
+    for queue in router.queues:
+        number = _count_lost(runtime, queue)
+        for _ in range(number):
+            router.publish(queue)
+        hints += number
+    return hints
+
+
+def _count_lost(runtime: Runtime, queue: str) -> int:
+    """How many hints of a queue have to be given again: for jobs whose worker went silent, and in place of lost ones.
+
+    The latter once in the life of a lease: most that wait so long wait only for their turn.
+    """
+    lease_s = runtime.settings.jobs.lease_s
+    with runtime.db.reading() as tx:
+        silent = line.count_silent(tx, queue)
+        unheard = line.count_unheard(tx, queue, clock.now() - timedelta(seconds=lease_s))
+    return silent + (unheard if unheard and take_over(runtime, f"kernel.hints.{queue}", lease_s) else 0)
 
 
 def due_ids(tx: Tx, limit: int = 100) -> list[int]:
     """Ids of the jobs that could be claimed now, oldest first."""
     return list(tx.scalars(select(JobRow.id).where(_claimable(clock.now())).order_by(JobRow.id).limit(limit)))
-
-
-def list_jobs(
-    tx: Tx, state: JobState | None = None, limit: int = 100, *, handler: str = "", before_id: int | None = None
-) -> list[JobRow]:
-    """The newest jobs first, all or those in one state or of one handler; `before_id`: those that follow this one."""
-    query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
-    if state is not None:
-        query = query.where(JobRow.state == state)
-    if handler:
-        query = query.where(JobRow.handler == handler)
-    if before_id is not None:
-        query = query.where(JobRow.id < before_id)
-    return list(tx.scalars(query))
 
 
 def retry(tx: Tx, job_id: int, by: Actor = OPERATOR) -> None:
@@ -221,7 +235,7 @@ def retry(tx: Tx, job_id: int, by: Actor = OPERATOR) -> None:
         after={"state": JobState.QUEUED.value},
     )
     row.state, row.attempts, row.due_at, row.finished_at = JobState.QUEUED, 0, clock.now(), None
-    _hint(tx, row)
+    _line_up(tx, row, returns=True)
 
 
 def retry_all(tx: Tx, handler: str, by: Actor = OPERATOR, *, limit: int = FORGET_AT_ONCE) -> int:
@@ -231,17 +245,6 @@ def retry_all(tx: Tx, handler: str, by: Actor = OPERATOR, *, limit: int = FORGET
     for job_id in ids:
         retry(tx, job_id, by)
     return len(ids)
-
-
-def find_job(tx: Tx, job_id: int) -> JobRow | None:
-    """One job."""
-    return tx.get(JobRow, job_id)
-
-
-def count_jobs(tx: Tx) -> list[tuple[str, JobState, int]]:
-    """How many jobs each handler has in each state."""
-    query = select(JobRow.handler, JobRow.state, func.count()).group_by(JobRow.handler, JobRow.state)
-    return [(handler, state, number) for handler, state, number in tx.execute(query.order_by(JobRow.handler))]
 
 
 def find_oldest_due(tx: Tx) -> datetime | None:
@@ -263,36 +266,31 @@ def forget_done(runtime: Runtime) -> int:
             return total
 
 
-def count_ahead(tx: Tx, job_id: int) -> int | None:
-    """How many unfinished jobs of the same queue come before this one; None when it waits no longer."""
-    row = tx.get(JobRow, job_id)
-    if row is None or row.state is not JobState.QUEUED:
-        return None
-    same = and_(JobRow.queue == row.queue, JobRow.id < job_id, JobRow.state.in_([JobState.QUEUED, JobState.RUNNING]))
-    return len(tx.scalars(select(JobRow.id).where(same)).all())
-
-
-def _insert(tx: Tx, message: Message, handler: Handler, message_id: str, due_at: datetime) -> int:
+def _insert(tx: Tx, message: Message, handler: Handler, message_id: str, due_at: datetime, lane: str = "") -> int:
     row = JobRow(
         handler=handler.name,
         message=message.name,
         message_id=message_id,
         payload=message.payload(),
         queue=handler.queue,
+        lane=lane,
         due_at=due_at,
         created_at=clock.now(),
     )
-    tx.add(row)
     if due_at <= clock.now():
-        _hint(tx, row)
+        _line_up(tx, row, returns=False)
+    tx.add(row)
     tx.flush()
     return row.id
 
 
-def _hint(tx: Tx, row: JobRow) -> None:
-    router = router_of(tx)
-    row.hinted_at = clock.now()
-    after_commit(tx, lambda: router.publish(row.id, row.queue))
+def _line_up(tx: Tx, row: JobRow, *, returns: bool) -> bool:
+    """Give a job its turn; True when it is hinted after the commit."""
+    router, queue = router_of(tx), row.queue
+    needs_hint = line.join(tx, row, returns=returns)
+    if needs_hint:
+        after_commit(tx, lambda: router.publish(queue))
+    return needs_hint
 
 
 def _claimable(moment: datetime) -> ColumnElement[bool]:
@@ -300,15 +298,26 @@ def _claimable(moment: datetime) -> ColumnElement[bool]:
     return or_(waiting, and_(JobRow.state == JobState.RUNNING, JobRow.lease_until < moment))
 
 
-def _claim(runtime: Runtime, job_id: int) -> tuple[JobRow, str] | None:
+def _claim_next(runtime: Runtime, router: Router, queue: str) -> tuple[JobRow, str] | None:
+    with runtime.db.transaction() as tx:
+        while ids := line.list_next(tx, queue):
+            for job_id in ids:  # others want the same: whoever is first has it
+                claimed = _claim(runtime, tx, job_id)
+                if claimed is not None:
+                    if line.is_long(tx, queue):
+                        after_commit(tx, lambda: router.publish(queue))
+                    return claimed
+        return None
+
+
+def _claim(runtime: Runtime, tx: Tx, job_id: int) -> tuple[JobRow, str] | None:
     lease, moment = uuid.uuid4().hex, clock.now()
     until = moment + timedelta(seconds=runtime.settings.jobs.lease_s)
-    with runtime.db.transaction() as tx:
-        values = {"state": JobState.RUNNING, "lease": lease, "lease_until": until, "attempts": JobRow.attempts + 1}
-        if affect(tx, update(JobRow).where(JobRow.id == job_id, _claimable(moment)).values(values)) != 1:
-            return None
-        row = tx.get_one(JobRow, job_id)
-        tx.expunge(row)
+    values = {"state": JobState.RUNNING, "lease": lease, "lease_until": until, "attempts": JobRow.attempts + 1}
+    if affect(tx, update(JobRow).where(JobRow.id == job_id, _claimable(moment)).values(values)) != 1:
+        return None
+    row = tx.get_one(JobRow, job_id)
+    tx.expunge(row)
     return row, lease
 
 
@@ -341,8 +350,10 @@ def _close(
     error: str | None,
     due_at: datetime | None = None,
     failed: JobRow | None = None,
+    took_ms: int | None = None,
 ) -> None:
     values: dict[str, Any] = {"state": state, "lease": None, "lease_until": None, "error": error}
+    values |= {"turn": None, "took_ms": took_ms}
     values |= {"failures": with_failure(failed, error or "")} if failed is not None else {}
     values |= {"finished_at": clock.now()} if due_at is None else {"due_at": due_at, "hinted_at": None}
     mine = and_(JobRow.id == job_id, JobRow.lease == lease)

@@ -64,8 +64,9 @@ class Router:
         for message, found in self._by_message.items():
             if issubclass(message, Job) and len(found) > 1:
                 raise ValueError(f"The job {message.name} has {len(found)} handlers; a job has exactly one.")
-        self.publish: Callable[[int, str], None] = lambda job_id, queue: None
-        """Called after commit with (job id, queue): a hint to the broker. Losing it is harmless."""
+        self.queues = sorted({handler.queue for handler in self.by_name.values()})
+        self.publish: Callable[[str], None] = lambda queue: None
+        """Called after commit with the name of a queue in which a job waits: a hint. Losing it is harmless."""
 
     def handlers_of(self, message: type[Message]) -> list[Handler]:
         """The handlers of a message, in the order of the plugins."""

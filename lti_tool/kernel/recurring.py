@@ -30,7 +30,7 @@ def run_due(runtime: Runtime, work: Iterable[tuple[str, float, Callable[[Any], N
     """Run what is due of (name, every seconds, call); returns the names. One that fails is logged and comes again."""
     done = []
     for name, every_s, call in work:
-        if not _claim(runtime, name, every_s):
+        if not take_over(runtime, name, every_s):
             continue
         try:
             call(runtime)
@@ -40,8 +40,8 @@ def run_due(runtime: Runtime, work: Iterable[tuple[str, float, Callable[[Any], N
     return done
 
 
-def _claim(runtime: Runtime, name: str, every_s: float) -> bool:
-    """Take this turn, unless it is not due or another process has taken it."""
+def take_over(runtime: Runtime, name: str, every_s: float) -> bool:
+    """Is it this process that does it now? Not if it is not due, or another one has taken this turn."""
     moment = clock.now()
     with runtime.db.reading() as tx:
         began_at = tx.scalar(select(RecurringRow.began_at).where(RecurringRow.name == name))

@@ -45,11 +45,11 @@ class Machine:
         self._running: list[subprocess.Popen[bytes]] = []
         self._not_ours = set(descendants())
 
-    def start(self, *, crash_at: str = "", guard_off: str = "") -> None:
-        """Start both."""
+    def start(self, *, crash_at: str = "", guard_off: str = "", more: int = 0) -> None:
+        """Start both, and as many `more` for marking, as a second machine would."""
         environment = self.environment | {VARIABLE: crash_at, GUARD_OFF: guard_off}
         with self.log.open("ab") as log:
-            for argv in self._commands:
+            for argv in self._commands[:1] * more + self._commands:
                 assert argv[1:3] == ["-m", "lti_tool.app"], "the commands of `coursebridge up`"
                 command = [sys.executable, "-m", "tests.durability.process", *argv[3:]]
                 self._running.append(
@@ -64,6 +64,12 @@ class Machine:
                 return
             time.sleep(0.02)
         raise AssertionError(f"No worker has reached the point. {self.said()}")
+
+    def kill_one(self) -> None:
+        """`kill -9` of one of the workers for marking; the others go on."""
+        killed = self._running.pop(0)
+        killed.kill()
+        killed.wait()
 
     def kill(self) -> list[str]:
         """`kill -9` of both, and the broker emptied; returns the command lines of what did not end with them."""

@@ -127,6 +127,22 @@ class Scene:
         with self.runtime.db.reading() as tx:
             return list(tx.scalars(select(JobRow.handler).where(JobRow.state != JobState.DONE)))
 
+    def wait_until_at_work(self, number: int) -> None:
+        """Until so many submissions are marked at the same time."""
+        deadline = time.monotonic() + LONGEST_S
+        marking = select(SubmissionRow.id).where(SubmissionRow.state == SubmissionState.RUNNING)
+        while True:
+            with self.runtime.db.reading() as tx:
+                if len(tx.scalars(marking).all()) >= number:
+                    return
+            assert time.monotonic() < deadline, self.machine.said()
+            time.sleep(0.02)
+
+    def attempts_at_marking(self) -> list[int]:
+        """How often each submission was begun."""
+        with self.runtime.db.reading() as tx:
+            return list(tx.scalars(select(JobRow.attempts).where(JobRow.handler == "grading.autograde")))
+
     def problems(self) -> list[str]:
         """What is wrong with the history: lost, doubled, or not delivered."""
         return [f"{each.username}: {problem}" for each in self.handed for problem in self._problems_of(each)]

@@ -14,6 +14,7 @@ import time
 
 import pytest
 
+from tests.conftest import DATABASE
 from tests.durability.scene import Scene
 
 POINTS = (
@@ -101,3 +102,21 @@ def test_kill_in_the_middle_of_marking_leaves_no_sandbox_and_the_submission_is_m
     scene.machine.start()
     scene.settle()
     assert scene.problems() == []
+
+
+@pytest.mark.skipif(DATABASE == "sqlite", reason="two workers on PostgreSQL and Redis")
+@pytest.mark.parametrize("settings", [{"concurrency": 1}], indirect=True)
+def test_two_marking_workers_share_a_queue_and_one_is_killed_in_the_middle(scene: Scene) -> None:
+    for _ in range(4):
+        scene.submit(code="import time\ntime.sleep(1)")
+    scene.machine.start(more=1)
+    scene.wait_until_at_work(2)
+
+    scene.machine.kill_one()
+    scene.settle()
+    left = scene.machine.kill()
+
+    assert scene.problems() == []
+    assert left == []
+    assert sorted(scene.attempts_at_marking()) == [1, 1, 1, 2], "one had to begin again"
+    assert scene.posts_and_announcements() == (4, 4)

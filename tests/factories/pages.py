@@ -66,7 +66,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "state_text": None,
         "warning": None,
         "lateness": None,
-        "ahead": 2 if state == "queued" else None,
+        "waiting": {"text": "about 4 minutes, 37 before yours", "every_ms": 6000} if state == "queued" else None,
         "finished_at": NOW + timedelta(seconds=7) if done else None,
         "points": Decimal("8.5") if done else None,
         "max_points": Decimal(10),
@@ -226,6 +226,52 @@ def submissions(**changes: Any) -> Context:
         "send_all_url": "#",
         "mark_url": "#",
         "export_url": "#",
+        "similar_url": "#",
+    }
+    return base | changes
+
+
+def similar(**changes: Any) -> Context:
+    """Pairs of similar submissions."""
+    base: Context = {
+        "trail": [("Quiz 1: Words and numbers", "#")],
+        "quiz": quiz()["quiz"],
+        "least": 80,
+        "comparison": {
+            "is_busy": False,
+            "has_failed": False,
+            "at": NOW,
+            "number": 214,
+            "too_short": 3,
+            "left_out": 0,
+        },
+        "pairs": [
+            {"names": ["Ada Lovelace", "Alan Turing"], "percent": 100, "url": "#"},
+            {"names": ["Edsger Dijkstra", "Katherine Johnson-Goble of Hampton"], "percent": 84, "url": "#"},
+        ],
+        "compare_url": "#",
+        "here_url": "#",
+    }
+    return base | changes
+
+
+def similar_pair(**changes: Any) -> Context:
+    """Two of them side by side."""
+    given = [("def mean(values):", "given"), ('    """The mean of some numbers."""', "given")]
+    one = [*given, ("    total = 0", "alike"), ("    for value in values: total = total + value", "alike")]
+    other = [*given, ("    s = 0", "alike"), ("    # my way, with a comment that is longer than the column", "own")]
+    other.append(("    for x in values: s = s + x", "alike"))
+    sides = [[{"text": text, "kind": kind} for text, kind in side] for side in (one, other)]
+    person = {"number": 2, "submitted_at": NOW, "url": "#"}
+    base: Context = {
+        "trail": [("Quiz 1: Words and numbers", "#"), ("Similar submissions", "#")],
+        "quiz": quiz()["quiz"],
+        "percent": 84,
+        "people": [person | {"name": "Ada Lovelace"}, person | {"name": "Alan Turing", "number": 1}],
+        "parts": [
+            {"title": "Question 1", "sides": sides},
+            {"title": "Added cell 1", "sides": [None, [{"text": "print(mean([1, 2, 3]))", "kind": "own"}]]},
+        ],
     }
     return base | changes
 
@@ -696,6 +742,13 @@ PAGES: Samples = {
         | MARKED
         | {"total": MARKED["total"] | {"points": Decimal(8), "late": LATE}},
     ),
+    "similar": ("grading/similar.html", T, similar()),
+    "similar-busy": (
+        "grading/similar.html",
+        T,
+        similar(pairs=[], comparison=similar()["comparison"] | {"is_busy": True, "at": None}),
+    ),
+    "similar-pair": ("grading/similar_pair.html", T, similar_pair()),
     "submissions": ("grading/submissions.html", T, submissions()),
     "submissions-down": (
         "grading/submissions.html",

@@ -183,14 +183,14 @@ def announced(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> list[LinkLau
     """What handlers are told."""
     found: list[LinkLaunched] = []
     router = Router([Handler("test.listen", LinkLaunched, lambda run, message: None)])
-    router.publish = lambda job_id, queue: found.append(_event_of(runtime, job_id))
+    router.publish = lambda queue: found.append(_newest_event(runtime))
     monkeypatch.setattr(runtime.db, "router", router)
     return found
 
 
-def _event_of(runtime: Runtime, job_id: int) -> LinkLaunched:
+def _newest_event(runtime: Runtime) -> LinkLaunched:
     with runtime.db.reading() as tx:
-        return LinkLaunched(**tx.get_one(JobRow, job_id).payload)
+        return LinkLaunched(**tx.scalars(select(JobRow.payload).order_by(JobRow.id.desc()).limit(1)).one())
 
 
 def test_session_that_is_over_says_so_in_the_frame_and_goes_after_a_week(

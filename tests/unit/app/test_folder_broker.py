@@ -1,5 +1,6 @@
 """The folder broker: nothing half-written is ever read, and processes may start together."""
 
+import shutil
 import threading
 from pathlib import Path
 from queue import Empty
@@ -9,7 +10,7 @@ import pytest
 from kombu import Connection
 
 from config.settings import Settings, load_settings
-from lti_tool.app.worker import QUEUES, RUN_JOB, make_celery
+from lti_tool.app.worker import QUEUES, RUN_NEXT, make_celery
 
 
 @pytest.fixture
@@ -31,9 +32,9 @@ def channel(settings: Settings, messages: Path) -> Any:
 
 def test_task_goes_to_its_queue_and_comes_out_once(settings: Settings, channel: Any, messages: Path) -> None:
     app = make_celery(settings)
-    for number, queue in enumerate(QUEUES):
-        app.send_task(RUN_JOB, (number,), queue=queue)
-    assert len(list(messages.iterdir())) == len(QUEUES)
+    for queue in QUEUES:
+        app.send_task(RUN_NEXT, (queue,), queue=queue)
+    assert {folder.name for folder in messages.iterdir()} == set(QUEUES)
 
     for queue in QUEUES:
         assert channel._get(queue)["properties"]["delivery_info"]["routing_key"] == queue
@@ -51,7 +52,7 @@ def test_oldest_comes_first(channel: Any) -> None:
 def test_message_that_is_being_written_is_not_read(channel: Any, messages: Path) -> None:
     """A process was killed while it wrote."""
     channel._put("grade", {"number": 1})
-    (messages / ".0_cut.grade.msg.new").write_text("")
+    (messages / "grade" / ".0_cut.msg.new").write_text("")
 
     assert channel._get("grade") == {"number": 1}
 
@@ -79,7 +80,7 @@ def test_readers_never_share_a_message(settings: Settings, channel: Any) -> None
 
 
 def test_emptied_broker_is_only_empty(channel: Any, messages: Path) -> None:
-    messages.rmdir()
+    shutil.rmtree(messages)
     with pytest.raises(Empty):
         channel._get("grade")
     channel._put("grade", {"number": 1})

@@ -85,8 +85,8 @@ def test_a_job_runs_once_and_is_done(runtime: Runtime, belfry: Belfry) -> None:
 
 
 def test_a_rolled_back_transaction_leaves_no_job_and_no_hint(runtime: Runtime) -> None:
-    hints: list[int] = []
-    runtime.db.router.publish = lambda job_id, queue: hints.append(job_id)
+    hints: list[str] = []
+    runtime.db.router.publish = hints.append
     with pytest.raises(RuntimeError), runtime.db.transaction() as tx:
         jobs.enqueue(tx, Ring("tenor"))
         raise RuntimeError
@@ -96,9 +96,10 @@ def test_a_rolled_back_transaction_leaves_no_job_and_no_hint(runtime: Runtime) -
 
 
 def test_a_committed_job_is_hinted_to_its_queue(runtime: Runtime) -> None:
-    hints: list[tuple[int, str]] = []
-    runtime.db.router.publish = lambda job_id, queue: hints.append((job_id, queue))
-    assert hints == [(enqueue(runtime), "grade")]
+    hints: list[str] = []
+    runtime.db.router.publish = hints.append
+    enqueue(runtime)
+    assert hints == ["grade"]
 
 
 def test_each_handler_of_an_event_has_its_own_job(runtime: Runtime, belfry: Belfry) -> None:
@@ -289,38 +290,30 @@ def test_many_workers_and_one_job_make_one_effect(runtime: Runtime, belfry: Belf
 
 
 def test_sweep_hints_again_what_the_broker_lost(runtime: Runtime) -> None:
-    hints: list[int] = []
+    hints: list[str] = []
     with clock.frozen(NOON):
-        job_id = enqueue(runtime)
-        runtime.db.router.publish = lambda found, queue: hints.append(found)
+        enqueue(runtime)
+        runtime.db.router.publish = hints.append
         jobs.sweep(runtime, runtime.db.router)
         assert hints == []  # hinted when it was committed
         clock.advance(61)
         jobs.sweep(runtime, runtime.db.router)
-        assert hints == [job_id]
+        assert hints == ["grade"]
+        jobs.sweep(runtime, runtime.db.router)
+        assert hints == ["grade"]  # once in the life of a lease
 
 
 def test_sweep_hints_a_job_whose_worker_died(runtime: Runtime) -> None:
-    hints: list[int] = []
+    hints: list[str] = []
     with clock.frozen(NOON):
-        job_id = enqueue(runtime)
+        enqueue(runtime)
         with runtime.db.transaction() as tx:
             long_ago = NOON.replace(year=2025)
             tx.execute(update(JobRow).values(state=JobState.RUNNING, lease="dead", lease_until=long_ago))
-        runtime.db.router.publish = lambda found, queue: hints.append(found)
+        runtime.db.router.publish = hints.append
         jobs.sweep(runtime, runtime.db.router)
-    assert hints == [job_id]
-
-
-def test_position_counts_unfinished_jobs_of_the_same_queue(runtime: Runtime) -> None:
-    first, second, third = (enqueue(runtime, bell) for bell in ("one", "two", "three"))
-    with runtime.db.reading() as tx:
-        assert jobs.count_ahead(tx, third) == 2
-    run(runtime, first)
-    with runtime.db.reading() as tx:
-        assert jobs.count_ahead(tx, third) == 1
-        assert jobs.count_ahead(tx, first) is None
-    assert second
+        assert hints == ["grade"]
+        assert jobs.run_next(runtime, runtime.db.router, "grade")
 
 
 def test_a_job_of_a_plugin_that_is_gone_dies_with_a_reason(runtime: Runtime) -> None:

@@ -71,6 +71,7 @@ def test_page_says_who_is_signed_in_and_in_which_role(preview: Flask) -> None:
 
 def test_status_is_polled_only_while_something_still_happens(preview: Flask) -> None:
     assert 'hx-trigger="every 1500ms"' in render_sample("quiz-running")
+    assert 'hx-trigger="every 6000ms"' in render_sample("quiz-queued")
     assert '<noscript><meta http-equiv="refresh"' in render_sample("quiz-queued")
     assert "every 1500ms" not in render_sample("quiz")
     assert "http-equiv" not in render_sample("quiz")
