@@ -854,6 +854,29 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_extension', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_extension_user_id'), ['user_id'], unique=False)
 
+    op.create_table('grading_hand_marking',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('hides_names', sa.Boolean(), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_hand_marking_assignment_id')),
+    sa.PrimaryKeyConstraint('placement_id', 'assignment_id', name=op.f('pk_grading_hand_marking'))
+    )
+    op.create_table('grading_rubric_item',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('notebook', sa.String(length=200), nullable=False),
+    sa.Column('cell', sa.String(length=200), nullable=False),
+    sa.Column('position', sa.Integer(), nullable=False),
+    sa.Column('label', sa.String(length=300), nullable=False),
+    sa.Column('points', sa.BigInteger(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_rubric_item_assignment_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_rubric_item'))
+    )
+    with op.batch_alter_table('grading_rubric_item', schema=None) as batch_op:
+        batch_op.create_index('ix_grading_rubric_item_cell', ['placement_id', 'assignment_id', 'notebook', 'cell', 'position'], unique=False)
+
     op.create_table('grading_submission',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -975,6 +998,15 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_result_user_id'), ['user_id'], unique=False)
+
+    op.create_table('grading_rubric_choice',
+    sa.Column('item_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.ForeignKeyConstraint(['item_id'], ['grading_rubric_item.id'], name=op.f('fk_grading_rubric_choice_item_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('item_id', 'user_id', name=op.f('pk_grading_rubric_choice'))
+    )
+    with op.batch_alter_table('grading_rubric_choice', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_rubric_choice_user_id'), ['user_id'], unique=False)
 
     op.create_table('lti_context_copy',
     sa.Column('context_id', sa.Integer(), nullable=False),
@@ -1145,6 +1177,10 @@ def downgrade() -> None:
     op.drop_table('lti_link')
     op.drop_table('lti_group')
     op.drop_table('lti_context_copy')
+    with op.batch_alter_table('grading_rubric_choice', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_rubric_choice_user_id'))
+
+    op.drop_table('grading_rubric_choice')
     with op.batch_alter_table('grading_result', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_result_user_id'))
 
@@ -1170,6 +1206,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_submission_assignment_id'))
 
     op.drop_table('grading_submission')
+    with op.batch_alter_table('grading_rubric_item', schema=None) as batch_op:
+        batch_op.drop_index('ix_grading_rubric_item_cell')
+
+    op.drop_table('grading_rubric_item')
+    op.drop_table('grading_hand_marking')
     with op.batch_alter_table('grading_extension', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_extension_user_id'))
 
