@@ -43,6 +43,9 @@ class MarkingEngine(Protocol):
     def render_feedback(self, assignment: str, learner: str) -> Mapping[str, bytes]:
         """The marked notebooks as HTML by path, hidden tests left out."""
 
+    def forget(self, learner: str) -> None:
+        """Remove a learner's marks, comments and notebooks; safe to repeat."""
+
 
 OpenEngine = Callable[[Settings, Placement], MarkingEngine]
 """`(settings, placement)` → its engine."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from grading.engine_port import OpenEngine
-from grading.messages import PrepareGradebook
+from grading.messages import ForgetLearner, PrepareGradebook
 from grading.models import CourseRow, GradebookRow
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
@@ -27,6 +27,14 @@ def prepare_launched_gradebook(open_engine: OpenEngine, run: JobRun, message: Li
         is_ready = message.placement_id is None or _is_ready(tx, message.placement_id)
     if message.placement_id is not None and not is_ready:
         _prepare(open_engine, run, message.placement_id)
+
+
+def forget_learner(open_engine: OpenEngine, run: JobRun, message: ForgetLearner) -> None:
+    """Handle `ForgetLearner`."""
+    with run.runtime.db.reading() as tx:
+        placement = lti.find_placement(tx, message.placement_id)
+    if placement is not None:
+        open_engine(run.runtime.settings, placement).forget(message.hub_name)
 
 
 def _prepare(open_engine: OpenEngine, run: JobRun, placement_id: int) -> None:

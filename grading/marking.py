@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from grading.engine.model import Marking, MarkLimits, Superseded
 from grading.engine_port import MarkingEngine, OpenEngine, limits_of
 from grading.filesets import load_files, pack_files
-from grading.messages import Autograde
+from grading.messages import Autograde, ForgetLearner
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import GIVEN_UP, record_failure, record_marking
 from grading.submissions import attempts_of, list_submissions, move, put_in_line, submitter_of
@@ -61,7 +61,9 @@ def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
     with runtime.db.transaction() as tx:
         run.finish(tx)
         submission = tx.get(SubmissionRow, message.submission_id)
-        if submission is not None:  # erased meanwhile
+        if submission is None:  # erased meanwhile
+            jobs.enqueue(tx, ForgetLearner(work.placement.id, work.hub_name))
+        else:
             record_marking(tx, submission, marking, feedback)
         reach("autograde.recorded")
     reach("autograde.committed")

@@ -51,6 +51,15 @@ class PrepareGradebook(Job):
 
 
 @dataclass(frozen=True)
+class ForgetLearner(Job):
+    """Take somebody whose data were erased out of a gradebook, too."""
+
+    name: ClassVar[str] = "grading.forget_learner"
+    placement_id: int
+    hub_name: str
+
+
+@dataclass(frozen=True)
 class GradeRecorded(Event):
     """The result that counts for a learner has changed."""
 

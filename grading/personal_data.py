@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from grading.comparing import erase_similarity, export_similarity
+from grading.messages import ForgetLearner
 from grading.models import (
     AssignmentRow,
     BlobRow,
@@ -14,6 +15,8 @@ from grading.models import (
     ResultRow,
     SubmissionRow,
 )
+from grading.rubric_models import RubricChoiceRow, RubricItemRow
+from lti_tool.kernel import jobs
 from lti_tool.kernel.db import Tx
 
 
@@ -56,16 +59,26 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         for row in tx.scalars(select(ExtensionRow).where(ExtensionRow.user_id == user_id))
     ]
     kept = {"submissions": submissions, "results": results, "drafts": drafts, "extensions": extensions}
-    return kept | {"similar": export_similarity(tx, user_id)}
+    return kept | {"rubric": _chosen(tx, user_id), "similar": export_similarity(tx, user_id)}
+
+
+def _chosen(tx: Tx, user_id: int) -> list[dict[str, Any]]:
+    """The items of rubrics that were found to hold for this person's answers."""
+    query = select(RubricItemRow).join(RubricChoiceRow, RubricChoiceRow.item_id == RubricItemRow.id)
+    rows = tx.scalars(query.where(RubricChoiceRow.user_id == user_id).order_by(RubricItemRow.id))
+    return [{"assignment_id": row.assignment_id, "question": row.cell, "item": row.label} for row in rows]
 
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
-    """Delete a person's work and marks, and the files that nobody else has handed in too."""
+    """Delete a person's work and marks, and files that nobody else has handed in too. Gradebooks follow by a job."""
+    kept_in = select(SubmissionRow.placement_id, SubmissionRow.hub_name).where(SubmissionRow.user_id == user_id)
+    for placement_id, hub_name in tx.execute(kept_in.distinct()).all():
+        jobs.enqueue(tx, ForgetLearner(placement_id, hub_name))
     hashes = _hashes(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
     tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
     erase_similarity(tx, user_id)
-    for table in (ResultRow, DraftRow, ExtensionRow):
+    for table in (ResultRow, DraftRow, ExtensionRow, RubricChoiceRow):
         tx.execute(delete(table).where(table.user_id == user_id))
     tx.execute(delete(SubmissionRow).where(SubmissionRow.user_id == user_id))
     tx.flush()

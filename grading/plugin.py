@@ -1,6 +1,6 @@
 """What grading offers."""
 
-from grading import api, extension_views, similarity_views, staff_views, views
+from grading import api, export_views, extension_views, hand_marking_views, similarity_views, staff_views, views
 from grading.blueprint import blueprint
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
@@ -18,11 +18,12 @@ from grading.models import (
     SubmissionRow,
 )
 from grading.personal_data import erase_personal_data, export_personal_data
+from grading.rubric_models import HandMarkingRow, RubricChoiceRow, RubricItemRow
 from grading.similarity_models import ComparisonRow, SimilarPairRow
 from lti_tool.contract import NavItem, Plugin
 from lti_tool.kernel.permissions import Right
 
-PAGES = (views, staff_views, extension_views, similarity_views)
+PAGES = (views, staff_views, extension_views, hand_marking_views, export_views, similarity_views)
 """Importing them hangs their pages on the blueprint."""
 
 
@@ -44,6 +45,9 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             ResultRow,
             ComparisonRow,
             SimilarPairRow,
+            HandMarkingRow,
+            RubricItemRow,
+            RubricChoiceRow,
         ),
         handlers=make_handlers(open_engine),
         health=(check_hub,),

@@ -51,7 +51,7 @@ def list_course(slug: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         rows = list_assignments(tx, slug)
         lines = overview_rows(tx, session, rows) if rows else []
-    return page("grading/overview.html", quizzes=lines)
+    return page("grading/overview.html", quizzes=lines, export_url=url_for("grading.export_gradebook", slug=slug))
 
 
 @blueprint.get("/<slug>/<name>/submissions")
@@ -251,8 +251,10 @@ def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, plac
     stopped = found.state is SubmissionState.FAILED or attempt.warning is not None
     may_mark_again = stopped and found is newest
     unsent = attempt.delivery is not None and attempt.delivery.may_be_sent
+    may_mark = found is newest and found.marks
     return {
-        "mark_url": url_for("grading.open_formgrader", **course) if found is newest and found.marks else None,
+        "by_hand_url": url_for("grading.mark_submission", **place) if may_mark else None,
+        "mark_url": url_for("grading.open_formgrader", **course) if may_mark else None,
         "retry_mark_url": url_for("grading.mark_submission_again", **place) if may_mark_again else None,
         "retry_send_url": url_for("grading.send_submission_again", **place) if unsent else None,
     }

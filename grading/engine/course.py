@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from grading.engine import feedback, gradebook, marking, release
+from grading.engine import feedback, forgetting, gradebook, marking, release
 from grading.engine.files import check_name
 from grading.engine.model import Marking, MarkLimits, Marks, Release, Total
 from grading.engine.site import Site
@@ -107,6 +107,10 @@ class CourseRoot:
     def list_totals(self, assignment: str) -> dict[str, Total]:
         """Every learner's total, in one query; none where there is no gradebook yet."""
         return gradebook.list_totals(self.gradebook_url(), assignment) if self.site.is_there() else {}
+
+    def forget(self, learner: str) -> None:
+        """Remove a learner's marks, comments and notebooks; safe to repeat."""
+        forgetting.forget(self.site, learner)
 
     def render_feedback(self, assignment: str, learner: str) -> dict[str, bytes]:
         """The marked notebooks as pages for the learner, by file name (`quiz-1.html`).

@@ -1,7 +1,5 @@
 """A marked notebook as one page for its learner: no script, nothing from outside, nothing hidden."""
 
-import base64
-import binascii
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,48 +7,18 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import nh3
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markdown_it import MarkdownIt
-from pygments import highlight
-from pygments.formatters import HtmlFormatter
-from pygments.lexers import PythonLexer
 
-from grading.engine.files import is_safe_path
+from grading.engine.cell_html import Output, code_html, markdown_html, show_output
 from grading.engine.gradebook import list_comments
-from grading.engine.hidden import HiddenText, failing_line, plain, split
+from grading.engine.hidden import HiddenText, failing_line, split
 from grading.engine.model import Marks, QuestionMark
 from grading.engine.plan import load_plan
 
-TAGS = nh3.ALLOWED_TAGS - {"img", "a"}
-"""A learner's HTML has no links and no pictures of its own; the template makes those."""
-ATTRIBUTES = {
-    "th": {"colspan", "rowspan", "scope"},
-    "td": {"colspan", "rowspan"},
-    "img": {"src", "alt"},
-}
-PICTURES = ("image/png", "image/jpeg", "image/gif")
-SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
-LARGEST_PICTURE = 2 << 20
-SHOWN_TEXT = 40_000
-"""Characters of one output that the page shows."""
 NO_OUTPUTS = "The output of this cell is not shown, because it contains hidden tests."
 HIDDEN_FAILED = "A hidden test did not pass."
 VISIBLE_FAILED = "The test on line {line} of this cell did not pass."
-REVEALING = "This output is not shown, because it repeats part of a hidden test."
-
-
-@dataclass(frozen=True)
-class _Output:
-    """One output, ready for the template: plain text, safe HTML, or a picture."""
-
-    kind: str
-    """text, warning, error, note, html or picture"""
-    text: str = ""
-    html: str = ""
-    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,7 +29,7 @@ class _Cell:
     """code or text"""
     html: str
     """Safe HTML, as the template takes it."""
-    outputs: tuple[_Output, ...]
+    outputs: tuple[Output, ...]
     question: QuestionMark | None
     comment: str | None
     has_hidden: bool
@@ -108,12 +76,12 @@ def _cell(
 ) -> _Cell:
     grade_id = raw["metadata"].get("nbgrader", {}).get("grade_id", "")
     pieces = split("".join(raw["source"]))
-    outputs = [_output(o, hidden) for o in raw.get("outputs", ())]
+    outputs = [show_output(o, hidden) for o in raw.get("outputs", ())]
     if pieces.hidden:
         outputs = [_verdict(raw.get("outputs", ()), pieces.shown_line)]
     is_code = raw["cell_type"] == "code"
     shown = pieces.shown()
-    shown_html = _code(shown) if is_code else _markdown(shown, raw.get("attachments", {}), folder)
+    shown_html = code_html(shown) if is_code else markdown_html(shown, raw.get("attachments", {}), folder)
     return _Cell(
         kind="code" if is_code else "text",
         html=shown_html,
@@ -124,102 +92,14 @@ def _cell(
     )
 
 
-def _verdict(outputs: Any, shown_line: Any) -> _Output:
+def _verdict(outputs: Any, shown_line: Any) -> Output:
     """All that is said about the outputs of a cell with hidden tests: one of fixed sentences."""
     errors = [o for o in outputs if o["output_type"] == "error"]
     if not errors:
-        return _Output("note", NO_OUTPUTS)
+        return Output("note", NO_OUTPUTS)
     number = failing_line(errors[0]["traceback"])
     line = shown_line(number) if number is not None else None
-    return _Output("error", HIDDEN_FAILED if line is None else VISIBLE_FAILED.format(line=line))
-
-
-def _output(raw: Mapping[str, Any], hidden: HiddenText) -> _Output | None:
-    kind = raw["output_type"]
-    if kind == "stream":
-        tone = "warning" if raw["name"] == "stderr" else "text"
-        return _text(tone, "".join(raw["text"]), hidden)
-    if kind == "error":
-        words = "\n".join(raw["traceback"]) or f"{raw['ename']}: {raw['evalue']}"
-        if hidden.is_in(f"{raw['ename']} {raw['evalue']}"):
-            return _Output("note", REVEALING)
-        return _text("error", words, hidden)
-    data = {mime: "".join(value) for mime, value in raw.get("data", {}).items()}
-    if any(hidden.is_in(value) for mime, value in data.items() if mime not in PICTURES):
-        return _Output("note", REVEALING)
-    return _rich(data, hidden)
-
-
-def _rich(data: Mapping[str, str], hidden: HiddenText) -> _Output | None:
-    """The best form of a displayed object that is safe to show."""
-    alternative = plain(data.get("text/plain", ""))[:200]
-    for mime in PICTURES:
-        body = "".join(data.get(mime, "").split())
-        if body and _is_base64(body):
-            return _Output("picture", alternative, source=f"data:{mime};base64,{body}")
-    if "image/svg+xml" in data:
-        # as an image, SVG runs no script and loads nothing
-        return _Output("picture", alternative, source=f"data:image/svg+xml,{quote(data['image/svg+xml'])}")
-    if "text/html" in data:
-        clean = nh3.clean(data["text/html"], tags=TAGS, attributes=ATTRIBUTES)
-        return _Output("html", html=clean)
-    if "text/markdown" in data:
-        return _Output("html", html=_markdown(data["text/markdown"]))
-    text = data.get("text/plain") or data.get("text/latex")
-    return _text("text", text, hidden) if text else None
-
-
-def _text(kind: str, text: str, hidden: HiddenText) -> _Output:
-    if hidden.is_in(text):
-        return _Output("note", REVEALING)
-    bare = plain(text)
-    if len(bare) > SHOWN_TEXT:
-        bare = f"{bare[:SHOWN_TEXT]}\n… the rest is not shown …"
-    return _Output(kind, bare)
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
-
-
-def _code(source: str) -> str:
-    # nowrap: spans with short classes, whose colours the template sets
-    return str(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
-
-
-def _markdown(source: str, attachments: Mapping[str, Any] | None = None, folder: Path | None = None) -> str:
-    """Markdown as HTML; of pictures, only those pasted, embedded, or in the assignment's folder."""
-
-    def keep(tag: str, attribute: str, value: str) -> str | None:
-        if (tag, attribute) != ("img", "src"):
-            return value
-        if value.startswith("attachment:"):
-            bundle = (attachments or {}).get(value.removeprefix("attachment:"), {})
-            return next((f"data:{mime};base64,{''.join(body)}" for mime, body in bundle.items()), None)
-        if value.startswith(tuple(f"data:{mime};base64," for mime in PICTURES)):
-            return value
-        return _embed(folder / value) if folder is not None and is_safe_path(value) else None
-
-    renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-    return nh3.clean(
-        renderer.render(source),
-        tags=TAGS | {"img"},
-        attributes=ATTRIBUTES,
-        attribute_filter=keep,
-        url_schemes={"data", "attachment"},
-    )
-
-
-def _embed(path: Path) -> str | None:
-    """A small picture file as a data URL."""
-    mime = SUFFIXES.get(path.suffix.lower())
-    if mime is None or not path.is_file() or path.stat().st_size > LARGEST_PICTURE:
-        return None
-    return f"data:{mime};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    return Output("error", HIDDEN_FAILED if line is None else VISIBLE_FAILED.format(line=line))
 
 
 @cache

@@ -11,20 +11,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Select, bindparam, case, create_engine, event, func, inspect, select, text
+from sqlalchemy import Select, bindparam, case, func, inspect, select, text
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
-from grading.engine.model import QuestionKind, Total
+from grading.engine.connection import open_engine, reading
+from grading.engine.model import QuestionKind, Total, decimal, optional_decimal, question_kind
 from grading.engine.nbgrader_parts import api, dbutil
-
-WAIT_S = 60
-"""How long to wait for another writer of an SQLite gradebook."""
 
 
 @dataclass(frozen=True)
@@ -54,44 +50,10 @@ class _HeldSession(Session):
         super().commit()
 
 
-def patient_url(url: str) -> str:
-    """The URL for nbgrader's own use: an SQLite file waits for other writers."""
-    if url.startswith("sqlite") and "timeout=" not in url:
-        return f"{url}{'&' if '?' in url else '?'}timeout={WAIT_S}"
-    return url
-
-
-@lru_cache(maxsize=64)
-def _engine(url: str) -> Engine:
-    engine = create_engine(patient_url(url), poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _leave_begin_to_us)
-        event.listen(engine, "begin", _begin)
-        event.listen(engine, "do_connect", lambda *_: _require_plain_files(Path(engine.url.database or "")))
-    return engine
-
-
-def _require_plain_files(database: Path) -> None:
-    """Make the folder, and refuse links in it: graders write there, and a link could lead to the tool's own files."""
-    database.parent.mkdir(parents=True, exist_ok=True)
-    for path in (database.parent, *database.parent.glob(f"{database.name}*")):
-        if path.is_symlink():
-            raise PermissionError(f"{path} is a link; a gradebook is a plain file.")
-
-
-def _leave_begin_to_us(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-
-
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
 @contextmanager
 def writing(url: str) -> Iterator[Any]:
     """Nbgrader's `Gradebook` in one transaction, which commits if the block ends well."""
-    with _HeldSession(_engine(url).execution_options(writes=True), autoflush=False) as session:
+    with _HeldSession(open_engine(url).execution_options(writes=True), autoflush=False) as session:
         gradebook = api.Gradebook.__new__(api.Gradebook)  # its __init__ opens the database anew
         gradebook.engine = session.get_bind()
         gradebook.db = session
@@ -101,19 +63,12 @@ def writing(url: str) -> Iterator[Any]:
         session.finish()
 
 
-@contextmanager
-def reading(url: str) -> Iterator[Session]:
-    """A session for questions."""
-    with Session(_engine(url)) as session:
-        yield session
-
-
 def ensure_database(url: str, course_id: str) -> None:
     """Make the gradebook's tables if they are not there; safe to repeat.
 
     nbgrader would start the `alembic` command from PATH for this, which services may not have.
     """
-    engine = _engine(url)
+    engine = open_engine(url)
     with engine.execution_options(writes=True).begin() as connection:
         fresh = not inspect(connection).has_table("alembic_version")
         api.Base.metadata.create_all(connection)
@@ -146,16 +101,6 @@ def start_submission(gradebook: Any, assignment: str, learner: str, at: datetime
     submission = gradebook.update_or_create_submission(assignment, learner)
     submission.timestamp = _naive_utc(at)
     return submission
-
-
-def decimal(value: float | None) -> Decimal:
-    """A score of nbgrader's (a float) as a decimal number of at most six places."""
-    return Decimal(str(round(value or 0.0, 6))).normalize() + 0
-
-
-def optional_decimal(value: float | None) -> Decimal | None:
-    """The same, where there may be none."""
-    return None if value is None else decimal(value)
 
 
 def list_grades(url: str, assignment: str, learner: str) -> list[GradeRow]:
@@ -223,13 +168,6 @@ def _grade_row(
         needs_manual=needs_manual,
         late_penalty=decimal(penalty),
     )
-
-
-def question_kind(is_task: bool, is_answer: bool) -> QuestionKind:
-    """Who marks a graded cell."""
-    if is_task:
-        return "task"
-    return "manual" if is_answer else "auto"
 
 
 def list_comments(url: str, assignment: str, learner: str) -> dict[tuple[str, str], str]:

@@ -165,3 +165,20 @@ class MarkLimits:
             disk_bytes=self.disk_bytes + self.input_bytes + 4 * self.output_bytes,
             output_bytes=1 << 16,
         )
+
+
+def question_kind(is_task: bool, is_answer: bool) -> QuestionKind:
+    """Who marks a graded cell."""
+    if is_task:
+        return "task"
+    return "manual" if is_answer else "auto"
+
+
+def decimal(value: float | None) -> Decimal:
+    """A score of nbgrader's (a float) as a decimal number of at most six places."""
+    return Decimal(str(round(value or 0.0, 6))).normalize() + 0
+
+
+def optional_decimal(value: float | None) -> Decimal | None:
+    """The same, where there may be none."""
+    return None if value is None else decimal(value)

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.orm import Session
 
-from grading.engine.gradebook import question_kind, reading
-from grading.engine.model import NotReleased, QuestionKind
+from grading.engine.connection import reading
+from grading.engine.model import NotReleased, QuestionKind, question_kind
 from grading.engine.nbgrader_parts import api
 
 BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from traitlets.config import Config
 
+from grading.engine.connection import patient_url
 from grading.engine.files import check_name, locked, move_into_place, read_tree
-from grading.engine.gradebook import ensure_database, patient_url
+from grading.engine.gradebook import ensure_database
 from grading.engine.model import HANDED_IN, ContentError, Question, Release
 from grading.engine.nbgrader_parts import CourseDirectory, GenerateAssignment, NbGraderException
 from grading.engine.plan import load_plan, release_titles

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.engine.connection import exists
 from grading.engine.files import locked, read_tree
 from grading.engine.installing import complete, is_incomplete
 from grading.engine.model import NotReleased
@@ -12,7 +13,6 @@ from grading.engine.plan import NotebookPlan
 from grading.engine.structure import (
     Structure,
     bring_up_to,
-    exists,
     find_structure,
     load_structures,
     require_plan,

@@ -11,12 +11,12 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, select
 
-from grading.engine.gradebook import ensure_database, reading, writing
+from grading.engine.connection import exists, reading
+from grading.engine.gradebook import ensure_database, writing
 from grading.engine.model import NotReleased
 from grading.engine.nbgrader_parts import SaveCells, api, formats
 from grading.engine.plan import NotebookPlan, load_plan, read_plans
@@ -43,12 +43,6 @@ class Misfit(ValueError):
         """`assignment` is the one that does not fit."""
         super().__init__(assignment)
         self.assignment = assignment
-
-
-def exists(url: str) -> bool:
-    """Whether there is a gradebook; the file of an SQLite one is there once its tables are."""
-    place = make_url(url)
-    return place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
 
 
 def load_structures(url: str, names: Collection[str] | None = None) -> dict[str, Structure]:

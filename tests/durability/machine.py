@@ -90,7 +90,7 @@ class Machine:
         shutil.rmtree(self.settings.data_dir / "broker", ignore_errors=True)
 
     def clear(self) -> None:
-        """After the test: nothing keeps running, whatever has happened, and orphans of later tests go where they belong."""
+        """After the test: nothing keeps running, whatever has happened, and later orphans are not ours."""
         for pid in self._left():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from lti_tool.kernel.permissions import Role
 from tests.factories.admin_pages import ADMIN_PAGES
+from tests.factories.by_hand_pages import BY_HAND_PAGES
 from tests.factories.course_pages import COURSE_PAGES
 from tests.factories.progress_pages import PROGRESS_PAGES
 from tests.factories.review_pages import REVIEW_PAGES
@@ -224,9 +225,11 @@ def submissions(**changes: Any) -> Context:
             row("Tim Berners-Lee", number=None, extension=GIVEN),
         ],
         "send_all_url": "#",
+        "by_hand_url": "#",
         "mark_url": "#",
         "export_url": "#",
         "similar_url": "#",
+        "marks_url": "#",
     }
     return base | changes
 
@@ -301,6 +304,7 @@ def submission(**changes: Any) -> Context:
             {"at": NOW + timedelta(seconds=7), "text": "Marked: 8.5 of 10"},
             {"at": NOW + timedelta(seconds=9), "text": "Sent to Moodle"},
         ],
+        "by_hand_url": "#",
         "mark_url": "#",
         "retry_mark_url": None,
         "retry_send_url": None,
@@ -337,6 +341,7 @@ def overview(**changes: Any) -> Context:
             line | {"title": "Quiz 1: Words and numbers", "due": NOW},
             line | {"title": "Quiz 2: Tables", "due": None, "to_mark": 0, "failed": 0},
         ],
+        "export_url": "#",
     }
     return base | changes
 
@@ -850,4 +855,5 @@ PAGES: Samples = {
     **VIDEO_PAGES,
     **REVIEW_PAGES,
     **ADMIN_PAGES,
+    **BY_HAND_PAGES,
 }
