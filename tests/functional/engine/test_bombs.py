@@ -20,8 +20,7 @@ from grading.engine.model import Marking, Release
 from tests.factories import notebooks as make
 from tests.functional.engine.conftest import LIMITS, RIGHT, SUBMITTED, Mark, scores
 
-SHORT = replace(LIMITS, cell_s=2, notebook_s=20, processes=60)
-NEXT = "\nprint('the next cell runs')"
+SHORT = replace(LIMITS, notebook_s=60, processes=60)
 
 
 @pytest.fixture(params=[True, False], ids=["warm", "kernel"])
@@ -39,8 +38,7 @@ def _printed(result: Marking, grade_id: str = "count") -> str:
 def _zip_bomb() -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for number in range(4):
-            archive.writestr(f"{number}.bin", bytes(40 << 20))
+        archive.writestr("large.bin", bytes(100 << 20))
     return made.getvalue()
 
 
@@ -60,7 +58,7 @@ BOMBS = {
     "symlinks": (
         "import os\nos.symlink('/etc/shadow', 'quiz.html'); os.symlink('/proc/1/environ', 'e'); open('quiz.html')",
         {"graded"},
-        "FileNotFoundError",
+        "quiz.html",
     ),
     "own-priority": (
         "import os\nos.setpriority(os.PRIO_PROCESS, 0, -20)",
@@ -82,7 +80,10 @@ def test_it_is_stopped_and_the_neighbour_is_marked(
 
     with ThreadPoolExecutor(1) as beside:
         neighbour = beside.submit(mark_neighbour)
-        result = mark(RIGHT | {"count": body}, limits=SHORT, extra={"bomb.zip": _zip_bomb()} if name == "zip" else None)
+        limits = replace(SHORT, cell_s=1) if name == "sleep" else SHORT
+        result = mark(
+            RIGHT | {"count": body}, limits=limits, extra={"bomb.zip": _zip_bomb()} if name == "zip" else None
+        )
 
     assert result.outcome in outcomes
     assert shown in _printed(result)
@@ -94,8 +95,9 @@ def test_it_is_stopped_and_the_neighbour_is_marked(
 
 SIGNALS = """
     import os, signal
+    mine = {int(thread) for thread in os.listdir("/proc/self/task")}
     for number in [-1, *range(2, 3000)]:
-        if number not in (os.getpid(), -os.getpgrp()):
+        if number not in mine:
             for kind in (signal.SIGSTOP, signal.SIGKILL):
                 try: os.kill(number, kind)
                 except OSError: pass
@@ -138,9 +140,13 @@ def test_proc_shows_nobody_else(mark: Mark, monkeypatch: pytest.MonkeyPatch, war
     assert "INIT False False" in printed
 
 
-@pytest.mark.parametrize("warm", [True], ids=["warm"])
 class TestFile:
     """What is too large or has a bad name never gets as far as a sandbox."""
+
+    @pytest.fixture
+    def warm(self) -> bool:
+        """One way is enough."""
+        return True
 
     def test_notebook_of_200_megabytes(self, course: CourseRoot, release: Release, learner: str) -> None:
         body = b'{"cells": [' + b" " * (200 << 20)
@@ -171,8 +177,9 @@ class TestFile:
         assert result.marks is not None
         assert result.marks.total == 0
 
-    @pytest.mark.parametrize("name", ["../escape.txt", "/tmp/escape.txt", "a/../../escape.txt", "a\0b", "x" * 400])
-    def test_bad_names_are_left_out(self, mark: Mark, course: CourseRoot, learner: str, name: str) -> None:
-        assert mark(RIGHT, extra={name: b"x"}).marks is not None
-        assert list(course.path.parent.rglob("*escape*")) == []
+    def test_bad_names_are_left_out(self, mark: Mark, course: CourseRoot) -> None:
+        names = ["../escape.txt", "/tmp/escape.txt", "a/../../escape.txt", "escape\0.txt", "escape" + "x" * 400]
+
+        assert mark(RIGHT, extra=dict.fromkeys(names, b"x")).outcome == "graded"
+        assert list(course.path.parent.rglob("escape*")) == []
         assert not Path("/tmp/escape.txt").exists()
