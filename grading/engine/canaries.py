@@ -27,9 +27,9 @@ MOST_COPIES = 120
 """In one notebook."""
 WHY = "Test cells stopped failing when they must."
 WORDS = {
-    "raise": "a copy of it that ends in a false assertion passed",
-    "change": "a copy of it that expects a wrong value passed",
-    "value": "a copy of it that gives other points did not give those",
+    "raise": 'a copy of "{}" that ends in a false assertion passed',
+    "change": 'a copy of "{}" that expects a wrong value passed',
+    "value": 'a copy of "{}" that gives other points did not give those',
 }
 
 
@@ -186,5 +186,5 @@ def _read_solution(marked: Marked) -> Any:
 def _tell(plan: NotebookPlan, passed: Sequence[_Copy]) -> str:
     """In words for the teacher."""
     first = {each.grade_id: each.altered.key[0] for each in reversed(passed)}
-    found = [f"{name}: {WORDS[kind]}" for name, kind in sorted(first.items())]
-    return f"{WHY} In {plan.name}.ipynb: {'; '.join(found)}."
+    found = [WORDS[kind].format(name) for name, kind in sorted(first.items())]
+    return f"{WHY} In {plan.name}.ipynb {'; '.join(found)}."

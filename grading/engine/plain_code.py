@@ -33,10 +33,13 @@ SPECIAL = frozenset({"__init__", "__len__", "__iter__", "__next__", "__name__", 
 CLOSED = frozenset(
     {
         "testing", "ctypeslib", "f2py", "core", "lib", "compat", "eval", "query", "agg", "aggregate", "apply", "pipe",
-        "transform", "load", "read_pickle", "read_hdf", "memmap", "util", "Formatter", "get_type_hints", "*",
+        "transform", "load", "read_pickle", "read_hdf", "memmap", "util", "Formatter", "get_type_hints", "*", "api",
+        "extensions", "set_numeric_ops", "set_string_function", "dump", "tofile",
     }
 )  # fmt: skip
-"""Attributes that lead from an allowed module to others, run a text, or find something by a text."""
+"""Attributes that lead from an allowed module to others, run a text, find something by a text, or change a class."""
+WRITES = re.compile(r"register\w*|save\w*|to_(?!numpy|list|dict|frame|string|datetime|numeric|timedelta|period)\w+")
+"""Those that change a class, or write a file that a test might import."""
 FRAMES = re.compile(r"(?:gi|cr|ag|f|tb|co)_(?:frame|code|back|globals|locals|builtins|next|await|trace|consts)")
 USUAL = frozenset({"np", "pd", "plt", "npt", "tm"}) | sys.stdlib_module_names
 """Names of modules: whoever gives them to something else may mean what a test calls."""
@@ -60,7 +63,9 @@ def _are_plain(mine: list[ast.Module], theirs: list[ast.Module]) -> bool:
     reserved = set(_bound_outside(theirs)) | BUILTINS
     if set(_bound_outside(mine)) & (reserved | USUAL | set(lent)) or set(imported) & reserved:
         return False  # what the tests are made of would mean something else
-    if any(lent.get(name, what) != what for name, what in imported.items()):
+    if any(lent.get(name, what) != what for name, what in imported.items()) or "self" in imported:
+        return False
+    if not _are_classes_plain(mine, theirs):
         return False
     known = set(imported) | set(_bound(mine)) | BUILTINS
     known |= {node.name for tree in theirs for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
@@ -77,7 +82,9 @@ def _is_plain(node: ast.AST, known: set[str]) -> bool:
         case ast.ImportFrom(module=module, names=names, level=level):
             return level == 0 and module in MODULES and all(_is_open(each.name) for each in names)
         case ast.Name(id=name, ctx=context):
-            return _is_open(name) and (name in known or not isinstance(context, ast.Load) or name in SPECIAL)
+            if not isinstance(context, ast.Load):
+                return _is_open(name) and name != "self"
+            return _is_open(name) and (name in known or name in SPECIAL)
         case ast.Attribute(attr=name, ctx=context, value=value):
             is_own = isinstance(value, ast.Name) and value.id == "self"
             return _is_open(name) and (isinstance(context, ast.Load) or is_own)
@@ -85,18 +92,52 @@ def _is_plain(node: ast.AST, known: set[str]) -> bool:
             return "__" not in text or text == "__main__"
         case ast.ClassDef(name=name, keywords=keywords, decorator_list=decorators, bases=bases):
             return _is_open(name) and not (keywords or decorators or bases)
-        case ast.FunctionDef(name=name) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+        case ast.ExceptHandler(name=str(name)):
+            return _is_open(name) and name != "self"
+        case ast.FunctionDef(name=name) | ast.arg(arg=name):
             return _is_open(name)
         case ast.Delete() | ast.Global() | ast.AsyncFunctionDef() | ast.Await() | ast.Match():
             return False
     return True
 
 
+def _are_classes_plain(mine: list[ast.Module], theirs: list[ast.Module]) -> bool:
+    """Whether `self`, of which attributes are set, is always an object of a class of one's own.
+
+    So classes are only called, never asked for a method that something else could be given to, and nothing but the
+    first argument of a method is named `self`.
+    """
+    names = {node.name for tree in (*mine, *theirs) for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    called, selves = set[int](), set[int]()
+    for node in (node for tree in mine for node in ast.walk(tree)):
+        if isinstance(node, ast.Call):
+            called.add(id(node.func))
+        elif isinstance(node, ast.ClassDef):
+            for part in node.body:
+                if isinstance(part, ast.FunctionDef):
+                    selves |= {id(part.args.args[0])} if part.args.args and not part.decorator_list else set()
+                elif not _is_inert(part):
+                    return False
+    return all(
+        not (isinstance(node, ast.Name) and node.id in names and id(node) not in called)
+        and not (isinstance(node, ast.arg) and node.arg == "self" and id(node) not in selves)
+        for tree in mine
+        for node in ast.walk(tree)
+    )
+
+
+def _is_inert(part: ast.stmt) -> bool:
+    """A text, a constant, nothing."""
+    return isinstance(part, ast.Pass) or (
+        isinstance(part, ast.Expr | ast.Assign | ast.AnnAssign) and isinstance(part.value, ast.Constant | None)
+    )
+
+
 def _is_open(name: str) -> bool:
     """Whether nothing of Python's inner parts, no other module, and nothing that runs a text is behind a name."""
     if name in SPECIAL:
         return True
-    if name.startswith("_") or name.endswith("__") or name in CLOSED or FRAMES.fullmatch(name):
+    if name.startswith("_") or name in CLOSED or FRAMES.fullmatch(name) or WRITES.fullmatch(name):
         return False
     return name in MODULES or name not in sys.stdlib_module_names
 

@@ -24,6 +24,8 @@ TEACHERS = ("import numpy as np\ndef check(found, expected):\n    assert found =
         "        self.items.append(x)",
         "def f(list):\n    sum = 0\n    for _ in range(3): sum += 1\n    try: return [x for x in list]\n"
         "    except ValueError as error: raise KeyError(f'{error}') from None",
+        "class Point:\n    'A place.'\n    far = 3\n    def __init__(self, x):\n        self.x = x\n"
+        "    def move(self, by):\n        self.x += by\n        return self\np = Point(1)\np.move(2).x",
         "check(2, 2)",
         "",
         "# only words",
@@ -70,6 +72,18 @@ def test_everyday_code_is_plain(source: str) -> None:
         "def f():\n    global check\n    check = None",
         "import pandas as pd\npd.eval('1')",
         "%%bash\nls",
+        "def f(self):\n    self.allclose = print\nf(np)",
+        "class A:\n    def f(self):\n        self.allclose = print\nA.f(np)",
+        "class A:\n    def f(self):\n        self.allclose = print\nB = A\nB.f(np)",
+        "class A:\n    @staticmethod\n    def f(self):\n        self.allclose = print\nA().f(np)",
+        "class A:\n    def f(self):\n        self.allclose = print\n    f(np)",
+        "class A:\n    def f(self):\n        self = np\n        self.allclose = print\nA().f()",
+        "class A:\n    def f(self):\n        def g(self):\n            self.allclose = print\n        g(np)\nA().f()",
+        "(lambda self: [setter for setter in self])(np)",
+        "import numpy as self\nself.allclose = print",
+        "np.savetxt('scipy.py', [])",
+        "import pandas as pd\npd.DataFrame().to_csv('scipy.py')",
+        "import pandas as pd\npd.api.extensions.register_dataframe_accessor('equals')(check)",
     ],
 )
 def test_code_that_might_reach_the_tests_is_not(source: str) -> None:
