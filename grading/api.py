@@ -212,7 +212,7 @@ def get_feedback(key: str, name: str, number: int) -> Any:
     access = _access().at(key)
     with current_runtime().db.reading() as tx:
         attempt = get_attempt(tx, get_assignment(tx, access.slug, name).id, access.who, number)
-        if not attempt.feedback:
+        if not attempt.feedback or attempt.is_held:
             raise NotFound(
                 "feedback_not_found", "There is no feedback yet. It is here as soon as the attempt is marked."
             )

@@ -6,7 +6,7 @@ from sqlalchemy.orm import defer
 from config.settings import Settings
 from grading.api_models import AssignmentAnswer, AttemptAnswer, SubmissionAnswer
 from grading.assignments import list_assignments
-from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow
+from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow, SubmissionState
 from grading.pages import state_text
 from grading.public import assignment_path
 from grading.submissions import Learner
@@ -66,18 +66,20 @@ def _assignment(
         notebooks=row.notebooks,
         draft_saved_at=draft_saved_at,
         page_url=page_url(settings, row.course_slug, row.name),
-        attempts=[_attempt(attempt) for attempt in attempts],
+        attempts=[attempt_answer(attempt) for attempt in attempts],
     )
 
 
-def _attempt(row: SubmissionRow) -> AttemptAnswer:
+def attempt_answer(row: SubmissionRow) -> AttemptAnswer:
+    """One attempt. Jupyter knows the states of marking only: one whose points are held waits for a teacher."""
+    points = row.given_points if row.state.is_marked and not row.is_held else None
     return AttemptAnswer(
         number=row.number,
         submitted_at=row.submitted_at.isoformat(),
         receipt=row.receipt,
-        state=row.state.value,
+        state=SubmissionState.NEEDS_MANUAL.value if row.is_held else row.state.value,
         state_text=state_text(row),
-        score=float(row.points) if row.points is not None and row.state.is_marked else None,
+        score=None if points is None else float(points),
         max_score=float(row.max_points),
-        feedback=bool(row.feedback),
+        feedback=bool(row.feedback) and not row.is_held,
     )

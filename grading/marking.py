@@ -18,6 +18,7 @@ from grading.messages import Autograde, ForgetLearner
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import GIVEN_UP, record_failure, record_marking
 from grading.submissions import attempts_of, list_submissions, move, put_in_line, submitter_of
+from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict

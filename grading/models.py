@@ -37,6 +37,8 @@ class SubmissionState(StrEnum):
         return self in (SubmissionState.QUEUED, SubmissionState.RUNNING)
 
 
+HELD = "held"
+"""Not a state of marking: marked, and what it gave is held back."""
 _S = SubmissionState
 SUBMISSION_TRANSITIONS: dict[SubmissionState, frozenset[SubmissionState]] = {
     # queued → marked: marking again was given up, and the marks that it had stay
@@ -57,6 +59,15 @@ class Counts(StrEnum):
     LAST = "last"
     BEST = "best"
     FIRST = "first"
+
+
+class Decision(StrEnum):
+    """What a teacher made of an attempt that was held."""
+
+    ACCEPTED = "accepted"
+    """Its points count."""
+    ZEROED = "zeroed"
+    """It counts with no points; its marks stay in the gradebook."""
 
 
 class CourseRow(Base):
@@ -176,6 +187,26 @@ class SubmissionRow(Base):
     marked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     feedback: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     """The marked notebooks as HTML: path, sha256, size."""
+    suspicion: Mapped[str | None] = mapped_column(Text)
+    """Why a teacher has to look at it before its points count; for the staff alone."""
+    decision: Mapped[Decision | None] = mapped_column(EnumValue(Decision))
+    """What the teacher said to that."""
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_held(self) -> bool:
+        """Is it marked, and its points wait for a teacher's decision?"""
+        return self.state.is_marked and self.suspicion is not None and self.decision is None
+
+    @property
+    def given_points(self) -> Decimal | None:
+        """Its points, as far as a teacher lets them count; lateness is another matter."""
+        return Decimal(0) if self.decision is Decision.ZEROED and self.points is not None else self.points
+
+    @property
+    def shown_state(self) -> str:
+        """The state in the word that pages have for it."""
+        return HELD if self.is_held else self.state.value
 
 
 class DraftRow(Base):

@@ -9,7 +9,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 
-from grading.models import AssignmentRow, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
 from grading.terms import Terms, attempt_that_counts, must_wait_for_first
 from grading.terms_pages import Late, show_late, show_terms
 from grading.waiting import Waiting, find_attempt_place, show_waiting
@@ -62,6 +62,8 @@ class Attempt:
     """What lateness does to its points."""
     via: str
     log: str | None
+    suspicion: str | None
+    """Why its points are held back, or were; for the staff."""
 
 
 def show_attempt(
@@ -73,25 +75,27 @@ def show_attempt(
     ahead: Place | None,
     to_staff: bool = False,
 ) -> Attempt:
-    """An attempt for a template; `deliveries` are the outbox rows of its learner."""
+    """An attempt for a template; `deliveries` are the outbox rows of its learner, who sees no points that are held."""
+    has_points = row.state.is_marked and (to_staff or not row.is_held)
     return Attempt(
         number=row.number,
         submitted_at=row.submitted_at,
         receipt=row.receipt,
         sha256=row.sha256,
-        state=row.state.value,
+        state=row.shown_state,
         state_text=_what_next(row),
         warning=warning_of(row),
         waiting=show_waiting(ahead) if row.state is SubmissionState.QUEUED else None,
         finished_at=row.marked_at,
-        points=row.points if row.state.is_marked else None,
+        points=row.given_points if has_points else None,
         max_points=row.max_points,
         feedback_url=feedback_url,
         delivery=show_delivery([each for each in deliveries if each.subject_id == row.id], to_staff=to_staff),
         late=terms.days_late(row.submitted_at) > 0,
-        lateness=show_late(terms.weigh_attempt(row), row.max_points) if row.state.is_marked else None,
+        lateness=show_late(terms.weigh_attempt(row), row.max_points) if has_points else None,
         via=row.via,
         log=row.teacher_text,
+        suspicion=row.suspicion if to_staff else None,
     )
 
 
@@ -145,7 +149,11 @@ def warning_of(row: SubmissionRow) -> str | None:
 
 def _what_next(row: SubmissionRow) -> str | None:
     text: str | None = None
-    if row.state is SubmissionState.NEEDS_MANUAL:
+    if row.is_held:
+        text = _("The tests have run. Your teacher looks at this submission; the score is here when that is done.")
+    elif row.state.is_marked and row.decision is Decision.ZEROED:
+        text = _("A teacher has looked at this submission and set its score to zero. Ask them why.")
+    elif row.state is SubmissionState.NEEDS_MANUAL:
         text = _("The tests have run. A teacher marks the written answers; your total can still change.")
     elif row.state is SubmissionState.FAILED:
         text = row.text or _("This notebook could not be marked.")
@@ -166,7 +174,7 @@ def show_questions(row: SubmissionRow, terms: Terms) -> tuple[list[dict[str, Any
         for question in marks["questions"]
     ]
     late = show_late(terms.weigh_attempt(row), row.max_points)
-    total = {"points": row.points, "max_points": row.max_points, "penalty": row.late_penalty, "late": late}
+    total = {"points": row.given_points, "max_points": row.max_points, "penalty": row.late_penalty, "late": late}
     return questions, total
 
 
@@ -220,7 +228,7 @@ def status_context(
     counts = attempt_that_counts(terms, attempts)
     weighed = terms.weigh_attempt(counts) if counts is not None else None
     counting = None
-    if counts is not None and weighed is not None and counts is not attempts[0]:
+    if counts is not None and weighed is not None and counts is not attempts[0] and not counts.is_held:
         text = _("Attempt %(number)s counts:", number=counts.number)
         counting = {"points": weighed.counts, "max_points": counts.max_points, "text": text}
     return {
@@ -239,6 +247,6 @@ def status_context(
 
 def own_feedback_url(row: AssignmentRow, attempt: SubmissionRow) -> str | None:
     """The learner's feedback page, once there is something on it."""
-    if attempt.marks is None:
+    if attempt.marks is None or attempt.is_held:
         return None
     return url_for("grading.show_feedback", slug=row.course_slug, name=row.name, number=attempt.number)

@@ -11,6 +11,7 @@ from sqlalchemy import Select, select
 from grading.engine.model import Marking, Marks
 from grading.engine_port import CALM
 from grading.filesets import Packed, store_files
+from grading.holding import note_suspicion
 from grading.messages import GradeRecorded
 from grading.models import AssignmentRow, ResultRow, SubmissionRow, SubmissionState
 from grading.submissions import Learner, list_submissions, move, put_in_line, submitter_of
@@ -29,6 +30,7 @@ GIVEN_UP = "given_up"
 def record_marking(tx: Tx, submission: SubmissionRow, marking: Marking, feedback: Packed) -> None:
     """Write down what marking gave, make it the result if it counts, and let the learner's next attempt be marked."""
     submission.outcome, submission.teacher_text = marking.outcome, None
+    note_suspicion(submission, marking.suspicion)
     submission.text = None if marking.outcome in CALM else marking.text
     if marking.marks is not None:
         record_marks(tx, submission, marking.marks, feedback)
@@ -91,7 +93,8 @@ def settle_result(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRo
     terms = find_terms(tx, assignment, who.placement_id, who.user_id)
     counts = attempt_that_counts(terms, attempts)
     weighed = None if counts is None else terms.weigh_attempt(counts)
-    if counts is not None and weighed is not None and not counts.state.is_busy:  # else it settles when it is marked
+    # else it settles when it is marked, or decided on
+    if counts is not None and weighed is not None and not counts.state.is_busy and not counts.is_held:
         # the gradebook holds the newest: in an earlier one nothing is marked by hand any more
         newest = next(row for row in attempts if terms.weigh_attempt(row) is not None)
         needs_manual = counts.state is SubmissionState.NEEDS_MANUAL and counts is newest

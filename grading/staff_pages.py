@@ -15,7 +15,7 @@ from sqlalchemy.orm import defer
 
 from grading.access import placement_of
 from grading.extensions import ClassTerms
-from grading.models import AssignmentRow, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
 from grading.pages import show_delivery, warning_of
 from grading.passback import list_deliveries, list_passbacks
 from grading.terms import Terms, attempt_that_counts, terms_of
@@ -53,6 +53,7 @@ class Class:
             (delivery is not None and delivery.is_problem)
             or newest.state is SubmissionState.FAILED
             or warning_of(newest) is not None
+            or any(each.is_held for each in self.attempts[user_id])
         )
 
     def compared_at(self) -> datetime | None:
@@ -173,9 +174,9 @@ def _line(group: Class, terms: Terms, attempt: SubmissionRow, *, is_newest: bool
         "number": attempt.number,
         "submitted_at": attempt.submitted_at,
         "late": terms.days_late(attempt.submitted_at) > 0,
-        "state": attempt.state.value,
+        "state": attempt.shown_state,
         "stopped": warning_of(attempt) is not None,
-        "points": attempt.points if attempt.state.is_marked else None,
+        "points": attempt.given_points if attempt.state.is_marked else None,
         "max_points": attempt.max_points,
         "url": url_for("grading.show_submission", **place),
         "delivery": delivery,
@@ -208,6 +209,9 @@ def history_of(tx: Tx, attempt: SubmissionRow, platform: str) -> list[dict[str, 
         text = _("Marked: %(points)s of %(max)s points", points=attempt.points, max=attempt.max_points)
         said = [text if attempt.state.is_marked else _("Not marked"), warning_of(attempt)]
         events.append({"at": attempt.marked_at, "text": ". ".join(part for part in said if part)})
+    if attempt.decided_at is not None:
+        accepted = attempt.decision is Decision.ACCEPTED
+        events.append({"at": attempt.decided_at, "text": _("Score accepted") if accepted else _("Score set to zero")})
     words = {
         lti.ScoreState.SENT: _("Sent to %(platform)s", platform=platform),
         lti.ScoreState.PENDING: _("Not sent yet, it is tried again"),
@@ -276,7 +280,7 @@ def _csv_facts(terms: Terms, row: SubmissionRow) -> list[object]:
         row.submitted_at.isoformat(),
         (weighed.points, weighed.off, weighed.counts) if weighed else ("", "", ""),
     )
-    return [row.number, at, _yes(days > 0), days, row.state, points[0], row.max_points, *points[1:]]
+    return [row.number, at, _yes(days > 0), days, row.shown_state, points[0], row.max_points, *points[1:]]
 
 
 def _yes(value: bool) -> str:

@@ -14,12 +14,14 @@ from grading.blueprint import blueprint
 from grading.extensions import load_class_terms
 from grading.filesets import load_files
 from grading.gradebooks import require_gradebook
+from grading.holding import decide
 from grading.hub_tickets import Ticket, formgrader_path
 from grading.hub_views import go_to_hub
 from grading.marking import mark_again
-from grading.models import AssignmentRow, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
 from grading.pages import Attempt, show_attempt, show_questions
 from grading.passback import compare_with_lms, list_passbacks, send_again, send_all_again
+from grading.results import settle_result
 from grading.staff_pages import (
     TABS,
     export_csv,
@@ -31,9 +33,10 @@ from grading.staff_pages import (
     show_extension,
     submissions_context,
 )
-from grading.submissions import Learner, list_submissions
+from grading.submissions import Learner, list_submissions, submitter_of
 from grading.terms_pages import say_which_counts, show_terms
 from grading.views import marked_html, show_notebooks
+from lti_tool.kernel.audit import Actor, Via
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Right
@@ -172,6 +175,19 @@ def mark_submission_again(slug: str, name: str, submission_id: int) -> AnyRespon
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 
+@blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/decide/<any(accept,zero):what>")
+@right_required(Right.MARK)
+def decide_submission(slug: str, name: str, submission_id: int, what: str) -> AnyResponse:
+    """Let a submission that was held count, with its points or with none."""
+    session = open_course(slug)
+    by = Actor(f"{session.display_name} ({session.platform_name})", Via.COURSE, session.user_id)
+    with _changing(slug, name, submission_id) as (tx, row, found):
+        decide(tx, row, found, Decision.ACCEPTED if what == "accept" else Decision.ZEROED, by)
+        tx.flush()
+        settle_result(tx, row.id, submitter_of(found))
+    return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
+
+
 @blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/send-again")
 @right_required(Right.SEND_GRADES)
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
@@ -248,11 +264,16 @@ def _files(found: SubmissionRow, place: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, place: dict[str, Any]) -> dict[str, Any]:
     course: dict[str, Any] = {"slug": place["slug"], "name": place["name"]}
-    stopped = found.state is SubmissionState.FAILED or attempt.warning is not None
+    stopped = found.state is SubmissionState.FAILED or attempt.warning is not None or found.is_held
     may_mark_again = stopped and found is newest
     unsent = attempt.delivery is not None and attempt.delivery.may_be_sent
     may_mark = found is newest and found.marks
+    may_decide = found.suspicion is not None and found.state.is_marked
+    accept_url = url_for("grading.decide_submission", **place, what="accept") if may_decide else None
+    zero_url = url_for("grading.decide_submission", **place, what="zero") if may_decide else None
     return {
+        "accept_url": accept_url if found.decision is not Decision.ACCEPTED else None,
+        "zero_url": zero_url if found.decision is not Decision.ZEROED else None,
         "by_hand_url": url_for("grading.mark_submission", **place) if may_mark else None,
         "mark_url": url_for("grading.open_formgrader", **course) if may_mark else None,
         "retry_mark_url": url_for("grading.mark_submission_again", **place) if may_mark_again else None,

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from sqlalchemy import select
 
-from grading.models import AssignmentRow, Counts, ExtensionRow, SubmissionRow, SubmissionState
+from grading.models import AssignmentRow, Counts, Decision, ExtensionRow, SubmissionRow, SubmissionState
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.types import as_points
 
@@ -81,6 +81,8 @@ class Terms:
         """The same of an attempt as it is stored; None: it has no points."""
         if row.points is None or row.state is SubmissionState.FAILED:
             return None
+        if row.decision is Decision.ZEROED:
+            return self.weigh(row.submitted_at, Decimal(0))
         return self.weigh(row.submitted_at, row.points, row.late_penalty)
 
 

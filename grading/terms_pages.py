@@ -75,7 +75,7 @@ def show_late(weighed: Weighed | None, max_points: Decimal) -> Late | None:
 def say_which_counts(terms: Terms, attempts: Sequence[SubmissionRow], shown: SubmissionRow) -> str | None:
     """A sentence about the attempt that counts, seen from one of them; None: only one was made, or none is marked."""
     counts = attempt_that_counts(terms, attempts)
-    if counts is None or len(attempts) < 2:
+    if counts is None or len(attempts) < 2 or counts.is_held:
         return None
     if counts is shown:
         return str(_("This attempt counts."))

@@ -186,7 +186,7 @@ def _observed_by(session: SignedIn) -> lti.Observed | None:
 
 def _version(terms: Terms, draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
     """A text that is another one when the page has news."""
-    told = [terms, draft and draft.saved_at, *((row.number, row.state, row.points) for row in attempts)]
+    told = [terms, draft and draft.saved_at, *((row.number, row.shown_state, row.points) for row in attempts)]
     told += [(row.state, row.version, row.changed_at) for row in deliveries]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
@@ -243,7 +243,7 @@ def _submit(session: SignedIn, slug: str, name: str, files: Files) -> AnyRespons
 
 
 def _with_marks(attempt: SubmissionRow) -> SubmissionRow:
-    if attempt.marks is None:
+    if attempt.marks is None or attempt.is_held:
         raise NotFound(
             "feedback_not_found", _("There is no feedback yet. It is here as soon as the attempt is marked.")
         )

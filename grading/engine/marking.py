@@ -24,6 +24,7 @@ from typing import Any
 
 from traitlets.config import Config
 
+from grading.engine import canaries
 from grading.engine.execution import execute
 from grading.engine.files import (
     check_name,
@@ -72,6 +73,7 @@ class _Marked:
     plan: NotebookPlan
     notebook: Notebook | None
     story: Story
+    suspicion: str | None = None
 
 
 def mark(
@@ -113,7 +115,7 @@ def _mark(
     too_large = sum(map(len, kept.values())) > limits.input_bytes
     # nbgrader puts the teacher's files in place of the learner's
     data = overlay(_beside({} if too_large else kept), _beside(source))
-    marked = [_mark_notebook(plan, kept, data, limits, too_large) for plan in plans]
+    marked = [_mark_notebook(plan, kept, data, source, limits, too_large) for plan in plans]
     stories = [m.story for m in marked]
     if all(m.notebook is None for m in marked):
         outcome, text = tell(stories, None)
@@ -140,13 +142,15 @@ def _mark(
             save_marks(gradebook, assignment, learner, notebooks, is_repeat, config)
     marks = read_marks(site, assignment, learner)
     outcome, text = tell(stories, marks)
-    return Marking(outcome, text, marks, results, time.monotonic() - started, attempt)
+    suspicion = " ".join(m.suspicion for m in marked if m.suspicion) or None
+    return Marking(outcome, text, marks, results, time.monotonic() - started, attempt, suspicion)
 
 
 def _mark_notebook(
     plan: NotebookPlan,
     files: Mapping[str, bytes],
     data: Mapping[str, bytes],
+    source: Mapping[str, bytes],
     limits: MarkLimits,
     too_large: bool,
 ) -> _Marked:
@@ -164,9 +168,10 @@ def _mark_notebook(
         return _Marked(plan, None, Story(name, "not_a_notebook", str(error)))
     sanitise(notebook, plan)
     run = execute(notebook, data, limits)
+    suspicion = canaries.find_suspicion(canaries.Marked(notebook, plan, data, source), limits)
     LimitOutput().preprocess(notebook, {})
     formats.validate(notebook)
-    return _Marked(plan, notebook, Story(name, OUTCOMES[run.end], run.detail))
+    return _Marked(plan, notebook, Story(name, OUTCOMES[run.end], run.detail), suspicion)
 
 
 OUTCOMES: dict[RunEnd, MarkOutcome] = {

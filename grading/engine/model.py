@@ -133,6 +133,8 @@ class Marking:
     """The marked notebooks by file name. With hidden tests: for teachers only."""
     duration_s: float
     attempt: int
+    suspicion: str | None = None
+    """Why a teacher should look at it before its points count."""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "state": state,
         "state_text": None,
         "warning": None,
+        "suspicion": None,
         "lateness": None,
         "waiting": {"text": "about 4 minutes, 37 before yours", "every_ms": 6000} if state == "queued" else None,
         "finished_at": NOW + timedelta(seconds=7) if done else None,
@@ -221,6 +222,7 @@ def submissions(**changes: Any) -> Context:
                 retry_url="#",
             ),
             row("Margaret Hamilton", "failed", delivery=None, retry_url="#"),
+            row("Grace Brewster", "held", points=Decimal(10), delivery=None),
             row("Radia Perlman", "running", delivery=None),
             row("Tim Berners-Lee", number=None, extension=GIVEN),
         ],
@@ -305,6 +307,8 @@ def submission(**changes: Any) -> Context:
             {"at": NOW + timedelta(seconds=9), "text": "Sent to Moodle"},
         ],
         "by_hand_url": "#",
+        "accept_url": None,
+        "zero_url": None,
         "mark_url": "#",
         "retry_mark_url": None,
         "retry_send_url": None,
@@ -329,6 +333,11 @@ def extension(**changes: Any) -> Context:
     return base | changes
 
 
+SUSPICION = (
+    'Test cells stopped failing when they must. In quiz-1.ipynb a copy of "words-tests" that expects a wrong value '
+    "passed."
+)
+OF_TEACHER: Context = {"late": False, "via": "page", "log": None}
 UNGRANTED = [("due", "Choose a time after the due date of the class, or leave it empty.")]
 
 
@@ -686,6 +695,20 @@ PAGES: Samples = {
             counting=None,
         ),
     ),
+    "quiz-held": (
+        "grading/quiz.html",
+        L,
+        quiz(
+            newest=attempt(
+                2,
+                "held",
+                state_text="The tests have run. Your teacher looks at this submission; the score is here when that is "
+                "done.",
+                delivery=None,
+            ),
+            counting=None,
+        ),
+    ),
     "quiz-stopped": (
         "grading/quiz.html",
         L,
@@ -765,6 +788,21 @@ PAGES: Samples = {
     ),
     "submissions-none": ("grading/submissions.html", T, submissions(rows=[])),
     "submission": ("grading/submission.html", T, submission()),
+    "submission-held": (
+        "grading/submission.html",
+        T,
+        submission(
+            attempt=attempt(2, "held", points=Decimal(10), suspicion=SUSPICION, delivery=None) | OF_TEACHER,
+            accept_url="#",
+            zero_url="#",
+            retry_mark_url="#",
+        ),
+    ),
+    "submission-zeroed": (
+        "grading/submission.html",
+        T,
+        submission(attempt=attempt(2, points=Decimal(0), suspicion=SUSPICION) | OF_TEACHER, accept_url="#"),
+    ),
     "submission-failed": (
         "grading/submission.html",
         T,

@@ -1,6 +1,7 @@
 """An engine that marks at once: the "notebook" says what came of it. Its gradebook is a file that processes share.
 
 A notebook is JSON: `{"points": 3}` of 4, `{"points": 2, "manual": true}` with an answer that a person marks,
+`{"points": 3, "suspicion": "why"}` that a teacher has to look at,
 `{"points": 3, "penalty": 1}` of which nbgrader takes a point for lateness,
 `{"outcome": "timed_out", "points": 1}`, or `{"outcome": "not_a_notebook"}`, which cannot be marked.
 """
@@ -64,7 +65,7 @@ class FakeCourse:
         self._write(book)
         marks = self.read_marks(assignment, learner)
         outcome = said.get("outcome") or ("needs_manual" if marks.needs_manual else "graded")
-        return Marking(outcome, f"It ended: {outcome}.", marks, {}, 0.0, attempt)
+        return Marking(outcome, f"It ended: {outcome}.", marks, {}, 0.0, attempt, said.get("suspicion"))
 
     def read_marks(self, assignment: str, learner: str) -> Marks:
         entry = self._read().get(f"{assignment}/{learner}")

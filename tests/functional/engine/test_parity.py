@@ -42,6 +42,9 @@ class Marked:
     cells: dict[str, list[Any]]
     """Of each notebook, what each code cell shows."""
     in_kernel: frozenset[str] = frozenset()
+    suspicion: str | None = None
+    watched: int = 0
+    """How many notebooks ran once more to see whether tests can fail."""
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +133,15 @@ def stock(course: CourseRoot, files: dict[str, bytes], tmp_path_factory: pytest.
 def _ours(course: CourseRoot, files: dict[str, bytes], learner: str, *, warm: bool) -> Marked:
     names, in_kernel = iter(sorted(one.name for one in CASES)), set()
     real, whole = execution.execute_in_kernel, execution.execute
-    current = ""
+    current, watched = "", set[str]()
 
     def execute(*arguments: Any) -> Any:
         nonlocal current
         current = next(names)
+        return whole(*arguments)
+
+    def watch(*arguments: Any) -> Any:
+        watched.add(current)
         return whole(*arguments)
 
     def in_a_kernel(*arguments: Any) -> Any:
@@ -143,11 +150,13 @@ def _ours(course: CourseRoot, files: dict[str, bytes], learner: str, *, warm: bo
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("grading.engine.marking.execute", execute)
+        patched.setattr("grading.engine.canaries.execute", watch)
         patched.setattr(execution, "execute_in_kernel", in_a_kernel)
-        course.mark("all", learner, files, submitted_at=SUBMITTED, attempt=1, limits=replace(LIMITS, warm=warm))
+        limits = replace(LIMITS, warm=warm)
+        marking = course.mark("all", learner, files, submitted_at=SUBMITTED, attempt=1, limits=limits)
     folder = course.path / "autograded" / learner / "all"
     shown = {one.name: _shown(folder, one.name) for one in CASES}
-    return Marked(_marks(course, learner), shown, frozenset(in_kernel))
+    return Marked(_marks(course, learner), shown, frozenset(in_kernel), marking.suspicion, len(watched))
 
 
 @pytest.fixture(scope="module")
@@ -169,3 +178,9 @@ def test_cells_show_what_they_show_in_stock_nbgrader(stock: Marked, warm: Marked
 
 def test_real_kernels_are_used_where_they_must_be_and_only_there(warm: Marked) -> None:
     assert warm.in_kernel == {one.name for one in CASES if one.in_kernel}
+
+
+def test_nobody_is_suspected(warm: Marked) -> None:
+    """Not even of those whose code is such that it had to be watched."""
+    assert warm.suspicion is None
+    assert warm.watched >= 15
