@@ -4,9 +4,17 @@ from functools import partial
 
 from grading.comparing import compare_submissions
 from grading.engine_port import OpenEngine
+from grading.environments import build_environment, give_up_building
 from grading.gradebooks import prepare_gradebook, prepare_launched_gradebook
 from grading.marking import autograde, give_up_marking
-from grading.messages import Autograde, CompareSubmissions, PrepareGradebook, SettleResults, SyncMarks
+from grading.messages import (
+    Autograde,
+    BuildEnvironment,
+    CompareSubmissions,
+    PrepareGradebook,
+    SettleResults,
+    SyncMarks,
+)
 from grading.passback import send_to_launched_link
 from grading.settling import settle_results
 from grading.sync import reconcile, sync_marks
@@ -26,6 +34,7 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
         Handler("grading.prepare_gradebook", PrepareGradebook, partial(prepare_gradebook, open_engine)),
         Handler("grading.prepare_launched_gradebook", LinkLaunched, partial(prepare_launched_gradebook, open_engine)),
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
+        Handler("grading.build_environment", BuildEnvironment, build_environment, on_dead=give_up_building),
         Handler("grading.settle_results", SettleResults, settle_results),
         Handler("grading.compare_submissions", CompareSubmissions, compare_submissions, max_attempts=3),
         Handler("grading.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),

@@ -51,6 +51,14 @@ class PrepareGradebook(Job):
 
 
 @dataclass(frozen=True)
+class BuildEnvironment(Job):
+    """Install the packages of an environment."""
+
+    name: ClassVar[str] = "grading.build_environment"
+    digest: str
+
+
+@dataclass(frozen=True)
 class GradeRecorded(Event):
     """The result that counts for a learner has changed."""
 

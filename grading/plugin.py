@@ -1,17 +1,19 @@
 """What grading offers."""
 
-from grading import api, extension_views, similarity_views, staff_views, views
+from grading import api, environment_views, extension_views, similarity_views, staff_views, views
 from grading.blueprint import blueprint
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
 from grading.health import check_hub
+from grading.kernels import check_kernels
 from grading.models import (
     AssignmentRow,
     BlobRow,
     CourseRow,
     DraftBlobRow,
     DraftRow,
+    EnvironmentRow,
     ExtensionRow,
     GradebookRow,
     ResultRow,
@@ -22,7 +24,7 @@ from grading.similarity_models import ComparisonRow, SimilarPairRow
 from lti_tool.contract import NavItem, Plugin
 from lti_tool.kernel.permissions import Right
 
-PAGES = (views, staff_views, extension_views, similarity_views)
+PAGES = (views, staff_views, extension_views, similarity_views, environment_views)
 """Importing them hangs their pages on the blueprint."""
 
 
@@ -36,6 +38,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             CourseRow,
             GradebookRow,
             AssignmentRow,
+            EnvironmentRow,
             BlobRow,
             SubmissionRow,
             DraftRow,
@@ -46,7 +49,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             SimilarPairRow,
         ),
         handlers=make_handlers(open_engine),
-        health=(check_hub,),
+        health=(check_hub, check_kernels),
         blueprints=(blueprint, api.blueprint),
         nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
