@@ -2,6 +2,7 @@
 
 from grading import api, environment_views, extension_views, similarity_views, staff_views, views
 from grading.blueprint import blueprint
+from grading.commands import sandbox
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
@@ -21,7 +22,8 @@ from grading.models import (
 )
 from grading.personal_data import erase_personal_data, export_personal_data
 from grading.similarity_models import ComparisonRow, SimilarPairRow
-from lti_tool.contract import NavItem, Plugin
+from grading.warming import warm_up
+from lti_tool.contract import NavItem, Plugin, WarmUp
 from lti_tool.kernel.permissions import Right
 
 PAGES = (views, staff_views, extension_views, similarity_views, environment_views)
@@ -53,6 +55,8 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
         blueprints=(blueprint, api.blueprint),
         nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
+        commands=(sandbox,),
+        warm_ups=(WarmUp("grade", warm_up),),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,
     )
