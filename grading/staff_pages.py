@@ -119,9 +119,6 @@ def submissions_context(session: SignedIn, group: Class, shown: str, number: int
     return {
         "quiz": {"title": row.title, "max_points": row.max_points, "due": row.due_at},
         "terms": show_terms(terms_of(row)),
-        "limits": say_limits(current_runtime().settings, row),
-        "environment": say_environment(row),
-        "build_url": url_for("grading.build_again", **place),
         "summary": summary,
         "tabs": tabs,
         "rows": [
@@ -141,6 +138,16 @@ def submissions_context(session: SignedIn, group: Class, shown: str, number: int
         "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
         "export_url": url_for("grading.export_submissions", **place),
         "similar_url": url_for("grading.list_similar", **place),
+        **_conditions(row),
+    }
+
+
+def _conditions(row: AssignmentRow) -> dict[str, Any]:
+    """What the quiz is marked under."""
+    return {
+        "limits": say_limits(current_runtime().settings, row),
+        "environment": say_environment(row),
+        "build_url": url_for("grading.build_again", slug=row.course_slug, name=row.name),
     }
 
 
