@@ -27,6 +27,7 @@ from config.section import Section
 from config.settings_admin import AdminSettings
 from config.settings_courses import CoursesSettings
 from config.settings_files import FilesSettings
+from config.settings_quizzes import QuizSettings
 from config.settings_reviews import ReviewsSettings
 from config.settings_video import VideoSettings
 
@@ -201,6 +202,9 @@ class Settings(BaseSettings):
     lti: LtiSettings = Field(default_factory=lambda: LtiSettings(), description="LTI 1.3 Advantage.")
     admin: AdminSettings = Field(default_factory=lambda: AdminSettings(), description="The console.")
     grading: GradingSettings = Field(default_factory=lambda: GradingSettings(), description="Marking.")
+    quizzes: QuizSettings = Field(
+        default_factory=lambda: QuizSettings(), description="What teachers may choose for a quiz."
+    )
     files: FilesSettings = Field(default_factory=lambda: FilesSettings(), description="Uploaded files.")
     video: VideoSettings = Field(default_factory=lambda: VideoSettings(), description="Videos.")
     courses: CoursesSettings = Field(

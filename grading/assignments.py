@@ -1,14 +1,17 @@
 """Published quizzes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select, update
 
+from grading.conditions import Conditions
 from grading.engine.model import Release
-from grading.filesets import pack_files, store_files
+from grading.environments import want_for
+from grading.filesets import load_files, pack_files, store_files
 from grading.messages import SettleResults
 from grading.models import AssignmentRow, Counts, CourseRow
+from grading.requirements import read_requirements
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
@@ -29,6 +32,8 @@ class Rules:
     """Percent; None: all of it."""
     closes_at: datetime | None = None
     """After this nothing is accepted."""
+    conditions: Conditions = field(default_factory=Conditions)
+    """What it is marked under. `find_condition_problems` has found none."""
 
 
 def publish_course(tx: Tx, slug: str, title: str, structure_sha256: str = "") -> None:
@@ -74,8 +79,10 @@ def publish_assignment(
         }
         for question in release.questions
     ]
+    _set_conditions(tx, row, rules.conditions)
     tx.flush()
     _take_over(tx, row)
+    want_for(tx, row)
     return row.id
 
 
@@ -93,8 +100,10 @@ def describe_assignment(
     row = get_assignment(tx, course_slug, name)
     row.title, row.summary, row.item_ref = title, summary, item_ref
     _set_rules(tx, row, rules)
+    _set_conditions(tx, row, rules.conditions)
     tx.flush()
     _take_over(tx, row)
+    want_for(tx, row)
 
 
 def _set_rules(tx: Tx, row: AssignmentRow, rules: Rules) -> None:
@@ -105,6 +114,21 @@ def _set_rules(tx: Tx, row: AssignmentRow, rules: Rules) -> None:
     row.late_per_day, row.late_at_most = rules.late_per_day, rules.late_at_most
     if row.id is not None and _weighing(row) != before:
         jobs.enqueue(tx, SettleResults(row.id))
+
+
+def _set_conditions(tx: Tx, row: AssignmentRow, said: Conditions) -> None:
+    """Have it marked under these conditions; its release is stored. What was marked stays as it is."""
+    row.time_limit_s, row.cell_limit_s, row.memory_mb = said.time_limit, said.cell_time_limit, said.memory_limit
+    row.kernel, row.requirements = said.kernel, ""
+    if said.requirements_file:
+        with tx.no_autoflush:
+            files = load_files(tx, [entry for entry in row.release if entry["path"] == said.requirements_file])
+        if not files:
+            raise NotFound(
+                "requirements_not_found",
+                f"The quiz has no file {said.requirements_file}. Upload it, or choose another.",
+            )
+        row.requirements = read_requirements(files[said.requirements_file])
 
 
 def _weighing(row: AssignmentRow) -> tuple[object, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from config.settings import GradingSettings, Settings
+from config.settings import Settings
 from grading.engine.model import Marking, MarkLimits, Marks, Total
 from lti_tool.lti.public import Placement
 
@@ -52,17 +52,3 @@ OpenEngine = Callable[[Settings, Placement], MarkingEngine]
 
 CALM = frozenset({"graded", "needs_manual"})
 """Outcomes without anything to warn of. After any other one a text says what did not run, or why there is no score."""
-
-
-def limits_of(settings: GradingSettings) -> MarkLimits:
-    """The limits that an operator has set."""
-    return MarkLimits(
-        cell_s=settings.cell_s,
-        notebook_s=settings.wall_s,
-        memory_bytes=settings.memory_mb << 20,
-        processes=settings.processes,
-        disk_bytes=settings.disk_mb << 20,
-        output_bytes=settings.output_mb << 20,
-        input_bytes=settings.max_submission_bytes,
-        warm=settings.warm,
-    )

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import defer
 
 from grading.assignments import no_such_quiz
-from grading.models import AssignmentRow, ExtensionRow
+from grading.environments import is_environment_of
+from grading.models import AssignmentRow, EnvironmentRow, ExtensionRow
 from grading.results import settle_result
 from grading.submissions import Learner
 from grading.terms import Terms, find_extension, terms_of
@@ -40,6 +41,8 @@ class ClassTerms:
     row: AssignmentRow
     extensions: Mapping[int, ExtensionRow]
     """By user id."""
+    environment: EnvironmentRow | None = None
+    """Of the packages that it is marked with, if it names any."""
 
     def of(self, user_id: int) -> Terms:
         """The terms for one learner."""
@@ -47,11 +50,13 @@ class ClassTerms:
 
 
 def load_class_terms(tx: Tx, slug: str, name: str, placement_id: int) -> ClassTerms:
-    """A quiz with all extensions in one placement; one query. Raises: NotFound."""
-    rows = tx.execute(_quiz(slug, name, ExtensionRow.placement_id == placement_id)).all()
+    """A quiz with all extensions in one placement, and its environment; one query. Raises: NotFound."""
+    query = _quiz(slug, name, ExtensionRow.placement_id == placement_id).add_columns(EnvironmentRow)
+    rows = tx.execute(query.outerjoin(EnvironmentRow, is_environment_of())).all()
     if not rows:
         raise no_such_quiz()
-    return ClassTerms(rows[0][0], {row.user_id: row for _quiz_row, row in rows if row is not None})
+    extensions = {extension.user_id: extension for _row, extension, _where in rows if extension is not None}
+    return ClassTerms(rows[0][0], extensions, rows[0][2])
 
 
 def load_terms(tx: Tx, slug: str, name: str, who: Learner) -> tuple[AssignmentRow, Terms]:

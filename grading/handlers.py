@@ -4,10 +4,12 @@ from functools import partial
 
 from grading.comparing import compare_submissions
 from grading.engine_port import OpenEngine
+from grading.environments import build_environment, give_up_building
 from grading.gradebooks import forget_learner, prepare_gradebook, prepare_launched_gradebook
 from grading.marking import autograde, give_up_marking
 from grading.messages import (
     Autograde,
+    BuildEnvironment,
     CompareSubmissions,
     ForgetLearner,
     PrepareGradebook,
@@ -34,6 +36,7 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
         Handler("grading.prepare_launched_gradebook", LinkLaunched, partial(prepare_launched_gradebook, open_engine)),
         Handler("grading.forget_learner", ForgetLearner, partial(forget_learner, open_engine), queue="default"),
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
+        Handler("grading.build_environment", BuildEnvironment, build_environment, on_dead=give_up_building),
         Handler("grading.settle_results", SettleResults, settle_results),
         Handler("grading.compare_submissions", CompareSubmissions, compare_submissions, max_attempts=3),
         Handler("grading.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),

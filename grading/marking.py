@@ -11,14 +11,17 @@ from datetime import datetime
 from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from config.settings import Settings
+from grading.conditions import limits_for
 from grading.engine.model import Marking, MarkLimits, Superseded
-from grading.engine_port import MarkingEngine, OpenEngine, limits_of
+from grading.engine_port import MarkingEngine, OpenEngine
+from grading.environments import LOOK_AGAIN, NotReady, find_environment
 from grading.filesets import load_files, pack_files
 from grading.messages import Autograde, ForgetLearner
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.results import GIVEN_UP, record_failure, record_marking
 from grading.submissions import attempts_of, list_submissions, move, put_in_line, submitter_of
-from lti_tool.kernel import jobs
+from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
@@ -35,6 +38,7 @@ class Work:
     hub_name: str
     number: int
     submitted_at: datetime
+    limits: MarkLimits
     files: dict[str, bytes] = field(repr=False)
 
 
@@ -43,14 +47,18 @@ def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
     runtime = run.runtime
     reach("autograde.started")
     with runtime.db.transaction() as tx:
-        work = _claim(tx, message.submission_id)
+        try:
+            work = _claim(tx, runtime.settings, message.submission_id)
+        except NotReady as why:
+            run.postpone(tx, clock.now() + LOOK_AGAIN, str(why))
+            return
         if work is None:
             run.finish(tx)
             return
     reach("autograde.claimed")
     engine = open_engine(runtime.settings, work.placement)
     try:
-        marking = _mark(engine, work, limits_of(runtime.settings.grading))
+        marking = _mark(engine, work)
     except Superseded:
         with runtime.db.transaction() as tx:
             run.finish(tx)
@@ -70,14 +78,14 @@ def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
     reach("autograde.committed")
 
 
-def _mark(engine: MarkingEngine, work: Work, limits: MarkLimits) -> Marking:
+def _mark(engine: MarkingEngine, work: Work) -> Marking:
     return engine.mark(
         work.assignment,
         work.hub_name,
         work.files,
         submitted_at=work.submitted_at,
         attempt=work.number,
-        limits=limits,
+        limits=work.limits,
     )
 
 
@@ -119,8 +127,11 @@ def _is_superseded(tx: Tx, submission: SubmissionRow) -> bool:
     return any(row.number > submission.number and row.state is not SubmissionState.FAILED for row in all_of_theirs)
 
 
-def _claim(tx: Tx, submission_id: int) -> Work | None:
-    """Take a submission for marking. None: nothing to do, or an earlier attempt comes first and will wake it."""
+def _claim(tx: Tx, settings: Settings, submission_id: int) -> Work | None:
+    """Take a submission for marking. None: nothing to do, or an earlier attempt comes first and will wake it.
+
+    Raises: NotReady: the quiz's environment is not there; the submission stays in line.
+    """
     submission = tx.get(SubmissionRow, submission_id)
     placement = lti.find_placement(tx, submission.placement_id) if submission else None
     if submission is None or placement is None:
@@ -131,9 +142,10 @@ def _claim(tx: Tx, submission_id: int) -> Work | None:
     if not submission.state.is_busy:
         return None
     assignment = tx.get_one(AssignmentRow, submission.assignment_id)
+    if submission.state is SubmissionState.QUEUED and _must_wait(tx, submission):
+        return None
+    limits = limits_for(settings, assignment, find_environment(tx, settings, assignment))
     if submission.state is SubmissionState.QUEUED:
-        if _must_wait(tx, submission):
-            return None
         try:
             with tx.begin_nested():
                 move(submission, SubmissionState.RUNNING)
@@ -145,6 +157,7 @@ def _claim(tx: Tx, submission_id: int) -> Work | None:
         hub_name=submission.hub_name,
         number=submission.number,
         submitted_at=submission.submitted_at,
+        limits=limits,
         files=load_files(tx, submission.files),
     )
 

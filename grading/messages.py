@@ -60,6 +60,14 @@ class ForgetLearner(Job):
 
 
 @dataclass(frozen=True)
+class BuildEnvironment(Job):
+    """Install the packages of an environment."""
+
+    name: ClassVar[str] = "grading.build_environment"
+    digest: str
+
+
+@dataclass(frozen=True)
 class GradeRecorded(Event):
     """The result that counts for a learner has changed."""
 

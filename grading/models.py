@@ -116,6 +116,14 @@ class AssignmentRow(Base):
     """Percent of the points that each day begun after `due_at` costs; None: nothing."""
     late_at_most: Mapped[int | None]
     """Percent that lateness costs at most; None: all."""
+    time_limit_s: Mapped[int | None]
+    """For a notebook, as the teacher says, as are the next two. None: what holds for every quiz."""
+    cell_limit_s: Mapped[int | None]
+    memory_mb: Mapped[int | None]
+    kernel: Mapped[str] = mapped_column(String(80), default="")
+    """Name of the kernel that is not Python; empty: Python."""
+    requirements: Mapped[str] = mapped_column(Text, default="")
+    """Packages of its environment as `read_requirements` gives them; empty: those that every quiz has."""
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """Since when it is not in the course any more and takes nothing, from nobody."""
     release: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
@@ -124,6 +132,32 @@ class AssignmentRow(Base):
     notebooks: Mapped[list[str]] = mapped_column(JSON)
     """Names without `.ipynb`."""
     questions: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class EnvironmentState(StrEnum):
+    """building → ready or failed; both → building when it is built again."""
+
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class EnvironmentRow(Base):
+    """Packages that quizzes are marked with, installed ahead for one version of Python."""
+
+    __tablename__ = "grading_environment"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Of `requirements` and the Python, see `grading.requirements`; also the name of its folder."""
+    requirements: Mapped[str] = mapped_column(Text)
+    python: Mapped[str] = mapped_column(String(80))
+    state: Mapped[EnvironmentState] = mapped_column(EnumValue(EnvironmentState))
+    text: Mapped[str] = mapped_column(Text, default="")
+    """Why it failed, for teachers."""
+    packages: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """What was installed: `numpy 2.3.1`."""
+    size_mb: Mapped[int] = mapped_column(default=0)
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class BlobRow(Base):

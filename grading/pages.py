@@ -9,6 +9,7 @@ from typing import Any
 from flask import url_for
 from flask_babel import gettext as _
 
+from grading.conditions_pages import say_environment, say_limits
 from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
 from grading.terms import Terms, attempt_that_counts, must_wait_for_first
 from grading.terms_pages import Late, show_late, show_terms
@@ -17,6 +18,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.line import Place
 from lti_tool.lti import public as lti
+from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn
 
 
@@ -207,6 +209,8 @@ def quiz_context(
         "summary": row.summary or None,
         "due": terms.due_at,
         "terms": show_terms(terms),
+        "limits": say_limits(current_runtime().settings, row),
+        "environment": say_environment(row),
         "closed": closed,
         "attempts_allowed": terms.max_attempts,
         "attempts_left": left,

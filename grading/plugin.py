@@ -1,17 +1,29 @@
 """What grading offers."""
 
-from grading import api, export_views, extension_views, hand_marking_views, similarity_views, staff_views, views
+from grading import (
+    api,
+    environment_views,
+    export_views,
+    extension_views,
+    hand_marking_views,
+    similarity_views,
+    staff_views,
+    views,
+)
 from grading.blueprint import blueprint
+from grading.commands import sandbox
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
 from grading.health import check_hub
+from grading.kernels import check_kernels
 from grading.models import (
     AssignmentRow,
     BlobRow,
     CourseRow,
     DraftBlobRow,
     DraftRow,
+    EnvironmentRow,
     ExtensionRow,
     GradebookRow,
     ResultRow,
@@ -20,10 +32,19 @@ from grading.models import (
 from grading.personal_data import erase_personal_data, export_personal_data
 from grading.rubric_models import HandMarkingRow, RubricChoiceRow, RubricItemRow
 from grading.similarity_models import ComparisonRow, SimilarPairRow
-from lti_tool.contract import NavItem, Plugin
+from grading.warming import warm_up
+from lti_tool.contract import NavItem, Plugin, WarmUp
 from lti_tool.kernel.permissions import Right
 
-PAGES = (views, staff_views, extension_views, hand_marking_views, export_views, similarity_views)
+PAGES = (
+    views,
+    staff_views,
+    extension_views,
+    hand_marking_views,
+    export_views,
+    similarity_views,
+    environment_views,
+)
 """Importing them hangs their pages on the blueprint."""
 
 
@@ -37,6 +58,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             CourseRow,
             GradebookRow,
             AssignmentRow,
+            EnvironmentRow,
             BlobRow,
             SubmissionRow,
             DraftRow,
@@ -50,10 +72,12 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             RubricChoiceRow,
         ),
         handlers=make_handlers(open_engine),
-        health=(check_hub,),
+        health=(check_hub, check_kernels),
         blueprints=(blueprint, api.blueprint),
         nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
+        commands=(sandbox,),
+        warm_ups=(WarmUp("grade", warm_up),),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,
     )

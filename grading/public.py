@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, func, select
 
 from grading.assignments import Rules, close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
+from grading.conditions import Conditions, bounds_of, find_condition_problems, names_packages
 from grading.engine.model import HANDED_IN, ContentError, Release
 from grading.gates import Caller, add_gate
 from grading.gradebooks import record_prepared
@@ -17,7 +18,14 @@ from grading.hub_tickets import Ticket, reading_path
 from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, Counts, ResultRow, SubmissionRow
 from grading.readings import set_readings
-from grading.releasing import Installation, install_quizzes, list_source_problems, make_release
+from grading.releasing import (
+    Installation,
+    find_source_kernel,
+    install_quizzes,
+    list_kernel_problems,
+    list_source_problems,
+    make_release,
+)
 from grading.releasing_apart import install_quizzes_apart
 from grading.results import find_result_row
 from grading.submissions import Learner
@@ -28,6 +36,7 @@ __all__ = [
     "HANDED_IN",
     "Assignment",
     "Caller",
+    "Conditions",
     "ContentError",
     "Counts",
     "Installation",
@@ -39,18 +48,23 @@ __all__ = [
     "Ticket",
     "add_gate",
     "assignment_path",
+    "bounds_of",
     "close_assignment",
     "count_submissions",
     "describe_assignment",
     "find_assignment",
+    "find_condition_problems",
     "find_result",
+    "find_source_kernel",
     "go_to_hub",
     "install_quizzes",
     "install_quizzes_apart",
+    "list_kernel_problems",
     "list_max_points",
     "list_results",
     "list_source_problems",
     "make_release",
+    "names_packages",
     "publish_assignment",
     "publish_course",
     "reading_path",

@@ -15,7 +15,8 @@ from lti_tool.kernel.db import Database
 _TABLES = (AssignmentRow, DraftRow, SubmissionRow, ExtensionRow)
 _QUIZZES, _DRAFTS, _ATTEMPTS, _EXTENSIONS = (cast(Table, model.__table__) for model in _TABLES)
 _RULES = ("max_attempts", "counts", "due_at", "late_per_day", "late_at_most", "closes_at", "withdrawn_at")
-_SHOWN = ("id", "course_slug", "name", "title", "summary", "max_points", *_RULES)
+_CONDITIONS = ("time_limit_s", "cell_limit_s", "memory_mb", "kernel", "requirements")
+_SHOWN = ("id", "course_slug", "name", "title", "summary", "max_points", *_RULES, *_CONDITIONS)
 _GIVEN = ("due_at", "closes_at", "more_attempts")
 
 

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from grading.engine.files import locked
 from grading.engine.model import ContentError, Release
-from grading.engine.source_check import find_problems
+from grading.engine.source_check import find_kernel_name, find_kernel_problems, find_problems
 from lti_tool.kernel.crashpoints import reach
 
 
@@ -78,6 +78,16 @@ def make_release(root: Path, assignment: str, *, due_at: datetime | None = None)
 def list_source_problems(folder: Path) -> list[str]:
     """What keeps the source notebooks of `source/<assignment>` from being released; each names file and cell."""
     return [str(problem) for problem in find_problems(folder)]
+
+
+def list_kernel_problems(folder: Path, kernel: str) -> list[str]:
+    """Which of its notebooks are written for another kernel than they are marked with; empty: Python."""
+    return [str(problem) for problem in find_kernel_problems(folder, kernel)]
+
+
+def find_source_kernel(folder: Path) -> str:
+    """The kernel that the notebooks of `source/<assignment>` are written for; empty: Python."""
+    return find_kernel_name(folder)
 
 
 @dataclass(frozen=True)

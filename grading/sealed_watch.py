@@ -21,6 +21,15 @@ def holds_more(root_pid: int, limit: int) -> bool:
     return sum(_share(pid, resident[pid]) for pid in tree) > limit
 
 
+def resident_bytes(pid: int) -> int:
+    """What one process holds; 0 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * PAGE
+    except OSError:
+        return 0
+
+
 def _processes() -> tuple[dict[int, list[int]], dict[int, int]]:
     """Every process on the machine: the children of each, and its resident bytes."""
     children: dict[int, list[int]] = {}

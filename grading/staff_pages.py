@@ -14,6 +14,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import defer
 
 from grading.access import placement_of
+from grading.conditions_pages import say_environment, say_limits
 from grading.extensions import ClassTerms
 from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
 from grading.pages import show_delivery, warning_of
@@ -24,6 +25,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Right
 from lti_tool.lti import public as lti
+from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn
 
 ON_PAGE = 50
@@ -139,6 +141,16 @@ def submissions_context(session: SignedIn, group: Class, shown: str, number: int
         "export_url": url_for("grading.export_submissions", **place),
         "similar_url": url_for("grading.list_similar", **place),
         "marks_url": url_for("grading.export_marks", **place),
+        **_conditions(row),
+    }
+
+
+def _conditions(row: AssignmentRow) -> dict[str, Any]:
+    """What the quiz is marked under."""
+    return {
+        "limits": say_limits(current_runtime().settings, row),
+        "environment": say_environment(row),
+        "build_url": url_for("grading.build_again", slug=row.course_slug, name=row.name),
     }
 
 

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from grading.access import get_placement, placement_of
 from grading.assignments import get_assignment, list_assignments
 from grading.blueprint import blueprint
+from grading.conditions_pages import notice_of
 from grading.extensions import load_class_terms
 from grading.filesets import load_files
 from grading.gradebooks import require_gradebook
@@ -67,9 +68,10 @@ def list_quiz(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         group = load_class(tx, session, load_class_terms(tx, slug, name, placement_of(session)))
         reach = lti.find_reach(tx, session.registration_id)
+        notice = notice_of(group.terms.row, group.terms.environment)
     context = submissions_context(session, group, shown if shown in TABS else "all", int(number) if is_number else 1)
     down = None if reach is None or reach.is_reachable else reach
-    return page("grading/submissions.html", platform=session.platform_name, down=down, **context)
+    return page("grading/submissions.html", platform=session.platform_name, down=down, notice=notice, **context)
 
 
 @blueprint.get("/<slug>/<name>/submissions.csv")

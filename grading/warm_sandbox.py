@@ -17,14 +17,15 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from grading import sealed_zygote
 from grading.sandbox import WATCH_EVERY_S, Limits, SandboxUnavailable, sealed_environment
-from grading.sealed_layout import interpreter, layout_arguments, package_folders, shown_in_tmp
+from grading.sealed_layout import layout_arguments, shown_in_tmp
 from grading.sealed_slots import take_slot
-from grading.sealed_watch import holds_more
+from grading.sealed_watch import holds_more, resident_bytes
 from grading.seccomp import build_filter
 
 START_S = 60.0
@@ -46,25 +47,42 @@ class Ended(Exception):
         self.reason: RunEnded = reason
 
 
+@dataclass(frozen=True)
+class WarmOrder:
+    """What a kept sandbox is made of."""
+
+    program: Path
+    """Loaded by the warm process; has `warm`, `run` and `report`."""
+    python: str
+    path: list[str]
+    """Folders of packages behind those that this interpreter finds by itself."""
+    variables: dict[str, str]
+    shown: tuple[Path, ...] = ()
+    """Folders that it must be able to read."""
+
+
 class WarmSandbox:
     """One kept sandbox, with the process that submissions are forked from."""
 
-    def __init__(self, program: Path, environment: dict[str, str]) -> None:
+    def __init__(self, order: WarmOrder) -> None:
         """Start it, and wait until it is warm.
 
         Raises: SandboxUnavailable: it cannot be started here.
         """
+        self.order = order
         self.runs = 0
+        self.bytes = 0
+        """What it holds once it is warm."""
         self._stack = ExitStack()
         try:
-            self._start(program, environment)
+            self._start(order)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, program: Path, environment: dict[str, str]) -> None:
+    def _start(self, order: WarmOrder) -> None:
         bwrap, zygote = shutil.which("bwrap"), Path(sealed_zygote.__file__)
-        shown = [zygote, program]
+        shown = [zygote, order.program, *order.shown]
         if bwrap is None or shown_in_tmp(shown):
             raise SandboxUnavailable("bubblewrap is missing, or Python is installed below /tmp")
         self.uid = self._stack.enter_context(take_slot()) if os.geteuid() == 0 else None
@@ -73,11 +91,11 @@ class WarmSandbox:
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         with theirs:
             arguments, kept = layout_arguments(shown, 1 << 20, zygote, self.uid, warm=True)
-            for name, value in sealed_environment(environment).items():
+            for name, value in sealed_environment(order.variables).items():
                 arguments += ["--setenv", name, value]
             try:
                 self._process = subprocess.Popen(
-                    [bwrap, *arguments, "--", interpreter(), "-I", str(zygote), str(theirs.fileno())],
+                    [bwrap, *arguments, "--", order.python, "-I", str(zygote), str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
@@ -91,9 +109,10 @@ class WarmSandbox:
                     os.close(fd)
         self._stack.callback(self._kill)
         seccomp = build_filter()
-        start = {"path": package_folders(), "program": str(program), "seccomp": seccomp.hex() if seccomp else ""}
+        start = {"path": order.path, "program": str(order.program), "seccomp": seccomp.hex() if seccomp else ""}
         self._control.send(json.dumps(start).encode())
         self.pid = self._greet()
+        self.bytes = resident_bytes(self.pid)
 
     def _greet(self) -> int:
         """The process id of the zygote, as this process sees it, once it is ready."""

@@ -110,6 +110,7 @@ class Plugin:
     commands: Sequence[click.Command] = ()
     contents: Contents | None = None
     recurring: Sequence["Recurring"] = ()
+    warm_ups: Sequence["WarmUp"] = ()
     health: Sequence["HealthCheck"] = ()
     """Looked at by the console and `coursebridge health`."""
     export_personal_data: Callable[[Tx, int], dict[str, Any]] | None = None
@@ -126,6 +127,20 @@ class Recurring:
     every_s: float
     run: Callable[[Any], None] = field(repr=False)
     """`run(runtime)`."""
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What each process of a worker does ahead of its first job, while it is ready for jobs already.
+
+    It runs in a thread of its own, which then stays: a process that was told to end with its parent ends with the
+    thread that started it.
+    """
+
+    queue: str
+    """Done by workers that take jobs from here."""
+    run: Callable[[Any], None] = field(repr=False)
+    """`run(settings)`; opens no database."""
 
 
 HealthCheck = Callable[[Any], Iterable[Finding]]

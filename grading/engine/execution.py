@@ -12,9 +12,9 @@ from typing import Any
 from grading.engine.model import MarkLimits
 from grading.engine.nbgrader_parts import Cell, Notebook
 from grading.engine.outputs import CellEnd, Run, RunEnd, note_end, put_back
+from grading.engine.places import path_of, python_of, shown_of, variables_of
 from grading.engine.warm_execution import NeedsKernel, execute_warm
-from grading.sandbox import SandboxUnavailable, SealedResult, python, run_sealed
-from grading.sealed_layout import package_folders
+from grading.sandbox import SandboxUnavailable, SealedResult, run_sealed
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def execute(notebook: Notebook, files: Mapping[str, bytes], limits: MarkLimits) 
         SandboxBroken: no kernel started.
     """
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    if limits.warm:
+    if limits.warm and limits.environment.can_be_warm:
         try:
             return execute_warm(cells, {FOLDER: files}, limits)
         except NeedsKernel as reason:
@@ -50,8 +50,11 @@ def execute(notebook: Notebook, files: Mapping[str, bytes], limits: MarkLimits) 
 
 def execute_in_kernel(cells: list[Cell], files: Mapping[str, bytes], limits: MarkLimits) -> Run:
     """Run the cells in a real kernel, which starts anew in a sandbox of its own."""
+    environment = limits.environment
     request = {
-        "path": package_folders(),
+        "path": path_of(environment),
+        "kernel": list(environment.kernel),
+        "variables": dict(environment.variables),
         "cwd": FOLDER,
         "cells": [{"source": c.source, "tags": c.metadata.get("tags", [])} for c in cells],
         "cell_s": limits.cell_s,
@@ -62,12 +65,12 @@ def execute_in_kernel(cells: list[Cell], files: Mapping[str, bytes], limits: Mar
     inputs.setdefault(f"{FOLDER}/.keep", b"")
     inputs["request.json"] = json.dumps(request).encode()
     result = run_sealed(
-        [python(), "-I", str(RUNNER)],
+        [python_of(environment), "-I", str(RUNNER)],
         limits=limits.sealed(),
-        read_only=[RUNNER],
+        read_only=[RUNNER, *shown_of(environment)],
         inputs=inputs,
         collect=["result.json"],
-        env={"NBGRADER_EXECUTION": "autograde"},
+        env=variables_of(environment),
     )
     return _merge(cells, result, limits)
 
@@ -81,8 +84,9 @@ def _merge(cells: list[Cell], result: SealedResult, limits: MarkLimits) -> Run:
         return _nothing_came_back(cells, result)
     end, rows = report
     if end == "not_started":
+        which = limits.environment.kernel[:1] or ["ipykernel"]
         raise SandboxBroken(
-            "No Python kernel starts in the sandbox. Check that ipykernel is installed and that "
+            f"No kernel starts in the sandbox. Check that {which[0]} is installed and that "
             f"the memory limit ({limits.memory_bytes >> 20} MB) is not too small. "
             + result.stderr.decode(errors="replace")[-500:]
         )

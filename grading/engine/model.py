@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Literal
 
 from grading.sandbox import Limits
@@ -138,6 +139,25 @@ class Marking:
 
 
 @dataclass(frozen=True)
+class Environment:
+    """Where the cells of a notebook run; as it is made without anything: in this Python, with its packages."""
+
+    folder: Path | None = None
+    """A virtual environment of `environment_build`: its packages alone, and what a kernel needs behind them."""
+    kernel: tuple[str, ...] = ()
+    """The command of another kernel, with `{connection_file}` where that goes; empty: Python's own."""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables that the kernel wants."""
+    shown: tuple[Path, ...] = ()
+    """Folders that it must be able to read, besides `/usr` and this Python."""
+
+    @property
+    def can_be_warm(self) -> bool:
+        """Whether submissions can be forks of a warm process: of Python only."""
+        return not self.kernel
+
+
+@dataclass(frozen=True)
 class MarkLimits:
     """What one submitted notebook may use while it is marked."""
 
@@ -155,6 +175,11 @@ class MarkLimits:
     """Size of all submitted files."""
     warm: bool = True
     """Fork from a warm process where that gives the same outputs; False: always in a kernel of its own."""
+    environment: Environment = Environment()
+    warm_kept: int = 2
+    """Warm processes that are kept at rest, of all environments together."""
+    warm_bytes: int = 600 << 20
+    """Memory of those, together; the last one used is kept in any case."""
 
     def sealed(self) -> Limits:
         """The limits of the sandbox, a little wider, so that the runner can report first."""

@@ -11,10 +11,17 @@ from grading.engine.connection import patient_url
 from grading.engine.files import check_name, locked, move_into_place, read_tree
 from grading.engine.gradebook import ensure_database
 from grading.engine.model import HANDED_IN, ContentError, Question, Release
-from grading.engine.nbgrader_parts import CourseDirectory, GenerateAssignment, NbGraderException
+from grading.engine.nbgrader_parts import ClearSolutions, CourseDirectory, GenerateAssignment, NbGraderException
 from grading.engine.plan import load_plan, release_titles
 from grading.engine.source_check import check_source
 
+STUBS = {
+    **ClearSolutions().code_stub,
+    "bash": "# YOUR CODE HERE\nfalse",
+    "julia": '# YOUR CODE HERE\nerror("No answer given")',
+    "r": "# YOUR CODE HERE\nfail()",
+}
+"""What learners find in the place of a solution, by language; nbgrader's own, and others that kernels name so."""
 _one_at_a_time = threading.Lock()
 """nbgrader's converters change the working directory of the process."""
 
@@ -95,6 +102,7 @@ def _generate(root: Path, db_url: str, course_id: str, assignment: str) -> None:
     )
     config = Config()
     config.IncludeHeaderFooter.header = _header(root)
+    config.ClearSolutions.code_stub = STUBS
     converter = GenerateAssignment(coursedir=course, config=config, log=log)
     converter.force, converter.create_assignment = True, True
     try:

@@ -2,7 +2,8 @@
 
 Uses nbclient as nbgrader's Execute does: the same time-out, interrupt and error rules, so the
 outputs, and with them the scores, are the same. What differs is how the kernel starts: a real
-ipykernel is forked from this process over ipc://, and is killed at the end, not asked to stop.
+ipykernel is forked from this process over ipc://, and is killed at the end, not asked to stop. A kernel of another
+language is started by its own command, over TCP on the loopback device, which only this sandbox has.
 
 Reads `request.json`, which it removes before any code of the learner runs, and writes
 `result.json`. Its caller treats that file as written by the learner.
@@ -29,10 +30,13 @@ from ipykernel.iostream import OutStream
 from ipykernel.kernelapp import IPKernelApp
 
 HERE = os.getcwd()
-SOCKETS = {"shell_port": 1, "iopub_port": 2, "stdin_port": 3, "control_port": 4, "hb_port": 5}
+OTHER: list[str] = REQUEST["kernel"]
+"""The command of another kernel; empty: ipykernel."""
+NAMES = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+SOCKETS = {name: (45001 if OTHER else 1) + number for number, name in enumerate(NAMES)}
 CONNECTION: Any = {
-    "transport": "ipc",
-    "ip": f"{HERE}/.kernel/socket",
+    "transport": "tcp" if OTHER else "ipc",  # some kernels know no other
+    "ip": "127.0.0.1" if OTHER else f"{HERE}/.kernel/socket",
     "key": secrets.token_hex(16),
     "signature_scheme": "hmac-sha256",
     "kernel_name": "python3",
@@ -81,6 +85,20 @@ def become_kernel(parent: int) -> NoReturn:
         os._exit(1)
 
 
+def become_other_kernel() -> NoReturn:
+    """In the forked child: run the command of another kernel."""
+    try:
+        os.setsid()
+        os.chdir(REQUEST["cwd"])
+        nothing = os.open("/dev/null", os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(nothing, fd)
+        command = [word.replace("{connection_file}", f"{HERE}/.kernel/connection.json") for word in OTHER]
+        os.execvpe(command[0], command, os.environ | REQUEST["variables"])
+    finally:
+        os._exit(1)
+
+
 def start_kernel() -> int:
     """Fork the kernel; its process id, which is its process group's too."""
     os.makedirs(f"{HERE}/.kernel", exist_ok=True)
@@ -89,8 +107,9 @@ def start_kernel() -> int:
     parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        globals()["REQUEST"] = {"cwd": REQUEST["cwd"]}  # no test may be found in memory
-        become_kernel(parent)
+        kept = ("cwd", "variables")
+        globals()["REQUEST"] = {name: REQUEST[name] for name in kept}  # no test may be found in memory
+        become_other_kernel() if OTHER else become_kernel(parent)
     return pid
 
 
@@ -214,7 +233,7 @@ def message_size(content: Any) -> int:
 async def connect() -> Any:
     """A client of the kernel, once the kernel's sockets are there."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not all(os.path.exists(f"{CONNECTION['ip']}-{n}") for n in SOCKETS.values()):
+    while not (OTHER or all(os.path.exists(f"{CONNECTION['ip']}-{n}") for n in SOCKETS.values())):
         if time.monotonic() > deadline or os.waitpid(KERNEL, os.WNOHANG)[0]:
             raise DeadKernelError("the kernel did not start")
         await asyncio.sleep(0.005)

@@ -187,7 +187,7 @@ def warm() -> None:
     comm.create_comm = lambda *_, **__: need_kernel("a comm")
     comm.get_comm_manager = lambda *_, **__: need_kernel("comms")
     for name in PRELOADED:
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(Exception):  # it is not there, or broken: that is for the notebook to find
             importlib.import_module(name)
     # IPython makes both anew for every error, at 15 ms, always the same
     styles: Any = stack_data

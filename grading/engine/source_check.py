@@ -22,8 +22,8 @@ PYTHON_KERNEL = re.compile(r"(i?python|xpython).*", re.IGNORECASE)
 class _Cell:
     """One cell with its place, for messages."""
 
-    def __init__(self, file: str, index: int, raw: dict[str, Any]) -> None:
-        self.file, self.type = file, str(raw.get("cell_type"))
+    def __init__(self, file: str, index: int, raw: dict[str, Any], *, is_python: bool = True) -> None:
+        self.file, self.type, self.is_python = file, str(raw.get("cell_type")), is_python
         source = raw.get("source", "")
         self.source = source if isinstance(source, str) else "".join(map(str, source))
         meta = _table(_table(raw.get("metadata")).get("nbgrader"))
@@ -76,6 +76,38 @@ def find_problems(folder: Path) -> Iterator[ContentError]:
         )
 
 
+def find_kernel_problems(folder: Path, kernel: str = "") -> Iterator[ContentError]:
+    """Notebooks in `folder` that are written for another kernel than the quiz is marked with; empty: Python."""
+    for path in sorted(folder.glob("*.ipynb")):
+        name, language = _kernel_of(path)
+        is_python = language.lower() == "python" and PYTHON_KERNEL.match(name or "python3") is not None
+        if kernel and name != kernel:
+            words = f"It is written for the kernel {name or language!r}, and the quiz is marked with {kernel!r}"
+            yield ContentError(f"{folder.name}/{path.name}", None, f"{words} (environment). Make them the same.")
+        elif not kernel and not is_python:
+            words = f"It is written for the kernel {name or language!r}, and the quiz is marked with Python"
+            more = "Name the kernel as the quiz's environment, if it is allowed here, or write the notebook in Python."
+            yield ContentError(f"{folder.name}/{path.name}", None, f"{words}. {more}")
+
+
+def _kernel_of(path: Path) -> tuple[str, str]:
+    """(kernel, language) of a notebook; what it does not say is empty, and Python."""
+    try:
+        meta = _table(_table(json.loads(path.read_bytes())).get("metadata"))
+    except (ValueError, RecursionError):
+        return "", "python"  # it is no notebook, which `find_problems` says
+    kernel = _table(meta.get("kernelspec"))
+    language = kernel.get("language") or _table(meta.get("language_info")).get("name") or "python"
+    return str(kernel.get("name", "")), str(language)
+
+
+def find_kernel_name(folder: Path) -> str:
+    """The kernel that all notebooks in `folder` are written for; empty: Python, or not the same."""
+    found = {_kernel_of(path) for path in folder.glob("*.ipynb")}
+    name, language = next(iter(found)) if len(found) == 1 else ("", "")
+    return name if language.lower() != "python" else ""
+
+
 def _find_cell_problems(cells: list[_Cell]) -> Iterator[ContentError]:
     seen: dict[str, str] = {}
     for cell in cells:
@@ -96,16 +128,12 @@ def _read_cells(path: Path, name: str) -> Iterator[_Cell]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list) or notebook.get("nbformat") != 4:
         raise ContentError(name, None, "This is not a notebook of format 4. Open and save it in JupyterLab.")
-    meta = _table(notebook.get("metadata"))
-    kernel = _table(meta.get("kernelspec"))
-    language = kernel.get("language") or _table(meta.get("language_info")).get("name") or "python"
-    if str(language).lower() != "python" or not PYTHON_KERNEL.match(str(kernel.get("name", "python3"))):
-        raise ContentError(name, None, "Only Python notebooks can be marked here.")
+    is_python = _kernel_of(path)[1].lower() == "python"
     for index, raw in enumerate(cells):
         is_cell = isinstance(raw, dict) and isinstance(raw.get("source", ""), str | list)
         if not is_cell or raw.get("cell_type") not in ("code", "markdown", "raw"):
             raise ContentError(name, f"cell {index + 1}", "This is not a code or text cell.")
-        yield _Cell(name, index, raw)
+        yield _Cell(name, index, raw, is_python=is_python)
 
 
 def _table(value: object) -> dict[str, Any]:
@@ -143,7 +171,7 @@ def _check_metadata(cell: _Cell) -> None:
         raise cell.fail('A text cell is either a "Manually graded answer" or not graded at all.')
     if cell.has("task") and cell.type != "markdown":
         raise cell.fail('A "Manually graded task" must be a text (Markdown) cell.')
-    if cell.has("grade") and cell.type == "code" and not is_answer:
+    if cell.has("grade") and cell.type == "code" and not is_answer and cell.is_python:
         _check_syntax(cell)
 
 

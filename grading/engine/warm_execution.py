@@ -11,19 +11,20 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from grading.engine.model import MarkLimits
 from grading.engine.nbgrader_parts import Cell
 from grading.engine.outputs import MAX_OUTPUTS, Run, put_back
+from grading.engine.places import path_of, python_of, shown_of, variables_of
 from grading.sandbox import SandboxUnavailable
-from grading.warm_sandbox import Ended, WarmRun, WarmSandbox
+from grading.warm_sandbox import Ended, WarmOrder, WarmRun, WarmSandbox
 
 SHELL = Path(__file__).with_name("sealed_shell.py")
-ENVIRONMENT = {"NBGRADER_EXECUTION": "autograde"}
 SKIP = "skip-execution"
 START_S = 20.0
 """How long a forked process may take until it can run cells."""
@@ -55,38 +56,63 @@ class NeedsKernel(Exception):
 
 @dataclass
 class _Pool:
-    """Warm sandboxes of this process that are at rest."""
+    """Warm sandboxes of this process that are at rest, of all environments; the last one used is the last."""
 
     owner: int = 0
     idle: list[WarmSandbox] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
-    not_before: float = 0.0
+    starting: threading.Lock = field(default_factory=threading.Lock)
+    """Held while one is started: whoever needs it too waits for it, instead of starting another."""
+    not_before: dict[str, float] = field(default_factory=dict)
+    """By interpreter, when to try again after it could not be started."""
 
-    def take(self) -> WarmSandbox:
+    def take(self, order: WarmOrder) -> WarmSandbox:
         """One that is ready. Raises: SandboxUnavailable: there is none, and none can be started."""
+        found = self._find(order)
+        if found is not None:
+            return found
+        with self.starting:
+            found = self._find(order)
+            if found is not None:
+                return found
+            try:
+                return WarmSandbox(order)
+            except SandboxUnavailable:
+                self.pause(order)
+                raise
+
+    def _find(self, order: WarmOrder) -> WarmSandbox | None:
         with self.lock:
             if self.owner != os.getpid():  # a fork of this process leaves its parent's alone
                 self.owner, self.idle = os.getpid(), []
-            while self.idle:
-                found = self.idle.pop()
+            for found in reversed([each for each in self.idle if each.order == order]):
+                self.idle.remove(found)
                 if found.is_usable:
                     return found
                 found.close()
-            if time.monotonic() < self.not_before:
+            if time.monotonic() < self.not_before.get(order.python, 0.0):
                 raise SandboxUnavailable("it could not be started a short while ago")
-        try:
-            return WarmSandbox(SHELL, ENVIRONMENT)
-        except SandboxUnavailable:
-            self.not_before = time.monotonic() + PAUSE_S
-            raise
+        return None
 
-    def give_back(self, sandbox: WarmSandbox) -> None:
-        """Keep it for the next submission, unless it is worn out."""
+    def pause(self, order: WarmOrder) -> None:
+        """Do not try again for a while."""
+        self.not_before[order.python] = time.monotonic() + PAUSE_S
+
+    def give_back(self, sandbox: WarmSandbox, limits: MarkLimits) -> None:
+        """Keep it for the next submission, unless it is worn out; what was not used for longest makes room for it."""
+        ended = []
         with self.lock:
             if sandbox.is_usable and sandbox.runs < RUNS:
                 self.idle.append(sandbox)
-                return
-        sandbox.close()
+            else:
+                ended.append(sandbox)
+            while len(self.idle) > 1 and self._is_too_much(limits):
+                ended.append(self.idle.pop(0))
+        for each in ended:
+            each.close()
+
+    def _is_too_much(self, limits: MarkLimits) -> bool:
+        return len(self.idle) > limits.warm_kept or sum(each.bytes for each in self.idle) > limits.warm_bytes
 
     def close(self) -> None:
         """End all that are at rest."""
@@ -99,18 +125,47 @@ POOL = _Pool()
 atexit.register(POOL.close)
 
 
+def warm_up(limits: MarkLimits) -> None:
+    """Start a warm process before the first submission needs it. Raises: SandboxUnavailable.
+
+    It ends with the thread that calls this (`--die-with-parent` means a thread), so that one must not end.
+    """
+    POOL.give_back(POOL.take(_order_of(limits)), limits)
+
+
+def try_out() -> None:
+    """Start a warm process and have it seal off a fork. Raises: SandboxUnavailable: one of both cannot be done here."""
+    cells: list[Cell] = [SimpleNamespace(source="1", metadata={})]
+    with closing(WarmSandbox(_order_of(MarkLimits()))) as sandbox, sandbox.run(MarkLimits().sealed(), 1 << 20) as run:
+        notebook = _Notebook(run, MarkLimits(), [_Row()])
+        notebook.begin({"notebook": {}})
+        notebook.run_cells(cells)
+
+
+def _order_of(limits: MarkLimits) -> WarmOrder:
+    environment = limits.environment
+    return WarmOrder(
+        program=SHELL,
+        python=python_of(environment),
+        path=path_of(environment),
+        variables=variables_of(environment),
+        shown=tuple(shown_of(environment)),
+    )
+
+
 @contextmanager
-def _sandbox() -> Iterator[WarmSandbox]:
-    sandbox = POOL.take()
+def _sandbox(limits: MarkLimits) -> Iterator[WarmSandbox]:
+    order = _order_of(limits)
+    sandbox = POOL.take(order)
     try:
         yield sandbox
     except SandboxUnavailable:
         if sandbox.is_usable:  # it lives and cannot seal off: neither could the next one
-            POOL.not_before = time.monotonic() + PAUSE_S
+            POOL.pause(order)
         sandbox.close()
         raise
     finally:
-        POOL.give_back(sandbox)
+        POOL.give_back(sandbox, limits)
 
 
 def execute_warm(cells: list[Cell], files: Mapping[str, Mapping[str, bytes]], limits: MarkLimits) -> Run:
@@ -122,7 +177,7 @@ def execute_warm(cells: list[Cell], files: Mapping[str, Mapping[str, bytes]], li
     """
     if any(KERNEL_MAGICS.search(cell.source) for cell in cells):
         raise NeedsKernel("magics")
-    with _sandbox() as sandbox, sandbox.run(limits.sealed(), 2 * limits.output_bytes + (1 << 20)) as run:
+    with _sandbox(limits) as sandbox, sandbox.run(limits.sealed(), 2 * limits.output_bytes + (1 << 20)) as run:
         notebook = _Notebook(run, limits, [_Row() for _ in cells])
         notebook.begin(files)
         end = notebook.run_cells(cells)

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from celery.signals import beat_embedded_init, setup_logging, worker_process_ini
 from config.settings import Settings, load_settings
 from lti_tool.app import folder_broker
 from lti_tool.app.process import make_process
-from lti_tool.contract import Plugin
+from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import heartbeat, jobs
 from lti_tool.kernel.db import Database
 from lti_tool.kernel.heartbeat import Heart
@@ -135,6 +136,7 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     def after_fork(**kwargs: Any) -> None:
         worker.forget_process()
         end_with_parent(first)
+        warm_up(settings, queues.split(","))
 
     def in_beat(**kwargs: Any) -> None:
         end_with_parent(first)
@@ -145,6 +147,8 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     def say_ready(**kwargs: Any) -> None:
         log.info("worker_ready", extra={"queues": queues, "concurrency": concurrency})
         heart.start()
+        if threads:
+            warm_up(settings, queues.split(","))
 
     def say_bye(**kwargs: Any) -> None:
         if heart.is_alive():
@@ -161,6 +165,22 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     argv += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     argv += ["-n", f"{queues.split(',')[0]}@%h", "--loglevel", settings.log_level]
     worker.celery.worker_main([*argv, "-B"] if beat else argv)
+
+
+def warm_up(settings: Settings, queues: Sequence[str]) -> None:
+    """Have the plugins prepare this process for jobs of these queues; returns at once. See `contract.WarmUp`."""
+
+    def run() -> None:
+        for plugin in load_plugins(settings.plugins):
+            for each in plugin.warm_ups:
+                if each.queue in queues:
+                    try:
+                        each.run(settings)
+                    except Exception:  # whatever it is: the first job does without
+                        log.exception("warm_up_failed", extra={"plugin": plugin.name})
+        threading.Event().wait()
+
+    threading.Thread(target=run, name="warm-up", daemon=True).start()
 
 
 def end_with_parent(parent: int) -> None:

@@ -155,6 +155,21 @@ class QuizItem(_Item):
     """Percent that lateness costs at most; None: all."""
     closes: AwareDatetime | None = None
     """After this nothing is taken."""
+    time_limit: int | None = Field(None, ge=1, le=86_400, strict=True)
+    """Seconds for a notebook while it is marked; None: what holds for every quiz. The operator sets bounds."""
+    cell_time_limit: int | None = Field(None, ge=1, le=86_400, strict=True)
+    memory_limit: int | None = Field(None, ge=128, le=1_000_000, strict=True)
+    """MiB."""
+    environment: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9][A-Za-z0-9_.-]{0,78})?$")] = ""
+    """A requirements file beside the notebooks, or a kernel that the operator allows."""
+
+    @field_validator("cell_time_limit")
+    @classmethod
+    def _a_cell_is_within(cls, seconds: int | None, info: ValidationInfo) -> int | None:
+        whole = info.data.get("time_limit")
+        if seconds is not None and whole is not None and seconds > whole:
+            raise ValueError(f"must be at most time_limit, {whole}")
+        return seconds
 
     @field_validator("late_per_day")
     @classmethod

@@ -26,6 +26,7 @@ def where(problem: Any) -> str:
 _PATTERNS = {
     "slug": "use lower-case letters, digits and - only, at most 79",
     "assignment": "use letters, digits, ., _ and - only, at most 79, as the folder below source/ is called",
+    "environment": "name a file beside the notebooks that ends in .txt, or a kernel",
     "language": "use a language code such as en or pt-BR",
     "currency": "use three capital letters such as EUR",
     "revision": "leave it as an export wrote it, or remove the line",

@@ -7,8 +7,10 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from grading import public as grading
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Right
+from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import current_session
 from plugins.courses.comparing import Comparison, compare
@@ -53,6 +55,10 @@ def field_words() -> dict[str, str]:
         "late_per_day": _("Each day late costs"),
         "late_at_most": _("Lateness costs at most"),
         "closes": _("Closes"),
+        "time_limit": _("Time for a notebook"),
+        "cell_time_limit": _("Time for a cell"),
+        "memory_limit": _("Memory"),
+        "environment": _("Environment"),
         "modules": _("Order"),
         "type": _("Kind"),
         "assignment": _("Assignment"),
@@ -229,6 +235,8 @@ def item_editor(
         "videos": None,
         "library": None,
         "box": None,
+        "bounds": None,
+        "environments": [],
         "source": None,
         "save_url": _item_url("save_item_view", slug, item.slug),
         "render_url": _item_url("render_text", slug, item.slug),
@@ -251,6 +259,19 @@ def library_choices(tx: Tx, slug: str, form: dict[str, Any]) -> dict[str, Any]:
     """What the editor of a file shows besides: the files of the course's library, and the box to upload one."""
     choices = list_library_choices(tx, slug, str(form.get("library", "")))
     return {"library": [("", _("None")), *choices], "box": files.upload_box(current_runtime(), slug)}
+
+
+def condition_choices(runtime: Runtime, form: dict[str, Any], files: Sequence[tuple[str, int]]) -> dict[str, Any]:
+    """What the editor of a quiz says of limits, and the environments to choose from: (name, bytes) of its files."""
+    settings, now = runtime.settings, str(form.get("environment") or "")
+    named = [(name, _("Packages of %(file)s", file=name)) for name, _size in files if grading.names_packages(name)]
+    kernels = [(name, _("Kernel %(name)s", name=name)) for name in settings.quizzes.kernels]
+    options = [("", _("Python, as every quiz")), *named, *kernels]
+    if now not in dict(options):
+        options.append((now, _("%(name)s (not there)", name=now)))
+    most = grading.bounds_of(settings)
+    bounds = {"time": settings.grading.wall_s, "cell": settings.grading.cell_s, "memory": settings.grading.memory_mb}
+    return {"environments": options, "bounds": bounds | {"max_time": most.time_s, "max_memory": most.memory_mb}}
 
 
 def source_context(slug: str, item: Item, files: Sequence[tuple[str, int]]) -> dict[str, Any]:

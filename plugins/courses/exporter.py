@@ -24,6 +24,7 @@ from plugins.courses.knowledge import Knowledge, read_knowledge
 from plugins.courses.library import list_left_behind
 from plugins.courses.models import Admission, Course, Item, Level, Media, Module, Origin, PartState, Revision
 from plugins.courses.parts import (
+    CONDITIONS,
     COURSE,
     Content,
     course_content,
@@ -207,7 +208,7 @@ def _without_defaults(settings: Content) -> dict[str, Value]:
 def _item_values(item: Item, content: Content) -> dict[str, Value]:
     head: dict[str, Value] = {"type": content["type"], "slug": item.slug}
     names = ("title", "file", "url", "assignment", "summary", "attempts", "counts", "pass", "due")
-    values = head | _said(content, (*names, "late_per_day", "late_at_most", "closes"))
+    values = head | _said(content, (*names, "late_per_day", "late_at_most", "closes", *CONDITIONS))
     if values.get("counts") == Counts.LAST.value:
         del values["counts"]
     if item.state is not PartState.PUBLISHED:

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
+from config.settings import Settings
 from grading import public as grading
 from plugins.courses.course_file import (
     AnyItem,
@@ -30,6 +31,7 @@ from plugins.courses.files import Found, find_files
 from plugins.courses.links import Place, find_link_problems, list_library_files
 from plugins.courses.models import PartState
 from plugins.courses.notebook_html import find_notebook_problem
+from plugins.courses.quiz_rules import conditions_of, find_condition_problems
 from plugins.courses.video_folder import SaidVideo, read_videos
 
 MAX_LESSON_BYTES = 500_000
@@ -112,10 +114,13 @@ def _page_of(item: AnyItem) -> str:
     return item.file if isinstance(item, LessonItem) else ""
 
 
-def read_course_folder(path: Path, *, max_quiz_bytes: int = MAX_QUIZ_BYTES) -> CourseFolder:
+def read_course_folder(
+    path: Path, *, max_quiz_bytes: int = MAX_QUIZ_BYTES, settings: Settings | None = None
+) -> CourseFolder:
     """Read and check a course folder, the sources of its notebooks included.
 
-    `max_quiz_bytes` is what learners can hand in. Raises: CourseFolderError with every problem found.
+    `max_quiz_bytes` is what learners can hand in; `settings` bound what quizzes are marked under. Raises:
+    CourseFolderError with every problem found.
     """
     if not path.is_dir():
         said = "is a file; name the folder that it lies in" if path.exists() else "there is no such folder"
@@ -128,7 +133,7 @@ def read_course_folder(path: Path, *, max_quiz_bytes: int = MAX_QUIZ_BYTES) -> C
     else:
         raise CourseFolderError([f"{path}: holds neither course.toml nor an nbgrader folder `source/<assignment>/`."])
     folder = CourseFolder(path, course)
-    problems = _check(folder, max_quiz_bytes)
+    problems = _check(folder, max_quiz_bytes) + (_check_conditions(folder, settings) if settings else [])
     if problems:
         raise CourseFolderError(problems)
     return folder
@@ -281,6 +286,15 @@ def _check_quiz(folder: CourseFolder, quiz: QuizItem, max_bytes: int) -> list[st
         where = f"source/{quiz.assignment}"
         return [f"{where}: has no notebook; put at least one .ipynb file there (quiz {quiz.slug} in course.toml)."]
     return check_source(folder.path, quiz.assignment, max_bytes)
+
+
+def _check_conditions(folder: CourseFolder, settings: Settings) -> list[str]:
+    """Limits and environments of quizzes are allowed here, and can be had."""
+    return [
+        f"course.toml: quiz {quiz.slug}: {field}: {problem}"
+        for quiz in folder.quizzes
+        for field, problem in find_condition_problems(settings, conditions_of(quiz), folder.path, quiz.assignment)
+    ]
 
 
 def check_source(root: Path, assignment: str, max_bytes: int) -> list[str]:

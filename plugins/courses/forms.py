@@ -58,8 +58,9 @@ def read_item(form: Form, slug: str, before: Content) -> tuple[Content | None, P
         for name in ("due", "closes"):
             said[name], wrong = _read_moment(form, name)
             problems += wrong
-        numbers = ("attempts", "pass", "late_per_day", "late_at_most")
+        numbers = ("attempts", "pass", "late_per_day", "late_at_most", "time_limit", "cell_time_limit", "memory_limit")
         said |= {name: _read_number(form, name, problems) for name in numbers}
+        said["environment"] = form.get("environment", "").strip()
         said |= {"assignment": before["assignment"], "counts": form.get("counts") or before["counts"]}
     elif before["type"] == ItemKind.LESSON.value:
         said["file"] = before["file"]

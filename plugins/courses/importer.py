@@ -60,7 +60,8 @@ def import_course(
     Raises: CourseFolderError, Conflict, NotFound: nothing was changed; the message says what to do, one line for each
         problem.
     """
-    folder = read_course_folder(path, max_quiz_bytes=runtime.settings.grading.max_submission_bytes)
+    limit = runtime.settings.grading.max_submission_bytes
+    folder = read_course_folder(path, max_quiz_bytes=limit, settings=runtime.settings)
     slug = folder.course.slug
     with alone(runtime.settings.courses_dir, slug) as staging, files.temporary_folder(runtime) as pictures:
         folder.cleaned = _clean_pictures(runtime, folder, pictures)

@@ -202,6 +202,13 @@ class Item(Base):
     """Percent that lateness costs at most; None: all."""
     closes_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """After this nothing is taken; None: never."""
+    time_limit: Mapped[int | None]
+    """Of a quiz, as are the next three: seconds for a notebook while it is marked; None: what holds for every quiz."""
+    cell_time_limit: Mapped[int | None]
+    memory_limit: Mapped[int | None]
+    """MiB."""
+    environment: Mapped[str] = mapped_column(String(80), default="")
+    """A requirements file beside its notebooks, or a kernel; empty: the Python that every quiz has."""
     points: Mapped[Decimal | None] = mapped_column(Points)
     """Of a quiz: what it is worth, as grading said last; here so that a page need not ask."""
 

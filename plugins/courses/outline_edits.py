@@ -92,21 +92,30 @@ def add_item(
     return _add_item(tx, course, module_slug, kind, title, editor, assignment)
 
 
-def add_quiz(tx: Tx, slug: str, module_slug: str, title: str, assignment: str, editor: Editor) -> Item:
+def add_quiz(
+    tx: Tx, slug: str, module_slug: str, title: str, assignment: str, editor: Editor, environment: str = ""
+) -> Item:
     """A draft of a quiz that grading does not know yet. Raises: NotFound, Forbidden."""
     course = open_for_editing(tx, slug, editor)
-    return _add_item(tx, course, module_slug, ItemKind.QUIZ, title, editor, assignment)
+    return _add_item(tx, course, module_slug, ItemKind.QUIZ, title, editor, assignment, environment)
 
 
 def _add_item(
-    tx: Tx, course: Course, module_slug: str, kind: ItemKind, title: str, editor: Editor, assignment: str | None
+    tx: Tx,
+    course: Course,
+    module_slug: str,
+    kind: ItemKind,
+    title: str,
+    editor: Editor,
+    assignment: str | None,
+    environment: str = "",
 ) -> Item:
     slug, outline = course.slug, get_outline(tx, course.slug)
     module = require_module(outline, module_slug)
     taken = {item.slug for item in outline.items} | _used(tx, course.id, "item/") | {"edit", "media"}
     item = Item(course_id=course.id, module_id=module.id, position=len(outline.items), state=PartState.DRAFT)
     item.slug = free_slug(title, taken, f"{kind.value}-{len(outline.items) + 1}")
-    fill_item(item, new_content(kind, title, item.slug, assignment))
+    fill_item(item, new_content(kind, title, item.slug, assignment, environment))
     tx.add(item)
     tx.flush()
     add_revision(tx, course.id, item_part(item.slug), item_content(item), editor.author, base=0)
@@ -123,7 +132,7 @@ def require_module(outline: Outline, module_slug: str) -> Module:
     return module
 
 
-def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -> Content:
+def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None, environment: str = "") -> Content:
     """An item that says nothing yet."""
     return {
         "type": kind.value,
@@ -144,6 +153,10 @@ def new_content(kind: ItemKind, title: str, slug: str, assignment: str | None) -
         "late_per_day": None,
         "late_at_most": None,
         "closes": None,
+        "time_limit": None,
+        "cell_time_limit": None,
+        "memory_limit": None,
+        "environment": environment,
     }
 
 

@@ -16,6 +16,8 @@ from plugins.courses.models import Admission, Course, Item, ItemKind, Level, Mod
 
 Content = dict[str, Any]
 COURSE, OUTLINE = "course", "outline"
+CONDITIONS = ("time_limit", "cell_time_limit", "memory_limit", "environment")
+"""What a quiz is marked under."""
 
 
 def module_part(slug: str) -> str:
@@ -87,6 +89,10 @@ def said_item(said: AnyItem, markdown: str) -> Content:
         "late_per_day": quiz.late_per_day if quiz else None,
         "late_at_most": quiz.late_at_most if quiz else None,
         "closes": _written(quiz.closes) if quiz else None,
+        "time_limit": quiz.time_limit if quiz else None,
+        "cell_time_limit": quiz.cell_time_limit if quiz else None,
+        "memory_limit": quiz.memory_limit if quiz else None,
+        "environment": quiz.environment if quiz else "",
     }
 
 
@@ -143,6 +149,10 @@ def item_content(item: Item) -> Content:
         "late_per_day": item.late_per_day,
         "late_at_most": item.late_at_most,
         "closes": _written(item.closes_at),
+        "time_limit": item.time_limit,
+        "cell_time_limit": item.cell_time_limit,
+        "memory_limit": item.memory_limit,
+        "environment": item.environment,
     }
 
 
@@ -176,6 +186,8 @@ def fill_item(item: Item, content: Content) -> None:
     item.pass_mark, item.due_at = content["pass"], read_time(content["due"])
     item.late_per_day, item.late_at_most = content["late_per_day"], content["late_at_most"]
     item.closes_at = read_time(content["closes"])
+    item.time_limit, item.cell_time_limit = content["time_limit"], content["cell_time_limit"]
+    item.memory_limit, item.environment = content["memory_limit"], content["environment"]
 
 
 def read_time(text: str | None) -> datetime | None:

@@ -19,6 +19,7 @@ from plugins.courses.folder import check_source
 from plugins.courses.models import Course, Item, ItemKind
 from plugins.courses.outline_edits import add_quiz, require_module
 from plugins.courses.parts import Content, said_source, source_part
+from plugins.courses.quiz_rules import conditions_of, find_condition_problems
 from plugins.courses.revisions import add_revision
 from plugins.courses.service import get_item, get_outline
 from plugins.courses.staging import alone, publish_installed, require_installed
@@ -76,9 +77,11 @@ def make_quiz(
             taken = {name for _slug, name in grading.list_max_points(tx, {slug})}
         assignment = free_slug(title, taken, "quiz")
         _write(staging / "source" / assignment, given)
-        said, done = _install(runtime, slug, staging, assignment, None)
+        kernel = grading.find_source_kernel(staging / "source" / assignment)
+        conditions = grading.Conditions(environment=kernel)
+        said, done = _install(runtime, slug, staging, assignment, None, conditions)
         with runtime.db.transaction() as tx:
-            item = add_quiz(tx, slug, module_slug, title, assignment, editor)
+            item = add_quiz(tx, slug, module_slug, title, assignment, editor, kernel)
             _note(tx, item.course_id, slug, assignment, said, done, editor)
         return item
 
@@ -94,10 +97,10 @@ def change_quiz(runtime: Runtime, slug: str, item_slug: str, version: Version, e
             outline = get_outline(tx, slug)
             require_editor(tx, outline.course, editor)
             item = _get_quiz(tx, outline.course, item_slug)
-            assignment, due_at = str(item.assignment), item.due_at
+            assignment, due_at, conditions = str(item.assignment), item.due_at, conditions_of(item)
         there = {name: path.read_bytes() for name, path in _find(runtime.settings, slug, assignment)}
         _write(staging / "source" / assignment, _next_files(there, version))
-        said, done = _install(runtime, slug, staging, assignment, due_at)
+        said, done = _install(runtime, slug, staging, assignment, due_at, conditions)
         with runtime.db.transaction() as tx:
             course = open_for_editing(tx, slug, editor)
             _note(tx, course.id, slug, assignment, said, done, editor)
@@ -144,9 +147,17 @@ def _write(folder: Path, bodies: Mapping[str, bytes]) -> None:
 
 
 def _install(
-    runtime: Runtime, slug: str, staging: Path, assignment: str, due_at: datetime | None
+    runtime: Runtime,
+    slug: str,
+    staging: Path,
+    assignment: str,
+    due_at: datetime | None,
+    conditions: grading.Conditions,
 ) -> tuple[Content, grading.Installation]:
     problems = check_source(staging, assignment, runtime.settings.grading.max_submission_bytes)
+    if not problems:
+        found = find_condition_problems(runtime.settings, conditions, staging, assignment)
+        problems = [problem for _field, problem in found]
     if problems:
         raise CourseFolderError(problems)
     said = said_source(find_files(staging, f"source/{assignment}").files)

@@ -17,7 +17,14 @@ from lti_tool.web.runtime import current_runtime
 from plugins.courses import editing
 from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor
-from plugins.courses.editor_pages import happened, item_editor, library_choices, source_context, video_choices
+from plugins.courses.editor_pages import (
+    condition_choices,
+    happened,
+    item_editor,
+    library_choices,
+    source_context,
+    video_choices,
+)
 from plugins.courses.folder import MAX_LESSON_BYTES, MAX_MEDIA_BYTES
 from plugins.courses.forms import item_form, read_item, shown_form
 from plugins.courses.library import list_link_targets
@@ -25,6 +32,7 @@ from plugins.courses.links import Place, find_link_problems
 from plugins.courses.models import Item, ItemKind, Media
 from plugins.courses.outline import Pages
 from plugins.courses.parts import Content, item_content, item_part
+from plugins.courses.quiz_rules import find_content_problems
 from plugins.courses.quiz_sources import list_sources
 from plugins.courses.revisions import EditConflict, find_newest
 from plugins.courses.service import Outline, get_item, link_targets, list_media_paths
@@ -52,7 +60,9 @@ def save_item_view(slug: str, item_slug: str) -> AnyResponse:
         problem = [("upload", _("This file is larger than 10 MB. Upload it on the page Files, or make it smaller."))]
         return show_editor(slug, item_slug, editor, None, 413, **happened(problem))
     content, problems = read_item(form, item_slug, before)
-    if content is None:
+    if content is not None:
+        problems = find_content_problems(current_runtime().settings, slug, content)
+    if content is None or problems:
         return show_editor(slug, item_slug, editor, 422, **happened(problems))
     try:
         with current_runtime().db.transaction() as tx:
@@ -69,9 +79,14 @@ def save_item_view(slug: str, item_slug: str) -> AnyResponse:
 @blueprint.post("/<slug>/edit/items/<item_slug>/publish")
 def publish_view(slug: str, item_slug: str) -> AnyResponse:
     """Show learners what was saved last."""
-    editor = open_editor(slug)
+    editor, runtime = open_editor(slug), current_runtime()
+    with runtime.db.reading() as tx:
+        saved = _saved(tx, slug, item_slug, editor)
+    problems = [line for _field, line in find_content_problems(runtime.settings, slug, saved)]
     try:
-        with current_runtime().db.transaction() as tx:
+        if problems:  # what was allowed when it was saved is not any more, or its files have changed
+            raise Invalid("item_not_ready", problems[0], {"problems": problems})
+        with runtime.db.transaction() as tx:
             editing.publish_item(tx, slug, item_slug, editor)
     except Invalid as error:
         found = error.details.get("problems")
@@ -205,6 +220,7 @@ def show_editor(
     if item.assignment:
         files = list_sources(current_runtime().settings, slug, item.assignment)
         context["source"] = source_context(slug, item, files)
+        context |= condition_choices(current_runtime(), form, files)
     text = str(form["markdown"])
     with current_runtime().db.reading() as tx:
         targets = media | list_link_targets(tx, slug, outline.course.id, text) if "file:" in text else media

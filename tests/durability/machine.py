@@ -101,8 +101,7 @@ class Machine:
         """Until a notebook runs in a sandbox: in a process forked for it."""
         deadline = time.monotonic() + DIES_WITHIN_S
         while time.monotonic() < deadline:
-            commands = [command_line(pid) for pid in self._left()]
-            if any(sum(forking in command for command in commands) >= 2 for forking in FORKING):
+            if any(is_forked(pid) for pid in self._left()):
                 time.sleep(1)
                 return
             time.sleep(0.02)
@@ -144,6 +143,14 @@ def descendants() -> list[int]:
         found.append(pid)
         waiting += children.get(pid, ())
     return [pid for pid in found if pid not in dead]
+
+
+def is_forked(pid: int) -> bool:
+    """Whether it was forked by one that notebooks are forked from, each of which a worker has before any notebook."""
+    with suppress(OSError):
+        parent = int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
+        return any(each in command_line(pid) and each in command_line(parent) for each in FORKING)
+    return False
 
 
 def command_line(pid: int) -> str:

@@ -195,6 +195,8 @@ ITEM: Context = (
         "videos": None,
         "library": None,
         "box": None,
+        "bounds": None,
+        "environments": [],
         "source": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
         "save_url": "#",
@@ -214,7 +216,11 @@ NOTEBOOK_ITEM = ITEM | {
 }
 QUIZ_ITEM = ITEM | {
     "item": ITEM["item"] | {"kind": "quiz", "kind_word": "Quiz"},
-    "form": ITEM["form"] | {"attempts": "3", "pass": "60"},
+    "form": ITEM["form"]
+    | {"attempts": "3", "pass": "60", "time_limit": "240", "cell_time_limit": "", "memory_limit": ""}
+    | {"environment": "requirements.txt"},
+    "bounds": {"time": 120, "max_time": 600, "cell": 30, "memory": 1024, "max_memory": 2048},
+    "environments": [("", "Python, as every quiz"), ("requirements.txt", "Packages of requirements.txt")],
     "errors": {"notebooks": "It is graded with 0 points."},
     "error_list": [
         ("notebooks", 'source/weather/weather.ipynb: cell 3 ("sum-tests"): It is graded with 0 points. Give it points.')

@@ -46,6 +46,13 @@ TERMS: Context = {
     "closes": datetime(2026, 12, 5, 22, 59, tzinfo=UTC),
     "is_extended": False,
 }
+LIMITS = "When it is marked, a cell may take 30 seconds, the notebook 2 minutes and 1 GB of memory."
+PACKAGES = "It is marked with these packages and what they need, and no others: numpy==2.3.1, pandas>=2.3."
+NOT_INSTALLED: Context = {
+    "state": "failed",
+    "text": "The packages could not be installed from the package index. uv says: there is no version of numpy==9.9. "
+    "Submissions are taken and wait; none is marked in another environment.",
+}
 LATE: Context = {
     "label": "2 days late: −20 %",
     "text": "8 of 10, 2 days late: −20 %, counts 6.4",
@@ -91,6 +98,8 @@ def quiz(**changes: Any) -> Context:
             "due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC),
             "closed": False,
             "terms": TERMS,
+            "limits": LIMITS,
+            "environment": PACKAGES,
             "attempts_allowed": 5,
             "attempts_left": 3,
             "next_attempt": 3,
@@ -187,6 +196,10 @@ def submissions(**changes: Any) -> Context:
         "trail": [("First steps with data", "#"), ("Submissions", None)],
         "quiz": quiz()["quiz"],
         "terms": TERMS,
+        "limits": LIMITS,
+        "environment": PACKAGES,
+        "notice": None,
+        "build_url": "#",
         "platform": "Moodle",
         "down": None,
         "pages": {"number": 1, "pages": 1, "previous": None, "following": None},
@@ -786,7 +799,7 @@ PAGES: Samples = {
             pages={"number": 2, "pages": 6, "previous": "#", "following": "#"},
         ),
     ),
-    "submissions-none": ("grading/submissions.html", T, submissions(rows=[])),
+    "submissions-none": ("grading/submissions.html", T, submissions(rows=[], notice=NOT_INSTALLED)),
     "submission": ("grading/submission.html", T, submission()),
     "submission-held": (
         "grading/submission.html",

@@ -90,6 +90,17 @@ def upgrade() -> None:
     sa.Column('structure_sha256', sa.String(length=64), nullable=False),
     sa.PrimaryKeyConstraint('slug', name=op.f('pk_grading_course'))
     )
+    op.create_table('grading_environment',
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('requirements', sa.Text(), nullable=False),
+    sa.Column('python', sa.String(length=80), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('packages', sa.JSON(), nullable=False),
+    sa.Column('size_mb', sa.Integer(), nullable=False),
+    sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('digest', name=op.f('pk_grading_environment'))
+    )
     op.create_table('grading_gradebook',
     sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('structure_sha256', sa.String(length=64), nullable=False),
@@ -611,6 +622,11 @@ def upgrade() -> None:
     sa.Column('counts', sa.String(length=40), nullable=False),
     sa.Column('late_per_day', sa.Integer(), nullable=True),
     sa.Column('late_at_most', sa.Integer(), nullable=True),
+    sa.Column('time_limit_s', sa.Integer(), nullable=True),
+    sa.Column('cell_limit_s', sa.Integer(), nullable=True),
+    sa.Column('memory_mb', sa.Integer(), nullable=True),
+    sa.Column('kernel', sa.String(length=80), nullable=False),
+    sa.Column('requirements', sa.Text(), nullable=False),
     sa.Column('withdrawn_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('release', sa.JSON(), nullable=False),
     sa.Column('release_sha256', sa.String(length=64), nullable=False),
@@ -806,6 +822,10 @@ def upgrade() -> None:
     sa.Column('late_per_day', sa.Integer(), nullable=True),
     sa.Column('late_at_most', sa.Integer(), nullable=True),
     sa.Column('closes_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('time_limit', sa.Integer(), nullable=True),
+    sa.Column('cell_time_limit', sa.Integer(), nullable=True),
+    sa.Column('memory_limit', sa.Integer(), nullable=True),
+    sa.Column('environment', sa.String(length=80), nullable=False),
     sa.Column('points', sa.BigInteger(), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_item_course_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['module_id'], ['courses_module.id'], name=op.f('fk_courses_item_module_id'), ondelete='CASCADE'),
@@ -1382,6 +1402,7 @@ def downgrade() -> None:
 
     op.drop_table('kernel_audit')
     op.drop_table('grading_gradebook')
+    op.drop_table('grading_environment')
     op.drop_table('grading_course')
     op.drop_table('grading_blob')
     op.drop_table('files_usage')

@@ -1,19 +1,23 @@
 """The real Celery worker over the job table: hints make it quick, the table makes it sure."""
 
 import logging
+import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
+from grading import sealed_zygote
 from lti_tool.app.worker import publish_with
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.heartbeat import list_workers
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
-from tests.fakes.bells.plugin import Ring
+from tests.fakes.bells.plugin import Ring, RingLoudly
 from tests.functional.app.conftest import Place, wait_until
 from tests.servers import free_port
 
@@ -67,6 +71,69 @@ def test_a_hint_runs_a_job_without_any_sweep(brokered: Place, runtime: Runtime, 
         wait_until(lambda: alive(runtime) == [("default", False)], "the worker did not say that it lives")
     assert brokered.read("rung") == ["tenor"]
     assert alive(runtime) == [], "the worker did not say that it ended"
+
+
+@pytest.mark.parametrize(("pool", "holds"), [("--threads", True), ("", False)])
+def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: str, holds: bool) -> None:
+    place.more = NEVER
+    if holds:
+        (place.data_dir / "hold").touch()
+    publish_with(place.settings(), runtime.db.router)
+    with place.start("worker", "--queues", "grade", "--concurrency", "1", "--no-beat", *filter(None, [pool])):
+        with runtime.db.transaction() as tx:
+            job_id = jobs.enqueue(tx, RingLoudly("bass"))
+        wait_until(lambda: state_of(runtime, job_id) is JobState.DONE, "the job was not run")
+        wait_until(lambda: place.read("warmed") == ["warm"], "nothing was warmed up")
+        if not holds:
+            wait_until(lambda: "warm_up_failed" in place.said(), "a failure was not told")
+
+
+def test_a_marking_worker_has_a_warm_process_which_ends_with_it(place: Place, runtime: Runtime) -> None:
+    place.more = NEVER | {"COURSEBRIDGE_PLUGINS": '["lti_tool.lti", "grading"]'}
+    with place.start("worker", "--queues", "grade", "--concurrency", "1", "--no-beat") as worker:
+        wait_until(lambda: "worker_ready" in place.said(), "the worker did not start")
+        wait_until(lambda: " grading.warming warm\n" in place.said(), "there is no warm process")
+        below = descendants_of(worker.pid)
+        assert any(sealed_zygote.__file__ in command for command in below.values())
+        worker.kill()
+        wait_until(lambda: not any(is_alive(pid, command) for pid, command in below.items()), "something is left")
+
+
+def test_a_worker_says_at_once_that_nothing_can_be_marked(place: Place, runtime: Runtime, tmp_path: Path) -> None:
+    broken = tmp_path / "bin" / "bwrap"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\necho No permissions to create new namespace >&2\nexit 1\n")
+    broken.chmod(0o755)
+    path = f"{broken.parent}:{os.environ['PATH']}"
+    place.more = NEVER | {"COURSEBRIDGE_PLUGINS": '["lti_tool.lti", "grading"]', "PATH": path}
+    with place.start("worker", "--queues", "grade", "--concurrency", "1", "--no-beat"):
+        wait_until(lambda: "sandbox_unavailable" in place.said(), "it was not told")
+    assert "No permissions to create new namespace" in place.said()
+    assert "user namespaces" in place.said()
+
+
+def descendants_of(pid: int) -> dict[int, str]:
+    """The command line of every process below one, by its number."""
+    found: dict[int, str] = {}
+    for child in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((child / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == pid:
+                number = int(child.name)
+                found |= {number: command_of(number)} | descendants_of(number)
+    return found
+
+
+def command_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text(errors="replace")
+
+
+def is_alive(pid: int, command: str) -> bool:
+    """Whether it is still this process; one that has ended and that nobody has asked for has no command."""
+    try:
+        return command_of(pid) == command != ""
+    except OSError:
+        return False
 
 
 def test_a_job_that_the_broker_lost_is_found_by_the_sweep(brokered: Place, runtime: Runtime) -> None:

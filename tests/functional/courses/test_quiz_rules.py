@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from grading.assignments import get_assignment
 from grading.models import AssignmentRow, Counts
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from plugins.courses.course_file import QuizItem, read_course_file
+from plugins.courses.course_file import CourseFolderError, QuizItem, read_course_file
 from plugins.courses.exporter import export_course
+from plugins.courses.models import Course
 from tests.factories.course_folders import TOML, write_folder
 from tests.factories.grading import Place, Someone
 from tests.functional.courses.conftest import SLUG, Import
@@ -103,3 +105,100 @@ def test_times_of_a_refused_form_come_back_as_the_moments_they_were(
     found = re.search(r'name="due"[^>]*? value="([^"]*)"', page)
     assert found is not None
     assert found.group(1) == "2026-11-30T22:59"
+
+
+# ---- what a quiz is marked under ----
+
+CONDITIONS = """time_limit = 300
+cell_time_limit = 60
+memory_limit = 1536
+environment = "requirements.txt"
+due = 2026"""
+
+
+def conditions(runtime: Runtime) -> tuple[object, ...]:
+    with runtime.db.reading() as tx:
+        row: AssignmentRow = get_assignment(tx, SLUG, "quiz-1")
+        return row.time_limit_s, row.cell_limit_s, row.memory_mb, row.requirements, row.kernel
+
+
+def test_limits_and_packages_come_with_a_folder_and_go_out_with_it(
+    runtime: Runtime, run_import: Import, folder: Path, tmp_path: Path
+) -> None:
+    runtime.settings.quizzes.packages_from = "/wheels"
+    write_folder(folder, {"course.toml": TOML.replace("due = 2026", CONDITIONS)})
+    (folder / "source" / "quiz-1" / "requirements.txt").write_text("# plots\nLeaves>=1.0\n")
+    run_import()
+    assert conditions(runtime) == (300, 60, 1536, "leaves>=1.0", "")
+
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(Course)).one().toml = ""  # so that an export writes it anew
+    export_course(runtime, SLUG, tmp_path / "out")
+    quiz = read_course_file(tmp_path / "out" / "course.toml").module[0].item[2]
+    assert isinstance(quiz, QuizItem)
+    said = (quiz.time_limit, quiz.cell_time_limit, quiz.memory_limit, quiz.environment)
+    assert said == (300, 60, 1536, "requirements.txt")
+    assert (tmp_path / "out" / "source" / "quiz-1" / "requirements.txt").is_file()
+
+    write_folder(folder, {"course.toml": TOML})
+    run_import(overwrite=True)
+    assert conditions(runtime) == (None, None, None, "", "")
+
+
+def test_an_import_tells_all_that_the_operator_does_not_allow(
+    runtime: Runtime, run_import: Import, folder: Path
+) -> None:
+    said = CONDITIONS.replace("300", "9000").replace("1536", "9999")
+    write_folder(folder, {"course.toml": TOML.replace("due = 2026", said)})
+    with pytest.raises(CourseFolderError) as error:
+        run_import()
+
+    lines = error.value.problems
+    assert [line for line in lines if line.startswith("course.toml: quiz first-quiz: ")] == lines
+    assert [line.split(": ")[2] for line in lines] == ["time_limit", "memory_limit", "environment"]
+    assert "quizzes.max_time_s" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"time_limit": "601"}, "may be 600 seconds at most here"),
+        ({"time_limit": "20", "cell_time_limit": "30"}, "must be at most time_limit, 20"),
+        ({"memory_limit": "64"}, "must be at least 128"),
+        ({"memory_limit": "4096"}, "may be 2048 MiB at most here"),
+        ({"environment": "requirements.txt"}, "there is no file requirements.txt beside the notebooks"),
+        ({"environment": "fortran"}, "fortran is no kernel that is allowed here"),
+        ({"environment": "../x"}, "name a file beside the notebooks"),
+        ({"environment": "bash"}, "It is written for the kernel &#39;python3&#39;, and the quiz is marked with"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused_beside_their_field(
+    runtime: Runtime, run_import: Import, place: Place, grace: Teacher, said: dict[str, str], message: str
+) -> None:
+    runtime.settings.quizzes.packages_from, runtime.settings.quizzes.kernels = "/wheels", ["bash"]
+    run_import(registration_id=place.registration_id)
+    answer = grace.post(PAGE, grace.form(PAGE) | said | {"do": "publish"})
+
+    assert answer.status_code == 422
+    assert message in answer.text
+    assert conditions(runtime) == (None, None, None, "", "")
+
+
+def test_the_editor_offers_what_is_there_and_publishes_it(
+    runtime: Runtime, run_import: Import, place: Place, grace: Teacher, folder: Path
+) -> None:
+    runtime.settings.quizzes.packages_from, runtime.settings.quizzes.kernels = "/wheels", ["bash"]
+    (folder / "source" / "quiz-1" / "requirements.txt").write_text("leaves")
+    run_import(registration_id=place.registration_id)
+    page = grace.get(PAGE).text
+    assert '<option value="requirements.txt">Packages of requirements.txt</option>' in page
+    assert '<option value="bash">Kernel bash</option>' in page
+
+    said = {"time_limit": "240", "memory_limit": "512", "environment": "requirements.txt", "do": "publish"}
+    assert grace.post(PAGE, grace.form(PAGE) | said).status_code == 303
+    assert conditions(runtime) == (240, None, 512, "leaves", "")
+
+    runtime.settings.quizzes.max_time_s = 200
+    answer = grace.post(f"{PAGE}/publish", {})
+    assert answer.status_code == 422
+    assert "may be 200 seconds at most here" in answer.text

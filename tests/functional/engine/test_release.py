@@ -130,10 +130,6 @@ def test_mistake_in_the_source_is_named_with_its_cell(tmp_path: Path, name: str)
         (b"not json", "it is not JSON"),
         (b"[]", "not a notebook of format 4"),
         (b'{"nbformat": 4, "cells": [3]}', "not a code or text cell"),
-        (
-            b'{"nbformat": 4, "metadata": {"kernelspec": {"name": "ir", "language": "R"}}, "cells": []}',
-            "Only Python notebooks",
-        ),
     ],
 )
 def test_file_that_is_no_python_notebook_is_refused(tmp_path: Path, body: bytes, words: str) -> None:

@@ -1,0 +1,50 @@
+"""What a marking worker does before its first submission: is there a sandbox, and a warm process in it?"""
+
+import logging
+from importlib import import_module
+
+from config.settings import Settings
+from grading.engine.model import MarkLimits
+from grading.sandbox import Limits, SandboxUnavailable, run_sealed
+
+log = logging.getLogger(__name__)
+
+
+def find_sandbox_problem() -> str:
+    """Why nothing can be marked on this machine, and what to do; empty: it can."""
+    try:
+        run_sealed(["/usr/bin/env", "true"], limits=Limits(wall_s=20))
+    except SandboxUnavailable as error:
+        return str(error)
+    except OSError as error:
+        return f"No sandbox can be started: {error}."
+    return ""
+
+
+def find_warm_problem() -> str:
+    """Why submissions are marked in kernels here, a second slower each; empty: they are forks of a warm process."""
+    warm = import_module("grading.engine.warm_execution")
+    try:
+        warm.try_out()
+    except SandboxUnavailable as error:
+        return str(error)
+    return ""
+
+
+def warm_up(settings: Settings) -> None:
+    """Say at once if nothing can be marked here; else load the engine, and start a warm process."""
+    problem = find_sandbox_problem()
+    if problem:
+        log.error("sandbox_unavailable", extra={"why": problem})
+        return
+    import_module("grading.engine.course")
+    if not settings.grading.warm:
+        return
+    quizzes = settings.quizzes
+    limits = MarkLimits(warm_kept=quizzes.warm_kept, warm_bytes=quizzes.warm_mb << 20)
+    try:
+        import_module("grading.engine.warm_execution").warm_up(limits)
+    except SandboxUnavailable as error:
+        log.warning("no_warm_sandbox", extra={"why": str(error)})
+    else:
+        log.info("warm")
