@@ -26,7 +26,8 @@ def list_exported(
 
     A video elsewhere that says no more than its item is left out: an import of the item makes it.
     """
-    there = video.list_carried(tx, slug)
+    carried = video.list_carried(tx, slug)
+    there = {name: one for name, one in carried.items() if one.facts.url or one.facts.sha256}  # else its file is gone
     made: dict[str, str] = {}
     gone = []
     for item in items:
@@ -36,8 +37,8 @@ def list_exported(
             gone.append(f"video:{name} (gone, in “{content['title']}”)")
         elif content["type"] == "video" and item.state is PartState.PUBLISHED:
             made.setdefault(_address(content["url"]), content["title"])
-    carried = (there[name] for name in sorted(there))
-    return [one for one in carried if not one.facts.is_plain or made.get(one.facts.url) != one.facts.title], gone
+    found = (there[name] for name in sorted(there))
+    return [one for one in found if not one.facts.is_plain or made.get(one.facts.url) != one.facts.title], gone
 
 
 def list_posters(carried: Iterable[video.Carried]) -> dict[str, files.StoredFile]:
