@@ -41,18 +41,20 @@ def import_command(
 @click.argument("slug")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--saved", is_flag=True, help="Take changes that are saved in the browser and not published.")
-@click.option("--videos", "with_videos", is_flag=True, help="Take the files of uploaded videos, however large.")
+@click.option("--large-files", is_flag=True, help="Take uploaded files and videos of more than 10 MB too.")
 @click.pass_obj
-def export_command(runtime: Runtime, slug: str, path: Path, saved: bool, with_videos: bool) -> None:
+def export_command(runtime: Runtime, slug: str, path: Path, saved: bool, large_files: bool) -> None:
     """Write the course SLUG into the folder PATH, to be edited, kept in Git and imported again."""
-    done = export_course(runtime, slug, path, saved=saved, with_videos=with_videos)
+    done = export_course(runtime, slug, path, saved=saved, with_large=large_files)
     click.echo(f"Exported “{done.title}” ({done.slug}) to {path}: {_count(done.files, 'file', 'files')}.")
     if done.left_out:
         click.echo(f"  Note: left out, saved and not published: {', '.join(done.left_out)}. --saved takes them.")
-    if done.library:
-        click.echo(f"  Note: not in the folder, they stay with the course: {', '.join(done.library)}.")
-    if done.videos:
-        click.echo(f"  Note: of these videos all is there but the file: {', '.join(done.videos)}. --videos takes it.")
+    if done.missing:
+        click.echo(f"  Note: not in the folder: {', '.join(done.missing)}.")
+    if done.large:
+        click.echo(
+            f"  Note: larger than 10 MB, only named in files.toml: {', '.join(done.large)}. --large-files takes them."
+        )
 
 
 @course.command("list")

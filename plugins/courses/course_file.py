@@ -24,6 +24,7 @@ from grading.public import Counts
 from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.slugs import free_slug
 from plugins.courses.course_file_words import what, where
+from plugins.courses.markdown import LIBRARY
 from plugins.courses.models import Admission, Level, PartState
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
@@ -69,10 +70,10 @@ def find_uploaded(address: str) -> str | None:
     return found[1] if found else None
 
 
-def find_library_file(address: str) -> int | None:
-    """The number of the library's file that stands in the place of an address; None: something else."""
-    found = re.fullmatch(r"file:([1-9][0-9]{0,8})", address)
-    return int(found[1]) if found else None
+def find_library_file(address: str) -> str | None:
+    """The slug of the library's file that stands in the place of an address; None: something else."""
+    found = re.fullmatch(LIBRARY, address)
+    return found[1] if found else None
 
 
 def is_own(address: str) -> bool:
@@ -219,7 +220,7 @@ class VideoItem(_Shows):
 
 
 class FileItem(_Shows):
-    """A file to save. Its address may be `file:<number>`: a file of the course's library."""
+    """A file to save. Its address may be `file:<slug>`: a file of the course's library."""
 
     type: Literal["file"]
     url: FileAddress = ""
@@ -318,19 +319,28 @@ class CourseFile(_Part):
 
 def read_course_file(path: Path) -> CourseFile:
     """Read and check a course.toml. Raises: CourseFolderError with every problem found."""
-    try:
-        said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise CourseFolderError([f"{path.name}: is not UTF-8 text; save it as UTF-8."]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise CourseFolderError([f"{path.name}: is not valid TOML: {error}."]) from error
-    return check_course_file(said, path.name)
+    return read_toml(CourseFile, path, path.name)
 
 
 def check_course_file(said: Mapping[str, Any], name: str) -> CourseFile:
     """Check what a course.toml says; `name` is the file that messages name. Raises: CourseFolderError."""
+    return _check(CourseFile, said, name)
+
+
+def read_toml(model: type[FormModel], path: Path, name: str) -> FormModel:
+    """Read and check a TOML file; messages call it `name`. Raises: CourseFolderError with every problem found."""
     try:
-        return CourseFile.model_validate(said)
+        said = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise CourseFolderError([f"{name}: is not UTF-8 text; save it as UTF-8."]) from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise CourseFolderError([f"{name}: is not valid TOML: {error}."]) from error
+    return _check(model, said, name)
+
+
+def _check(model: type[FormModel], said: Mapping[str, Any], name: str) -> FormModel:
+    try:
+        return model.model_validate(said)
     except ValidationError as error:
         problems = [f"{name}: {where(problem)}{what(problem)}" for problem in error.errors()]
         raise CourseFolderError(problems) from error

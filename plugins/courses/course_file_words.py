@@ -30,6 +30,7 @@ _PATTERNS = {
     "language": "use a language code such as en or pt-BR",
     "currency": "use three capital letters such as EUR",
     "revision": "leave it as an export wrote it, or remove the line",
+    "sha256": "leave it as an export wrote it",
 }
 _FILES = {
     "lesson": "name a Markdown file that ends in .md",

@@ -248,9 +248,9 @@ def find_problems(tx: Tx, slug: str, item_slug: str, content: Content) -> list[s
         return find_library_problems(tx, slug, *read_notebook_texts(tx, slug, file))
     if find_uploaded(content["url"]) is not None and find_video(tx, slug, content["url"]) is None:
         return ["this course has no such uploaded video any more; choose another, or upload it again."]
-    number = find_library_file(content["url"])
-    if number is not None and find_library(tx, slug, number) is None:
-        return ["this course has no such file that is ready; choose another, or wait until it was checked."]
+    name = find_library_file(content["url"])
+    if name is not None and find_library(tx, slug, name) is None:
+        return ["this course has no such file any more; choose another, or upload it again."]
     if content["type"] != ItemKind.QUIZ.value and not file and not content["url"]:
         return ["there is nothing to show yet; upload a file or give an address."]
     return []

@@ -18,10 +18,11 @@ from grading.public import Counts
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
-from plugins.courses.carried_videos import describe_files, list_exported, write_files
+from plugins.courses import carried_files, file_folder
+from plugins.courses.carried_videos import list_exported, list_posters
 from plugins.courses.course_file import CourseFile
 from plugins.courses.knowledge import Knowledge, read_knowledge
-from plugins.courses.library import list_left_behind
+from plugins.courses.library import list_gone
 from plugins.courses.models import Admission, Course, Item, Level, Media, Module, Origin, PartState, Revision
 from plugins.courses.parts import (
     CONDITIONS,
@@ -38,7 +39,7 @@ from plugins.courses.revisions import list_newest
 from plugins.courses.toml_text import Value, set_first_value, write_toml
 from plugins.courses.video_folder import list_texts
 
-OURS = ("course.toml", "lessons", "media", "source", "videos")
+OURS = ("course.toml", "lessons", "media", "source", "files", file_folder.FILES_TOML, "videos")
 """What an export writes; anything else in the folder (README, .git) is left alone."""
 
 _NEWEST = select(
@@ -56,18 +57,18 @@ class Exported:
     files: int
     left_out: list[str]
     """Slugs of items with changes that are not published and not in the folder."""
-    library: list[str]
-    """Files of the library that items name; they stay with the course."""
-    videos: list[str]
-    """Files of videos that are not in the folder, only their checksums."""
+    missing: list[str]
+    """Files and videos that are not in the folder because they are not here, or not yet."""
+    large: list[str]
+    """Files that are not in the folder because they are large; their names and checksums are."""
 
 
 def export_course(
-    runtime: Runtime, slug: str, path: Path, *, saved: bool = False, with_videos: bool = False
+    runtime: Runtime, slug: str, path: Path, *, saved: bool = False, with_large: bool = False
 ) -> Exported:
     """Write the course into the folder `path`, which is new, empty or an earlier export.
 
-    `with_videos`: the files of uploaded videos too, however large.
+    `with_large`: all uploaded files and videos, also those of more than 10 MB.
 
     Raises: NotFound: no such course. Conflict: the folder holds something else.
     """
@@ -78,22 +79,26 @@ def export_course(
         newest = list_newest(tx, course.id) if saved else {}
         contents = _list_contents(items, {part: revision.content for part, revision in newest.items()})
         files = _list_texts(tx, course, items, contents, {part: one.content for part, one in newest.items()})
-        videos, gone = list_exported(tx, slug, contents)
+        videos, gone = list_exported(tx, slug, items, contents)
+        uploads = carried_files.list_exported(tx, slug, with_large=with_large)
         quizzes = {item.assignment for item in items if item.assignment}
         path.mkdir(parents=True, exist_ok=True)
         for part in OURS:
             _remove(path / part)
         count = _write_media(tx, course.id, path)
-        library = list_left_behind(tx, slug) + gone
+        missing = uploads.away + list_gone(tx, slug) + gone
+    files |= file_folder.list_texts(uploads.described)
     for one in videos:
         files |= list_texts(one)
     count += _copy_sources(runtime.settings.courses_dir / slug / "source", path / "source", quizzes)
-    count += write_files(runtime, videos, path, with_files=with_videos)
+    contents_of = list_posters(videos) | {f"files/{one.slug}": one for one in uploads.taken}
+    for name, file in contents_of.items():
+        carried_files.write_file(runtime, file, path / name)
     for name, body in files.items():
         _write(path, name, body)
     left_out = _left_out(items, {part: one.content for part, one in newest.items()})
-    left_files = describe_files(videos, taken=with_videos)
-    return Exported(slug, course.title, count + len(files), left_out, library, left_files)
+    count += len(files) + len(contents_of)
+    return Exported(slug, course.title, count, left_out, missing, uploads.large)
 
 
 def _load(tx: Tx, slug: str) -> Course:

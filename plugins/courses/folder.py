@@ -4,7 +4,8 @@
     lessons/*.md           Markdown lessons
     media/*                images, notebooks to read and other files that lessons show
     source/<assignment>/   nbgrader source notebooks with their data files
-    videos/<slug>/         what belongs to an uploaded video (`video_folder`)
+    files/*, files.toml    files of the course's library (`file_folder`)
+    videos/<slug>/         what belongs to a video (`video_folder`)
 
 An nbgrader course folder without course.toml is a course too: one module with one quiz per assignment.
 """
@@ -23,10 +24,10 @@ from plugins.courses.course_file import (
     LessonItem,
     NotebookItem,
     QuizItem,
-    VideoItem,
     check_course_file,
     read_course_file,
 )
+from plugins.courses.file_folder import SaidFile, read_files
 from plugins.courses.files import Found, find_files
 from plugins.courses.links import Place, find_link_problems, list_library_files
 from plugins.courses.models import PartState
@@ -83,17 +84,26 @@ class CourseFolder:
 
     @property
     def videos(self) -> dict[str, SaidVideo]:
-        """What `videos/` says of videos that items name, by slug."""
+        """What `videos/` says, by slug."""
         return self._read_videos[0]
+
+    @property
+    def files(self) -> dict[str, SaidFile]:
+        """The files of the library that `files/` and files.toml have, by slug."""
+        return self._read_files[0]
 
     @cached_property
     def _read_videos(self) -> tuple[dict[str, SaidVideo], list[str]]:
-        return read_videos(self.path, [item.url for item in self.items if isinstance(item, VideoItem) and item.url])
+        return read_videos(self.path)
+
+    @cached_property
+    def _read_files(self) -> tuple[dict[str, SaidFile], list[str]]:
+        return read_files(self.path)
 
     @property
-    def video_problems(self) -> list[str]:
-        """What is wrong in `videos/`."""
-        return self._read_videos[1]
+    def upload_problems(self) -> list[str]:
+        """What is wrong with files and videos."""
+        return self._read_files[1] + self._read_videos[1]
 
     def source(self, quiz: QuizItem) -> Found:
         """The files of a quiz."""
@@ -195,7 +205,7 @@ def _check(folder: CourseFolder, max_quiz_bytes: int) -> list[str]:
             assignments.add(item.assignment)
             problems += _check_quiz(folder, item, max_quiz_bytes)
     problems += _check_order(folder.course) + _check_header(folder) + _check_media(folder.media)
-    return problems + folder.video_problems
+    return problems + folder.upload_problems
 
 
 def _check_order(course: CourseFile) -> list[str]:
@@ -263,7 +273,7 @@ def _check_lesson(folder: CourseFolder, lesson: LessonItem) -> list[str]:
         return [f"{lesson.file}: holds a NUL character; save it as plain text."]
     if lesson.state is PartState.DRAFT:
         return []  # nobody follows its links yet
-    elsewhere = {f"file:{number}" for number in list_library_files(text)}  # the course has them, no folder
+    elsewhere = {f"file:{name}" for name in list_library_files(text)}  # the course may have them without the folder
     media = {name for name, _file in folder.media.files} | elsewhere
     return [f"{lesson.file}: {problem}" for problem in find_link_problems(text, folder.place(lesson), media)]
 

@@ -9,7 +9,10 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.lti import public as lti
 from lti_tool.lti.messages import CourseAssigned, LinkLaunched, MembersJoined, MembersLeft, RolesChanged
 from plugins.courses.admitting import admit_member, release_member
+from plugins.courses.library import note_named
 from plugins.courses.service import find_course
+from plugins.files import public as files
+from plugins.files.messages import FileStored
 
 
 def enrol_on_launch(run: JobRun, fact: LinkLaunched) -> None:
@@ -39,6 +42,15 @@ def follow_members(run: JobRun, fact: MembersJoined | MembersLeft | RolesChanged
             _follow(tx, placement, fact.user_ids)
 
 
+def keep_named_file(run: JobRun, fact: FileStored) -> None:
+    """What a lesson named before it was there, and is there now, is not deleted."""
+    with run.runtime.db.transaction() as tx:
+        run.finish(tx)
+        file = files.find_file(tx, fact.file_id)
+        if file is not None and file.slug:
+            note_named(tx, file.course_slug, file.slug)
+
+
 def _follow(tx: Tx, placement: lti.Placement, user_ids: Collection[int] | None) -> None:
     course = find_course(tx, placement.course_slug)
     if course is None:
@@ -52,5 +64,6 @@ HANDLERS = (
     Handler("courses.enrol_class", CourseAssigned, enrol_class),
     Handler("courses.enrol_who_joined", MembersJoined, follow_members),
     Handler("courses.release_who_left", MembersLeft, follow_members),
+    Handler("courses.keep_named_file", FileStored, keep_named_file),
     Handler("courses.follow_roles", RolesChanged, follow_members),
 )

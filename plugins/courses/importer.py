@@ -17,7 +17,8 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Conflict, NotFound
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti import public as lti
-from plugins.courses.carried_videos import bring_files, clean_posters, describe_videos, put_videos
+from plugins.courses.carried_files import bring_files, clean_files, describe_files, put_files
+from plugins.courses.carried_videos import clean_posters, describe_videos, put_videos
 from plugins.courses.changes import describe_changes, read_shown
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.folder import CourseFolder, read_course_folder
@@ -66,6 +67,7 @@ def import_course(
     with alone(runtime.settings.courses_dir, slug) as staging, files.temporary_folder(runtime) as pictures:
         folder.cleaned = _clean_pictures(runtime, folder, pictures)
         posters = clean_posters(runtime, folder, pictures)
+        uploads = clean_files(runtime, folder, pictures)
         with runtime.db.reading() as tx:
             _check_platform(tx, slug, registration_id, change_platform=change_platform)
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
@@ -76,14 +78,15 @@ def import_course(
         with runtime.db.transaction() as tx:
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
             before = read_shown(tx, slug)
+            put_files(tx, slug, uploads)
             write_course(tx, folder, registration_id)
             put_videos(tx, runtime, folder, posters)
             publish_installed(tx, slug, done)
             for name in before.points.keys() - done.releases.keys():
                 grading.close_assignment(tx, slug, name)
             notes = describe_changes(tx, before, read_shown(tx, slug)) + describe_missing(tx, slug)
-            notes += describe_videos(tx, folder)
-        notes += bring_files(runtime, folder)
+            notes += describe_files(tx, slug, uploads) + describe_videos(tx, folder)
+        notes += bring_files(runtime, slug, uploads)
     points = {name: f"{release.max_score.normalize():f}" for name, release in done.releases.items()}
     return Imported(slug, folder.course.title, len(folder.lessons), len(folder.quizzes), points, notes)
 

@@ -48,9 +48,9 @@ def _content_url(item: Item, pages: Pages) -> str | None:
     """Where a link, video or file is; None of a text or of what is not there yet."""
     if item.kind in (ItemKind.LESSON, ItemKind.QUIZ):
         return None
-    number = find_library_file(item.url)
-    if number is not None:
-        return url_for("courses.show_library_file", slug=pages.slug, number=number)
+    name = find_library_file(item.url)
+    if name is not None:
+        return url_for("courses.show_library_file", slug=pages.slug, name=name)
     if item.url:
         return item.url if find_uploaded(item.url) is None else None
     path = item.file.removeprefix("media/")

@@ -79,10 +79,10 @@ def _resolve_file(path: str, anchor: str, place: Place) -> Target:
     return Target("unknown")
 
 
-def list_library_files(text: str) -> set[int]:
-    """Numbers of the library's files that the links and images of a lesson name."""
+def list_library_files(text: str) -> set[str]:
+    """Slugs of the library's files that the links and images of a lesson name."""
     found = (re.fullmatch(LIBRARY, address.strip()) for _tag, address in list_links(to_html(text)))
-    return {int(each[1]) for each in found if each}
+    return {each[1] for each in found if each}
 
 
 def find_link_problems(text: str, place: Place, media: Collection[str]) -> list[str]:
@@ -92,11 +92,13 @@ def find_link_problems(text: str, place: Place, media: Collection[str]) -> list[
         line = next((n for n, line in enumerate(text.splitlines(), 1) if address in line), None)
         where, target = f"line {line}: " if line else "", resolve(address, place)
         if target.kind == "media" and target.path not in media and target.path.startswith("file:"):
-            problems.append(f"{where}there is no ready file {target.path} in the course's Files; correct the number.")
+            problems.append(f"{where}there is no file {target.path} in the course's Files; correct the name.")
         elif target.kind == "media" and target.path not in media:
             problems.append(f"{where}there is no file media/{target.path}; add it or correct the name.")
         elif tag == "img" and target.kind != "media":
             problems.append(f"{where}the image “{address}” cannot be shown; put it into media/ and name it from there.")
+        elif target.kind == "unknown" and address.startswith("file:"):
+            problems.append(f"{where}the link “{address}” leads nowhere; the page of a file says how texts call it.")
         elif target.kind == "unknown":
             problems.append(
                 f"{where}the link “{address}” leads nowhere; name a lesson's file, an item's slug, "

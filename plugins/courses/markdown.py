@@ -16,19 +16,21 @@ from pygments.formatters.html import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 
+from plugins.files.public import SLUG
+
 ANCHOR = "h-"
 """Begins the id of every heading, so that none is taken for a part of the page around the lesson."""
 MATH_INLINE, MATH_BLOCK = "math-inline", "math-block"
 """Classes of formulas as written; `lesson_html` makes MathML of them."""
-LIBRARY = r"file:([1-9][0-9]{0,8})"
+LIBRARY = rf"file:({SLUG})"
 """How a file of the course's library is named; its page stands among those of media."""
 _FORMATTER = HtmlFormatter(nowrap=True)
 _ALIGN = re.compile(r"text-align:(right|center)")
 
 
 def _is_link(parser: MarkdownIt, url: str) -> bool:
-    """markdown-it takes no `file:` address for a link; ours is none of a disk."""
-    return re.fullmatch(LIBRARY, url) is not None or MarkdownIt.validateLink(parser, url)
+    """markdown-it takes no `file:` address for a link. Ours are none of a disk; what is none of ours leads nowhere."""
+    return url.startswith("file:") or MarkdownIt.validateLink(parser, url)
 
 
 _Parser: type[MarkdownIt] = type("_Parser", (MarkdownIt,), {"validateLink": _is_link})

@@ -3,23 +3,22 @@
 videos/trees/video.toml   title, the file's name and checksum (or the address), poster, captions
 videos/trees/en.vtt       captions in a language
 videos/trees/poster.jpg   the teacher's own picture
-videos/trees/video.mp4    the file itself, if the export was asked for it
+
+The file itself is one of the library, see `file_folder`.
 """
 
-import hashlib
 import re
-import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from lti_tool.kernel.errors import AppError
-from plugins.courses.course_file import Line, Short, Url, check_form, find_uploaded
+from plugins.courses.course_file import CourseFolderError, Line, Short, Url, read_toml
 from plugins.courses.files import find_files
 from plugins.courses.toml_text import Value, write_toml
+from plugins.files import public as files
 from plugins.video import public as video
 
 MAX_POSTER_BYTES = 10_000_000
@@ -87,18 +86,10 @@ class SaidVideo:
     revision: str
     """Digest of what the video said when it was exported; empty: nobody knows."""
     poster: Path | None
-    content: Path | None
-    """The file itself, if the folder has it."""
-
-
-def content_name(file_name: str) -> str:
-    """What the file itself is called in the folder."""
-    ending = PurePath(file_name).suffix.lower()
-    return f"video{ending}" if ending[1:].isalnum() and ending not in (".toml", ".vtt") else "video.bin"
 
 
 def list_texts(carried: video.Carried) -> dict[str, str]:
-    """The files that an export writes of a video, but for picture and video, by path in the folder."""
+    """The files that an export writes of a video, but for the picture, by path in the folder."""
     facts, folder = carried.facts, f"videos/{carried.slug}"
     head: dict[str, Value] = {"title": facts.title}
     head |= {"url": facts.url} if facts.url else {"file": facts.file_name, "sha256": facts.sha256, "bytes": facts.size}
@@ -116,10 +107,9 @@ def list_texts(carried: video.Carried) -> dict[str, str]:
     return {f"{folder}/video.toml": write_toml(head, tables), **texts}
 
 
-def read_videos(root: Path, addresses: Iterable[str]) -> tuple[dict[str, SaidVideo], list[str]]:
-    """The videos of a folder that items name by these addresses, by slug; and what is wrong with them."""
+def read_videos(root: Path) -> tuple[dict[str, SaidVideo], list[str]]:
+    """The videos of a folder by slug, and what is wrong with them."""
     found, problems = {}, []
-    wanted = {address: find_uploaded(address) for address in addresses}
     top = root / "videos"
     names = sorted(entry.name for entry in top.iterdir() if entry.is_dir()) if top.is_dir() else []
     for name in names:
@@ -127,45 +117,26 @@ def read_videos(root: Path, addresses: Iterable[str]) -> tuple[dict[str, SaidVid
             continue
         said, wrong = read_video(root, name)
         problems += wrong
-        if said is not None and (name in wanted.values() if not said.facts.url else _is_named(said.facts.url, wanted)):
+        if said is not None:
             found[name] = said
     return found, problems
-
-
-def _is_named(url: str, addresses: Iterable[str]) -> bool:
-    for address in addresses:
-        try:
-            if video.read_link(address).url == url:
-                return True
-        except AppError:
-            continue
-    return False
 
 
 def read_video(root: Path, slug: str) -> tuple[SaidVideo | None, list[str]]:
     """What the folder says of a video, and what is wrong with that; None: it says nothing."""
     where = f"videos/{slug}"
     found = find_files(root, where)
-    files = dict(found.files)
-    if found.problems or "video.toml" not in files:
+    inside = dict(found.files)
+    if found.problems or "video.toml" not in inside:
         return None, found.problems
     try:
-        said = tomllib.loads(files["video.toml"].read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        return None, [f"{where}/video.toml: is not valid TOML: {error}."]
-    model, wrong = check_form(VideoFile, said)
-    if model is None:
-        return None, [f"{where}/video.toml: {field}{': ' if field else ''}{text}" for field, text in wrong]
-    captions, problems = _read_captions(model, where, files)
-    poster = files.get(model.poster) if model.poster else None
+        model = read_toml(VideoFile, inside["video.toml"], f"{where}/video.toml")
+    except CourseFolderError as error:
+        return None, error.problems
+    captions, problems = _read_captions(model, where, inside)
+    poster = inside.get(model.poster) if model.poster else None
     if model.poster and (poster is None or poster.stat().st_size > MAX_POSTER_BYTES):
         problems.append(f"{where}/{model.poster}: there is no such picture of at most 10 MB; add it or name another.")
-    content = files.get(content_name(model.file)) if model.file else None
-    if content is not None and _hash(content) != model.sha256:
-        problems.append(
-            f"{where}/{content.name}: is another file than video.toml says (its sha256 differs); "
-            "export the course again, or take the file out."
-        )
     try:
         url = video.read_link(model.url).url if model.url else ""
     except AppError as error:
@@ -176,21 +147,21 @@ def read_video(root: Path, slug: str) -> tuple[SaidVideo | None, list[str]]:
         file_name=model.file,
         sha256=model.sha256,
         size=model.bytes,
-        poster_sha256=_hash(poster) if poster else "",
+        poster_sha256=files.hash_file(poster) if poster else "",
         poster_second=model.poster_second,
         captions=tuple(sorted(captions, key=lambda one: one.language)),
     )
-    return (None if problems else SaidVideo(slug, facts, model.revision, poster, content)), problems
+    return (None if problems else SaidVideo(slug, facts, model.revision, poster)), problems
 
 
-def _read_captions(model: VideoFile, where: str, files: dict[str, Path]) -> tuple[list[video.CaptionFacts], list[str]]:
+def _read_captions(model: VideoFile, where: str, inside: dict[str, Path]) -> tuple[list[video.CaptionFacts], list[str]]:
     captions, problems = [], []
     for one in model.captions:
         name = f"{one.language}.vtt"
-        if name not in files or files[name].stat().st_size > video.MAX_CAPTIONS_BYTES:
+        if name not in inside or inside[name].stat().st_size > video.MAX_CAPTIONS_BYTES:
             problems.append(f"{where}/{name}: there is no such file of at most 2 MB; add it, or take the captions out.")
             continue
-        content = files[name].read_bytes()
+        content = inside[name].read_bytes()
         try:
             text = video.tidy_captions(content)
         except AppError as error:
@@ -198,8 +169,3 @@ def _read_captions(model: VideoFile, where: str, files: dict[str, Path]) -> tupl
         else:
             captions.append(video.CaptionFacts(one.language, one.label, text, one.default, one.from_file))
     return captions, problems
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

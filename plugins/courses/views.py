@@ -92,12 +92,12 @@ def item_page(
     return page("courses/lesson.html", status=403 if is_closed else 200, preview=preview, player=player, **context)
 
 
-@blueprint.get("/<slug>/media/file:<int:number>")
-def show_library_file(slug: str, number: int) -> AnyResponse:
+@blueprint.get("/<slug>/media/file:<name>")
+def show_library_file(slug: str, name: str) -> AnyResponse:
     """A file of the course's library that an open item names: on to a signed address that expires."""
     session, runtime = open_course(slug), current_runtime()
     with runtime.db.reading() as tx:
-        file = get_open_file(tx, session, slug, number)
+        file = get_open_file(tx, session, slug, name)
     response = redirect(files.file_url(runtime, file), 302)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -19,9 +19,9 @@ from lti_tool.kernel.runtime import Runtime
 from plugins.files import quota, scanning
 from plugins.files.check import check_file, hash_file
 from plugins.files.messages import CheckFile, FileStored
-from plugins.files.models import ContentRow, FileRow, FileState, PieceRow, UploadRow
+from plugins.files.models import UNCOUNTED, ContentRow, FileRow, FileState, PieceRow, UploadRow, UseRow
 from plugins.files.refusals import Refused
-from plugins.files.service import Content, drop_content, drop_pieces
+from plugins.files.service import Content, drop_content, drop_pieces, find_wanted, free_name
 from plugins.files.stores import storage_of, temporary_folder
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ class _Received:
     content: bytes | None
     pieces: list[str]
     known: Content
+    wanted: frozenset[str]
+    """Checksums of the files that the course misses."""
 
 
 def check_received(run: JobRun, message: CheckFile) -> None:
@@ -61,11 +63,12 @@ def check_received(run: JobRun, message: CheckFile) -> None:
 
 
 def refuse(tx: Tx, file_id: int, code: str) -> None:
-    """The file is not accepted: its room and its content go, the reason stays."""
+    """The file is not accepted: its room, its content and what texts call it go, the reason stays."""
     row = tx.scalar(select(FileRow).where(FileRow.id == file_id).with_for_update())
     if row is None or row.state is not FileState.SCANNING:
         return
-    row.state, row.refusal = FileState.REFUSED, code
+    row.state, row.refusal, row.slug = FileState.REFUSED, code, None
+    affect(tx, delete(UseRow).where(UseRow.file_id == row.id))
     quota.give_back(tx, row.course_slug, row.size)
     affect(tx, delete(ContentRow).where(ContentRow.file_id == row.id))
     _drop_pieces_of(tx, row)
@@ -88,7 +91,9 @@ def _load(runtime: Runtime, file_id: int) -> _Received | None:
         query = select(PieceRow.key).where(PieceRow.upload_id == row.upload_id).order_by(PieceRow.start)
         pieces = list(tx.scalars(query)) if row.upload_id else []
         known = Content(row.content_type, row.size, row.sha256, row.width, row.height)
-        return _Received(row.name, row.key, row.state, content, pieces, known)
+        missing = (FileRow.course_slug == row.course_slug, FileRow.state == FileState.MISSING)
+        wanted = frozenset(tx.scalars(select(FileRow.sha256).where(*missing)))
+        return _Received(row.name, row.key, row.state, content, pieces, known, wanted)
 
 
 def _read(runtime: Runtime, received: _Received) -> Iterator[bytes]:
@@ -112,7 +117,8 @@ def _keep(runtime: Runtime, received: _Received, path: Path) -> Content:
         storage.put_file(received.key, path, received.known.content_type)
         return received.known
     scanning.scan(path, settings)
-    checked = check_file(path, received.name, settings)
+    is_wanted = bool(received.wanted) and hash_file(path) in received.wanted  # it was made anew where it comes from
+    checked = check_file(path, received.name, settings, keeps_bare=is_wanted)
     storage.put_file(received.key, checked.path, checked.content.content_type)
     return checked.content
 
@@ -129,8 +135,14 @@ def _settle(tx: Tx, runtime: Runtime, file_id: int, received: _Received, found: 
     row.state, row.is_stored, row.ready_at = FileState.READY, True, row.ready_at or clock.now()
     affect(tx, delete(ContentRow).where(ContentRow.file_id == row.id))
     _drop_pieces_of(tx, row)
-    if row.replaces_id is not None:
-        row = _take_place(tx, row, row.replaces_id)
+    older_id = row.replaces_id
+    if older_id is None and is_news and not row.is_part:
+        wanted = find_wanted(tx, row.course_slug, row.sha256)
+        older_id = wanted.id if wanted is not None else None
+    if older_id is not None:
+        row = _take_place(tx, row, older_id)
+    if row.slug is None and not row.is_part:
+        row.slug = free_name(tx, row.course_slug, row.name)
     if is_news:
         emit(tx, FileStored(row.id, row.course_slug, row.content_type))
     return None
@@ -150,17 +162,20 @@ def _fits(tx: Tx, runtime: Runtime, row: FileRow, size: int) -> bool:
 
 
 def _take_place(tx: Tx, newer: FileRow, file_id: int) -> FileRow:
-    """The older file gets the newer one's content; what shows it stays as it is."""
+    """The older file gets the newer one's content; what shows it stays as it is, and so does what texts call it."""
     older = tx.scalar(select(FileRow).where(FileRow.id == file_id).with_for_update())
     if older is None:
         newer.replaces_id = None
         return newer
-    if older.state is not FileState.REFUSED:
+    if older.state not in UNCOUNTED:
         quota.give_back(tx, older.course_slug, older.size)
     drop_content(tx, older.key)
     affect(tx, delete(ContentRow).where(ContentRow.file_id == older.id))
+    affect(tx, delete(UseRow).where(UseRow.file_id == newer.id))  # of the name that it had while it was checked
     names = ("name", "content_type", "size", "sha256", "width", "height", "state", "key", "is_stored", "ready_at")
     values = {name: getattr(newer, name) for name in (*names, "owner_id")}
+    if older.state is FileState.MISSING and older.sha256 == newer.sha256:
+        del values["name"]  # known again by its content
     tx.delete(newer)
     tx.flush()
     for name, value in values.items():

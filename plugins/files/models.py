@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel.db import Base
@@ -11,21 +11,36 @@ from lti_tool.kernel.types import EnumValue, UtcDateTime
 
 
 class FileState(StrEnum):
-    """scanning → ready or refused. A ready file stays ready: what replaces it is checked in a row of its own."""
+    """scanning → ready or refused; missing → ready.
 
+    A ready file stays ready: what replaces it is checked in a row of its own.
+    """
+
+    MISSING = "missing"
+    """An import named it, with its checksum, and its content has not come yet."""
     SCANNING = "scanning"
     READY = "ready"
     REFUSED = "refused"
+
+
+UNCOUNTED = frozenset({FileState.MISSING, FileState.REFUSED})
+"""States of files that take no room."""
 
 
 class FileRow(Base):
     """One file of a course."""
 
     __tablename__ = "files_file"
-    __table_args__ = (Index("ix_files_file_course_slug_name", "course_slug", "name"),)
+    __table_args__ = (
+        UniqueConstraint("course_slug", "slug"),
+        Index("ix_files_file_course_slug_name", "course_slug", "name"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_slug: Mapped[str] = mapped_column(String(80))
+    slug: Mapped[str | None] = mapped_column(String(100))
+    """What texts call it (`file:<slug>`); it stays when the file is replaced. None: nothing can name it, for it is
+    refused, or a part, or to take the place of another."""
     owner_id: Mapped[int | None] = mapped_column(index=True)
     """Who uploaded it; None: an import, or somebody whose data was erased."""
     name: Mapped[str] = mapped_column(String(200))
@@ -33,7 +48,7 @@ class FileRow(Base):
     content_type: Mapped[str] = mapped_column(String(100), default="")
     """Decided by the content; empty until that was looked at."""
     size: Mapped[int] = mapped_column(BigInteger)
-    """In bytes; what the quota counts for it."""
+    """In bytes; what the quota counts for it. Of a missing one: what it will be."""
     sha256: Mapped[str] = mapped_column(String(64), default="")
     width: Mapped[int | None]
     height: Mapped[int | None]

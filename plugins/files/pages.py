@@ -69,6 +69,7 @@ def say_kind(content_type: str) -> str:
 def _row(slug: str, file: StoredFile, uses: int, newer: FileRow | None) -> dict[str, Any]:
     return {
         "name": file.name,
+        "slug": file.slug,
         "url": url_for("files.show_file", slug=slug, file_id=file.id),
         "kind": say_kind(file.content_type) if file.content_type else None,
         "size": file.size,

@@ -8,38 +8,55 @@ from pathlib import Path
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, TooLarge, Unacceptable
 from lti_tool.kernel.runtime import Runtime
-from plugins.files import quota, scanning, service, uploads
+from plugins.files import quota, scanning, service
 from plugins.files.boxes import upload_box
-from plugins.files.check import check_file
+from plugins.files.carrying import FileFacts, bring_file, list_awaited, list_carried, put_files
+from plugins.files.check import check_file, hash_file
 from plugins.files.images import clean_image, is_bare
 from plugins.files.models import FileState
-from plugins.files.names import clean_name
-from plugins.files.receiving import receive
+from plugins.files.names import SLUG, clean_name, free_file_slug
 from plugins.files.refusals import REFUSALS, Refused, say_refusal
-from plugins.files.service import ROW_KEY, StoredFile, delete_file, find_file, list_files, list_uses, set_uses
+from plugins.files.service import (
+    ROW_KEY,
+    StoredFile,
+    delete_file,
+    find_file,
+    list_files,
+    list_named,
+    list_uses,
+    set_uses,
+)
 from plugins.files.serving import is_shown
 from plugins.files.stores import links_of, storage_of, temporary_folder
 
 __all__ = [
+    "SLUG",
     "SMALL_MAX",
     "Checked",
+    "FileFacts",
     "FileState",
     "StoredFile",
+    "bring_file",
     "check_bytes",
     "clean_picture",
     "delete_file",
     "file_url",
     "find_file",
+    "free_file_slug",
     "give_back_room",
+    "hash_file",
+    "list_awaited",
+    "list_carried",
     "list_files",
+    "list_named",
     "list_uses",
     "local_copy",
     "open_file",
+    "put_files",
     "quota_left",
     "say_refusal",
     "set_uses",
     "store_bytes",
-    "store_file",
     "take_room",
     "temporary_folder",
     "upload_box",
@@ -90,20 +107,6 @@ def store_bytes(
         is_clean=not scanning.is_wanted(settings),
         is_part=is_part,
     )
-
-
-def store_file(runtime: Runtime, *, course_slug: str, name: str, path: Path) -> int:
-    """Keep a file of this machine, of any size, as if somebody had uploaded it. Its id: it is ready once checked.
-
-    Not within a transaction. Raises: TooLarge: the file, or all files of the course. ExternalError: no storage.
-    """
-    with runtime.db.transaction() as tx:
-        upload = uploads.begin(tx, runtime, uploads.Wanted(course_slug, None, name, path.stat().st_size))
-    with path.open("rb") as stream:
-        received = receive(runtime, upload, stream)
-    if received.file_id is None:
-        raise Conflict("file_changed", "The file became shorter while it was read. Try again.")
-    return received.file_id
 
 
 @dataclass(frozen=True)

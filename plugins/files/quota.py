@@ -30,6 +30,12 @@ def give_back(tx: Tx, course_slug: str, size: int) -> None:
     affect(tx, update(UsageRow).where(mine).values(used_bytes=UsageRow.used_bytes - size))
 
 
+def hold(tx: Tx, course_slug: str) -> None:
+    """Nobody else adds files to the course until the transaction ends. (SQLite has one writer at a time anyway.)"""
+    _make_row(tx, course_slug)
+    tx.execute(select(UsageRow.course_slug).where(UsageRow.course_slug == course_slug).with_for_update())
+
+
 def _make_row(tx: Tx, course_slug: str) -> None:
     insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
     tx.execute(insert(UsageRow).values(course_slug=course_slug, used_bytes=0).on_conflict_do_nothing())

@@ -1,7 +1,7 @@
 """Files of a course: what they are, who shows them, and how they go away."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,8 +13,8 @@ from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.jobs import emit, enqueue
 from plugins.files import quota
 from plugins.files.messages import CheckFile, DropContent, FileDeleted, FileStored
-from plugins.files.models import ContentRow, FileRow, FileState, UploadRow, UseRow
-from plugins.files.names import clean_name
+from plugins.files.models import UNCOUNTED, ContentRow, FileRow, FileState, UploadRow, UseRow
+from plugins.files.names import clean_name, free_file_slug
 
 ROW_KEY = "row/"
 """Keys that begin so name a file whose content is still in the database."""
@@ -27,13 +27,15 @@ class StoredFile:
     id: int
     owner_id: int | None
     course_slug: str
+    slug: str
+    """What texts call it, `file:<slug>`; empty: nothing can name it."""
     name: str
     content_type: str
     """Decided by the content; empty while it is being checked."""
     size: int
     """In bytes."""
     sha256: str
-    """Hexadecimal; empty while it is being checked."""
+    """Hexadecimal; empty while it is being checked. Of a missing file: what its content will have."""
     width: int | None
     """Of an image, in pixels."""
     height: int | None
@@ -61,7 +63,11 @@ def describe(row: FileRow) -> StoredFile:
     key = row.key if row.is_stored else f"{ROW_KEY}{row.id}"
     names = ("id", "owner_id", "course_slug", "name", "content_type", "size", "sha256", "width", "height", "state")
     return StoredFile(
-        **{name: getattr(row, name) for name in names}, refusal=row.refusal, created_at=row.created_at, key=key
+        **{name: getattr(row, name) for name in names},
+        slug=row.slug or "",
+        refusal=row.refusal,
+        created_at=row.created_at,
+        key=key,
     )
 
 
@@ -69,6 +75,27 @@ def find_file(tx: Tx, file_id: int) -> StoredFile | None:
     """A file, whatever its state."""
     row = tx.get(FileRow, file_id)
     return None if row is None else describe(row)
+
+
+def list_named(tx: Tx, course_slug: str, slugs: Collection[str]) -> dict[str, StoredFile]:
+    """Those of these slugs that name a file of the course, whatever its state. One query, none for no slugs."""
+    if not slugs:
+        return {}
+    query = select(FileRow).where(FileRow.course_slug == course_slug, FileRow.slug.in_(slugs))
+    return {file.slug: file for file in map(describe, tx.scalars(query))}
+
+
+def free_name(tx: Tx, course_slug: str, name: str) -> str:
+    """A slug for a file of this name that no other file of the course has, or gets before the transaction ends."""
+    quota.hold(tx, course_slug)
+    query = select(FileRow.slug).where(FileRow.course_slug == course_slug, FileRow.slug.is_not(None))
+    return free_file_slug(name, (slug for slug in tx.scalars(query) if slug))
+
+
+def find_wanted(tx: Tx, course_slug: str, sha256: str) -> FileRow | None:
+    """The missing file of a course that this content belongs to, locked."""
+    mine = (FileRow.course_slug == course_slug, FileRow.state == FileState.MISSING, FileRow.sha256 == sha256)
+    return tx.scalar(select(FileRow).where(*mine).order_by(FileRow.id).limit(1).with_for_update())
 
 
 def require(file: StoredFile | None) -> StoredFile:
@@ -87,7 +114,7 @@ def get_row(tx: Tx, course_slug: str, file_id: int) -> FileRow:
 
 
 def list_files(tx: Tx, course_slug: str) -> list[StoredFile]:
-    """The files of a course by name, those being checked and those refused too.
+    """The files of a course by name, those being checked, missing and refused too.
 
     Left out are replacements under way, and what is only a part of something else.
     """
@@ -118,23 +145,19 @@ def add_small_file(
     is_clean: bool,
     is_part: bool,
 ) -> StoredFile:
-    """Keep a small file in the transaction; a job moves it to the storage. `is_clean`: nothing has to scan it first."""
+    """Keep a small file in the transaction; a job moves it to the storage. `is_clean`: nothing has to scan it first.
+
+    It may be one that is missing, whose name it gets then.
+    """
     moment = clock.now()
-    row = FileRow(
-        course_slug=course_slug,
-        owner_id=owner_id,
-        name=clean_name(name),
-        content_type=found.content_type,
-        size=found.size,
-        sha256=found.sha256,
-        width=found.width,
-        height=found.height,
-        state=FileState.READY if is_clean else FileState.SCANNING,
-        created_at=moment,
-        ready_at=moment if is_clean else None,
-        key=new_key(),
-        is_part=is_part,
-    )
+    row = find_wanted(tx, course_slug, found.sha256) if is_clean and not is_part else None
+    if row is None:
+        row = FileRow(course_slug=course_slug, name=clean_name(name), key=new_key(), is_part=is_part)
+        row.slug = None if is_part else free_name(tx, course_slug, row.name)
+    row.owner_id, row.created_at = owner_id, moment
+    for field in ("content_type", "size", "sha256", "width", "height"):
+        setattr(row, field, getattr(found, field))
+    row.state, row.ready_at = (FileState.READY, moment) if is_clean else (FileState.SCANNING, None)
     tx.add(row)
     tx.flush()
     tx.add(ContentRow(file_id=row.id, content=content))
@@ -188,7 +211,7 @@ def delete_file(tx: Tx, file_id: int) -> None:
 
 def remove_row(tx: Tx, row: FileRow) -> None:
     """Take a file's row, room and content away."""
-    if row.state is not FileState.REFUSED:
+    if row.state not in UNCOUNTED:
         quota.give_back(tx, row.course_slug, row.size)
     affect(tx, delete(ContentRow).where(ContentRow.file_id == row.id))
     upload = tx.get(UploadRow, row.upload_id) if row.upload_id else None

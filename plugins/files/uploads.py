@@ -19,7 +19,7 @@ from plugins.files import quota
 from plugins.files.messages import CheckFile
 from plugins.files.models import FileRow, FileState, PieceRow, UploadRow
 from plugins.files.names import clean_name
-from plugins.files.service import get_row, new_key, pieces_prefix
+from plugins.files.service import free_name, get_row, new_key, pieces_prefix
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,13 @@ def get_upload(tx: Tx, upload_id: str, course_slug: str, owner_id: int, *, lock:
     return row
 
 
+def find_begun(tx: Tx, wanted: Wanted) -> UploadRow | None:
+    """An upload of just this that was begun and not finished: an import goes on where one before was killed."""
+    names = ("course_slug", "owner_id", "length", "fingerprint", "replaces_id")
+    same = [getattr(UploadRow, name).is_not_distinct_from(getattr(wanted, name)) for name in names]
+    return tx.scalar(select(UploadRow).where(*same, UploadRow.expires_at > clock.now(), ~_is_whole()).limit(1))
+
+
 def list_open(tx: Tx, course_slug: str, owner_id: int) -> list[UploadRow]:
     """Somebody's unfinished uploads in a course, the newest first."""
     mine = (UploadRow.course_slug == course_slug, UploadRow.owner_id == owner_id)
@@ -123,6 +130,8 @@ def _finish(tx: Tx, upload: UploadRow) -> int:
         key=new_key(),
         created_at=clock.now(),
     )
+    if upload.replaces_id is None:
+        row.slug = free_name(tx, upload.course_slug, upload.name)
     tx.add(row)
     tx.flush()
     enqueue(tx, CheckFile(row.id))

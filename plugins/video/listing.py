@@ -53,6 +53,8 @@ def _list_waiting(found: list[files.StoredFile], known: Collection[int | None]) 
 
 
 def _may_be_video(file: files.StoredFile) -> bool:
+    if file.state is files.FileState.MISSING:
+        return False  # the video that waits for it says so
     if file.state is files.FileState.READY:
         return file.content_type.startswith("video/")  # its turn comes in a moment
     return PurePath(file.name).suffix.lower() in ENDINGS

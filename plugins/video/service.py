@@ -170,7 +170,8 @@ def _find_waiting(tx: Tx, course_slug: str, file_id: int) -> VideoRow | None:
     if file is None or not file.sha256:
         return None
     mine = (VideoRow.course_slug == course_slug, VideoRow.wanted_sha256 == file.sha256)
-    return tx.scalar(select(VideoRow).where(*mine).order_by(VideoRow.id).limit(1).with_for_update())
+    same_name_first = (VideoRow.wanted_name != file.name, VideoRow.id)
+    return tx.scalar(select(VideoRow).where(*mine).order_by(*same_name_first).limit(1).with_for_update())
 
 
 def free_name(tx: Tx, course_slug: str, title: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import load_plugins
@@ -67,6 +67,27 @@ def test_what_is_typed_is_previewed_kept_and_published(session: str, page: Page)
     page.get_by_role("button", name="Publish changes").click()
     page.goto(f"{session}/courses/trees/sowing")
     expect(page.locator("article math")).to_be_visible()
+
+
+def test_what_is_typed_before_the_scripts_are_there_is_previewed_and_kept(session: str, page: Page) -> None:
+    held: list[Route] = []
+    is_typed = False
+
+    def hold(route: Route) -> None:
+        if is_typed:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/*.js*", hold)
+    page.goto(f"{session}{EDIT}items/watering", wait_until="commit")
+    page.locator("#markdown").fill("Typed early: $y^3$.")
+    assert not page.evaluate("'htmx' in window")
+    is_typed = True
+    for route in held:
+        route.continue_()
+    expect(page.locator("#markdown-preview math")).to_be_visible()
+    expect(page.get_by_text("not saved yet")).to_be_visible()
 
 
 def test_a_pasted_picture_becomes_a_line_of_text(session: str, page: Page) -> None:

@@ -236,8 +236,8 @@ QUIZ_ITEM = ITEM | {
 }
 FILE_ITEM = ITEM | {
     "item": ITEM["item"] | {"kind": "file", "kind_word": "File", "fields": ("file", "url")},
-    "form": ITEM["form"] | {"library": "file:12"},
-    "library": [("", "None"), ("file:12", "slides-of-the-first-week-with-all-the-pictures.pdf")],
+    "form": ITEM["form"] | {"library": "file:slides.pdf"},
+    "library": [("", "None"), ("file:slides.pdf", "slides-of-the-first-week-with-all-the-pictures.pdf")],
     "box": BOX,
     "files": [("", "None"), ("media/rain.csv", "media/rain.csv")],
 }

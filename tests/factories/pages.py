@@ -613,6 +613,7 @@ def file_row(name: str = "split-apply-combine.png", **changes: Any) -> Context:
     """A file, as `files/_list.html` documents it."""
     base: Context = {
         "name": name,
+        "slug": "" if changes.get("state") == "refused" else name.lower(),
         "url": "#",
         "kind": "Image",
         "size": 183_211,
@@ -649,6 +650,7 @@ def files_page(**changes: Any) -> Context:
             file_row("Week 0.mp4", **video, newer="scanning"),
             file_row(),
             file_row("weather-stations-of-the-whole-country.csv", state="scanning", kind=None, pixels=None, uses=0),
+            file_row("Growing trees.mp4", state="missing", **video | {"kind": None}, uses=1),
             file_row("setup.exe", state="refused", refusal=REFUSED_FILE, kind=None, pixels=None, uses=0),
         ],
         "busy": True,

@@ -47,6 +47,7 @@ def upgrade() -> None:
     op.create_table('files_file',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('course_slug', sa.String(length=80), nullable=False),
+    sa.Column('slug', sa.String(length=100), nullable=True),
     sa.Column('owner_id', sa.Integer(), nullable=True),
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('content_type', sa.String(length=100), nullable=False),
@@ -65,6 +66,7 @@ def upgrade() -> None:
     sa.Column('ready_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['replaces_id'], ['files_file.id'], name=op.f('fk_files_file_replaces_id'), ondelete='SET NULL'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_files_file')),
+    sa.UniqueConstraint('course_slug', 'slug', name=op.f('uq_files_file_course_slug_slug')),
     sa.UniqueConstraint('key', name=op.f('uq_files_file_key')),
     sa.UniqueConstraint('upload_id', name=op.f('uq_files_file_upload_id'))
     )

@@ -35,6 +35,11 @@
     window.addEventListener("pagehide", () => { if (changed && !leaving) navigator.sendBeacon(form.dataset.autosave, body()); });
   });
 
+  // What was typed before the scripts were there counts as typed now: it is previewed and kept.
+  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-editor] textarea").forEach((area) => {
+    if (area.value !== area.defaultValue) area.dispatchEvent(new Event("input", { bubbles: true }));
+  }));
+
   // Pictures and files pasted or dropped into the text.
   const insert = (area, text) => {
     area.focus();

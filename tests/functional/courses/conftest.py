@@ -1,6 +1,6 @@
 """The plugin over the real engine: a course folder made by code, imported, and browsers with sessions."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.importer import Imported, import_course
-from tests.conftest import BASE_URL
+from tests.conftest import BASE_URL, empty_database, make_settings, running
 from tests.factories.course_folders import write_folder
 from tests.factories.grading import Place, Someone, make_person, make_place, sign_in
 
@@ -54,6 +54,17 @@ def place(runtime: Runtime) -> Place:
     """An LMS course."""
     with runtime.db.transaction() as tx:
         return make_place(tx, slug=SLUG)
+
+
+@pytest.fixture
+def elsewhere(
+    request: pytest.FixtureRequest, tmp_path: Path, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
+    """Another installation, with an empty database."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    with empty_database(request, folder) as url, running(make_settings(folder, url), plugins, tmp_path_factory) as made:
+        yield made
 
 
 class Browser:

@@ -2,16 +2,16 @@
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lti_tool.contract import Plugin
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
+from plugins.courses import carried_files
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.exporter import export_course
 from plugins.courses.importer import import_course
@@ -19,7 +19,6 @@ from plugins.files import public as files
 from plugins.video import captions, service
 from plugins.video import public as video
 from plugins.video.models import PosterKind, VideoState
-from tests.conftest import empty_database, make_settings, running
 from tests.factories.course_folders import TOML, write_folder
 from tests.factories.grading import work
 from tests.factories.videos import VTT, make_video, with_subtitles
@@ -42,19 +41,15 @@ slug = "elsewhere"
 title = "Growth"
 url = "{ADDRESS}"
 """
+ITEM = '\n[[module.item]]\ntype = "{}"\nslug = "{}"\ntitle = "{}"\nurl = "{}"\n'
 FILM = with_subtitles(make_video(4))
 OTHER_VTT = b"WEBVTT\n\n00:01.000 --> 00:03.000\nWillkommen\n"
 
 
-@pytest.fixture
-def elsewhere(
-    request: pytest.FixtureRequest, tmp_path: Path, plugins: list[Plugin], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Runtime]:
-    """Another installation, with an empty database."""
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    with empty_database(request, folder) as url, running(make_settings(folder, url), plugins, tmp_path_factory) as made:
-        yield made
+@pytest.fixture(autouse=True)
+def films_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that small ones do."""
+    monkeypatch.setattr(carried_files, "MAX_SMALL_BYTES", 1000)
 
 
 @pytest.fixture
@@ -102,18 +97,16 @@ def test_captions_and_posters_come_back_in_an_empty_installation(
 ) -> None:
     out = export_course(runtime, SLUG, tmp_path / "one")
     written = files_of(tmp_path / "one")
-    assert {name for name in written if name.startswith("videos/")} == {
+    assert {name for name in written if name.startswith(("videos/", "files"))} == {
         *("videos/trees/video.toml", "videos/trees/de.vtt", "videos/trees/en.vtt", "videos/trees/poster.png"),
-        *("videos/growth/video.toml", "videos/growth/en.vtt"),
+        *("videos/growth/video.toml", "videos/growth/en.vtt", "files.toml"),
     }
     assert out.files == len(written)
-    (left,) = out.videos
-    assert left.startswith("Trees.mkv (0.0 MB")
+    assert out.large == ["Trees.mkv (0.0 MB)"]
 
     done = import_course(elsewhere, tmp_path / "one")
-    assert [
-        note for note in done.notes if "“A film” (film) shows a video whose file is not in the folder: Trees" in note
-    ]
+    (note,) = (each for each in done.notes if "Trees.mkv" in each)
+    assert note.startswith("“Trees.mkv” (0.0 MB) is not in the folder. Upload it on the page Files, under whatever")
     with elsewhere.db.reading() as tx:
         film = find(tx, "trees")
         assert (film.state, film.reason, film.wanted_name) == (VideoState.FAILED, "file_missing", "Trees.mkv")
@@ -146,19 +139,19 @@ def test_the_file_is_known_again_when_it_is_uploaded(
 def test_the_file_itself_travels_if_it_is_asked_for(
     runtime: Runtime, elsewhere: Runtime, taught: Path, tmp_path: Path
 ) -> None:
-    out = export_course(runtime, SLUG, tmp_path / "one", with_videos=True)
+    out = export_course(runtime, SLUG, tmp_path / "one", with_large=True)
     written = files_of(tmp_path / "one")
-    assert out.videos == [] and out.files == len(written)
-    assert written["videos/trees/video.mkv"] == FILM
+    assert out.large == [] and out.files == len(written)
+    assert written["files/trees.mkv"] == FILM
 
     done = import_course(elsewhere, tmp_path / "one")
-    assert "The video “Trees” is shown as soon as its file was checked." in done.notes
+    assert "“Trees.mkv” is there as soon as it was checked." in done.notes
     assert import_course(elsewhere, tmp_path / "one").notes == []  # it is on its way
     work(elsewhere)
     with elsewhere.db.reading() as tx:
         assert find(tx, "trees").state is VideoState.READY
         assert len(files.list_files(tx, SLUG)) == 1
-    export_course(elsewhere, SLUG, tmp_path / "two", with_videos=True)
+    export_course(elsewhere, SLUG, tmp_path / "two", with_large=True)
     assert files_of(tmp_path / "two") == written
 
 
@@ -188,8 +181,37 @@ def test_what_was_changed_in_the_browser_is_not_taken_back(
     import_course(elsewhere, tmp_path / "one", overwrite=True)
 
 
+def test_videos_that_nobody_names_and_titles_of_linked_ones_travel(
+    runtime: Runtime, elsewhere: Runtime, taught: Path, tmp_path: Path
+) -> None:
+    upload(runtime, make_video(3), "Nobody names it.webm")
+    with runtime.db.transaction() as tx:
+        spare = video.add_link(tx, SLUG, "https://video.example/spare.mp4", "Spare")
+        plain = video.add_link(tx, SLUG, "https://youtu.be/dQw4w9WgXcQ", "Song")
+        service.rename(tx, service.get_row(tx, SLUG, plain.id), "A better title")
+        titles = {one.title for one, *_counts in service.list_videos(tx, SLUG)}
+    toml = taught / "course.toml"
+    toml.write_text(toml.read_text() + ITEM.format("video", "song", "Song", "https://youtu.be/dQw4w9WgXcQ"))
+    import_course(runtime, taught, overwrite=True)
+    export_course(runtime, SLUG, tmp_path / "one", with_large=True)
+    written = files_of(tmp_path / "one")
+    assert {f"videos/{slug}/video.toml" for slug in ("nobody-names-it", spare.slug, plain.slug)} <= written.keys()
+
+    import_course(elsewhere, tmp_path / "one")
+    work(elsewhere)
+    with elsewhere.db.reading() as tx:
+        assert {one.title for one, *_counts in service.list_videos(tx, SLUG)} == titles
+    export_course(elsewhere, SLUG, tmp_path / "two", with_large=True)
+    assert files_of(tmp_path / "two") == written
+
+    with runtime.db.transaction() as tx:
+        service.rename(tx, service.get_row(tx, SLUG, plain.id), "Song")  # what an import of the item makes it
+    export_course(runtime, SLUG, tmp_path / "three")
+    assert f"videos/{plain.slug}/video.toml" not in files_of(tmp_path / "three")
+
+
 def test_another_file_here_stays(runtime: Runtime, elsewhere: Runtime, taught: Path, tmp_path: Path) -> None:
-    export_course(runtime, SLUG, tmp_path / "one", with_videos=True)
+    export_course(runtime, SLUG, tmp_path / "one", with_large=True)
     import_course(elsewhere, tmp_path / "one")
     work(elsewhere)
     other = make_video(3)
@@ -200,7 +222,10 @@ def test_another_file_here_stays(runtime: Runtime, elsewhere: Runtime, taught: P
             f"UPDATE files_file SET sha256 = '{hashlib.sha256(other).hexdigest()}' WHERE id = {number}"
         )
     done = import_course(elsewhere, tmp_path / "one")
-    assert done.notes == ["“A film” (film) shows another file here than the folder names (Trees.mkv). It stays."]
+    assert [note.partition(" here")[0] for note in done.notes] == [
+        "files/trees.mkv: the course has another file",
+        "“A film” (film) shows another file",
+    ]
 
 
 def test_a_folder_may_name_a_video_that_is_not_there(runtime: Runtime, taught: Path) -> None:
@@ -208,7 +233,7 @@ def test_a_folder_may_name_a_video_that_is_not_there(runtime: Runtime, taught: P
     toml.write_text(toml.read_text().replace("video:trees", "video:nothing"))
     done = import_course(runtime, taught)
     assert [note for note in done.notes if "names video:nothing, which is not among the videos" in note]
-    assert export_course(runtime, SLUG, taught.with_name("out")).library == ["video:nothing (gone, in “A film”)"]
+    assert export_course(runtime, SLUG, taught.with_name("out")).missing == ["video:nothing (gone, in “A film”)"]
 
 
 TREES = f'title = "Trees"\nfile = "t.mp4"\nsha256 = "{"0" * 64}"\nbytes = 5\n'
@@ -221,14 +246,16 @@ TREES = f'title = "Trees"\nfile = "t.mp4"\nsha256 = "{"0" * 64}"\nbytes = 5\n'
         ({"video.toml": 'title = "Trees"'}, "video.toml: name either a file, with its sha256 and bytes, or an address"),
         ({"video.toml": TREES + 'colour = "red"'}, "video.toml: colour: is not known here"),
         ({"video.toml": TREES + '[[captions]]\nlanguage = "en"'}, "en.vtt: there is no such file"),
-        ({"video.toml": TREES + '[[captions]]\nlanguage = "EN"', "EN.vtt": ""}, "video.toml: captions: write this"),
+        (
+            {"video.toml": TREES + '[[captions]]\nlanguage = "EN"', "EN.vtt": ""},
+            "video.toml: captions 1, language: write this",
+        ),
         (
             {"video.toml": TREES + '[[captions]]\nlanguage = "en"', "en.vtt": "WEBVTT\n\n5 --> 6\nx"},
             "en.vtt: Line 3 is wrong",
         ),
         ({"video.toml": TREES + 'poster = "poster.png"'}, "poster.png: there is no such picture"),
         ({"video.toml": TREES + 'poster = "poster.png"', "poster.png": "no"}, "poster.png: The image cannot be read"),
-        ({"video.toml": TREES, "video.mp4": "other"}, "video.mp4: is another file than video.toml says"),
         ({"video.toml": 'title = "T"\nurl = "https://video.example/"'}, "video.toml: url: This address is not a video"),
     ],
 )

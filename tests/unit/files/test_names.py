@@ -1,8 +1,12 @@
 """Names of files: safe to show, to send and to save under."""
 
-import pytest
+import re
 
-from plugins.files.names import MAX_BYTES, clean_name
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugins.files.names import MAX_BYTES, SLUG, clean_name, free_file_slug
 from plugins.files.serving import disposition, is_shown, served_type
 
 
@@ -62,3 +66,29 @@ def test_what_a_browser_would_run_is_bytes_to_it() -> None:
     assert served_type("text/html") == "application/octet-stream"
     assert served_type("application/xhtml+xml") == "application/octet-stream"
     assert served_type("text/csv") == "text/csv; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Slides.PDF", "slides.pdf"),
+        ("Größe (2).tar.gz", "groe-2-tar.gz"),
+        ("日本の木.csv", "file.csv"),
+        ("README", "readme"),
+        ("a.no ending", "a-no-ending"),
+        ("a.endingthatistoolong", "a-endingthatistoolong"),
+        ("x" * 200 + ".ipynb", "x" * 70 + ".ipynb"),
+    ],
+)
+def test_a_slug_keeps_the_ending(name: str, slug: str) -> None:
+    assert free_file_slug(name, []) == slug
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=12))
+def test_every_file_of_a_course_gets_a_slug_of_its_own(names: list[str]) -> None:
+    taken: set[str] = set()
+    for name in [*names, *names]:
+        slug = free_file_slug(clean_name(name), taken)
+        assert slug not in taken
+        assert re.fullmatch(SLUG, slug)
+        taken.add(slug)
