@@ -133,6 +133,8 @@ def upgrade() -> None:
     sa.Column('message_id', sa.String(length=32), nullable=False),
     sa.Column('payload', sa.JSON(), nullable=False),
     sa.Column('queue', sa.String(length=40), nullable=False),
+    sa.Column('lane', sa.String(length=60), nullable=False),
+    sa.Column('turn', sa.Integer(), nullable=True),
     sa.Column('state', sa.String(length=40), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('hinted_at', sa.DateTime(timezone=True), nullable=True),
@@ -143,12 +145,17 @@ def upgrade() -> None:
     sa.Column('failures', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('took_ms', sa.Integer(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_kernel_job')),
     sa.UniqueConstraint('message_id', 'handler', name=op.f('uq_kernel_job_message_id_handler')),
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('kernel_job', schema=None) as batch_op:
-        batch_op.create_index('ix_kernel_job_queue_state', ['queue', 'state', 'id'], unique=False)
+        batch_op.create_index('ix_kernel_job_lane', ['queue', 'lane', 'turn'], unique=False, sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
+        batch_op.create_index('ix_kernel_job_later', ['state', 'due_at'], unique=False, sqlite_where=sa.text('turn IS NULL AND finished_at IS NULL'), postgresql_where=sa.text('turn IS NULL AND finished_at IS NULL'))
+        batch_op.create_index('ix_kernel_job_line', ['queue', 'state', 'turn', 'id'], unique=False, sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
+        batch_op.create_index('ix_kernel_job_pace', ['queue', 'finished_at'], unique=False, sqlite_where=sa.text('took_ms IS NOT NULL'), postgresql_where=sa.text('took_ms IS NOT NULL'))
+        batch_op.create_index('ix_kernel_job_queue_state', ['queue', 'state', 'due_at'], unique=False)
         batch_op.create_index('ix_kernel_job_state_due', ['state', 'due_at'], unique=False)
 
     op.create_table('kernel_recurring',
@@ -845,6 +852,17 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['upload_id'], ['files_upload.id'], name=op.f('fk_files_piece_upload_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('upload_id', 'start', name=op.f('pk_files_piece'))
     )
+    op.create_table('grading_comparison',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('job_id', sa.Integer(), nullable=False),
+    sa.Column('compared_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('number', sa.Integer(), nullable=False),
+    sa.Column('too_short', sa.Integer(), nullable=False),
+    sa.Column('left_out', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_comparison_assignment_id')),
+    sa.PrimaryKeyConstraint('placement_id', 'assignment_id', name=op.f('pk_grading_comparison'))
+    )
     op.create_table('grading_draft',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -1033,6 +1051,25 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_rubric_choice', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_rubric_choice_user_id'), ['user_id'], unique=False)
 
+    op.create_table('grading_similar_pair',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('first_id', sa.Integer(), nullable=False),
+    sa.Column('second_id', sa.Integer(), nullable=False),
+    sa.Column('first_user_id', sa.Integer(), nullable=False),
+    sa.Column('second_user_id', sa.Integer(), nullable=False),
+    sa.Column('percent', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_similar_pair_assignment_id')),
+    sa.ForeignKeyConstraint(['first_id'], ['grading_submission.id'], name=op.f('fk_grading_similar_pair_first_id')),
+    sa.ForeignKeyConstraint(['second_id'], ['grading_submission.id'], name=op.f('fk_grading_similar_pair_second_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_similar_pair'))
+    )
+    with op.batch_alter_table('grading_similar_pair', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_similar_pair_first_user_id'), ['first_user_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_similar_pair_placement_id'), ['placement_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_similar_pair_second_user_id'), ['second_user_id'], unique=False)
+
     op.create_table('lti_context_copy',
     sa.Column('context_id', sa.Integer(), nullable=False),
     sa.Column('origin_id', sa.Integer(), nullable=False),
@@ -1202,6 +1239,12 @@ def downgrade() -> None:
     op.drop_table('lti_link')
     op.drop_table('lti_group')
     op.drop_table('lti_context_copy')
+    with op.batch_alter_table('grading_similar_pair', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_similar_pair_second_user_id'))
+        batch_op.drop_index(batch_op.f('ix_grading_similar_pair_placement_id'))
+        batch_op.drop_index(batch_op.f('ix_grading_similar_pair_first_user_id'))
+
+    op.drop_table('grading_similar_pair')
     with op.batch_alter_table('grading_rubric_choice', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_rubric_choice_user_id'))
 
@@ -1244,6 +1287,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_draft_user_id'))
 
     op.drop_table('grading_draft')
+    op.drop_table('grading_comparison')
     op.drop_table('files_piece')
     with op.batch_alter_table('courses_item', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_courses_item_module_id'))
@@ -1395,6 +1439,10 @@ def downgrade() -> None:
     with op.batch_alter_table('kernel_job', schema=None) as batch_op:
         batch_op.drop_index('ix_kernel_job_state_due')
         batch_op.drop_index('ix_kernel_job_queue_state')
+        batch_op.drop_index('ix_kernel_job_pace', sqlite_where=sa.text('took_ms IS NOT NULL'), postgresql_where=sa.text('took_ms IS NOT NULL'))
+        batch_op.drop_index('ix_kernel_job_line', sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
+        batch_op.drop_index('ix_kernel_job_later', sqlite_where=sa.text('turn IS NULL AND finished_at IS NULL'), postgresql_where=sa.text('turn IS NULL AND finished_at IS NULL'))
+        batch_op.drop_index('ix_kernel_job_lane', sqlite_where=sa.text('turn IS NOT NULL'), postgresql_where=sa.text('turn IS NOT NULL'))
 
     op.drop_table('kernel_job')
     with op.batch_alter_table('kernel_audit', schema=None) as batch_op:
