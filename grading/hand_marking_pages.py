@@ -13,7 +13,6 @@ from grading.engine.hand_marks import HandMark
 from grading.hand_marking import By, Desk, Paper, Question, Spot
 from grading.hand_marking_forms import NEW_LINES, MarkForm, Problems, show_number
 from grading.rubrics import RubricItem
-from lti_tool.web.session import SignedIn
 
 KEYS = 9
 """Items of a rubric that have a digit."""
@@ -24,7 +23,6 @@ _OUTPUTS = {"text": "text", "warning": "text", "error": "error", "html": "html",
 class Look:
     """One answer on the desk, and what is known about it."""
 
-    session: SignedIn
     desk: Desk
     question: Question
     paper: Paper
@@ -106,7 +104,6 @@ def answer_context(
         "conflict": conflict,
         "moved": look.has_moved,
         "said": said,
-        "platform": look.session.platform_name,
     }
 
 

@@ -115,7 +115,7 @@ def _lay_out(slug: str, name: str) -> tuple[Sheet, Desk]:
 
 def _look(slug: str, name: str, ref: CellRef, submission_id: int) -> Look:
     """Raises: NotFound, Conflict."""
-    session, runtime = open_course(slug), current_runtime()
+    runtime = current_runtime()
     sheet, desk = _lay_out(slug, name)
     question = desk.find_question(ref)
     paper, has_moved = _find_paper(sheet, desk, submission_id)
@@ -131,7 +131,7 @@ def _look(slug: str, name: str, ref: CellRef, submission_id: int) -> Look:
     with runtime.db.reading() as tx:
         items = load_rubric(tx, sheet.rubric_of(ref), paper.user_id)
     by: By = "learner" if request.args.get("by") == "learner" else "question"
-    return Look(session, desk, question, paper, by, mark, answer, items, has_moved)
+    return Look(desk, question, paper, by, mark, answer, items, has_moved)
 
 
 def _find_paper(sheet: Sheet, desk: Desk, submission_id: int) -> tuple[Paper, bool]:

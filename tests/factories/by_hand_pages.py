@@ -76,7 +76,6 @@ def answer(**changes: Any) -> dict[str, Any]:
         "moved": False,
         "said": "Saved",
         "save_url": "#",
-        "platform": "Moodle",
     }
     return base | changes
 
