@@ -9,12 +9,13 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from grading.engine.hand_marks import HandMark, NewMark
-from grading.rubrics import LONGEST_LABEL, MOST_ITEMS, RubricItem, RubricLine, sum_of
+from grading.rubrics import LONGEST_LABEL, RubricItem, RubricLine, sum_of
 
 LONGEST_COMMENT = 10_000
 MOST_EXTRA = Decimal(1000)
 NEW_LINES = 2
 """Rows for new items that the page offers at once."""
+_VERSION = re.compile(r"version-([0-9]{1,15}|new-[0-9]{1,2})")
 _NUMBER = re.compile(r"[-−]?[0-9]{1,6}(?:[.,][0-9]{1,4})?")
 
 Problems = list[tuple[str, str]]
@@ -68,27 +69,25 @@ def check_form(sent: MarkForm, most: Decimal, given: Decimal | None) -> tuple[Ne
     return NewMark(points, extra or None, sent.comment or None), problems
 
 
-def read_lines(form: Mapping[str, str], items: list[RubricItem]) -> tuple[list[RubricLine], Problems]:
-    """The rubric as the teacher wants it."""
+def read_lines(form: Mapping[str, str]) -> tuple[list[RubricLine], Problems]:
+    """What the teacher has changed in the rubric: every mark is sent with all lines of it, as the page showed them."""
     lines: list[RubricLine] = []
     problems: Problems = []
-    names = [(f"{item.id}", item.id) for item in items] + [(f"new-{at}", None) for at in range(1, NEW_LINES + 1)]
-    for name, item_id in names:
+    for name in [found[1] for key in form if (found := _VERSION.fullmatch(key))]:
         label, text = _line(form, f"label-{name}"), _line(form, f"points-{name}")
-        if f"label-{name}" not in form or (item_id is None and not label):
-            if text and item_id is None:
-                problems.append((f"label-{name}", _("Say what this item is for.")))
+        if f"{text} {label}".strip() == _line(form, f"was-{name}"):
             continue
         points = read_number(text)
+        if text and not label and name.startswith("new"):
+            problems.append((f"label-{name}", _("Say what this item is for.")))
         if label and points is None:
             problems.append((f"points-{name}", _("Write the points of “%(label)s” as a number.", label=label)))
         if len(label) > LONGEST_LABEL:
             problems.append((f"label-{name}", _("An item has at most %(most)s characters.", most=LONGEST_LABEL)))
         version = _line(form, f"version-{name}")
         is_number = version.isascii() and version.isdecimal() and len(version) < 9
+        item_id = None if name.startswith("new") else int(name)
         lines.append(RubricLine(item_id, int(version) if is_number else 0, label, points or Decimal(0)))
-    if sum(bool(line.label) for line in lines) > MOST_ITEMS:
-        problems.append(("rubric", _("A rubric has at most %(most)s items.", most=MOST_ITEMS)))
     return lines, problems
 
 

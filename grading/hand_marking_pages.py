@@ -13,7 +13,6 @@ from grading.engine.hand_marks import HandMark
 from grading.hand_marking import By, Desk, Paper, Question, Spot
 from grading.hand_marking_forms import NEW_LINES, MarkForm, Problems, show_number
 from grading.rubrics import RubricItem
-from lti_tool.web.session import SignedIn
 
 KEYS = 9
 """Items of a rubric that have a digit."""
@@ -24,7 +23,6 @@ _OUTPUTS = {"text": "text", "warning": "text", "error": "error", "html": "html",
 class Look:
     """One answer on the desk, and what is known about it."""
 
-    session: SignedIn
     desk: Desk
     question: Question
     paper: Paper
@@ -83,27 +81,11 @@ def answer_context(
 ) -> dict[str, Any]:
     """What `by_hand_answer.html` needs."""
     desk, question = look.desk, look.question
-    place = place_of(desk)
-    spots = desk.sequence(look.by, question.ref)
-    at = spots.index(look.spot)
-    onwards = desk.find_next_waiting(look.by, look.spot)
-    return {
-        "trail": [
-            (desk.sheet.row.title, url_for("grading.list_quiz", **place)),
-            (_("Marking by hand"), url_for("grading.list_by_hand", **place)),
-        ],
+    return _ways(look) | {
         "quiz": {"title": desk.sheet.row.title},
         "question": {"number": question.number, "title": question.title, "max_points": question.max_score},
         "learner": _show_learner(look),
-        "place": {"number": at + 1, "of": len(spots)},
         "left": {"question": question.waiting, "all": sum(each.waiting for each in desk.by_hand)},
-        "orders": [
-            {"label": label, "url": spot_url(desk, look.spot, by), "current": by == look.by, "number": None}
-            for by, label in _orders()
-        ],
-        "previous_url": spot_url(desk, spots[at - 1] if at else None, look.by),
-        "following_url": spot_url(desk, spots[at + 1] if at + 1 < len(spots) else None, look.by),
-        "onwards_url": spot_url(desk, onwards, look.by),
         "answer": {
             "state": look.answer.state,
             "question": show_cells(look.answer.question),
@@ -112,27 +94,49 @@ def answer_context(
         },
         "mark": look.mark,
         "form": form,
+        "is_unsaved": form != MarkForm.of(look.mark, look.items),
         "shown_points": show_number(look.mark.manual_score),
         "version": look.mark.version,
-        "items": [
-            {
-                "id": item.id,
-                "key": key if key <= KEYS else None,
-                "label": item.label,
-                "points": show_number(item.points),
-                "version": item.version,
-                "is_chosen": item.id in form.chosen,
-            }
-            for key, item in enumerate(look.items, 1)
-        ],
+        "items": [_show_item(key, item, form) for key, item in enumerate(look.items, 1)],
         "new_lines": range(1, NEW_LINES + 1),
         "problems": problems,
         "rubric_open": rubric_open,
         "conflict": conflict,
         "moved": look.has_moved,
         "said": said,
+    }
+
+
+def _ways(look: Look) -> dict[str, Any]:
+    """The ways from an answer to others."""
+    desk, place = look.desk, place_of(look.desk)
+    spots = desk.sequence(look.by, look.question.ref)
+    at = spots.index(look.spot)
+    return {
+        "trail": [
+            (desk.sheet.row.title, url_for("grading.list_quiz", **place)),
+            (_("Marking by hand"), url_for("grading.list_by_hand", **place)),
+        ],
+        "place": {"number": at + 1, "of": len(spots)},
+        "orders": [
+            {"label": label, "url": spot_url(desk, look.spot, by), "current": by == look.by, "number": None}
+            for by, label in _orders()
+        ],
+        "previous_url": spot_url(desk, spots[at - 1] if at else None, look.by),
+        "following_url": spot_url(desk, spots[at + 1] if at + 1 < len(spots) else None, look.by),
+        "onwards_url": spot_url(desk, desk.find_next_waiting(look.by, look.spot), look.by),
         "save_url": spot_url(desk, look.spot, look.by),
-        "platform": look.session.platform_name,
+    }
+
+
+def _show_item(key: int, item: RubricItem, form: MarkForm) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "key": key if key <= KEYS else None,
+        "label": item.label,
+        "points": show_number(item.points),
+        "version": item.version,
+        "is_chosen": item.id in form.chosen,
     }
 
 

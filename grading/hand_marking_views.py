@@ -1,7 +1,6 @@
 """The pages on which written answers are marked by hand, one at a time."""
 
 from dataclasses import replace
-from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask_babel import gettext as _
@@ -25,7 +24,7 @@ from grading.hand_marking import (
 from grading.hand_marking import save_mark as put_mark
 from grading.hand_marking_forms import MarkForm, Problems, check_form, read_form, read_lines
 from grading.hand_marking_pages import Look, answer_context, desk_context, spot_url
-from grading.rubrics import change_rubric, load_rubric
+from grading.rubrics import RubricLine, change_rubric, load_rubric
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.permissions import Right
 from lti_tool.web.render import page
@@ -82,7 +81,7 @@ def save_answer(slug: str, name: str, notebook: str, cell: str, submission_id: i
     look = _look(slug, name, CellRef(notebook, cell), submission_id)
     sent = read_form(request.form, look.items, look.question.max_score)
     new, problems = check_form(sent, look.question.max_score, look.mark.manual_score)
-    lines, wrong_lines = read_lines(request.form, look.items)
+    lines, wrong_lines = read_lines(request.form)
     rubric_only = request.form.get("do") == "rubric"
     if wrong_lines or (problems and not rubric_only):
         rubric_open = bool(wrong_lines)
@@ -116,7 +115,7 @@ def _lay_out(slug: str, name: str) -> tuple[Sheet, Desk]:
 
 def _look(slug: str, name: str, ref: CellRef, submission_id: int) -> Look:
     """Raises: NotFound, Conflict."""
-    session, runtime = open_course(slug), current_runtime()
+    runtime = current_runtime()
     sheet, desk = _lay_out(slug, name)
     question = desk.find_question(ref)
     paper, has_moved = _find_paper(sheet, desk, submission_id)
@@ -132,7 +131,7 @@ def _look(slug: str, name: str, ref: CellRef, submission_id: int) -> Look:
     with runtime.db.reading() as tx:
         items = load_rubric(tx, sheet.rubric_of(ref), paper.user_id)
     by: By = "learner" if request.args.get("by") == "learner" else "question"
-    return Look(session, desk, question, paper, by, mark, answer, items, has_moved)
+    return Look(desk, question, paper, by, mark, answer, items, has_moved)
 
 
 def _find_paper(sheet: Sheet, desk: Desk, submission_id: int) -> tuple[Paper, bool]:
@@ -147,8 +146,10 @@ def _find_paper(sheet: Sheet, desk: Desk, submission_id: int) -> tuple[Paper, bo
     return newer, True
 
 
-def _change_rubric(look: Look, lines: list[Any]) -> Problems:
+def _change_rubric(look: Look, lines: list[RubricLine]) -> Problems:
     """Why it could not be changed; empty: it is."""
+    if not lines:
+        return []
     try:
         with current_runtime().db.transaction() as tx:
             change_rubric(tx, look.desk.sheet.rubric_of(look.question.ref), lines)

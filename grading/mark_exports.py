@@ -87,14 +87,14 @@ def _line(terms: ClassTerms, each: Marked, keys: Sequence[Key]) -> list[object]:
     days = mine.days_late(row.submitted_at)
     weighed = mine.weigh_attempt(row) if row.state.is_marked else None
     given = {key: question["points"] for key, question in _marks_of(row).items()}
-    facts = [row.number, each.attempts, row.submitted_at.isoformat(), "yes" if days else "no", days, row.state.value]
+    facts = [row.number, each.attempts, row.submitted_at.isoformat(), "yes" if days else "no", days, row.shown_state]
     points = [_decimal(given.get(key)) if row.state.is_marked else "" for key in keys]
     total: list[object] = (
         [weighed.points, row.max_points, as_points(weighed.off), weighed.counts]
         if weighed
         else ["", row.max_points, "", ""]
     )
-    if not each.counts:
+    if row.is_held or not each.counts:
         total[-1] = ""
     return [*about, *facts, *points, *total]
 

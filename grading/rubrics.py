@@ -60,20 +60,18 @@ def load_rubric(tx: Tx, of: RubricOf, user_id: int) -> list[RubricItem]:
     return [RubricItem(row.id, row.label, row.points, row.version, chosen is not None) for row, chosen in rows]
 
 
-def change_rubric(tx: Tx, of: RubricOf, lines: Sequence[RubricLine]) -> bool:
-    """Make the rubric be these lines; items that no line names stay. Returns whether anything changed.
+def change_rubric(tx: Tx, of: RubricOf, lines: Sequence[RubricLine]) -> None:
+    """Change the items that these lines name, and add new ones.
 
-    Raises: Conflict: somebody else has changed one of the items since it was shown; nothing is changed.
+    Raises: Conflict: somebody else has changed one of the items since it was shown, or there are too many. To be rolled
+    back then.
     """
     rows = {row.id: row for row in tx.scalars(select(RubricItemRow).where(*_items(of)).with_for_update())}
-    is_changed = False
     for line in lines:
         if line.id is None:
-            is_changed |= _add(tx, of, rows, line)
+            _add(tx, of, rows, line)
             continue
         row = rows.get(line.id)
-        if row is not None and row.version == line.version and (row.label, row.points) == (line.label, line.points):
-            continue
         if row is None and not line.label:
             continue
         if row is None or row.version != line.version:
@@ -83,15 +81,15 @@ def change_rubric(tx: Tx, of: RubricOf, lines: Sequence[RubricLine]) -> bool:
         else:
             tx.execute(delete(RubricChoiceRow).where(RubricChoiceRow.item_id == row.id))
             tx.delete(row)
-        is_changed = True
     tx.flush()
-    return is_changed
 
 
-def _add(tx: Tx, of: RubricOf, rows: dict[int, RubricItemRow], line: RubricLine) -> bool:
+def _add(tx: Tx, of: RubricOf, rows: dict[int, RubricItemRow], line: RubricLine) -> None:
     """A form that is sent twice adds an item once."""
     if not line.label or any((row.label, row.points) == (line.label, line.points) for row in rows.values()):
-        return False
+        return
+    if len(rows) >= MOST_ITEMS:
+        raise Conflict("rubric_full", _("A rubric has at most %(most)s items.", most=MOST_ITEMS))
     row = RubricItemRow(
         placement_id=of.placement_id,
         assignment_id=of.assignment_id,
@@ -105,7 +103,6 @@ def _add(tx: Tx, of: RubricOf, rows: dict[int, RubricItemRow], line: RubricLine)
     tx.add(row)
     tx.flush()
     rows[row.id] = row
-    return True
 
 
 def choose_items(tx: Tx, of: RubricOf, user_id: int, chosen: Collection[int]) -> None:

@@ -135,13 +135,20 @@ def submissions_context(session: SignedIn, group: Class, shown: str, number: int
         },
         "compare_url": url_for("grading.compare_quiz", **place) if any(group.deliveries.values()) else None,
         "compared_at": group.compared_at(),
+        "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
+        **_ways(place),
+        **_conditions(row),
+    }
+
+
+def _ways(place: dict[str, Any]) -> dict[str, str]:
+    """To other pages of the quiz, and files."""
+    return {
         "by_hand_url": url_for("grading.list_by_hand", **place),
         "mark_url": url_for("grading.open_formgrader", **place),
-        "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
         "export_url": url_for("grading.export_submissions", **place),
         "similar_url": url_for("grading.list_similar", **place),
         "marks_url": url_for("grading.export_marks", **place),
-        **_conditions(row),
     }
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import quote
 
 import nh3
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
@@ -29,6 +31,8 @@ SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".
 LARGEST_PICTURE = 2 << 20
 SHOWN_TEXT = 40_000
 """Characters of one output that the page shows."""
+_EMPTY_HEADING = re.compile(r"<th( [^>]*)?>\s*</th>")
+"""Above the row names of a data frame; a screen reader would read it as a heading of nothing."""
 REVEALING = "This output is not shown, because it repeats part of a hidden test."
 
 
@@ -71,8 +75,7 @@ def _rich(data: Mapping[str, str], hidden: HiddenText) -> Output | None:
         # as an image, SVG runs no script and loads nothing
         return Output("picture", alternative, source=f"data:image/svg+xml,{quote(data['image/svg+xml'])}")
     if "text/html" in data:
-        clean = nh3.clean(data["text/html"], tags=TAGS, attributes=ATTRIBUTES)
-        return Output("html", html=clean)
+        return Output("html", html=clean_html(data["text/html"]))
     if "text/markdown" in data:
         return Output("html", html=markdown_html(data["text/markdown"]))
     text = data.get("text/plain") or data.get("text/latex")
@@ -96,6 +99,11 @@ def _is_base64(text: str) -> bool:
     return True
 
 
+def clean_html(html: str) -> str:
+    """HTML that a cell has shown, such as a table, with what does something or leads somewhere taken out."""
+    return _EMPTY_HEADING.sub(r"<td\1></td>", nh3.clean(html, tags=TAGS, attributes=ATTRIBUTES))
+
+
 def code_html(source: str) -> str:
     """Coloured code; the classes are Pygments's short ones."""
     # nowrap: spans with short classes, whose colours the template sets
@@ -111,7 +119,7 @@ def markdown_html(
 ) -> str:
     """Markdown as HTML; of pictures, only those pasted, embedded, or in the assignment's folder.
 
-    `below`: the level of the heading that it stands under; its own begin one deeper.
+    `below`: the level of the heading that it stands under; its own begin one deeper and skip no level.
     """
 
     def keep(tag: str, attribute: str, value: str) -> str | None:
@@ -126,9 +134,8 @@ def markdown_html(
 
     renderer = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     tokens = renderer.parse(source)
-    for token in tokens:
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + below)}"
+    if below:
+        _set_headings(tokens, below)
     return nh3.clean(
         str(renderer.renderer.render(tokens, renderer.options, {})),
         tags=TAGS | {"img"},
@@ -136,6 +143,15 @@ def markdown_html(
         attribute_filter=keep,
         url_schemes={"data", "attachment"},
     )
+
+
+def _set_headings(tokens: list[Token], below: int) -> None:
+    level = below
+    for token in tokens:
+        if token.type == "heading_open":
+            level = max(below + 1, min(int(token.tag[1]) + below - 1, level + 1, 6))
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{level}"
 
 
 def _embed(path: Path) -> str | None:

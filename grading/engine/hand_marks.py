@@ -81,11 +81,6 @@ class HandMark:
     version: str
     """Changes whenever any of this does."""
 
-    @property
-    def points(self) -> Decimal | None:
-        """What counts, without extra credit."""
-        return self.auto_score if self.manual_score is None else self.manual_score
-
 
 @dataclass(frozen=True)
 class NewMark:

@@ -86,4 +86,4 @@ def test_all_answers_are_marked_without_a_mouse(
 
     marks = HandMarks(runtime.settings.gradebook_url(SLUG, learner.place.placement_id), NAME)
     given = [marks.find(who.hub_name, CellRef(NAME, "why"), "why") for who in (learner, other)]
-    assert [(float(each.points or 0), each.comment) for each in given if each] == [(2.5, "1 more j"), (3.0, None)]
+    assert [(float(each.manual_score or 0), each.comment) for each in given if each] == [(2.5, "1 more j"), (3.0, None)]

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from grading.engine.answers import ShownCell
-from grading.engine.cell_html import Output, code_html, markdown_html
+from grading.engine.cell_html import Output, clean_html, code_html, markdown_html
 from grading.engine.hand_marks import HandMark
 from grading.hand_marking_forms import MarkForm
 from grading.hand_marking_pages import show_cells
@@ -24,7 +24,7 @@ nine days line 4 was never more than 3 minutes late.
 MODEL = "Take line 4, and leave ten minutes of slack on days when you must not be late."
 CODE = 'def summary(delays):\n    return {"mean": sum(delays) / len(delays), "longest": max(delays)}'
 TEST = 'assert summary(line_4)["mean"] == 6\nassert summary(line_4)["median"] == 2'
-TABLE = (
+TABLE = clean_html(
     "<table><thead><tr><th></th><th>line 4</th><th>line 9</th></tr></thead>"
     "<tbody><tr><th>mean</th><td>6.0</td><td>4.8</td></tr></tbody></table>"
 )
@@ -62,6 +62,7 @@ def answer(**changes: Any) -> dict[str, Any]:
         },
         "mark": mark,
         "form": MarkForm("4", "", "The limits are well seen.", frozenset({1, 2}), "v1"),
+        "is_unsaved": False,
         "shown_points": "",
         "version": "v1",
         "items": [
@@ -75,7 +76,6 @@ def answer(**changes: Any) -> dict[str, Any]:
         "moved": False,
         "said": "Saved",
         "save_url": "#",
-        "platform": "Moodle",
     }
     return base | changes
 

@@ -15,7 +15,7 @@
   };
 
   // What was typed and not saved is asked about before the page goes.
-  let changed = false;
+  let changed = "unsaved" in form.dataset;
   form.addEventListener("input", () => { changed = true; });
   form.addEventListener("change", (event) => { if (event.target.name === "item") { changed = true; addUp(); } });
   form.addEventListener("submit", () => { changed = false; });

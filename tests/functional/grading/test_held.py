@@ -1,5 +1,7 @@
 """A submission with a suspicion: marked, held back, and settled by a teacher alone."""
 
+import csv
+import io
 from decimal import Decimal
 from typing import Any
 
@@ -174,3 +176,15 @@ def test_jupyter_is_told_that_it_waits(runtime: Runtime, held: int) -> None:
 
     assert (answer.state, answer.score, answer.feedback) == ("needs_manual", None, False)
     assert LOOKS in (answer.state_text or "")
+
+
+def test_marks_of_the_class_have_no_result_of_what_is_held(browse: Any, teacher: Someone, held: int) -> None:
+    browser = browse(teacher)
+
+    def line() -> tuple[str, str, str]:
+        (found,) = csv.DictReader(io.StringIO(browser.get(f"{QUIZ}/marks.csv").data.decode("utf-8-sig")))
+        return found["state"], found["total"], found["result"]
+
+    assert line() == ("held", "4", "")
+    browser.post(f"{QUIZ}/submissions/{held}/decide/accept")
+    assert line() == ("graded", "4", "4")
