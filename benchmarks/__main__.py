@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Callable
 
-from benchmarks import courses, delivery, launches, marking, pages, progress
+from benchmarks import courses, delivery, launches, marking, pages, progress, queue
 from benchmarks.rows import Row, print_table, write_rows
 
 PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
@@ -13,6 +13,7 @@ PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "courses": (courses.run, 1),
     "launches": (launches.run, 5),
     "delivery": (delivery.run, 1),
+    "queue": (queue.run, 3),
 }
 """What is measured, and how often unless told."""
 

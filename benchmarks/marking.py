@@ -2,11 +2,12 @@
 
 All mark the same notebooks. Ours and the API run in this process, which has imported everything and marked once before.
 The runs are interleaved, so that a busy machine is busy for all, and the scores are compared. Then, how many
-submissions a second two processes mark.
+submissions a second two processes mark, and the same with all that a worker does (`marking_whole`).
 """
 
 import json
 import logging
+import os
 import shutil
 import statistics
 import subprocess
@@ -25,6 +26,7 @@ from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
+from benchmarks.marking_whole import measure_memory, measure_whole, opened, sustain_whole
 from benchmarks.rows import Row
 from grading.engine.course import CourseRoot
 from grading.engine.files import replace_tree
@@ -223,5 +225,13 @@ def sustain(quiz: Quiz, rounds: int) -> Row:
 
 
 def run(rounds: int) -> list[Row]:
-    """All sizes."""
-    return [*measure(small(), rounds), *measure(medium(), rounds), sustain(small(), rounds)]
+    """All sizes. `COURSEBRIDGE_BENCH_MANY`: how many submissions memory is watched over, 5,000 unless told."""
+    rows = [*measure(small(), rounds), *measure(medium(), rounds), sustain(small(), rounds)]
+    for quiz, target_ms in ((small(), 100), (medium(), 250)):
+        with opened(quiz.name, quiz.source, quiz.answers) as bench:
+            rows += measure_whole(bench, 5 * rounds, target_ms)
+            if quiz.name == "small":
+                rows.append(sustain_whole(bench, 20 * rounds))
+    with opened("small", small().source, small().answers) as bench:
+        rows += measure_memory(bench, int(os.environ.get("COURSEBRIDGE_BENCH_MANY", "5000")))
+    return rows

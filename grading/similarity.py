@@ -3,9 +3,11 @@
 It says that texts are similar. It cannot say why, and no page of ours says it either.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 from grading.own_work import OwnWork
@@ -15,8 +17,8 @@ FEWEST_TOKENS = 40
 LEAST_PERCENT = 80
 MOST_PAIRS = 100
 """The most similar ones are kept."""
-FIRST_SIGN = 0xE000
-MOST_SIGNS = 0x110000 - FIRST_SIGN
+FEW_SIGNS, NEXT_SIGN, LAST_SIGN = 256, 0xE000, 0x10FFFF
+"""RapidFuzz is quickest with characters below the first. The rest is where no half of a pair of characters is."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,25 @@ def compare_all(works: Mapping[int, Sequence[str]]) -> Compared:
 
 
 def _find_pairs(texts: Mapping[int, str]) -> Iterator[Pair]:
-    known = list(texts.items())
-    for number, (first, text) in enumerate(known):
-        for second, other in known[number + 1 :]:
-            # what cannot reach the least is not worked out
-            share = Indel.normalized_similarity(text, other, score_cutoff=LEAST_PERCENT / 100)
-            if share:
-                yield Pair(first, second, int(share * 100))
+    later = dict(texts)
+    least = LEAST_PERCENT / 100
+    for first, text in texts.items():
+        del later[first]
+        # what cannot reach the least is not worked out
+        found = process.extract(text, later, scorer=Indel.normalized_similarity, score_cutoff=least, limit=None)
+        for _other, share, second in found:
+            yield Pair(first, second, int(share * 100))
 
 
 def _as_signs(works: Mapping[int, Sequence[str]]) -> dict[int, str]:
-    """One character for each token: texts are compared quicker than lists."""
-    signs: dict[str, str] = {}
+    """One character for each token, a low one for a common one: texts are compared quicker than lists."""
+    known = Counter(token for tokens in works.values() for token in tokens).most_common()
+    signs = {token: chr(_number_of_sign(rank)) for rank, (token, _times) in enumerate(known)}
+    return {key: "".join(map(signs.__getitem__, tokens)) for key, tokens in works.items()}
 
-    def sign(token: str) -> str:
-        return signs.setdefault(token, chr(FIRST_SIGN + len(signs) % MOST_SIGNS))
 
-    return {key: "".join(map(sign, tokens)) for key, tokens in works.items()}
+def _number_of_sign(rank: int) -> int:
+    return rank if rank < FEW_SIGNS else min(NEXT_SIGN + rank - FEW_SIGNS, LAST_SIGN)
 
 
 def match_lines(one: OwnWork, other: OwnWork) -> tuple[list[set[int]], list[set[int]]]:

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -106,8 +107,14 @@ def clean_html(html: str) -> str:
 
 def code_html(source: str) -> str:
     """Coloured code; the classes are Pygments's short ones."""
+    return str(highlight(source, *_highlighter()))
+
+
+@cache
+def _highlighter() -> tuple[PythonLexer, HtmlFormatter]:
+    """Made once: making one looks up the colours of every kind of token, which takes longer than colouring a cell."""
     # nowrap: spans with short classes, whose colours the template sets
-    return str(highlight(source, PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)))
+    return PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)
 
 
 def markdown_html(

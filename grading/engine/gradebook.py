@@ -106,8 +106,20 @@ def start_submission(gradebook: Any, assignment: str, learner: str, at: datetime
 def list_grades(url: str, assignment: str, learner: str) -> list[GradeRow]:
     """All grades of one learner for an assignment, in one query."""
     with reading(url) as session:
-        rows = session.execute(_grades_query(), {"assignment": assignment, "learner": learner})
-        return [_grade_row(*row) for row in rows]
+        return _grades(session, assignment, learner)
+
+
+def list_grades_and_comments(
+    url: str, assignment: str, learner: str
+) -> tuple[list[GradeRow], dict[tuple[str, str], str]]:
+    """Both, of one moment: opening the gradebook costs as much as asking it."""
+    with reading(url) as session:
+        return _grades(session, assignment, learner), _comments(session, assignment, learner)
+
+
+def _grades(session: Session, assignment: str, learner: str) -> list[GradeRow]:
+    rows = session.execute(_grades_query(), {"assignment": assignment, "learner": learner})
+    return [_grade_row(*row) for row in rows]
 
 
 @cache
@@ -173,8 +185,12 @@ def _grade_row(
 def list_comments(url: str, assignment: str, learner: str) -> dict[tuple[str, str], str]:
     """Comments by notebook and grade id: the grader's, or else nbgrader's own."""
     with reading(url) as session:
-        rows = session.execute(_comments_query(), {"assignment": assignment, "learner": learner})
-        return {(notebook, name): words for notebook, name, words in rows if words}
+        return _comments(session, assignment, learner)
+
+
+def _comments(session: Session, assignment: str, learner: str) -> dict[tuple[str, str], str]:
+    rows = session.execute(_comments_query(), {"assignment": assignment, "learner": learner})
+    return {(notebook, name): words for notebook, name, words in rows if words}
 
 
 @cache

@@ -33,8 +33,7 @@ from grading.engine.files import (
     replace_tree,
 )
 from grading.engine.gradebook import (
-    list_comments,
-    list_grades,
+    list_grades_and_comments,
     start_submission,
     writing,
 )
@@ -211,8 +210,7 @@ def _receipt(folder: Path) -> dict[str, Any]:
 def read_marks(site: Site, assignment: str, learner: str) -> Marks:
     """The marks as the gradebook has them now; without a submission, no question at all."""
     titles = release_titles(site.course / "release" / check_name(assignment))
-    comments = list_comments(site.gradebook_url, assignment, learner)
-    rows = list_grades(site.gradebook_url, assignment, learner)
+    rows, comments = list_grades_and_comments(site.gradebook_url, assignment, learner)
     penalties = {row.notebook: row.late_penalty for row in rows}
     questions = []
     for row in rows:

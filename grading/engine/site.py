@@ -77,7 +77,10 @@ class Site:
             wanted = find_structure(self.structure_url, assignment) if self.structure_url else None
             if wanted is not None:
                 self._follow({assignment: wanted})
-            plan, source = require_plan(self.gradebook_url, assignment), self.course / "source" / assignment
+            # the gradebook follows the course's, so what was read there need not be read again
+            followed = list(wanted.notebooks) if wanted is not None else []
+            plan = followed or require_plan(self.gradebook_url, assignment)
+            source = self.course / "source" / assignment
             if not source.is_dir():
                 raise NotReleased(f"The folder {source} is not there. Import the course again to complete it.")
             return plan, read_tree(source)
