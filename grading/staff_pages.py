@@ -188,7 +188,7 @@ def _line(group: Class, terms: Terms, attempt: SubmissionRow, *, is_newest: bool
     elif delivery is not None and delivery.may_be_sent:
         retry_url = url_for("grading.send_submission_again", **place)
     return {
-        "counts": counts and len(group.attempts[attempt.user_id]) > 1,
+        "counts": counts and not attempt.is_held and len(group.attempts[attempt.user_id]) > 1,
         "lateness": show_late(terms.weigh_attempt(attempt), attempt.max_points) if attempt.state.is_marked else None,
         "number": attempt.number,
         "submitted_at": attempt.submitted_at,

@@ -69,6 +69,9 @@ def test_teacher_sees_the_reason_and_the_marks(
     for text in (WHY, "Held: is this score earned?", "Accept the score", "Set the score to zero", "Mark it again"):
         assert text in detail
     assert ",held," in browser.get(f"{QUIZ}/submissions.csv").text
+    line = browser.get(f"{QUIZ}/marks.csv").text.splitlines()[1].split(",")
+    assert "held" in line
+    assert (line[-4], line[-1]) == ("4", "")  # the gradebook's total, and no result yet
 
 
 def test_accepted_score_counts_is_sent_and_is_in_the_audit_log(
