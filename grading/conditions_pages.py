@@ -18,7 +18,7 @@ class EnvironmentNotice:
     """What a teacher should know of a quiz's environment, for a template."""
 
     state: str
-    """`building` or `failed`."""
+    """`building`, `failed`, or `kernel`: that may not be used any more."""
     text: str
 
 
@@ -42,8 +42,11 @@ def say_environment(row: AssignmentRow) -> str | None:
     return str(_("It is marked with these packages and what they need, and no others: %(names)s.", names=named))
 
 
-def notice_of(row: AssignmentRow, environment: EnvironmentRow | None) -> EnvironmentNotice | None:
-    """What keeps submissions from being marked; None: nothing does."""
+def notice_of(settings: Settings, row: AssignmentRow, environment: EnvironmentRow | None) -> EnvironmentNotice | None:
+    """What keeps submissions from being marked; None: nothing does that is known here."""
+    if row.kernel and row.kernel not in settings.quizzes.kernels:
+        text = _("%(name)s is not allowed here any more. Submissions are taken and wait.", name=row.kernel)
+        return EnvironmentNotice("kernel", str(text))
     if not row.requirements or (environment is not None and environment.state is EnvironmentState.READY):
         return None
     if environment is not None and environment.state is EnvironmentState.FAILED:

@@ -116,7 +116,7 @@ def _install(folder: Path, order: Order) -> None:
         _watch(process, folder, order)
         said = process.stderr.read().decode(errors="replace") if process.stderr else ""
     if process.returncode != 0:
-        raise BuildFailed(_plainly(said, is_index=is_index))
+        raise BuildFailed(_plainly(said, order.source))
     shutil.rmtree(folder / "cache")
 
 
@@ -165,12 +165,13 @@ def _watch(process: subprocess.Popen[bytes], folder: Path, order: Order) -> None
             )
 
 
-def _plainly(said: str, *, is_index: bool) -> str:
-    """What uv said, as a teacher reads it."""
+def _plainly(said: str, source: str) -> str:
+    """What uv said, as a teacher reads it: without the operator's addresses and folders."""
     words = " ".join(re.sub(r"[×╰─▶│├]", " ", said).split())
+    place = "the package index" if "://" in source else "the folder of wheels"
+    words = re.sub(r"https?://\S+", "…", words.replace(source, place))
     for path in (sys.prefix, str(Path.cwd())):
         words = words.replace(path, "…")
-    place = "the package index" if is_index else "the folder of wheels"
     return f"The packages could not be installed from {place}. uv says: {words[-SAID:]}"
 
 

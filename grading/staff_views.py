@@ -68,7 +68,7 @@ def list_quiz(slug: str, name: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         group = load_class(tx, session, load_class_terms(tx, slug, name, placement_of(session)))
         reach = lti.find_reach(tx, session.registration_id)
-        notice = notice_of(group.terms.row, group.terms.environment)
+        notice = notice_of(current_runtime().settings, group.terms.row, group.terms.environment)
     context = submissions_context(session, group, shown if shown in TABS else "all", int(number) if is_number else 1)
     down = None if reach is None or reach.is_reachable else reach
     return page("grading/submissions.html", platform=session.platform_name, down=down, notice=notice, **context)

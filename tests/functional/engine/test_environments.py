@@ -137,6 +137,18 @@ def test_an_index_that_is_silent_does_not_hold_a_build_up(place: Path) -> None:
     assert not (place / "environments" / ".new-slow").exists()
 
 
+def test_an_address_of_the_operator_is_not_told(place: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(BuildFailed) as error:
+        index = f"http://operator:secret@127.0.0.1:{port}/simple"
+        build(place / "environments" / "away", Order("leaves", index, 60, 1_000_000, try_out))
+
+    assert "from the package index" in str(error.value)
+    assert "secret" not in str(error.value)
+    assert str(port) not in str(error.value)
+
+
 def test_nothing_of_a_package_runs_outside_the_sandbox(place: Path, wheels: Path) -> None:
     mark = place / "ran"
     code = f"import pathlib; pathlib.Path({str(mark)!r}).touch()"

@@ -213,7 +213,9 @@ def test_what_breaks_on_our_side_is_told_after_the_last_try(
         assert [row.state for row in jobs.list_jobs(tx, handler=BuildEnvironment.name)] == [JobState.DEAD]
 
 
-def test_a_kernel_that_is_gone_lets_submissions_wait(runtime: Runtime, learner: Someone) -> None:
+def test_a_kernel_that_is_gone_lets_submissions_wait(
+    runtime: Runtime, learner: Someone, teacher: Someone, browse: Callable[..., Any]
+) -> None:
     runtime.settings.quizzes.kernels = ["fortran-77"]
     publish(runtime, Conditions(environment="fortran-77"))
     number = submit(runtime, learner, points=3)
@@ -222,6 +224,8 @@ def test_a_kernel_that_is_gone_lets_submissions_wait(runtime: Runtime, learner: 
     assert get_submission(runtime, number).state is SubmissionState.QUEUED
     with runtime.db.transaction() as tx, pytest.raises(NotReady, match="not installed on this machine"):
         find_environment(tx, runtime.settings, get_assignment(tx, SLUG, NAME))
+    runtime.settings.quizzes.kernels = []
+    assert "fortran-77 is not allowed here any more" in browse(teacher).get(f"{QUIZ}/submissions").text
     with runtime.db.transaction() as tx:
         tx.execute(update(AssignmentRow).values(kernel=""))
     with clock.frozen(clock.now() + environments.LOOK_AGAIN):
