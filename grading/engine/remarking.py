@@ -5,6 +5,7 @@ that it is what they will write, marks given by hand included.
 """
 
 import hashlib
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +31,9 @@ from grading.engine.plan import NotebookPlan
 from grading.engine.scoring import leave_settled, recall
 from grading.engine.site import Site
 
+NO_LIMIT = MarkLimits(input_bytes=sys.maxsize)
+"""For files that have passed the limits before."""
+
 
 def execute_attempt(site: Site, assignment: str, files: Mapping[str, bytes], limits: MarkLimits) -> Executed:
     """Run an attempt by the tests of now; the gradebook is left alone."""
@@ -54,7 +58,7 @@ def weigh(
     any more; of the one that it holds, it knows better itself.
     Raises: ReleasedAnew.
     """
-    ran = _restore(site, assignment, executed, {}, attempt, MarkLimits())
+    ran = _restore(site, assignment, executed, {}, attempt, NO_LIMIT)
     with site.held():
         held = find_receipt(site.work / "autograded" / check_name(learner) / assignment).get("attempt", 0)
         with writing(site.gradebook_url, rehearsal=True) as gradebook:
@@ -93,7 +97,7 @@ def render_executed(
 ) -> dict[str, bytes]:
     """Its pages for the learner, as `CourseRoot.render_feedback` makes them of the attempt in the gradebook."""
     source = site.read(assignment)[1]
-    data = prepare_attempt(source, files, 0, MarkLimits()).data
+    data = prepare_attempt(source, files, 0, NO_LIMIT).data
     with TemporaryDirectory() as folder:
         replace_tree(Path(folder, "marked"), data | executed.notebooks)
         return feedback.render_feedback(site.gradebook_url, Path(folder, "marked"), scored.marks, scored.comments)

@@ -109,7 +109,7 @@ def over() -> Context:
 def at_work(state: str = "marking", stopped: str | None = None) -> Context:
     """A run that is marked, or applied."""
     progress = {"done": 34, "total": 120, "is_marking": state == "marking", "stopped": stopped}
-    return run(state, preview=None, progress=progress)
+    return run(state, preview=None, progress=progress, status_url="/remark-progress")
 
 
 SHARES = (0, 0, 1, 2, 2, 5, 9, 34, 61, 186)
@@ -161,6 +161,7 @@ REMARK_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "remark-marking": ("grading/remark_run.html", T, at_work()),
     "remark-applying": ("grading/remark_run.html", T, at_work("applying")),
     "remark-stopped": ("grading/remark_run.html", T, at_work(stopped="SandboxUnavailable: bubblewrap is missing")),
+    "remark-progress": ("grading/_remark_progress.html", T, at_work()),
     "remark-ready": ("grading/remark_run.html", T, run()),
     "remark-applied": ("grading/remark_run.html", T, over()),
     "health": ("grading/health.html", T, health()),
