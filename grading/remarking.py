@@ -10,9 +10,10 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from grading.messages import ApplyRemark, RemarkAttempts
+from grading.messages import ApplyRemark
 from grading.models import AssignmentRow, CourseRow, SubmissionRow, SubmissionState
 from grading.remarking_rows import AgainState, RemarkedRow, RemarkRow, RunState
+from grading.remarking_work import put_in_line
 from lti_tool.kernel import audit, clock, jobs
 from lti_tool.kernel.audit import Actor
 from lti_tool.kernel.audit_guard import ERASED
@@ -116,7 +117,7 @@ def start_run(
         ) from error
     tx.add_all(RemarkedRow(remark_id=run.id, submission_id=number, user_id=user_id) for number, user_id in attempts)
     tx.flush()
-    jobs.enqueue(tx, RemarkAttempts(run.id))
+    put_in_line(tx, run)
     audit.record(tx, by, "remark.start", _target(assignment, run), after={"attempts": len(attempts)})
     reach("remark.stored")
     return run.id
@@ -162,7 +163,7 @@ def resume_run(tx: Tx, run: RemarkRow) -> None:
     run.stopped = None
     if run.state is RunState.MARKING:
         _begin_anew(tx, run, [AgainState.FAILED])
-        jobs.enqueue(tx, RemarkAttempts(run.id))
+        put_in_line(tx, run)
     elif run.state is RunState.APPLYING:
         tx.execute(update(RemarkedRow).where(RemarkedRow.remark_id == run.id).values(tries=0))
         jobs.enqueue(tx, ApplyRemark(run.id))
@@ -174,7 +175,7 @@ def repeat_run(tx: Tx, run: RemarkRow) -> None:
     if not _begin_anew(tx, run, [AgainState.FAILED, AgainState.STALE]):
         raise Unacceptable("nothing_to_mark", "No attempt of this run needs to be marked once more.")
     run.moved_at = clock.now()
-    jobs.enqueue(tx, RemarkAttempts(run.id))
+    put_in_line(tx, run)
 
 
 def forget_person(tx: Tx, user_id: int) -> None:

@@ -1,10 +1,9 @@
-"""Marking the attempts of a run for its preview, some at a time, and after whatever was handed in freshly.
+"""Marking the attempts of a run for its preview, one after the other, and after whatever was handed in freshly.
 
-One job of a run is at work at any moment. It marks for a short while and then makes room for the next job in line;
-where fresh submissions wait it makes room at once, unless it has done so for long. Nothing reaches the gradebook.
+One job of a run marks one attempt and puts the next job in line, where LMS courses take turns. Where fresh submissions
+wait it stands back, unless it has done so for long. Nothing reaches the gradebook.
 """
 
-import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,15 +19,14 @@ from grading.models import AssignmentRow, SubmissionRow
 from grading.remarking_packing import pack_executed
 from grading.remarking_rows import AgainState, RemarkedRow, RemarkRow, RunState
 from grading.results import marks_as_json
+from grading.submissions import lane_of
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.jobs import JobRun
+from lti_tool.kernel.jobs import JobRun, Retry
 from lti_tool.kernel.types import as_points
 from lti_tool.lti import public as lti
 
-SLICE_S = 3.0
-"""How long one job marks before the next one in line comes."""
 MOST_TRIES = 5
 """An attempt on which the worker failed or died as often is left out."""
 PAUSE = timedelta(seconds=2)
@@ -58,26 +56,30 @@ class Work:
 
 def remark_attempts(open_engine: OpenEngine, run: JobRun, message: RemarkAttempts) -> None:
     """Handle `RemarkAttempts`."""
-    runtime, until = run.runtime, time.monotonic() + SLICE_S
-    while True:
-        with runtime.db.transaction() as tx:
-            work = _take(tx, run, message.remark_id, may_go_on=time.monotonic() < until)
-        if work is None:
-            return
-        reach("remark.taken")
-        engine = open_engine(runtime.settings, work.placement)
-        executed = engine.execute(work.assignment, work.files, limits=limits_of(runtime.settings.grading))
-        try:
-            scored = weigh(engine, work, executed) if executed.notebooks else None
-        except ReleasedAnew:
-            continue  # a moment ago: it is run once more
-        packed = pack_executed(executed)
-        reach("remark.marked")
-        with runtime.db.transaction() as tx:
-            run.hold(tx)
-            _record(tx, message.remark_id, work, executed, packed, scored)
-            reach("remark.recorded")
-        reach("remark.committed")
+    runtime = run.runtime
+    with runtime.db.transaction() as tx:
+        work = _take(tx, run, message.remark_id)
+    if work is None:
+        return
+    reach("remark.taken")
+    engine = open_engine(runtime.settings, work.placement)
+    executed = engine.execute(work.assignment, work.files, limits=limits_of(runtime.settings.grading))
+    try:
+        scored = weigh(engine, work, executed) if executed.notebooks else None
+    except ReleasedAnew as error:
+        raise Retry("The quiz was released at this moment.", 0.0) from error
+    packed = pack_executed(executed)
+    reach("remark.marked")
+    with runtime.db.transaction() as tx:
+        run.finish(tx)
+        _record(tx, message.remark_id, work, executed, packed, scored)
+        reach("remark.recorded")
+    reach("remark.committed")
+
+
+def put_in_line(tx: Tx, remark: RemarkRow) -> None:
+    """Have the next attempt of a run marked when the turn of its LMS course comes."""
+    jobs.enqueue(tx, RemarkAttempts(remark.id), lane=lane_of(remark.placement_id))
 
 
 def weigh(engine: MarkingEngine, work: Work, executed: Executed) -> Scored:
@@ -116,7 +118,7 @@ def take_next(tx: Tx, remark_id: int, state: AgainState) -> Work | None:
     return None
 
 
-def _take(tx: Tx, run: JobRun, remark_id: int, *, may_go_on: bool) -> Work | None:
+def _take(tx: Tx, run: JobRun, remark_id: int) -> Work | None:
     """The next attempt; None: the job has ended in this transaction, for good or for now."""
     remark = tx.get(RemarkRow, remark_id, with_for_update=True, populate_existing=True)
     if remark is None or remark.state is not RunState.MARKING:
@@ -126,17 +128,17 @@ def _take(tx: Tx, run: JobRun, remark_id: int, *, may_go_on: bool) -> Work | Non
     if moment - remark.moved_at < PATIENCE and _somebody_waits(tx, moment):
         run.postpone(tx, moment + PAUSE, "Fresh submissions come first.")
         return None
-    if not may_go_on:
-        jobs.enqueue(tx, RemarkAttempts(remark_id))
-        run.finish(tx)
-        return None
     run.hold(tx)
     work = take_next(tx, remark_id, AgainState.WAITING)
     if work is None:
-        remark.move(RunState.READY)
-        remark.stopped = None
         run.finish(tx)
+        _end(remark)
     return work
+
+
+def _end(remark: RemarkRow) -> None:
+    remark.move(RunState.READY)
+    remark.stopped = None
 
 
 def _somebody_waits(tx: Tx, moment: datetime) -> bool:
@@ -175,14 +177,25 @@ def _given(submission: SubmissionRow) -> dict[tuple[str, str], Given]:
 
 
 def _record(tx: Tx, remark_id: int, work: Work, executed: Executed, packed: bytes, scored: Scored | None) -> None:
-    """Write down what came of one attempt, unless the run was dropped or the learner erased meanwhile."""
+    """Write down what came of one attempt, unless the learner was erased meanwhile, and go on unless it was dropped."""
     remark = tx.get(RemarkRow, remark_id, with_for_update=True)
+    if remark is None or remark.state is not RunState.MARKING:
+        return
     row, submission = tx.get(RemarkedRow, work.row_id), tx.get(SubmissionRow, work.submission_id)
-    if remark is None or remark.state is not RunState.MARKING or row is None or submission is None:
-        return
-    if row.state is not AgainState.WAITING:
-        return
-    remark.moved_at = clock.now()
+    if row is not None and submission is not None and row.state is AgainState.WAITING:
+        remark.moved_at = clock.now()
+        _write(row, submission, work, executed, packed, scored)
+        tx.flush()
+    waits = select(RemarkedRow.id).where(RemarkedRow.remark_id == remark_id, RemarkedRow.state == AgainState.WAITING)
+    if tx.scalar(waits.limit(1)) is None:
+        _end(remark)
+    else:
+        put_in_line(tx, remark)
+
+
+def _write(
+    row: RemarkedRow, submission: SubmissionRow, work: Work, executed: Executed, packed: bytes, scored: Scored | None
+) -> None:
     if scored is None:
         row.state, row.why = AgainState.FAILED, tell(executed.stories, None)[1]
         return

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -275,12 +276,12 @@ def test_a_release_meanwhile_makes_the_preview_stale_and_it_is_marked_once_more(
 
 
 def test_fresh_submissions_are_marked_first_but_not_for_ever(
-    runtime: Runtime, place: Place, learner: Someone, engine: FakeCourse
+    runtime: Runtime, place: Place, learner: Someone, other: Someone, engine: FakeCourse
 ) -> None:
-    submit(runtime, learner, points=1)
+    submit(runtime, learner, points=1), submit(runtime, other, points=1)
     work(runtime)
     with clock.frozen(clock.now()):
-        run_id = begin(runtime, learner)
+        run_id = begin(runtime, learner, other)
         with runtime.db.reading() as tx:
             (job_id,) = jobs.due_ids(tx)
         with runtime.db.transaction() as tx:
@@ -291,7 +292,13 @@ def test_fresh_submissions_are_marked_first_but_not_for_ever(
         clock.advance(31)
         jobs.run_job(runtime, runtime.db.router, job_id)
         assert engine.executed() == 1
-    assert state_of(runtime, run_id) is RunState.MARKING
+        with runtime.db.reading() as tx:
+            _fresh, following = jobs.due_ids(tx)
+        jobs.run_job(runtime, runtime.db.router, following)
+        assert (engine.executed(), state_of(runtime, run_id)) == (1, RunState.MARKING)
+        clock.advance(31)
+        work(runtime)
+    assert (engine.executed(), state_of(runtime, run_id)) == (2, RunState.READY)
 
 
 def test_an_attempt_that_breaks_the_machine_is_left_out_and_the_others_go_on(
@@ -361,6 +368,27 @@ def test_erased_people_are_gone_from_runs_whatever_their_state(
 
     assert [row.user_id for row in rows_of(runtime, run_id)] == [other.user_id]
     assert result_of(runtime, other) == (Decimal(2), 2)
+
+
+def test_a_person_erased_while_their_attempt_is_marked_does_not_hold_up_the_run(
+    runtime: Runtime, learner: Someone, other: Someone, engine: FakeCourse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(runtime, learner, points=1), submit(runtime, other, points=1)
+    work(runtime)
+    execute = FakeCourse.execute
+
+    def erase_first(*args: Any, **kwargs: Any) -> Any:
+        with runtime.db.transaction() as tx:
+            erase_personal_data(tx, learner.user_id)
+            erase_scores(tx, learner.user_id)
+        return execute(*args, **kwargs)
+
+    monkeypatch.setattr(FakeCourse, "execute", erase_first)
+    run_id = begin(runtime, learner, other)
+    work(runtime)
+
+    assert [(row.user_id, row.state) for row in rows_of(runtime, run_id)] == [(other.user_id, AgainState.MARKED)]
+    assert state_of(runtime, run_id) is RunState.READY
 
 
 def test_one_run_of_a_quiz_at_a_time_and_none_over_nothing(runtime: Runtime, learner: Someone, place: Place) -> None:
