@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from grading.extensions import ClassTerms
-from grading.models import SubmissionRow, SubmissionState
+from grading.models import SubmissionRow
 from grading.terms import attempt_that_counts
 from lti_tool.kernel.db import Tx
 
@@ -29,6 +29,8 @@ LIGHT = (
     SubmissionRow.max_points,
     SubmissionRow.marks,
     SubmissionRow.cell_ms,
+    SubmissionRow.suspicion,
+    SubmissionRow.decision,
 )
 """What is read of an attempt: not its files, and not its feedback."""
 
@@ -81,7 +83,8 @@ class Health:
     """The slowest first, at most `SLOWEST`."""
     ends: Mapping[str, int]
     """How attempts ended that did not run calmly, by outcome, most frequent first."""
-    states: Mapping[SubmissionState, int]
+    states: Mapping[str, int]
+    """Attempts by the word that pages have for their state; those that are held are among them."""
     per_learner: Mapping[int, int]
     """Number of attempts → how many learners made as many."""
 
@@ -98,7 +101,7 @@ def load_health(tx: Tx, placement_id: int, terms: ClassTerms, learner_ids: Seque
     for row in tx.execute(query):
         by_learner[row.user_id].append(SubmissionRow(**row._mapping))
     counting = {user_id: attempt_that_counts(terms.of(user_id), rows) for user_id, rows in by_learner.items()}
-    shares = [_share(terms, row) for row in counting.values() if row is not None]
+    shares = [_share(terms, row) for row in counting.values() if row is not None and not row.is_held]
     every = [row for rows in by_learner.values() for row in rows]
     ends = Counter(row.outcome for row in every if row.outcome and row.outcome not in CALM)
     return Health(
@@ -111,7 +114,7 @@ def load_health(tx: Tx, placement_id: int, terms: ClassTerms, learner_ids: Seque
         questions=_questions(row.marks for row in counting.values() if row is not None and row.marks),
         cells=_cells(row.cell_ms for row in every if row.cell_ms),
         ends=dict(ends.most_common()),
-        states=Counter(row.state for row in every),
+        states=Counter(row.shown_state for row in every),
         per_learner=dict(sorted(Counter(len(rows) for rows in by_learner.values()).items())),
     )
 

@@ -57,7 +57,7 @@ def health_context(health: Health) -> dict[str, Any]:
         "questions": [_question(each) for each in health.questions],
         "cells": [_cell(each, len({cell.notebook for cell in health.cells}) > 1) for each in health.cells],
         "ends": [{"label": _end(end), "number": number} for end, number in health.ends.items()],
-        "states": [{"state": state.value, "number": number} for state, number in health.states.items()],
+        "states": [{"state": state, "number": number} for state, number in health.states.items()],
         "attempts": [
             {"label": _attempts(tries), "value": number, "text": str(number)}
             for tries, number in health.per_learner.items()

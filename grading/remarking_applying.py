@@ -6,10 +6,10 @@ import time
 
 from sqlalchemy import select
 
-from grading.engine.model import Marking, MarkLimits, ReleasedAnew, Scored, Superseded
-from grading.engine_port import MarkingEngine, OpenEngine, limits_of
+from grading.engine.model import Marking, ReleasedAnew, Scored, Superseded
+from grading.engine_port import MarkingEngine, OpenEngine
 from grading.filesets import Packed, pack_files
-from grading.messages import ApplyRemark
+from grading.messages import ApplyRemark, ForgetLearner
 from grading.models import SubmissionRow
 from grading.remarking import close_run
 from grading.remarking_packing import unpack_executed
@@ -35,7 +35,7 @@ def apply_remark(open_engine: OpenEngine, run: JobRun, message: ApplyRemark) -> 
             return
         engine = open_engine(runtime.settings, work.placement)
         try:
-            marking, feedback = _put(engine, work, limits_of(runtime.settings.grading))
+            marking, feedback = _put(engine, work)
         except ReleasedAnew:
             with runtime.db.transaction() as tx:
                 run.hold(tx)
@@ -67,7 +67,7 @@ def _take(tx: Tx, run: JobRun, remark_id: int, *, may_go_on: bool) -> Work | Non
         run.finish(tx)
         return None
     run.hold(tx)
-    work = take_next(tx, remark_id, AgainState.CHOSEN)
+    work = take_next(tx, run.runtime.settings, remark_id, AgainState.CHOSEN)
     if work is None:
         _end(tx, remark)
         run.finish(tx)
@@ -86,7 +86,7 @@ def _end(tx: Tx, remark: RemarkRow) -> None:
         close_run(tx, remark)
 
 
-def _put(engine: MarkingEngine, work: Work, limits: MarkLimits) -> tuple[Marking, Packed]:
+def _put(engine: MarkingEngine, work: Work) -> tuple[Marking, Packed]:
     """Marks and feedback, which the gradebook has now if this is the attempt that it holds. Raises: ReleasedAnew."""
     executed = unpack_executed(work.executed or b"")
     try:
@@ -97,12 +97,13 @@ def _put(engine: MarkingEngine, work: Work, limits: MarkLimits) -> tuple[Marking
             work.files,
             submitted_at=work.submitted_at,
             attempt=work.number,
-            limits=limits,
+            limits=work.limits,
         )
     except Superseded:  # it is kept with us alone
         scored = weigh(engine, work, executed)
     feedback = pack_files(engine.render_executed(work.assignment, executed, work.files, scored))
-    marking = Marking(scored.outcome, scored.text, scored.marks, {}, 0.0, work.number, executed.cell_ms)
+    told = scored.outcome, scored.text, scored.marks
+    marking = Marking(*told, {}, 0.0, work.number, executed.suspicion, executed.cell_ms)
     return marking, feedback
 
 
@@ -115,6 +116,7 @@ def _leave(tx: Tx, work: Work, why: str) -> None:
 def _record(tx: Tx, remark_id: int, work: Work, marking: Marking, feedback: Packed) -> None:
     row, submission = tx.get(RemarkedRow, work.row_id), tx.get(SubmissionRow, work.submission_id, with_for_update=True)
     if row is None or submission is None or marking.marks is None:  # erased meanwhile
+        jobs.enqueue(tx, ForgetLearner(work.placement.id, work.hub_name))
         return
     if row.state is not AgainState.CHOSEN:
         return

@@ -21,4 +21,5 @@ def unpack_executed(packed: bytes) -> Executed:
         stories=tuple(Story(**story) for story in said["stories"]),
         basis=said["basis"],
         cell_ms=said["cell_ms"],
+        suspicion=said["suspicion"],
     )

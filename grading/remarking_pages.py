@@ -48,6 +48,9 @@ class Preview:
         planned = self.planned.get(user_id, {})
         terms, attempts = self.terms.of(user_id), self.attempts[user_id]
         after = [_as_if(each, planned[each.id]) if each.id in planned else each for each in attempts]
+        counts = attempt_that_counts(terms, after)
+        if counts is not None and counts.is_held:
+            return None  # the result stays until the teacher has decided
         pair = _counting(terms, attempts), _counting(terms, after)
         return None if pair[0] == pair[1] else pair
 
@@ -136,6 +139,8 @@ def _as_if(attempt: SubmissionRow, row: RemarkedRow) -> SubmissionRow:
         points=row.points,
         max_points=row.max_points,
         late_penalty=row.late_penalty,
+        suspicion=row.suspicion,
+        decision=attempt.decision,
     )
 
 
@@ -222,6 +227,7 @@ def _line(preview: Preview, row: RemarkedRow) -> dict[str, Any]:
         "marked_since": row.state is AgainState.MARKED and attempt.marked_at != row.seen_at,
         "needs_manual": row.needs_manual,
         "why": row.why,
+        "suspicion": row.suspicion if attempt.decision is None else None,
     }
 
 

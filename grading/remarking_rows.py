@@ -129,6 +129,8 @@ class RemarkedRow(Base):
     late_penalty: Mapped[Decimal | None] = mapped_column(Points)
     needs_manual: Mapped[bool] = mapped_column(default=False)
     outcome: Mapped[str | None] = mapped_column(String(40))
+    suspicion: Mapped[str | None] = mapped_column(Text)
+    """Why it would be held for the teacher when it is applied (docs/adr/0019); a decision that was made stays."""
     cells: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     """Questions that differ: label, old, new, max (points as texts; None: not marked)."""
     executed: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)

@@ -10,9 +10,12 @@ from typing import Any
 
 from sqlalchemy import select
 
-from grading.engine.model import Executed, Given, Marks, ReleasedAnew, Scored
+from config.settings import Settings
+from grading.conditions import limits_for
+from grading.engine.model import Environment, Executed, Given, MarkLimits, Marks, ReleasedAnew, Scored
 from grading.engine.outcome import tell
-from grading.engine_port import MarkingEngine, OpenEngine, limits_of
+from grading.engine_port import MarkingEngine, OpenEngine
+from grading.environments import LOOK_AGAIN, NotReady, find_environment
 from grading.filesets import load_files
 from grading.messages import Autograde, RemarkAttempts
 from grading.models import AssignmentRow, SubmissionRow
@@ -50,6 +53,7 @@ class Work:
     marked_at: datetime | None
     """Which marks it had when it was read."""
     given: dict[tuple[str, str], Given]
+    limits: MarkLimits
     files: dict[str, bytes] = field(repr=False)
     executed: bytes | None = field(repr=False)
 
@@ -63,7 +67,7 @@ def remark_attempts(open_engine: OpenEngine, run: JobRun, message: RemarkAttempt
         return
     reach("remark.taken")
     engine = open_engine(runtime.settings, work.placement)
-    executed = engine.execute(work.assignment, work.files, limits=limits_of(runtime.settings.grading))
+    executed = engine.execute(work.assignment, work.files, limits=work.limits)
     try:
         scored = weigh(engine, work, executed) if executed.notebooks else None
     except ReleasedAnew as error:
@@ -101,8 +105,11 @@ def stop_remark(tx: Tx, message: RemarkAttempts, error: str) -> None:
         remark.stopped = error
 
 
-def take_next(tx: Tx, remark_id: int, state: AgainState) -> Work | None:
-    """The next attempt of a run in this state, begun once more. None: there is none left."""
+def take_next(tx: Tx, settings: Settings, remark_id: int, state: AgainState) -> Work | None:
+    """The next attempt of a run in this state, begun once more. None: there is none left.
+
+    Raises: NotReady: it is to be run, and the quiz's environment is not there.
+    """
     query = select(RemarkedRow).where(RemarkedRow.remark_id == remark_id, RemarkedRow.state == state)
     while (row := tx.scalar(query.order_by(RemarkedRow.id).limit(1))) is not None:
         submission = tx.get_one(SubmissionRow, row.submission_id, populate_existing=True)
@@ -112,8 +119,9 @@ def take_next(tx: Tx, remark_id: int, state: AgainState) -> Work | None:
         elif submission.state.is_busy:
             row.state, row.why, row.executed = AgainState.STALE, BUSY, None
         else:
+            work = _work(tx, settings, row, submission, placement)
             row.tries += 1
-            return _work(tx, row, submission, placement)
+            return work
         tx.flush()
     return None
 
@@ -129,7 +137,11 @@ def _take(tx: Tx, run: JobRun, remark_id: int) -> Work | None:
         run.postpone(tx, moment + PAUSE, "Fresh submissions come first.")
         return None
     run.hold(tx)
-    work = take_next(tx, remark_id, AgainState.WAITING)
+    try:
+        work = take_next(tx, run.runtime.settings, remark_id, AgainState.WAITING)
+    except NotReady as why:
+        run.postpone(tx, moment + LOOK_AGAIN, str(why))
+        return None
     if work is None:
         run.finish(tx)
         _end(remark)
@@ -148,17 +160,20 @@ def _somebody_waits(tx: Tx, moment: datetime) -> bool:
     return tx.scalar(select(row.id).where(*waits, row.due_at <= moment).limit(1)) is not None
 
 
-def _work(tx: Tx, row: RemarkedRow, submission: SubmissionRow, placement: lti.Placement) -> Work:
+def _work(tx: Tx, settings: Settings, row: RemarkedRow, submission: SubmissionRow, placement: lti.Placement) -> Work:
+    quiz, is_run = tx.get_one(AssignmentRow, submission.assignment_id), row.state is AgainState.WAITING
+    environment = find_environment(tx, settings, quiz) if is_run else Environment()
     return Work(
         row_id=row.id,
         submission_id=submission.id,
         placement=placement,
-        assignment=tx.get_one(AssignmentRow, submission.assignment_id).name,
+        assignment=quiz.name,
         hub_name=submission.hub_name,
         number=submission.number,
         submitted_at=submission.submitted_at,
         marked_at=submission.marked_at,
         given=_given(submission),
+        limits=limits_for(settings, quiz, environment),
         files=load_files(tx, submission.files),
         executed=row.executed if row.state is AgainState.CHOSEN else None,
     )
@@ -201,7 +216,7 @@ def _write(
         return
     row.state, row.why, row.executed = AgainState.MARKED, None, packed
     row.seen_at, row.old_points, row.old_max = work.marked_at, submission.points, submission.max_points
-    row.cells = list_differences(submission.marks, scored.marks)
+    row.cells, row.suspicion = list_differences(submission.marks, scored.marks), executed.suspicion
     note_scored(row, scored)
 
 

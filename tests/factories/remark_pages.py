@@ -56,10 +56,12 @@ def row(number: int, learner: str, old: str | None, new: str | None, **changes: 
         "marked_since": False,
         "needs_manual": False,
         "why": None,
+        "suspicion": None,
     }
     return base | changes
 
 
+HELD = 'Test cells stopped failing when they must. A copy of "vowel-tests" that ends in a false assertion passed.'
 TABS = [
     {"label": "Changed", "url": "#", "current": False, "number": 4},
     {"label": "As before", "url": "#", "current": False, "number": 18},
@@ -71,7 +73,7 @@ ROWS = [
     row(1, "Ada Lovelace", "6", "9", cells=[cell("Palindromes", "0", "3")], result=BETTER),
     row(2, "Alan Turing", None, "8", cells=[cell("Palindromes", None, "3"), cell("Count the vowels", None, "2", "2")]),
     row(3, "Katherine Johnson", "9.5", "8", cells=[cell("The most common word", "3", "1.5", look=True)]),
-    row(4, "Edsger Dijkstra", "7", "7", marked_since=True),
+    row(4, "Edsger Dijkstra", "7", "7", marked_since=True, suspicion=HELD),
     row(5, "Margaret Hamilton", "5", None, state="failed", may_be_picked=False, why=FAILED),
     row(6, "Left the course", "5", None, state="stale", may_be_picked=False, url=None, why="It was released again."),
 ]
@@ -139,7 +141,7 @@ def health(**changes: Any) -> Context:
         ],
         "cell_limit_s": 30.0,
         "ends": [{"label": "A cell took too long", "number": 14}, {"label": "Too much memory", "number": 2}],
-        "states": [{"state": each, "number": 128} for each in ("graded", "needs_manual", "failed")],
+        "states": [{"state": each, "number": 128} for each in ("graded", "needs_manual", "held")],
         "attempts": [
             {"label": "1 attempt", "value": 190, "text": "190"},
             {"label": "2 attempts", "value": 89, "text": "89"},

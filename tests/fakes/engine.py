@@ -64,7 +64,9 @@ class FakeCourse:
         if said.get("broken"):
             raise RuntimeError("the machine is broken")
         if said.get("outcome") in NOT_MARKED:
-            return Marking(said["outcome"], f"It ended: {said['outcome']}.", None, {}, 0.0, attempt, cell_ms=_times(said))
+            return Marking(
+                said["outcome"], f"It ended: {said['outcome']}.", None, {}, 0.0, attempt, cell_ms=_times(said)
+            )
         book = self._read()
         if book.get(f"{assignment}/{learner}", {}).get("attempt", 0) > attempt:
             raise Superseded

@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 
 from grading.assignments import get_assignment
 from grading.extensions import Grant, grant_extension
+from grading.holding import decide
 from grading.messages import RemarkAttempts
-from grading.models import Counts, ResultRow, SubmissionRow, SubmissionState
+from grading.models import Counts, Decision, ResultRow, SubmissionRow, SubmissionState
 from grading.personal_data import erase_personal_data, export_personal_data
 from grading.remarking import (
     Which,
@@ -28,7 +29,7 @@ from grading.remarking import (
     start_run,
 )
 from grading.remarking_rows import AgainState, RemarkedRow, RemarkRow, RunState
-from grading.results import find_result_row
+from grading.results import find_result_row, settle_result
 from grading.sync import reconcile
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.audit import OPERATOR, list_acts
@@ -273,6 +274,51 @@ def test_a_release_meanwhile_makes_the_preview_stale_and_it_is_marked_once_more(
     apply(runtime, run_id)
     work(runtime)
     assert result_of(runtime, learner) == (Decimal(3), 2)
+
+
+def test_an_attempt_that_tests_of_now_hold_is_held_when_applied_and_a_decision_stays(
+    runtime: Runtime, learner: Someone, engine: FakeCourse
+) -> None:
+    submission_id = submit(runtime, learner, points=2, suspicion="Odd.")
+    work(runtime)
+    with runtime.db.transaction() as tx:  # marked before tests were looked at
+        tx.get_one(SubmissionRow, submission_id).suspicion = None
+        settle_result(tx, 1, learner.submitter)
+    engine.release(1)
+    first = begin(runtime, learner)
+    work(runtime)
+    assert [row.suspicion for row in rows_of(runtime, first)] == ["Odd."]
+    apply(runtime, first)
+    work(runtime)
+    held = get_submission(runtime, submission_id)
+    assert (held.is_held, held.points, result_of(runtime, learner)) == (True, 3, (Decimal(2), 1))
+
+    with runtime.db.transaction() as tx:
+        quiz, row = get_assignment(tx, SLUG, NAME), tx.get_one(SubmissionRow, submission_id)
+        decide(tx, quiz, row, Decision.ACCEPTED, OPERATOR)
+        settle_result(tx, 1, learner.submitter)
+    engine.release(2)
+    second = begin(runtime, learner)
+    work(runtime)
+    apply(runtime, second)
+    work(runtime)
+    assert (get_submission(runtime, submission_id).is_held, result_of(runtime, learner)) == (False, (Decimal(4), 3))
+
+
+def test_a_run_waits_for_the_packages_of_the_quiz(runtime: Runtime, learner: Someone, engine: FakeCourse) -> None:
+    submit(runtime, learner, points=1)
+    work(runtime)
+    with clock.frozen(clock.now()):
+        with runtime.db.transaction() as tx:
+            get_assignment(tx, SLUG, NAME).kernel = "there-is-none"
+        run_id = begin(runtime, learner)
+        work(runtime)
+        assert (engine.executed(), state_of(runtime, run_id)) == (0, RunState.MARKING)
+        with runtime.db.transaction() as tx:
+            get_assignment(tx, SLUG, NAME).kernel = ""
+        clock.advance(3600)
+        work(runtime)
+    assert (engine.executed(), state_of(runtime, run_id)) == (1, RunState.READY)
 
 
 def test_fresh_submissions_are_marked_first_but_not_for_ever(
