@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from config.settings import Settings
-from grading.engine.model import Marking, MarkLimits, Marks, Total
+from grading.engine.model import Executed, Given, Marking, MarkLimits, Marks, Scored, Total
 from lti_tool.lti.public import Placement
 
 
@@ -33,6 +33,46 @@ class MarkingEngine(Protocol):
         Whatever the notebook does is a `Marking`; one without marks has left the gradebook as it was.
         Raises: Superseded: a later attempt is there. Anything else: the machine or the installation is at fault.
         """
+
+    def execute(self, assignment: str, files: Mapping[str, bytes], *, limits: MarkLimits) -> Executed:
+        """Run a submission as `mark` does, and leave the gradebook alone."""
+
+    def weigh(
+        self,
+        assignment: str,
+        learner: str,
+        executed: Executed,
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        given: Mapping[tuple[str, str], Given],
+    ) -> Scored:
+        """What an executed submission would score now; nothing is kept.
+
+        `given`: what a person gave it, by notebook and grade id, where the gradebook holds a later attempt.
+        Raises: ReleasedAnew: the tests are others now.
+        """
+
+    def put(
+        self,
+        assignment: str,
+        learner: str,
+        executed: Executed,
+        files: Mapping[str, bytes],
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        limits: MarkLimits,
+    ) -> Scored:
+        """Put an executed submission's marks into the gradebook, as `mark` would; safe to repeat.
+
+        Raises: ReleasedAnew: the tests are others now. Superseded: a later attempt is there.
+        """
+
+    def render_executed(
+        self, assignment: str, executed: Executed, files: Mapping[str, bytes], scored: Scored
+    ) -> Mapping[str, bytes]:
+        """Its notebooks as HTML by path, hidden tests left out."""
 
     def read_marks(self, assignment: str, learner: str) -> Marks:
         """The marks in the gradebook, those given by hand included; without a submission, no question at all."""

@@ -8,15 +8,19 @@ from grading.environments import build_environment, give_up_building
 from grading.gradebooks import forget_learner, prepare_gradebook, prepare_launched_gradebook
 from grading.marking import autograde, give_up_marking
 from grading.messages import (
+    ApplyRemark,
     Autograde,
     BuildEnvironment,
     CompareSubmissions,
     ForgetLearner,
     PrepareGradebook,
+    RemarkAttempts,
     SettleResults,
     SyncMarks,
 )
 from grading.passback import send_to_launched_link
+from grading.remarking_applying import apply_remark, stop_applying
+from grading.remarking_work import remark_attempts, stop_remark
 from grading.settling import settle_results
 from grading.sync import reconcile, sync_marks
 from lti_tool.contract import Recurring
@@ -32,6 +36,14 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
         Handler(
             "grading.autograde", Autograde, partial(autograde, open_engine), queue="grade", on_dead=give_up_marking
         ),
+        Handler(
+            "grading.remark_attempts",
+            RemarkAttempts,
+            partial(remark_attempts, open_engine),
+            queue="grade",
+            on_dead=stop_remark,
+        ),
+        Handler("grading.apply_remark", ApplyRemark, partial(apply_remark, open_engine), on_dead=stop_applying),
         Handler("grading.prepare_gradebook", PrepareGradebook, partial(prepare_gradebook, open_engine)),
         Handler("grading.prepare_launched_gradebook", LinkLaunched, partial(prepare_launched_gradebook, open_engine)),
         Handler("grading.forget_learner", ForgetLearner, partial(forget_learner, open_engine), queue="default"),

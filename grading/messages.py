@@ -43,6 +43,22 @@ class CompareSubmissions(Job):
 
 
 @dataclass(frozen=True)
+class RemarkAttempts(Job):
+    """Go on with marking the attempts of a run, for its preview."""
+
+    name: ClassVar[str] = "grading.remark_attempts"
+    remark_id: int
+
+
+@dataclass(frozen=True)
+class ApplyRemark(Job):
+    """Go on with taking over what a teacher has chosen of a run."""
+
+    name: ClassVar[str] = "grading.apply_remark"
+    remark_id: int
+
+
+@dataclass(frozen=True)
 class PrepareGradebook(Job):
     """Bring the gradebook of a placement up to the course's release."""
 

@@ -221,6 +221,8 @@ class SubmissionRow(Base):
     marked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     feedback: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     """The marked notebooks as HTML: path, sha256, size."""
+    cell_ms: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True))
+    """How long its cells ran when it was marked last, as in `engine.model.Marking`."""
     suspicion: Mapped[str | None] = mapped_column(Text)
     """Why a teacher has to look at it before its points count; for the staff alone."""
     decision: Mapped[Decision | None] = mapped_column(EnumValue(Decision))

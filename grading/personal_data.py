@@ -15,6 +15,8 @@ from grading.models import (
     ResultRow,
     SubmissionRow,
 )
+from grading.remarking import forget_person
+from grading.remarking_rows import RemarkedRow, RemarkRow
 from grading.rubric_models import RubricChoiceRow, RubricItemRow
 from lti_tool.kernel import jobs
 from lti_tool.kernel.db import Tx
@@ -36,6 +38,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
             "points": None if row.points is None else str(row.points),
             "max_points": str(row.max_points),
             "marks": row.marks,
+            "cell_ms": row.cell_ms,
         }
         for row, assignment in tx.execute(query.where(SubmissionRow.user_id == user_id).order_by(SubmissionRow.id))
     ]
@@ -59,7 +62,8 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         for row in tx.scalars(select(ExtensionRow).where(ExtensionRow.user_id == user_id))
     ]
     kept = {"submissions": submissions, "results": results, "drafts": drafts, "extensions": extensions}
-    return kept | {"rubric": _chosen(tx, user_id), "similar": export_similarity(tx, user_id)}
+    kept |= {"rubric": _chosen(tx, user_id), "marked_again": _marked_again(tx, user_id)}
+    return kept | {"similar": export_similarity(tx, user_id)}
 
 
 def _chosen(tx: Tx, user_id: int) -> list[dict[str, Any]]:
@@ -69,12 +73,29 @@ def _chosen(tx: Tx, user_id: int) -> list[dict[str, Any]]:
     return [{"assignment_id": row.assignment_id, "question": row.cell, "item": row.label} for row in rows]
 
 
+def _marked_again(tx: Tx, user_id: int) -> list[dict[str, Any]]:
+    """What marking the person's attempts again gave, applied or not."""
+    query = select(RemarkedRow, RemarkRow.started_at).join(RemarkRow, RemarkRow.id == RemarkedRow.remark_id)
+    return [
+        {
+            "started_at": started_at.isoformat(),
+            "submission_id": row.submission_id,
+            "state": row.state.value,
+            "old_points": None if row.old_points is None else str(row.old_points),
+            "points": None if row.points is None else str(row.points),
+            "cells": row.cells,
+        }
+        for row, started_at in tx.execute(query.where(RemarkedRow.user_id == user_id).order_by(RemarkedRow.id))
+    ]
+
+
 def erase_personal_data(tx: Tx, user_id: int) -> None:
     """Delete a person's work and marks, and files that nobody else has handed in too. Gradebooks follow by a job."""
     kept_in = select(SubmissionRow.placement_id, SubmissionRow.hub_name).where(SubmissionRow.user_id == user_id)
     for placement_id, hub_name in tx.execute(kept_in.distinct()).all():
         jobs.enqueue(tx, ForgetLearner(placement_id, hub_name))
     hashes = _hashes(tx, user_id)
+    forget_person(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
     tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
     erase_similarity(tx, user_id)

@@ -6,6 +6,8 @@ from grading import (
     export_views,
     extension_views,
     hand_marking_views,
+    quiz_health_views,
+    remarking_views,
     similarity_views,
     staff_views,
     views,
@@ -30,6 +32,7 @@ from grading.models import (
     SubmissionRow,
 )
 from grading.personal_data import erase_personal_data, export_personal_data
+from grading.remarking_rows import RemarkedRow, RemarkRow
 from grading.rubric_models import HandMarkingRow, RubricChoiceRow, RubricItemRow
 from grading.similarity_models import ComparisonRow, SimilarPairRow
 from grading.warming import warm_up
@@ -44,6 +47,8 @@ PAGES = (
     export_views,
     similarity_views,
     environment_views,
+    remarking_views,
+    quiz_health_views,
 )
 """Importing them hangs their pages on the blueprint."""
 
@@ -70,6 +75,8 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             HandMarkingRow,
             RubricItemRow,
             RubricChoiceRow,
+            RemarkRow,
+            RemarkedRow,
         ),
         handlers=make_handlers(open_engine),
         health=(check_hub, check_kernels),

@@ -133,22 +133,24 @@ def submissions_context(session: SignedIn, group: Class, shown: str, number: int
             "previous": links(page=number - 1) if number > 1 else None,
             "following": links(page=number + 1) if number < pages else None,
         },
-        "compare_url": url_for("grading.compare_quiz", **place) if any(group.deliveries.values()) else None,
         "compared_at": group.compared_at(),
-        "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
-        **_ways(place),
+        **_addresses(group, place),
         **_conditions(row),
     }
 
 
-def _ways(place: dict[str, Any]) -> dict[str, str]:
-    """To other pages of the quiz, and files."""
+def _addresses(group: Class, place: dict[str, Any]) -> dict[str, str | None]:
+    """To other pages of the quiz, files, and what can be done."""
     return {
+        "compare_url": url_for("grading.compare_quiz", **place) if any(group.deliveries.values()) else None,
         "by_hand_url": url_for("grading.list_by_hand", **place),
         "mark_url": url_for("grading.open_formgrader", **place),
+        "send_all_url": url_for("grading.send_all", **place) if group.has_unsent() else None,
         "export_url": url_for("grading.export_submissions", **place),
         "similar_url": url_for("grading.list_similar", **place),
         "marks_url": url_for("grading.export_marks", **place),
+        "remark_url": url_for("grading.begin_remark", **place) if group.attempts else None,
+        "health_url": url_for("grading.show_health", **place),
     }
 
 

@@ -280,4 +280,6 @@ def _actions(found: SubmissionRow, attempt: Attempt, newest: SubmissionRow, plac
         "mark_url": url_for("grading.open_formgrader", **course) if may_mark else None,
         "retry_mark_url": url_for("grading.mark_submission_again", **place) if may_mark_again else None,
         "retry_send_url": url_for("grading.send_submission_again", **place) if unsent else None,
+        "remark_url": None if found.state.is_busy else url_for("grading.start_remark", **course),
+        "submission_id": found.id,
     }

@@ -84,7 +84,12 @@ def store_submission(
 
 def put_in_line(tx: Tx, row: SubmissionRow) -> None:
     """Have an attempt marked when its turn comes: the LMS courses take turns (docs/adr/0022)."""
-    row.job_id = jobs.enqueue(tx, Autograde(row.id), lane=f"placement {row.placement_id}")
+    row.job_id = jobs.enqueue(tx, Autograde(row.id), lane=lane_of(row.placement_id))
+
+
+def lane_of(placement_id: int) -> str:
+    """The lane of an LMS course in the queue for marking."""
+    return f"placement {placement_id}"
 
 
 def move(row: SubmissionRow, state: SubmissionState) -> None:

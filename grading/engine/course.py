@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from grading.engine import feedback, forgetting, gradebook, marking, release
+from grading.engine import feedback, forgetting, gradebook, marking, release, remarking
 from grading.engine.files import check_name
-from grading.engine.model import Marking, MarkLimits, Marks, Release, Total
+from grading.engine.model import Executed, Given, Marking, MarkLimits, Marks, Release, Scored, Total
 from grading.engine.site import Site
 
 
@@ -99,6 +99,71 @@ class CourseRoot:
             limits=limits or MarkLimits(),
             late_penalty=self.late_penalty,
         )
+
+    def execute(self, assignment: str, files: Mapping[str, bytes], *, limits: MarkLimits | None = None) -> Executed:
+        """Run an attempt as `mark` does, and leave the gradebook alone. Raises as `mark` does, but for `Superseded`."""
+        return remarking.execute_attempt(self.site, assignment, files, limits or MarkLimits())
+
+    def weigh(
+        self,
+        assignment: str,
+        learner: str,
+        executed: Executed,
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        given: Mapping[tuple[str, str], Given],
+    ) -> Scored:
+        """What an executed attempt would score; the gradebook is as it was before.
+
+        Raises:
+            ReleasedAnew: it was run by other tests than those of now.
+        """
+        return remarking.weigh(
+            self.site,
+            assignment,
+            learner,
+            executed,
+            submitted_at=submitted_at,
+            attempt=attempt,
+            given=given,
+            late_penalty=self.late_penalty,
+        )
+
+    def put(
+        self,
+        assignment: str,
+        learner: str,
+        executed: Executed,
+        files: Mapping[str, bytes],
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        limits: MarkLimits | None = None,
+    ) -> Scored:
+        """Store an executed attempt, as `mark` would; to do so again changes nothing.
+
+        Raises:
+            ReleasedAnew: it was run by other tests than those of now.
+            Superseded: a later attempt is in the gradebook; nothing was stored.
+        """
+        return remarking.put(
+            self.site,
+            assignment,
+            learner,
+            executed,
+            files,
+            submitted_at=submitted_at,
+            attempt=attempt,
+            limits=limits or MarkLimits(),
+            late_penalty=self.late_penalty,
+        )
+
+    def render_executed(
+        self, assignment: str, executed: Executed, files: Mapping[str, bytes], scored: Scored
+    ) -> dict[str, bytes]:
+        """The pages of an executed attempt, as `render_feedback` makes them of the one in the gradebook."""
+        return remarking.render_executed(self.site, assignment, executed, files, scored)
 
     def read_marks(self, assignment: str, learner: str) -> Marks:
         """The marks in the gradebook now, formgrader's included; two queries."""

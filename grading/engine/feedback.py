@@ -35,15 +35,18 @@ class _Cell:
     has_hidden: bool
 
 
-def render_feedback(db_url: str, autograded: Path, marks: Marks) -> dict[str, bytes]:
-    """A page for every notebook of the assignment, by file name.
+def render_feedback(
+    db_url: str, autograded: Path, marks: Marks, comments: Mapping[tuple[str, str], str] | None = None
+) -> dict[str, bytes]:
+    """A page for every notebook of the assignment, by file name; `comments`: others than those in the gradebook.
 
     Raises:
         NotReleased: the assignment has no release.
     """
     plans = load_plan(db_url, marks.assignment)
     hidden = HiddenText(c.source for plan in plans for c in plan.cells.values())
-    comments = list_comments(db_url, marks.assignment, marks.learner)
+    if comments is None:
+        comments = list_comments(db_url, marks.assignment, marks.learner)
     pages = {}
     for plan in plans:
         path = autograded / f"{plan.name}.ipynb"

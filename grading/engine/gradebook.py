@@ -51,8 +51,8 @@ class _HeldSession(Session):
 
 
 @contextmanager
-def writing(url: str) -> Iterator[Any]:
-    """Nbgrader's `Gradebook` in one transaction, which commits if the block ends well."""
+def writing(url: str, *, rehearsal: bool = False) -> Iterator[Any]:
+    """Nbgrader's `Gradebook` in one transaction, which commits if the block ends well, and never in a rehearsal."""
     with _HeldSession(open_engine(url).execution_options(writes=True), autoflush=False) as session:
         gradebook = api.Gradebook.__new__(api.Gradebook)  # its __init__ opens the database anew
         gradebook.engine = session.get_bind()
@@ -60,7 +60,8 @@ def writing(url: str) -> Iterator[Any]:
         gradebook.course_id = "default_course"
         gradebook.authenticator = None
         yield gradebook
-        session.finish()
+        if not rehearsal:
+            session.finish()
 
 
 def ensure_database(url: str, course_id: str) -> None:
@@ -106,7 +107,7 @@ def start_submission(gradebook: Any, assignment: str, learner: str, at: datetime
 def list_grades(url: str, assignment: str, learner: str) -> list[GradeRow]:
     """All grades of one learner for an assignment, in one query."""
     with reading(url) as session:
-        return _grades(session, assignment, learner)
+        return grades_in(session, assignment, learner)
 
 
 def list_grades_and_comments(
@@ -114,10 +115,11 @@ def list_grades_and_comments(
 ) -> tuple[list[GradeRow], dict[tuple[str, str], str]]:
     """Both, of one moment: opening the gradebook costs as much as asking it."""
     with reading(url) as session:
-        return _grades(session, assignment, learner), _comments(session, assignment, learner)
+        return grades_in(session, assignment, learner), comments_in(session, assignment, learner)
 
 
-def _grades(session: Session, assignment: str, learner: str) -> list[GradeRow]:
+def grades_in(session: Session, assignment: str, learner: str) -> list[GradeRow]:
+    """The same, as a session sees them that may have changed them."""
     rows = session.execute(_grades_query(), {"assignment": assignment, "learner": learner})
     return [_grade_row(*row) for row in rows]
 
@@ -185,10 +187,11 @@ def _grade_row(
 def list_comments(url: str, assignment: str, learner: str) -> dict[tuple[str, str], str]:
     """Comments by notebook and grade id: the grader's, or else nbgrader's own."""
     with reading(url) as session:
-        return _comments(session, assignment, learner)
+        return comments_in(session, assignment, learner)
 
 
-def _comments(session: Session, assignment: str, learner: str) -> dict[tuple[str, str], str]:
+def comments_in(session: Session, assignment: str, learner: str) -> dict[tuple[str, str], str]:
+    """The same, as a session sees them that may have changed them."""
     rows = session.execute(_comments_query(), {"assignment": assignment, "learner": learner})
     return {(notebook, name): words for notebook, name, words in rows if words}
 

@@ -1,5 +1,6 @@
 """What marking a notebook quiz takes and gives: plain values, light to import."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -47,6 +48,10 @@ class NotReleased(LookupError):
 
 class Superseded(RuntimeError):
     """The gradebook holds a later attempt of the learner, which an earlier one never replaces."""
+
+
+class ReleasedAnew(RuntimeError):
+    """The assignment was released again since the attempt was run, so what came of it is of other tests."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +141,55 @@ class Marking:
     attempt: int
     suspicion: str | None = None
     """Why a teacher should look at it before its points count."""
+    cell_ms: dict[str, int] = field(default_factory=dict)
+    """How long each code cell ran, in milliseconds, by `<notebook>/<grade id>`; cells of the learner's own together,
+    without a grade id. Those of less than a millisecond are left out."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened to one notebook."""
+
+    name: str
+    """Its file name."""
+    outcome: MarkOutcome
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """An attempt that was run by one version of the tests. No gradebook knows of it yet."""
+
+    notebooks: dict[str, bytes] = field(repr=False)
+    """With their outputs, by file name; those that could be read. None at all: it cannot be marked."""
+    stories: tuple[Story, ...]
+    basis: str
+    """Checksum of the tests and the teacher's files that it was run with."""
+    cell_ms: dict[str, int]
+    """As in `Marking`."""
+    suspicion: str | None = None
+    """As in `Marking`."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a person gave one question of an attempt that the gradebook does not hold any more."""
+
+    by_hand: Decimal | None
+    """None: nothing, the tests decide."""
+    extra_credit: Decimal | None
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What an executed attempt scores, marks given by hand included."""
+
+    outcome: MarkOutcome
+    text: str
+    marks: Marks
+    comments: Mapping[tuple[str, str], str]
+    """By notebook and grade id, also of cells without points."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ An attempt of which no notebook could be read is not marked; then the text must 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from grading.engine.model import MarkOutcome, Marks
+from grading.engine.model import MarkOutcome, Marks, Story
 
 WORST_FIRST: tuple[MarkOutcome, ...] = (
     "not_a_notebook",
@@ -65,15 +64,6 @@ NOT_MARKED: dict[MarkOutcome, str] = {
 """When no notebook of the attempt could be marked."""
 GRADED = "All tests have run."
 NEEDS_MANUAL = "All tests have run. {count} will be marked by a teacher, so the score may still rise."
-
-
-@dataclass(frozen=True)
-class Story:
-    """What happened to one notebook."""
-
-    name: str
-    outcome: MarkOutcome
-    detail: str = ""
 
 
 def tell(stories: Sequence[Story], marks: Marks | None) -> tuple[MarkOutcome, str]:

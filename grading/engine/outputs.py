@@ -14,6 +14,7 @@ RunEnd = Literal["ok", "timeout", "died", "output", "memory", "disk"]
 
 MAX_OUTPUTS = 2000
 """Per cell."""
+LONGEST_MS = 24 * 60 * 60 * 1000
 MIME_TEXT = {"text/plain", "text/html", "text/markdown", "text/latex", "image/svg+xml"}
 MIME_BINARY = {"image/png", "image/jpeg", "image/gif"}
 
@@ -31,6 +32,8 @@ class Run:
 
     end: RunEnd
     detail: str = ""
+    cell_ms: tuple[int, ...] = ()
+    """How long each cell ran, in milliseconds; empty: nobody knows."""
 
 
 def note_end(cell: Cell, end: Any) -> None:
@@ -115,8 +118,14 @@ def put_back(cells: list[Cell], end: str, rows: list[dict[str, Any]], budget: in
         count = row.get("execution_count")
         cell.execution_count = count if type(count) is int and 0 < count < 1 << 31 else None
         note_end(cell, row.get("end"))
+    times = tuple(_milliseconds(row.get("ms")) for row in rows)
     ends = {end, *(row.get("end") for row in rows if isinstance(row.get("end"), str))}
     if any(o.output_type == "error" and o.ename == "MemoryError" for c in cells for o in c.outputs):
-        return Run("memory")
+        return Run("memory", cell_ms=times)
     worst: tuple[RunEnd, ...] = ("memory", "output", "died", "timeout")
-    return Run(next((kind for kind in worst if kind in ends), "ok"))
+    return Run(next((kind for kind in worst if kind in ends), "ok"), cell_ms=times)
+
+
+def _milliseconds(value: Any) -> int:
+    """A time as it came from a sandbox."""
+    return min(value, LONGEST_MS) if type(value) is int and value > 0 else 0

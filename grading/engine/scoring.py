@@ -1,13 +1,14 @@
 """Write scores and comments with nbgrader's own rules, inside one transaction."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import select
 from traitlets.config import Config
 
+from grading.engine.model import Given
 from grading.engine.nbgrader_parts import AssignLatePenalties, Notebook, SaveAutoGrades, api, utils
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,33 @@ def save_marks(
             gradebook.db.refresh(submitted)
             _assign_late_penalty(learner, submitted, late_s, config)
         gradebook.db.flush()
+
+
+def recall(
+    gradebook: Any, assignment: str, learner: str, names: Iterable[str], given: Mapping[tuple[str, str], Given]
+) -> None:
+    """Have the learner's rows say what a person gave another attempt of theirs; for a rehearsal only."""
+    for name in names:
+        rows = _Rows(gradebook.db, gradebook.find_submission_notebook(name, assignment, learner))
+        for key, grade in rows.grades.items():
+            known = given.get((name, key), NOTHING_GIVEN)
+            grade.manual_score = None if known.by_hand is None else float(known.by_hand)
+            grade.extra_credit = None if known.extra_credit is None else float(known.extra_credit)
+        for key, comment in rows.comments.items():
+            comment.manual_comment = given.get((name, key), NOTHING_GIVEN).comment
+
+
+def leave_settled(gradebook: Any, assignment: str, learner: str, names: Iterable[str]) -> None:
+    """Ask nobody to look again at marks given by hand: in an attempt that formgrader does not show nobody could."""
+    for name in names:
+        rows = _Rows(gradebook.db, gradebook.find_submission_notebook(name, assignment, learner))
+        for grade in rows.grades.values():
+            if grade.manual_score is not None:
+                grade.needs_manual_grade = False
+    gradebook.db.flush()
+
+
+NOTHING_GIVEN = Given(None, None, None)
 
 
 class _Rows:

@@ -155,6 +155,7 @@ class Runner(NotebookClient):
         self.deadline: float = time.monotonic() + REQUEST["total_s"]
         self.output_left: int = REQUEST["output_bytes"]
         self.ends: dict[int, str] = {}
+        self.times: dict[int, int] = {}
         self.now_at = 0
 
     def seconds_for(self, _cell: Any) -> float:
@@ -263,7 +264,7 @@ async def run_cells(runner: Runner) -> str:
         if time.monotonic() >= runner.deadline:
             runner.ends.update(dict.fromkeys(range(index, len(runner.nb.cells)), "skipped"))
             return "timeout"
-        end = None
+        end, began = None, time.monotonic()
         try:
             await runner.async_execute_cell(cell, index, store_history=True)
             runner.now_at = BETWEEN_CELLS
@@ -271,6 +272,7 @@ async def run_cells(runner: Runner) -> str:
             end = "output" if runner.ends.get(index) == "output" else "died"
         except (CellTimeoutError, CellControlSignal):
             end = "timeout"  # it did not even stop when interrupted
+        runner.times[index] = round(1000 * (time.monotonic() - began))
         if end is not None:
             runner.ends[index] = end
             runner.ends.update(dict.fromkeys(range(index + 1, len(runner.nb.cells)), "skipped"))
@@ -332,6 +334,7 @@ async def main() -> None:
                 "outputs": cell.outputs,
                 "execution_count": cell.execution_count,
                 "end": runner.ends.get(index, "ok"),
+                "ms": runner.times.get(index, 0),
             }
             for index, cell in enumerate(cells)
         ],

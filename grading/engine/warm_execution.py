@@ -192,9 +192,10 @@ class _Row:
     execution_count: Any = None
     end: str = "ok"
     clear_next: bool = False
+    ms: int = 0
 
     def report(self) -> dict[str, Any]:
-        return {"outputs": self.outputs, "execution_count": self.execution_count, "end": self.end}
+        return {"outputs": self.outputs, "execution_count": self.execution_count, "end": self.end, "ms": self.ms}
 
 
 class _Notebook:
@@ -235,7 +236,7 @@ class _Notebook:
             if time.monotonic() >= self.deadline:
                 self._skip_from(number)
                 return "timeout"
-            row = self.rows[number]
+            row, began = self.rows[number], time.monotonic()
             try:
                 self.run.send(json.dumps([number, cell.source]).encode())
                 has_settled = self._follow(number, row)
@@ -244,6 +245,8 @@ class _Notebook:
                 row.end = "skipped" if error.reason == "memory" else died
                 self._skip_from(number + 1)
                 return "memory" if error.reason == "memory" else row.end
+            finally:
+                row.ms = round(1000 * (time.monotonic() - began))
             if not has_settled:  # it did not even stop when interrupted
                 self._skip_from(number + 1)
                 return row.end

@@ -49,13 +49,13 @@ assignment = "{NAME}"
 """
 
 
-def write_course(folder: Path) -> Path:
-    """A course with one small quiz: the answer says how many points it gets."""
+def write_course(folder: Path, test: str = "points") -> Path:
+    """A course with one small quiz: the answer says how many points it gets, and the test gives them."""
     source = folder / "source" / NAME
-    source.mkdir(parents=True)
+    source.mkdir(parents=True, exist_ok=True)
     (folder / "course.toml").write_text(COURSE)
     answer = make.solution("answer", f"points = {make.SOLUTION.format(POINTS)}".replace("= ###", "= 0\n###"))
-    (source / f"{NAME}.ipynb").write_bytes(make.notebook(answer, make.tests("tests", POINTS, "points")))
+    (source / f"{NAME}.ipynb").write_bytes(make.notebook(answer, make.tests("tests", POINTS, test)))
     return folder
 
 

@@ -13,6 +13,7 @@ from tests.factories.admin_pages import ADMIN_PAGES
 from tests.factories.by_hand_pages import BY_HAND_PAGES
 from tests.factories.course_pages import COURSE_PAGES
 from tests.factories.progress_pages import PROGRESS_PAGES
+from tests.factories.remark_pages import REMARK_PAGES
 from tests.factories.review_pages import REVIEW_PAGES
 from tests.factories.video_pages import VIDEO_PAGES
 
@@ -245,6 +246,8 @@ def submissions(**changes: Any) -> Context:
         "export_url": "#",
         "similar_url": "#",
         "marks_url": "#",
+        "remark_url": "#",
+        "health_url": "#",
     }
     return base | changes
 
@@ -325,6 +328,8 @@ def submission(**changes: Any) -> Context:
         "mark_url": "#",
         "retry_mark_url": None,
         "retry_send_url": None,
+        "remark_url": "#",
+        "submission_id": 7,
     }
     return base | MARKED | changes
 
@@ -907,6 +912,7 @@ PAGES: Samples = {
     "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
     **VIDEO_PAGES,
     **REVIEW_PAGES,
+    **REMARK_PAGES,
     **ADMIN_PAGES,
     **BY_HAND_PAGES,
 }

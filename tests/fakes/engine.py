@@ -15,7 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from config.settings import Settings
-from grading.engine.model import Marking, MarkLimits, Marks, Question, QuestionMark, Release, Superseded, Total
+from grading.engine.model import (
+    Executed,
+    Given,
+    Marking,
+    MarkLimits,
+    Marks,
+    Question,
+    QuestionMark,
+    Release,
+    ReleasedAnew,
+    Scored,
+    Story,
+    Superseded,
+    Total,
+)
 from grading.engine.outcome import NOT_MARKED
 from lti_tool.lti.public import Placement
 
@@ -44,41 +58,107 @@ class FakeCourse:
         attempt: int,
         limits: MarkLimits,
     ) -> Marking:
-        said = json.loads(files[f"{assignment}.ipynb"])
+        said = self._run(assignment, files)
         with (self.folder / "marked.log").open("a") as log:
             log.write(f"{assignment} {learner} {attempt}\n")
         if said.get("broken"):
             raise RuntimeError("the machine is broken")
         if said.get("outcome") in NOT_MARKED:
-            return Marking(said["outcome"], f"It ended: {said['outcome']}.", None, {}, 0.0, attempt)
+            return Marking(
+                said["outcome"], f"It ended: {said['outcome']}.", None, {}, 0.0, attempt, cell_ms=_times(said)
+            )
         book = self._read()
         if book.get(f"{assignment}/{learner}", {}).get("attempt", 0) > attempt:
             raise Superseded
-        book[f"{assignment}/{learner}"] = {
-            "points": str(said.get("points", 0)),
-            "by_hand": None,
-            "manual": bool(said.get("manual")),
-            "penalty": str(said.get("penalty", 0)),
-            "attempt": attempt,
-            "submitted_at": submitted_at.isoformat(),
-        }
+        book[f"{assignment}/{learner}"] = _entry(said, submitted_at, attempt)
         self._write(book)
-        marks = self.read_marks(assignment, learner)
-        outcome = said.get("outcome") or ("needs_manual" if marks.needs_manual else "graded")
-        return Marking(outcome, f"It ended: {outcome}.", marks, {}, 0.0, attempt, said.get("suspicion"))
+        scored = _scored(said, self.read_marks(assignment, learner))
+        told = scored.outcome, scored.text, scored.marks
+        return Marking(*told, {}, 0.0, attempt, said.get("suspicion"), _times(said))
+
+    def execute(self, assignment: str, files: Mapping[str, bytes], *, limits: MarkLimits) -> Executed:
+        said = self._run(assignment, files)
+        with (self.folder / "executed.log").open("a") as log:
+            log.write(f"{assignment} {json.dumps(said)}\n")
+        if said.get("broken"):
+            raise RuntimeError("the machine is broken")
+        is_bad = said.get("outcome") in NOT_MARKED
+        story = Story(f"{assignment}.ipynb", said.get("outcome", "graded"), "")
+        notebooks = {} if is_bad else {f"{assignment}.ipynb": json.dumps(said).encode()}
+        return Executed(notebooks, (story,), str(self._bonus()), _times(said), said.get("suspicion"))
+
+    def weigh(
+        self,
+        assignment: str,
+        learner: str,
+        executed: Executed,
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        given: Mapping[tuple[str, str], Given],
+    ) -> Scored:
+        said, held = self._of(assignment, executed), self._read().get(f"{assignment}/{learner}")
+        entry = _entry(said, submitted_at, attempt)
+        if held and held["attempt"] == attempt:
+            entry["by_hand"] = held["by_hand"]
+        elif held and held["attempt"] > attempt and (known := given.get(("quiz-1", "q2"))):
+            entry["by_hand"] = None if known.by_hand is None else str(known.by_hand)
+        return _scored(said, _marks(assignment, learner, entry))
+
+    def put(
+        self,
+        assignment: str,
+        learner: str,
+        executed: Executed,
+        files: Mapping[str, bytes],
+        *,
+        submitted_at: datetime,
+        attempt: int,
+        limits: MarkLimits,
+    ) -> Scored:
+        said, book = self._of(assignment, executed), self._read()
+        held = book.get(f"{assignment}/{learner}")
+        if held and held["attempt"] > attempt:
+            raise Superseded
+        entry = _entry(said, submitted_at, attempt)
+        if held and held["attempt"] == attempt:
+            entry["by_hand"] = held["by_hand"]
+        book[f"{assignment}/{learner}"] = entry
+        self._write(book)
+        return _scored(said, self.read_marks(assignment, learner))
+
+    def render_executed(
+        self, assignment: str, executed: Executed, files: Mapping[str, bytes], scored: Scored
+    ) -> dict[str, bytes]:
+        points = json.loads(executed.notebooks[f"{assignment}.ipynb"])["points"]
+        return {f"{assignment}.html": f"<h1>{points} points</h1><script>bad()</script>".encode()}
+
+    def release(self, bonus: int) -> None:
+        """Other tests: everybody gets so many points more, within what there is."""
+        (self.folder / "bonus").write_text(str(bonus))
+
+    def executed(self) -> int:
+        """How often something was run without being stored."""
+        path = self.folder / "executed.log"
+        return len(path.read_text().splitlines()) if path.exists() else 0
+
+    def _bonus(self) -> int:
+        path = self.folder / "bonus"
+        return int(path.read_text()) if path.exists() else 0
+
+    def _run(self, assignment: str, files: Mapping[str, bytes]) -> dict[str, Any]:
+        said: dict[str, Any] = json.loads(files[f"{assignment}.ipynb"])
+        most = MAX - (BY_HAND if said.get("manual") else 0)
+        return said | {"points": str(max(Decimal(0), min(Decimal(said.get("points", 0)) + self._bonus(), most)))}
+
+    def _of(self, assignment: str, executed: Executed) -> dict[str, Any]:
+        if executed.basis != str(self._bonus()):
+            raise ReleasedAnew
+        said: dict[str, Any] = json.loads(executed.notebooks[f"{assignment}.ipynb"])
+        return said
 
     def read_marks(self, assignment: str, learner: str) -> Marks:
-        entry = self._read().get(f"{assignment}/{learner}")
-        questions = _questions(entry) if entry else ()
-        return Marks(
-            assignment=assignment,
-            learner=learner,
-            questions=questions,
-            late_penalty=Decimal(entry["penalty"]) if entry else Decimal(0),
-            total=sum((each.score for each in questions), Decimal(0)) - Decimal(entry["penalty"] if entry else 0),
-            max_score=sum((question.max_score for question in questions), Decimal(0)),
-            needs_manual=any(question.needs_manual for question in questions),
-        )
+        return _marks(assignment, learner, self._read().get(f"{assignment}/{learner}"))
 
     def list_totals(self, assignment: str) -> dict[str, Total]:
         found = {}
@@ -134,6 +214,39 @@ def fake_release(assignment: str = "quiz-1") -> Release:
     question = Question(assignment, "q1", "Question 1", MAX, "auto")
     files = {f"{assignment}.ipynb": b'{"cells": []}', "data.csv": b"1,2\n"}
     return Release(assignment, MAX, (assignment,), (question,), files)
+
+
+def _times(said: Mapping[str, Any]) -> dict[str, int]:
+    return {"quiz-1/q1": int(said["ms"])} if "ms" in said else {}
+
+
+def _entry(said: Mapping[str, Any], submitted_at: datetime, attempt: int) -> dict[str, Any]:
+    return {
+        "points": str(said.get("points", 0)),
+        "by_hand": None,
+        "manual": bool(said.get("manual")),
+        "penalty": str(said.get("penalty", 0)),
+        "attempt": attempt,
+        "submitted_at": submitted_at.isoformat(),
+    }
+
+
+def _marks(assignment: str, learner: str, entry: dict[str, Any] | None) -> Marks:
+    questions = _questions(entry) if entry else ()
+    return Marks(
+        assignment=assignment,
+        learner=learner,
+        questions=questions,
+        late_penalty=Decimal(entry["penalty"]) if entry else Decimal(0),
+        total=sum((each.score for each in questions), Decimal(0)) - Decimal(entry["penalty"] if entry else 0),
+        max_score=sum((question.max_score for question in questions), Decimal(0)),
+        needs_manual=any(question.needs_manual for question in questions),
+    )
+
+
+def _scored(said: Mapping[str, Any], marks: Marks) -> Scored:
+    outcome = said.get("outcome") or ("needs_manual" if marks.needs_manual else "graded")
+    return Scored(outcome, f"It ended: {outcome}.", marks, {})
 
 
 def _questions(entry: dict[str, Any]) -> tuple[QuestionMark, ...]:

@@ -901,6 +901,27 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_hand_marking_assignment_id')),
     sa.PrimaryKeyConstraint('placement_id', 'assignment_id', name=op.f('pk_grading_hand_marking'))
     )
+    op.create_table('grading_remark',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('started_by', sa.Integer(), nullable=True),
+    sa.Column('started_by_name', sa.String(length=255), nullable=False),
+    sa.Column('started_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('release_sha256', sa.String(length=64), nullable=False),
+    sa.Column('structure_sha256', sa.String(length=64), nullable=False),
+    sa.Column('moved_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('stopped', sa.Text(), nullable=True),
+    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_remark_assignment_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_remark'))
+    )
+    with op.batch_alter_table('grading_remark', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_remark_assignment_id'), ['assignment_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_remark_started_by'), ['started_by'], unique=False)
+        batch_op.create_index('uq_grading_remark_open', ['placement_id', 'assignment_id'], unique=True, sqlite_where=sa.text("state IN ('marking', 'ready', 'applying')"), postgresql_where=sa.text("state IN ('marking', 'ready', 'applying')"))
+
     op.create_table('grading_rubric_item',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -941,6 +962,7 @@ def upgrade() -> None:
     sa.Column('max_points', sa.BigInteger(), nullable=False),
     sa.Column('marked_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('feedback', sa.JSON(none_as_null=True), nullable=True),
+    sa.Column('cell_ms', sa.JSON(none_as_null=True), nullable=True),
     sa.Column('suspicion', sa.Text(), nullable=True),
     sa.Column('decision', sa.String(length=40), nullable=True),
     sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
@@ -1023,6 +1045,35 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['draft_id'], ['grading_draft.id'], name=op.f('fk_grading_draft_blob_draft_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('draft_id', 'sha256', name=op.f('pk_grading_draft_blob'))
     )
+    op.create_table('grading_remarked',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('remark_id', sa.Integer(), nullable=False),
+    sa.Column('submission_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.Column('why', sa.Text(), nullable=True),
+    sa.Column('seen_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('old_points', sa.BigInteger(), nullable=True),
+    sa.Column('old_max', sa.BigInteger(), nullable=True),
+    sa.Column('points', sa.BigInteger(), nullable=True),
+    sa.Column('max_points', sa.BigInteger(), nullable=True),
+    sa.Column('late_penalty', sa.BigInteger(), nullable=True),
+    sa.Column('needs_manual', sa.Boolean(), nullable=False),
+    sa.Column('outcome', sa.String(length=40), nullable=True),
+    sa.Column('suspicion', sa.Text(), nullable=True),
+    sa.Column('cells', sa.JSON(none_as_null=True), nullable=True),
+    sa.Column('executed', sa.LargeBinary(), nullable=True),
+    sa.ForeignKeyConstraint(['remark_id'], ['grading_remark.id'], name=op.f('fk_grading_remarked_remark_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_remarked_submission_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_remarked')),
+    sa.UniqueConstraint('remark_id', 'submission_id', name=op.f('uq_grading_remarked_remark_id_submission_id'))
+    )
+    with op.batch_alter_table('grading_remarked', schema=None) as batch_op:
+        batch_op.create_index('ix_grading_remarked_state', ['remark_id', 'state', 'id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_remarked_submission_id'), ['submission_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_remarked_user_id'), ['user_id'], unique=False)
+
     op.create_table('grading_result',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('placement_id', sa.Integer(), nullable=False),
@@ -1253,6 +1304,12 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_result_user_id'))
 
     op.drop_table('grading_result')
+    with op.batch_alter_table('grading_remarked', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_remarked_user_id'))
+        batch_op.drop_index(batch_op.f('ix_grading_remarked_submission_id'))
+        batch_op.drop_index('ix_grading_remarked_state')
+
+    op.drop_table('grading_remarked')
     op.drop_table('grading_draft_blob')
     op.drop_table('lti_notice_handler')
     with op.batch_alter_table('lti_notice', schema=None) as batch_op:
@@ -1278,6 +1335,12 @@ def downgrade() -> None:
         batch_op.drop_index('ix_grading_rubric_item_cell')
 
     op.drop_table('grading_rubric_item')
+    with op.batch_alter_table('grading_remark', schema=None) as batch_op:
+        batch_op.drop_index('uq_grading_remark_open', sqlite_where=sa.text("state IN ('marking', 'ready', 'applying')"), postgresql_where=sa.text("state IN ('marking', 'ready', 'applying')"))
+        batch_op.drop_index(batch_op.f('ix_grading_remark_started_by'))
+        batch_op.drop_index(batch_op.f('ix_grading_remark_assignment_id'))
+
+    op.drop_table('grading_remark')
     op.drop_table('grading_hand_marking')
     with op.batch_alter_table('grading_extension', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_extension_user_id'))
