@@ -89,12 +89,13 @@ class Database:
         if not statement.is_query:
             raise ReadOnly("A statement that changes rows was to be read.")
         connection = self.engine.raw_connection()
+        driver = cast(Any, connection.driver_connection)
         try:
             if self._is_postgresql:
-                connection.autocommit = True  # type: ignore[attr-defined]  # psycopg's
+                driver.autocommit = True
             rows = statement.run(self.engine, connection, parameters)
             if self._is_postgresql:
-                connection.autocommit = False  # type: ignore[attr-defined]
+                driver.autocommit = False
         except BaseException:
             connection.invalidate()
             raise
