@@ -1,13 +1,18 @@
-"""The two applications that `launches` measures, each as a factory for the web server."""
+"""The applications that `launches` measures, each as a factory for the web server."""
 
+import json
 import mmap
 import os
+import secrets
 import struct
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Flask, Response, request
+import jwt
+from flask import Flask, Response, abort, redirect, request
+from itsdangerous import URLSafeTimedSerializer
 from pylti1p3.contrib.flask import FlaskCacheDataStorage, FlaskMessageLaunch, FlaskOIDCLogin, FlaskRequest
 from pylti1p3.tool_config import ToolConfDict
 from sqlalchemy import event
@@ -15,6 +20,7 @@ from sqlalchemy import event
 from lti_tool.app import factory
 from lti_tool.web.runtime import RUNTIME_KEY
 
+LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 SLOTS = 4096
 """One number of seconds for each process, chosen by its id."""
 DATABASE_CPU, JWKS_URL, ISSUER = "BENCH_DATABASE_CPU", "BENCH_JWKS_URL", "https://lms.example"
@@ -92,6 +98,64 @@ def create_pylti() -> Flask:
         flow = FlaskMessageLaunch(FlaskRequest(), tool, launch_data_storage=FlaskCacheDataStorage(cache))
         name = flow.get_launch_data()["name"]
         return Response(f"<!doctype html><title>Launched</title><h1>Hello {name}</h1>")
+
+    @app.get("/readyz")
+    def ready() -> str:
+        return "ready"
+
+    return app
+
+
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ quiz }} · {{ course }}</title>
+<link rel="stylesheet" href="/static/app.css"><script src="/static/app.js" defer></script></head>
+<body><header>{{ course }}<nav><a href="/">Course</a> <a href="/progress">Progress</a></nav></header>
+<main><h1>{{ quiz }}</h1><p>Four puzzles.</p><form method="post" action="/open"><button>Open</button></form></main>
+<footer>Signed in as {{ name }}, {{ role }} · {{ platform }}</footer></body></html>"""
+
+
+def create_minimal() -> Flask:
+    """About the least that a careful person writes by hand: login, a launch that is verified, a page. No database.
+
+    What a tool needs a database for is left out: a nonce works more than once, and nothing is remembered.
+    """
+    app, keys = Flask(__name__), jwt.PyJWKClient(os.environ[JWKS_URL], cache_keys=True)
+    page = app.jinja_env.from_string(PAGE)
+    states = URLSafeTimedSerializer("for a benchmark", "state")
+    sessions = URLSafeTimedSerializer("for a benchmark", "session")
+
+    @app.post("/lti/login")
+    def login() -> Any:
+        if request.form["iss"] != ISSUER or request.form["client_id"] != "bench":
+            abort(400)
+        browser = request.cookies.get("browser") or secrets.token_urlsafe(32)
+        nonce = secrets.token_urlsafe(32)
+        asked = {
+            "scope": "openid", "response_type": "id_token", "response_mode": "form_post", "prompt": "none",
+            "client_id": "bench", "redirect_uri": f"{ISSUER}/lti/launch", "login_hint": request.form["login_hint"],
+            "state": states.dumps([nonce, browser]), "nonce": nonce,
+        }  # fmt: skip
+        response = redirect(f"{ISSUER}/auth?{urlencode(asked)}", 303)
+        response.set_cookie("browser", browser, secure=True, httponly=True, samesite="None", partitioned=True)
+        return response
+
+    @app.post("/lti/launch")
+    def launch() -> Any:
+        nonce, browser = states.loads(request.form["state"], max_age=600)
+        token = request.form["id_token"]
+        key = keys.get_signing_key_from_jwt(token).key
+        claims = jwt.decode(token, key, algorithms=["RS256"], audience="bench", issuer=ISSUER)
+        if claims["nonce"] != nonce or request.cookies.get("browser") != browser:
+            abort(403)
+        if claims[LTI + "deployment_id"] != "1" or claims[LTI + "version"] != "1.3.0":
+            abort(403)
+        role = claims[LTI + "roles"][0].rpartition("#")[2]
+        facts = [claims["name"], role, claims[LTI + "resource_link"]["title"], claims[LTI + "context"]["title"]]
+        return redirect(f"/quiz?session={sessions.dumps(json.dumps(facts))}", 303)
+
+    @app.get("/quiz")
+    def quiz() -> str:
+        name, role, title, course = json.loads(sessions.loads(request.args["session"], max_age=3600))
+        return page.render(name=name, role=role, quiz=title, course=course, platform="Bench")
 
     @app.get("/readyz")
     def ready() -> str:

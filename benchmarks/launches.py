@@ -1,8 +1,9 @@
 """Launches over HTTP: login, launch and the page that follows, beside PyLTI1p3's Flask flow in the same run.
 
-Both run under the server of `coursebridge up` with two processes and are loaded in turns, over connections that every
-browser shares, as behind a proxy. The platform is here: it signs with a key of its own, serves its key set, and counts
-how often that is asked for. CPU is user and system time of the server's processes; signing and sending are not in it.
+A minimal tool written by hand runs beside as well: what the machine is worth today. All run under the server of
+`coursebridge up` with two processes and are loaded in turns, over connections that every browser shares, as behind a
+proxy. The platform is here: it signs with a key of its own, serves its key set, and counts how often that is asked
+for. CPU is user and system time of the server's processes; signing and sending are not in it.
 """
 
 import http.client
@@ -107,8 +108,19 @@ class Line:
 
 
 @dataclass
+class Visit:
+    """One person's launch."""
+
+    person: int
+    line: Line
+    asked: dict[str, str] = field(default_factory=dict)
+    """What the login asks the platform for."""
+    token: str = ""
+
+
+@dataclass
 class Side:
-    """One of the two tools."""
+    """One tool, as one kind of visitor uses it."""
 
     name: str
     served: Serving
@@ -118,6 +130,7 @@ class Side:
     keeps_cookies: bool
     follows: bool
     lines: list[Line] = field(default_factory=list)
+    connections: list[http.client.HTTPConnection] = field(default_factory=list)
     cpu_ms: list[float] = field(default_factory=list)
     without_database_ms: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
@@ -126,49 +139,62 @@ class Side:
     failures: int = 0
 
     def load(self, platform: Platform, count: int, *, counted: bool) -> None:
-        """So many launches over all lines."""
+        """So many launches over all lines: the logins, then the platform signs (for nobody's time), then the rest."""
         if not self.lines:
             pool_of_all: queue.SimpleQueue[http.client.HTTPConnection] = queue.SimpleQueue()
-            for _ in range(2 * LINES + 1):
-                pool_of_all.put(http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=60))
+            self.connections = [
+                http.client.HTTPConnection("127.0.0.1", self.served.port, timeout=60) for _ in range(2 * LINES + 1)
+            ]
+            for connection in self.connections:
+                pool_of_all.put(connection)
             self.lines = [Line(pool_of_all) for _ in range(LINES)]
-        share, before, fetched = count // LINES, (self.served.cpu_s(), self.database_cpu()), platform.fetches[0]
-        began = time.perf_counter()
-        with ThreadPoolExecutor(LINES) as pool:
-            done = pool.map(lambda number: self._launches(platform, number, share), range(LINES))
-            failures = sum(done)
-        took, launched = time.perf_counter() - began, share * LINES
+        for connection in self.connections:  # the server closes those that rested while others had their turn
+            connection.close()
+        before, fetched = (self.served.cpu_s(), self.database_cpu()), platform.fetches[0]
+        visits = [self._visit(number) for number in range(count)]
+        logins_s, _done = self._all(visits, self._log_in)
+        for visit in visits:
+            visit.token = platform.sign(visit.person, visit.asked["nonce"], self.root + "/lti/launch", self.item)
+        launches_s, done = self._all(visits, self._launch)
         if counted:
-            total, database, good = (
-                self.served.cpu_s() - before[0],
-                self.database_cpu() - before[1],
-                launched - failures,
-            )
+            good = sum(done)
+            total, database = self.served.cpu_s() - before[0], self.database_cpu() - before[1]
             self.cpu_ms.append(1000 * total / good)
             self.without_database_ms.append(1000 * (total - database) / good)
-            self.rates.append(good / took)
+            self.rates.append(good / (logins_s + launches_s))
             self.fetches += platform.fetches[0] - fetched
-            self.launches += launched
-            self.failures += failures
+            self.launches += count
+            self.failures += count - good
 
-    def _launches(self, platform: Platform, number: int, share: int) -> int:
-        line = self.lines[number]
-        return sum(not self._launch(platform, line, (number * share + turn) % PEOPLE) for turn in range(share))
+    def _visit(self, number: int) -> Visit:
+        line = self.lines[number % LINES]
+        # a state of PyLTI1p3 leaves a cookie behind, which every later request of one browser would carry
+        return Visit(number % PEOPLE, line if self.keeps_cookies else Line(line.connections))
 
-    def _launch(self, platform: Platform, line: Line, person: int) -> bool:
-        if not self.keeps_cookies:
-            line.cookies.clear()  # a state leaves a cookie behind, which every later request would carry
+    def _all(self, visits: list[Visit], part: Callable[[Visit], bool]) -> tuple[float, list[bool]]:
+        """Seconds that it took, and whether each went well."""
+        began = time.perf_counter()
+        with ThreadPoolExecutor(LINES) as pool:
+            done = pool.map(lambda first: [part(visit) for visit in visits[first::LINES]], range(LINES))
+            results = [one for each in done for one in each]
+        return time.perf_counter() - began, results
+
+    def _log_in(self, visit: Visit) -> bool:
         target = self.root + "/lti/launch"
-        form = {"iss": ISSUER, "client_id": "bench", "login_hint": str(person), "target_link_uri": target}
-        _status, location = line.send("POST", "/lti/login", form)
+        form = {"iss": ISSUER, "client_id": "bench", "login_hint": str(visit.person), "target_link_uri": target}
+        _status, location = visit.line.send("POST", "/lti/login", form)
         if location.startswith("/lti/login"):
-            _status, location = line.send("GET", location)
-        asked = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
-        token = platform.sign(person, asked["nonce"], target, self.item)
-        status, location = line.send("POST", "/lti/launch", {"id_token": token, "state": asked["state"]})
+            _status, location = visit.line.send("GET", location)
+        visit.asked = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+        return bool(visit.asked)
+
+    def _launch(self, visit: Visit) -> bool:
+        form = {"id_token": visit.token, "state": visit.asked["state"]}
+        status, location = visit.line.send("POST", "/lti/launch", form)
         if self.follows and status == 303:
-            status, _location = line.send("GET", location)
-        return status == 200
+            status, _location = visit.line.send("GET", location)
+            return status == 200
+        return status in (200, 303)
 
 
 def run(rounds: int) -> list[Row]:
@@ -197,25 +223,28 @@ def _measure(database: str, url: str, rounds: int) -> list[Row]:
         with (
             serving_app("benchmarks.launch_apps:create_tool", env, 2) as tool,
             serving_app("benchmarks.launch_apps:create_pylti", stock, 2) as pylti,
+            serving_app("benchmarks.launch_apps:create_minimal", stock, 2) as minimal,
         ):
-            ours = Side(
-                "ours",
-                tool,
-                item,
-                settings.root_url,
-                lambda: read_database_cpu(cpu_file),
-                keeps_cookies=True,
-                follows=True,
-            )
+            ours = _tool_side("ours", tool, item, settings, cpu_file, follows=True)
+            alone = _tool_side("ours without the page", tool, item, settings, cpu_file, follows=False)
             theirs = Side("PyLTI1p3", pylti, item, ISSUER, lambda: 0.0, keeps_cookies=False, follows=False)
-            for side in (ours, theirs):
+            by_hand = Side("by hand", minimal, item, ISSUER, lambda: 0.0, keeps_cookies=True, follows=True)
+            sides = (ours, alone, theirs, by_hand)
+            for side in sides:
                 side.load(platform, WARM + PEOPLE, counted=False)
             for _round in range(rounds):
-                for side in (ours, theirs):
+                for side in sides:
                     side.load(platform, LAUNCHES, counted=True)
     platform.server.shutdown()
     platform.server.server_close()
-    return _report(database, ours, theirs)
+    return _report(database, ours, alone, theirs, by_hand)
+
+
+def _tool_side(name: str, tool: Serving, item: str, settings: Settings, cpu_file: Path, *, follows: bool) -> Side:
+    def database_cpu() -> float:
+        return read_database_cpu(cpu_file)
+
+    return Side(name, tool, item, settings.root_url, database_cpu, keeps_cookies=True, follows=follows)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -236,8 +265,8 @@ def _prepare(settings: Settings, platform: Platform) -> str:
     return next(choice.ref for choice in choices if choice.kind == "quiz")
 
 
-def _report(database: str, ours: Side, theirs: Side) -> list[Row]:
-    for side in (ours, theirs):
+def _report(database: str, *sides: Side) -> list[Row]:
+    for side in sides:
         print(
             f"{database}, {side.name}: {statistics.median(side.cpu_ms):.2f} ms CPU for each that did not fail, "
             f"{statistics.median(side.without_database_ms):.2f} without statements, "
@@ -245,12 +274,20 @@ def _report(database: str, ours: Side, theirs: Side) -> list[Row]:
             f"{side.fetches} key fetches; load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
-    cpu, rate, their_rate = (statistics.median(one) for one in (ours.without_database_ms, ours.rates, theirs.rates))
+    ours, alone, theirs, by_hand = sides
+    cpu, least = (statistics.median(side.without_database_ms) for side in (ours, by_hand))
+    rate, rate_alone, their_rate = (statistics.median(side.rates) for side in (ours, alone, theirs))
     parts = "login, launch and the quiz page that follows; 2 granian processes; CPU inside of SQL not counted"
     flow = "its Flask flow under the same server, failures not counted as launches, no page beyond a greeting"
+    hand = "a minimal tool by hand: login, verified launch, small page, no database"
+    users = "8 lines on the same machine; signing not in it"
     return [
         Row(f"launch CPU, {database}", round(cpu, 2), TARGET_MS, "the target", round(TARGET_MS / cpu, 2), "ms",
             ours.launches, parts),
+        Row(f"launch CPU beside a tool by hand, {database}", round(cpu, 2), round(least, 2), hand,
+            round(least / cpu, 2), "ms", ours.launches, parts),
         Row(f"launches a second, {database}", round(rate), round(their_rate), f"PyLTI1p3 2.0.0, {flow}",
-            round(rate / their_rate, 2), "/s", ours.launches, "8 lines, the platform signs on the same machine"),
+            round(rate / their_rate, 2), "/s", ours.launches, users),
+        Row(f"launches a second without the page, {database}", round(rate_alone), round(their_rate),
+            f"PyLTI1p3 2.0.0, {flow}", round(rate_alone / their_rate, 2), "/s", alone.launches, users),
     ]  # fmt: skip

@@ -34,7 +34,7 @@ class Serving:
 
 @contextmanager
 def serving(settings: Settings, processes: int) -> Iterator[Serving]:
-    """A server with these settings. Raises: RuntimeError: it does not answer within half a minute."""
+    """A server with these settings. Raises: RuntimeError: it does not answer within two minutes."""
     port = free_port()
     web = settings.web.model_copy(update={"port": port, "workers": processes})
     env = {name: value for name, value in os.environ.items() if not name.startswith("COURSEBRIDGE_")} | {
@@ -79,7 +79,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 def _wait_ready(port: int) -> None:
-    for _attempt in range(300):
+    for _attempt in range(1200):
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
                 return

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from functools import lru_cache
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Table, and_, bindparam, exists, select
 
@@ -11,6 +12,7 @@ from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow
 from grading.submissions import Learner
 from grading.terms import Terms, terms_of
 from lti_tool.kernel.db import Database
+from lti_tool.kernel.prepared import Prepared
 
 _TABLES = (AssignmentRow, DraftRow, SubmissionRow, ExtensionRow)
 _QUIZZES, _DRAFTS, _ATTEMPTS, _EXTENSIONS = (cast(Table, model.__table__) for model in _TABLES)
@@ -25,7 +27,7 @@ def _mine(table: Table) -> ColumnElement[bool]:
     return and_(who, table.c.assignment_id == _QUIZZES.c.id)
 
 
-_QUIZ = (
+_QUIZ = Prepared(
     select(
         *(_QUIZZES.c[name] for name in _SHOWN),
         _DRAFTS.c.saved_at,
@@ -63,9 +65,15 @@ def read_quiz(db: Database, slug: str, name: str, who: Learner) -> ReadQuiz:
     if not rows:
         raise no_such_quiz()
     (found,) = rows
-    row = AssignmentRow(**{column: getattr(found, column) for column in _SHOWN})
+    row = _remembered(found[: len(_SHOWN)])
     given = {name: getattr(found, f"given_{name}") for name in _GIVEN}
     extension = None if found.given_more_attempts is None else ExtensionRow(**given)
     return ReadQuiz(
         row, terms_of(row, extension), Draft(found.saved_at) if found.saved_at else None, found.has_attempts
     )
+
+
+@lru_cache(maxsize=1000)
+def _remembered(values: tuple[Any, ...]) -> AssignmentRow:
+    """A quiz becomes an object once and is kept by its content: one that was changed has other content."""
+    return AssignmentRow(**dict(zip(_SHOWN, values, strict=True)))

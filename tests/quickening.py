@@ -66,7 +66,7 @@ _STATEMENTS = _SharedStatements()
 
 def share_statements(db: Database) -> None:
     """Let a database use what others compiled."""
-    for engine in (db.engine, db._writing, db._reading, db._single):
+    for engine in (db.engine, db._writing, db._reading):
         engine._compiled_cache = _STATEMENTS  # type: ignore[assignment]
 
 

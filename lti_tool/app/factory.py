@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, has_request_context, request
 from flask_babel import Babel
 from sqlalchemy import text
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -26,9 +26,45 @@ from lti_tool.web.security import install_security
 from lti_tool.web.session import SessionPrefix, find_current_session
 
 LOCALES = ["en"]
+GARBAGE = 20_000
+"""Objects that the collector lets come together before it looks for cycles: every few dozen requests, not in each."""
+MOST_PATHS = 5000
+"""Paths that a process keeps; then it begins anew."""
 
 
 class _App(Flask):
+    def __init__(self, name: str) -> None:
+        super().__init__(name, static_folder=None)
+        self._paths: dict[tuple[Any, ...], str] = {}
+
+    def url_for(
+        self,
+        /,
+        endpoint: str,
+        *,
+        _anchor: str | None = None,
+        _method: str | None = None,
+        _scheme: str | None = None,
+        _external: bool | None = None,
+        **values: Any,
+    ) -> str:
+        """As Flask's, but a path below the session's is built once: many people's pages lead to the same."""
+        is_plain = _anchor is None and _method is None and _scheme is None and _external is None
+        if not is_plain or endpoint.startswith(".") or not has_request_context():
+            return super().url_for(
+                endpoint, _anchor=_anchor, _method=_method, _scheme=_scheme, _external=_external, **values
+            )
+        key = (endpoint, *values, *values.values(), *map(type, values.values()))
+        try:
+            path = self._paths.get(key)
+        except TypeError:  # a list of values
+            return super().url_for(endpoint, **values)
+        if path is None:
+            if len(self._paths) >= MOST_PATHS:
+                self._paths.clear()
+            path = self._paths[key] = super().url_for(endpoint, **values).removeprefix(request.script_root)
+        return request.script_root + path
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view or hook is a coroutine, so none is asked whether it is, thirty times a launch."""
         return func
@@ -42,20 +78,21 @@ def create_app(settings: Settings | None = None) -> Flask:
     publish_with(settings, runtime.db.router)
     app = build_app(runtime, plugins)
     gc.freeze()  # modules, tables and pages stay: the collector need not look at them again and again
+    gc.set_threshold(GARBAGE)
     return app
 
 
 def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     """The WSGI application over a runtime that exists already."""
     settings = runtime.settings
-    app = _App("lti_tool.web", static_folder=None)
+    app = _App("lti_tool.web")
     app.config["MAX_CONTENT_LENGTH"] = settings.web.max_request_bytes
     app.config["MAX_FORM_MEMORY_SIZE"] = 2_000_000
     app.extensions[RUNTIME_KEY] = runtime
     app.extensions[PLUGINS_KEY] = plugins
     app.extensions[HEALTH_KEY] = list_checks(plugins)
     Babel(app, locale_selector=_locale)
-    install_rendering(app)
+    install_rendering(app, LOCALES)
     install_assets(app)
     install_brand(app)
     install_error_handlers(app)

@@ -15,8 +15,6 @@ from sqlalchemy import (
     Delete,
     Engine,
     MetaData,
-    Row,
-    Select,
     Update,
     create_engine,
     event,
@@ -25,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 
 from lti_tool.kernel.liveness import check_on_checkout
+from lti_tool.kernel.prepared import Prepared
 
 Tx = Session
 """A transaction that somebody else opened and will commit: services take it and never commit."""
@@ -57,7 +56,7 @@ class Database:
         self._reading = self.engine.execution_options(coursebridge_writes=False)
         if self.engine.dialect.name == "postgresql":
             self._reading = self._reading.execution_options(isolation_level="AUTOCOMMIT")
-        self._single = self._reading.execution_options(coursebridge_single=True)
+        self._is_postgresql = self.engine.dialect.name == "postgresql"
         self.router: Any = None
         """The `messages.Router` that `emit` asks; set once by the composition root."""
 
@@ -82,12 +81,27 @@ class Database:
         with _ReadingSession(self._reading, expire_on_commit=False) as tx:
             yield tx
 
-    def read(
-        self, statement: Select[*tuple[Any, ...]], parameters: Mapping[str, Any]
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
-        """The rows of one query by itself: without a session, and without a transaction, which one query is already."""
-        with self._single.connect() as connection:
-            return connection.execute(statement, parameters).all()
+    def read(self, statement: Prepared, parameters: Mapping[str, Any]) -> list[Any]:
+        """The rows of one query by itself: without a session, and without a transaction, which one query is already.
+
+        Raises: DBAPIError. ReadOnly: it changes rows.
+        """
+        if not statement.is_query:
+            raise ReadOnly("A statement that changes rows was to be read.")
+        connection = self.engine.raw_connection()
+        driver = cast(Any, connection.driver_connection)
+        try:
+            if self._is_postgresql:
+                driver.autocommit = True
+            rows = statement.run(self.engine, connection, parameters)
+            if self._is_postgresql:
+                driver.autocommit = False
+        except BaseException:
+            connection.invalidate()
+            raise
+        finally:
+            connection.close()
+        return rows
 
     def close(self) -> None:
         """Close every connection."""
@@ -116,6 +130,17 @@ def _refuse_changes(state: ORMExecuteState) -> None:
 def after_commit(tx: Tx, call: Callable[[], None]) -> None:
     """Call once the transaction has committed, not if it rolls back. Losing the call to a crash must be harmless."""
     tx.info[AFTER_COMMIT].append(call)
+
+
+def run(tx: Tx, statement: Prepared, parameters: Mapping[str, Any]) -> list[Any]:
+    """The rows of a prepared statement; what was added to `tx` and not flushed is not seen.
+
+    Raises: DBAPIError. ReadOnly: it changes rows, in `reading`.
+    """
+    if not statement.is_query and isinstance(tx, _ReadingSession):
+        raise ReadOnly("A statement that changes rows was run in `reading`.")
+    connection = tx.connection()
+    return statement.run(connection.engine, connection.connection, parameters)
 
 
 def affect(tx: Tx, statement: Delete | Update) -> int:
@@ -149,8 +174,7 @@ def _make_sqlite_engine(url: str, busy_timeout_s: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         # A writer takes the lock at once: upgrading a read lock later fails at once instead of waiting.
-        options = connection.get_execution_options()
-        if not options.get("coursebridge_single"):
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("coursebridge_writes", True) else "BEGIN")
+        writes = connection.get_execution_options().get("coursebridge_writes", True)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

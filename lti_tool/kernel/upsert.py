@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Insert
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lti_tool.kernel.db import Base, Tx
+from lti_tool.kernel.db import Base, Tx, run
+from lti_tool.kernel.prepared import Prepared
 
 _INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
@@ -35,9 +36,8 @@ def upsert(
 
 def insert_new(tx: Tx, model: type[Base], row: Mapping[str, Any]) -> bool:
     """Make the row; False if its primary key is there already. Of two at once one waits, then gets False."""
-    connection = tx.connection()
-    done: int = connection.execute(_insert_new(connection.dialect.name, model), dict(row)).rowcount
-    return done == 1
+    dialect = tx.get_bind().dialect.name
+    return bool(run(tx, _insert_new(dialect, model, tuple(row)), row))
 
 
 @lru_cache(maxsize=500)
@@ -50,7 +50,6 @@ def _upsert(dialect: str, model: type[Base], key: tuple[str, ...], values: tuple
 
 
 @lru_cache(maxsize=50)
-def _insert_new(dialect: str, model: type[Base]) -> Insert:
-    insert = _INSERTS[dialect](model.__table__).on_conflict_do_nothing()
-    done: Insert = insert.execution_options(preserve_rowcount=True)  # psycopg forgets it when its cursor is closed
-    return done
+def _insert_new(dialect: str, model: type[Base], columns: tuple[str, ...]) -> Prepared:
+    first = next(iter(model.__table__.primary_key))
+    return Prepared(_INSERTS[dialect](model.__table__).on_conflict_do_nothing().returning(first), columns)

@@ -12,7 +12,12 @@ SECRET_LENGTH = 43
 def read_browser_secret() -> str | None:
     """The value that the browser sent, if it has the form of one of ours."""
     value = request.cookies.get(BROWSER_COOKIE, "")
-    return value if len(value) == SECRET_LENGTH and value.replace("-", "").replace("_", "").isalnum() else None
+    return value if is_browser_secret(value) else None
+
+
+def is_browser_secret(value: str) -> bool:
+    """Has a cookie's value the form of one of ours?"""
+    return len(value) == SECRET_LENGTH and value.replace("-", "").replace("_", "").isalnum()
 
 
 def new_browser_secret() -> str:

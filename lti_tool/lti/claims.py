@@ -4,7 +4,7 @@ https://www.imsglobal.org/spec/lti/v1p3/#lti-message-general-details. A claim th
 than the specification gives it refuses the launch; what we do not read is left alone.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from lti_tool.lti.claim_reader import OPAQUE_LENGTH, URL_LENGTH, Reader, bad_claim
@@ -127,7 +127,7 @@ def parse_claims(payload: Any) -> Claims:
     nrps, platform = top.find(NRPS), top.find(LTI + "tool_platform")
     presentation, custom = top.find(LTI + "launch_presentation"), top.find(LTI + "custom")
     return Claims(
-        **asdict(read_envelope(top)),
+        **vars(read_envelope(top)),
         sub=_sub(top),
         message_type=message_type,
         target_link_uri=top.find_text(LTI + "target_link_uri", URL_LENGTH, required=is_link or is_review),

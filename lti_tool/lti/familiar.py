@@ -6,13 +6,15 @@ participants nor an erasure comes between. If it finds nothing, the launch is re
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, bindparam, select, update
+from sqlalchemy import Table, bindparam, select, update
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Tx, run
 from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.prepared import Prepared
 from lti_tool.lti.claims import Claims
 from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, User, Visit
 
@@ -36,14 +38,14 @@ _COURSE = (
     )
     .scalar_subquery()
 )
-_NOTE_LAUNCH = (
+_NOTE_LAUNCH = Prepared(
     update(_MEMBERSHIPS)
     .where(_MEMBERSHIPS.c.user_id == _PERSON, _MEMBERSHIPS.c.context_id == _COURSE)
     .where(_MEMBERSHIPS.c.role == bindparam("as_role"), _MEMBERSHIPS.c.left_at.is_(None))
     .values(launched_at=bindparam("moment"))
     .returning(_MEMBERSHIPS.c.user_id, _MEMBERSHIPS.c.context_id)
 )
-_STORED = (
+_STORED = Prepared(
     select(
         _DEPLOYMENTS.c.id.label("deployment_row_id"),
         _DEPLOYMENTS.c.state,
@@ -85,16 +87,16 @@ class Stored:
 
     user_id: int
     context_id: int
-    row: Row[Any]
+    row: Any
+    """Columns of `_STORED`."""
 
     def deployment(self, registration: Registration) -> Deployment:
         """The deployment of the launch, which is active. It belongs to no transaction: only to be read."""
-        return Deployment(id=self.row.deployment_row_id, registration_id=registration.id, state=self.row.state)
+        return _deployment(self.row.deployment_row_id, registration.id, self.row.state)
 
     def link(self) -> Link:
         """What a visit needs of the activity. It belongs to no transaction: only to be read."""
-        row = self.row
-        return Link(id=row.link_id, title=row.title, item_ref=row.item_ref, lineitem_url=row.lineitem_url)
+        return _link(self.row.link_id, self.row.title, self.row.item_ref, self.row.lineitem_url)
 
     def knows_person(self, is_test: bool, name: str) -> bool:
         """Is the person called so already? No name: as they are called."""
@@ -130,7 +132,6 @@ def note_launch(tx: Tx, registration: Registration, claims: Claims, role: Role) 
     """Note the launch of somebody who is in the course in this role; what is stored then. None: something is new."""
     if not claims.sub or claims.context is None:
         return None
-    connection = tx.connection()
     who = {
         "registration": registration.id,
         "sub": claims.sub,
@@ -139,9 +140,20 @@ def note_launch(tx: Tx, registration: Registration, claims: Claims, role: Role) 
         "as_role": role,
         "moment": clock.now(),
     }
-    noted = connection.execute(_NOTE_LAUNCH, who).one_or_none()
-    if noted is None:
+    noted = run(tx, _NOTE_LAUNCH, who)
+    if not noted:
         return None
+    ((user_id, context_id),) = noted
     link = claims.link.id if claims.link else ""
-    where = {"user_id": noted.user_id, "context_id": noted.context_id, "link": link}
-    return Stored(noted.user_id, noted.context_id, cast(Row[Any], connection.execute(_STORED, where).one()))
+    (row,) = run(tx, _STORED, {"user_id": user_id, "context_id": context_id, "link": link})
+    return Stored(user_id, context_id, row)
+
+
+@lru_cache(maxsize=1000)
+def _deployment(deployment_row_id: int, registration_id: int, state: Approval) -> Deployment:
+    return Deployment(id=deployment_row_id, registration_id=registration_id, state=state)
+
+
+@lru_cache(maxsize=1000)
+def _link(link_id: int, title: str, item_ref: str, lineitem_url: str | None) -> Link:
+    return Link(id=link_id, title=title, item_ref=item_ref, lineitem_url=lineitem_url)

@@ -4,6 +4,7 @@ Such a page stands in the LMS's frame too. It says something and changes nothing
 for may frame it: the one of this login, launch or registration, or the one whose session this was.
 """
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from flask import Response, g, request
@@ -19,11 +20,20 @@ from lti_tool.web.session import TOKEN_KEY, SessionRow, digest_of, find_current_
 
 def let_frame(registration: Registration) -> None:
     """The rest of this request's answer may stand in a frame of this platform."""
-    dialect = get_dialect(registration.dialect)
-    host = urlsplit(registration.issuer).hostname or ""
+    let_frame_origins(list_framing_origins(registration))
+
+
+def list_framing_origins(registration: Registration) -> list[str]:
+    """Where a platform shows our pages."""
+    return list(_framing_origins(registration.dialect, registration.issuer, registration.auth_url))
+
+
+@lru_cache(maxsize=1000)
+def _framing_origins(dialect_name: str, issuer: str, auth_url: str) -> tuple[str, ...]:
+    dialect, host = get_dialect(dialect_name), urlsplit(issuer).hostname or ""
     hosted = bool(dialect.issuer_suffix) and host.endswith(dialect.issuer_suffix)
     suffixes = [f"https://*{suffix}" for suffix in dialect.host_suffixes] if hosted else []
-    let_frame_origins([origin_of(registration.auth_url), origin_of(registration.issuer), *suffixes])
+    return tuple(dict.fromkeys(origin for origin in (origin_of(auth_url), origin_of(issuer), *suffixes) if origin))
 
 
 def let_frame_origins(origins: list[str]) -> None:
@@ -36,9 +46,14 @@ def _add_policy(response: Response) -> Response:
     if find_current_session() is None and "Content-Security-Policy" not in response.headers:
         origins = g.get("lti_frame_origins") or _lost_session_origins(response)
         if origins:
-            ancestors = " ".join(["'self'", *origins])
-            response.headers["Content-Security-Policy"] = POLICY.format(ancestors=ancestors, forms="'self'")
+            response.headers["Content-Security-Policy"] = policy_for(tuple(origins))
     return response
+
+
+@lru_cache(maxsize=1000)
+def policy_for(origins: tuple[str, ...]) -> str:
+    """The policy of an answer that pages of these origins may frame."""
+    return POLICY.format(ancestors=" ".join(["'self'", *origins]), forms="'self'")
 
 
 def _lost_session_origins(response: Response) -> list[str]:

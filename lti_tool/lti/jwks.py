@@ -23,6 +23,7 @@ from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.models import CachedKeys, Registration
 from lti_tool.lti.reach import calling
+from lti_tool.lti.reading import StoredKeys
 from lti_tool.lti.retry_after import is_busy, retry_after_s
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ MIN_BITS = 2048
 AGAIN = "Try again in a minute."
 
 
-def find_key(runtime: Runtime, registration: Registration, cached: CachedKeys | None, kid: str) -> RSAPublicKey:
+def find_key(runtime: Runtime, registration: Registration, cached: StoredKeys | None, kid: str) -> RSAPublicKey:
     """The platform's key of this id; `cached` is its row as read with the registration.
 
     Raises: Invalid: there is no such key, or the platform's keys cannot be read.
@@ -66,7 +67,7 @@ def fetch_keys(runtime: Runtime, registration: Registration) -> dict[str, Any]:
     return _usable_keys(response.content)
 
 
-def _cached_key(cached: CachedKeys | None, kid: str, life: timedelta) -> Any:
+def _cached_key(cached: StoredKeys | None, kid: str, life: timedelta) -> Any:
     """The JWK if the row has it and is younger than `life`."""
     if cached is None or cached.fetched_at is None or clock.now() - cached.fetched_at >= life:
         return None
@@ -104,7 +105,7 @@ def _awaited_key(runtime: Runtime, registration: Registration, kid: str) -> Any:
     return _cached_key(cached, kid, STALE)
 
 
-def _may_fetch(runtime: Runtime, registration: Registration, cached: CachedKeys | None) -> bool:
+def _may_fetch(runtime: Runtime, registration: Registration, cached: StoredKeys | None) -> bool:
     """Claim the next fetch for this caller, unless somebody tried within the cool-down."""
     moment = clock.now()
     if cached is not None and cached.tried_at > moment - COOL_DOWN:

@@ -17,8 +17,8 @@ from lti_tool.lti.jwks import find_key
 from lti_tool.lti.jws import BadTokenError, read_signed
 from lti_tool.lti.ladder import Browser, Proof, prove_browser
 from lti_tool.lti.login import check_target
-from lti_tool.lti.models import CachedKeys, Registration
-from lti_tool.lti.reading import find_with_keys
+from lti_tool.lti.models import Registration
+from lti_tool.lti.reading import StoredKeys, find_with_keys
 from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import is_platform_url, require_active
 from lti_tool.lti.state import AGAIN, LoginState, check_age, read_state
@@ -33,7 +33,7 @@ class Answer:
     form: Mapping[str, Iterable[str]]
     state: LoginState
     registration: Registration
-    cached_keys: CachedKeys | None
+    cached_keys: StoredKeys | None
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _platform_error(form: Mapping[str, Iterable[str]]) -> Invalid:
     return Invalid("platform_refused", known.get(code, f"The LMS did not sign you in. {AGAIN}"), {"error": code[:80]})
 
 
-def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registration, CachedKeys | None]:
+def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registration, StoredKeys | None]:
     found = find_with_keys(runtime.db, registration_id)
     if found is None:
         raise Forbidden(
@@ -115,7 +115,7 @@ def _read_registration(runtime: Runtime, registration_id: int) -> tuple[Registra
     return found
 
 
-def verified_payload(runtime: Runtime, registration: Registration, cached: CachedKeys | None, token: str) -> Any:
+def verified_payload(runtime: Runtime, registration: Registration, cached: StoredKeys | None, token: str) -> Any:
     """The payload of the token, after its signature was found good. Raises: Invalid."""
     try:
         return read_signed(token, lambda kid: find_key(runtime, registration, cached, kid))

@@ -7,9 +7,10 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, select
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Tx, run
 from lti_tool.kernel.jobs import emit
 from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.prepared import Prepared
 from lti_tool.kernel.signing import Signer
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.claims import Claims
@@ -23,10 +24,12 @@ from lti_tool.lti.roster_state import request_reading
 ANONYMOUS = NOBODY
 """Stands for everybody whom a platform does not name."""
 _PLACEMENTS = cast(Table, Placement.__table__)
-_PLACEMENT = select(_PLACEMENTS.c.id).where(
-    _PLACEMENTS.c.context_id == bindparam("context_id"),
-    _PLACEMENTS.c.course_slug == bindparam("course_slug"),
-    _PLACEMENTS.c.is_assigned.is_(True),
+_PLACEMENT = Prepared(
+    select(_PLACEMENTS.c.id).where(
+        _PLACEMENTS.c.context_id == bindparam("context_id"),
+        _PLACEMENTS.c.course_slug == bindparam("course_slug"),
+        _PLACEMENTS.c.is_assigned.is_(True),
+    )
 )
 LINK_CONTEXT = "coursebridge:link:"
 """Begins the context id of an activity that stands in no course."""
@@ -143,10 +146,10 @@ def record_link(
 def record_placement(tx: Tx, context_id: int, course_slug: str) -> int:
     """Remember that an activity of the LMS course shows this course of ours; returns the placement's id."""
     key = {"context_id": context_id, "course_slug": course_slug}
-    placement_id: int | None = tx.connection().scalar(_PLACEMENT, key)
-    if placement_id is None:
-        placement_id = upsert(tx, Placement, key, {"is_assigned": True})
-        emit(tx, CourseAssigned(placement_id))
+    for row in run(tx, _PLACEMENT, key):
+        return int(row.id)
+    placement_id: int = upsert(tx, Placement, key, {"is_assigned": True})
+    emit(tx, CourseAssigned(placement_id))
     return placement_id
 
 

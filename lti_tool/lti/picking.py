@@ -17,6 +17,8 @@ from lti_tool.lti.sign_in import find_choice
 from lti_tool.web.session import SignedIn
 
 MOST_ITEMS = 50
+SELECTION_USED = "selection_used"
+"""Code of the refusal of a second answer."""
 
 
 @dataclass
@@ -95,9 +97,7 @@ def matching(choices: Sequence[Choice], words: str) -> list[Choice]:
 def spend_selection(tx: Tx, session_digest: str, session_hours: int) -> None:
     """One deep linking launch gives one answer. Raises: Gone."""
     if not use_once(tx, "lti-selection", session_digest, clock.now() + timedelta(hours=session_hours)):
-        raise Gone(
-            "selection_used", "Your choice was sent to the LMS already. To add more, choose content there again."
-        )
+        raise Gone(SELECTION_USED, "Your choice was sent to the LMS already. To add more, choose content there again.")
 
 
 def place_in_link(tx: Tx, session: SignedIn, choice: Choice) -> SignedIn:

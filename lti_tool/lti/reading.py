@@ -4,24 +4,43 @@ A platform's row becomes an object once in each process and is kept by its conte
 content, so that a platform that is switched off is so at the next request.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
-from sqlalchemy import Row, Table, bindparam, select
+from sqlalchemy import Table, bindparam, select
 
 from lti_tool.kernel.db import Database
+from lti_tool.kernel.prepared import Prepared
 from lti_tool.lti.models import CachedKeys, Registration
 
 _PLATFORMS, _KEYS = cast(Table, Registration.__table__), cast(Table, CachedKeys.__table__)
 _NAMES = tuple(column.name for column in _PLATFORMS.c)
 _HOSTS = _NAMES.index("service_hosts")
-_OF_ISSUER = select(_PLATFORMS).where(_PLATFORMS.c.issuer == bindparam("issuer")).limit(2)
-_OF_CLIENT = _OF_ISSUER.where(_PLATFORMS.c.client_id == bindparam("client_id"))
-_WITH_KEYS = (
+_BY_ISSUER = select(_PLATFORMS).where(_PLATFORMS.c.issuer == bindparam("issuer")).limit(2)
+_OF_ISSUER = Prepared(_BY_ISSUER)
+_OF_CLIENT = Prepared(_BY_ISSUER.where(_PLATFORMS.c.client_id == bindparam("client_id")))
+_WITH_KEYS = Prepared(
     select(_PLATFORMS, _KEYS.c["keys"], _KEYS.c.fetched_at, _KEYS.c.tried_at, _KEYS.c.is_fetching)
     .outerjoin(_KEYS, _KEYS.c.registration_id == _PLATFORMS.c.id)
     .where(_PLATFORMS.c.id == bindparam("id"))
 )
+
+
+@dataclass(frozen=True)
+class KnownKeys:
+    """A platform's keys as they are stored."""
+
+    keys: Mapping[str, Any]
+    """By key id."""
+    fetched_at: datetime | None
+    tried_at: datetime
+    is_fetching: bool
+
+
+StoredKeys = KnownKeys | CachedKeys
 
 
 def list_of_issuer(db: Database, issuer: str, client_id: str | None) -> list[Registration]:
@@ -31,22 +50,18 @@ def list_of_issuer(db: Database, issuer: str, client_id: str | None) -> list[Reg
     return [_registration(row) for row in db.read(_OF_CLIENT, {"issuer": issuer, "client_id": client_id})]
 
 
-def find_with_keys(db: Database, registration_id: int) -> tuple[Registration, CachedKeys | None] | None:
-    """A registration and its cached keys. They belong to no transaction: only to be read."""
+def find_with_keys(db: Database, registration_id: int) -> tuple[Registration, KnownKeys | None] | None:
+    """A registration, which belongs to no transaction and is only to be read, and its cached keys."""
     found = db.read(_WITH_KEYS, {"id": registration_id})
     if not found:
         return None
     (row,) = found
     keys, fetched_at, tried_at, is_fetching = row[len(_NAMES) :]
-    if tried_at is None:
-        return _registration(row), None
-    cached = CachedKeys(
-        registration_id=registration_id, keys=keys, fetched_at=fetched_at, tried_at=tried_at, is_fetching=is_fetching
-    )
+    cached = None if tried_at is None else KnownKeys(keys, fetched_at, tried_at, is_fetching)
     return _registration(row), cached
 
 
-def _registration(row: Row[Any]) -> Registration:
+def _registration(row: Any) -> Registration:
     values = row[: len(_NAMES)]
     return _remembered((*values[:_HOSTS], tuple(values[_HOSTS]), *values[_HOSTS + 1 :]))
 

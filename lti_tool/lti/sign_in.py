@@ -16,7 +16,8 @@ from lti_tool.lti.copies import inherit_item, learn_copy
 from lti_tool.lti.dialects import GENERIC, detect_dialect
 from lti_tool.lti.familiar import Stored, note_launch
 from lti_tool.lti.granting import find_assistant_rights
-from lti_tool.lti.launch import Launch
+from lti_tool.lti.ladder import Browser
+from lti_tool.lti.launch import Answer, Launch, verify_launch
 from lti_tool.lti.legacy import learn_legacy
 from lti_tool.lti.models import Approval, Deployment, Link, Registration
 from lti_tool.lti.models_services import CopyState
@@ -31,6 +32,7 @@ from lti_tool.lti.people import (
     record_user,
     record_visit,
 )
+from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import first_platform_origin, is_platform_url
 from lti_tool.lti.reviewing import Viewer, Wanted, get_reviewed, read_wanted
 from lti_tool.lti.roles import is_administrator, may_place_content, role_of
@@ -42,6 +44,16 @@ PICK_PATH = "/lti/pick"
 EMPTY_PATH = "/lti/empty"
 GONE_PATH = "/lti/gone"
 COPIED_PATH = "/lti/copied"
+
+
+def enter(runtime: Runtime, contents: Sequence[Contents], answer: Answer, browser: Browser) -> str:
+    """Check a launch and sign the person in; returns the path where it goes on.
+
+    Raises: AppError: with what to do, for people.
+    """
+    found = verify_launch(runtime, answer, browser)
+    with noting(runtime, found.registration):
+        return sign_in(runtime, contents, found)
 
 
 def sign_in(runtime: Runtime, contents: Sequence[Contents], launch: Launch) -> str:

@@ -9,13 +9,13 @@ from lti_tool.lti.browser import keep_browser_secret, new_browser_secret, read_b
 from lti_tool.lti.framing import let_frame, let_frame_origins
 from lti_tool.lti.keys import list_published_keys
 from lti_tool.lti.ladder import Browser, Step
-from lti_tool.lti.launch import read_answer, verify_launch
+from lti_tool.lti.launch import read_answer
 from lti_tool.lti.login import LoginRequest, authentication_url, find_platform, make_state, parse_login
 from lti_tool.lti.models import Registration
 from lti_tool.lti.pages_storage import ask_storage, is_storage_due, login_url, store_secret
-from lti_tool.lti.refusals import noting
 from lti_tool.lti.registrations import origin_of
-from lti_tool.lti.sign_in import sign_in
+from lti_tool.lti.short_way import raise_refusal
+from lti_tool.lti.sign_in import enter
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_plugins, current_runtime
 from lti_tool.web.security import is_own_origin
@@ -25,6 +25,7 @@ from lti_tool.web.session import BROWSER_COOKIE, current_session
 @BLUEPRINT.route("/lti/login", methods=["GET", "POST"])
 def login() -> Response:
     """Begin a launch: send the browser to the platform with a state and a nonce that are tied to this browser."""
+    raise_refusal()
     runtime, wanted = current_runtime(), parse_login(request.values.to_dict(flat=False))
     let_frame_origins([origin_of(wanted.issuer)])
     registration, cookie = find_platform(runtime, wanted, let_frame), read_browser_secret()
@@ -62,16 +63,15 @@ def _open_in_window(registration: Registration, wanted: LoginRequest) -> Respons
 @BLUEPRINT.post("/lti/launch")
 def launch() -> Response:
     """Take the platform's answer, sign the person in, and go on to the activity."""
+    raise_refusal()
     runtime, form = current_runtime(), request.form.to_dict(flat=False)
     answer = read_answer(runtime, form, let_frame)
     if is_storage_due(answer):
         return ask_storage(answer)
     # what the storage said counts from our own page only: whoever began the login knows the secret, too
     stored = request.form.get("stored") if is_own_origin(request.headers.get("Origin")) else None
-    found = verify_launch(runtime, answer, Browser(request.cookies.get(BROWSER_COOKIE) or None, stored))
     contents = [plugin.contents for plugin in current_plugins() if plugin.contents]
-    with noting(runtime, found.registration):
-        path = sign_in(runtime, contents, found)
+    path = enter(runtime, contents, answer, Browser(request.cookies.get(BROWSER_COOKIE) or None, stored))
     return see_other(request.script_root + path)
 
 

@@ -22,6 +22,7 @@ from lti_tool.lti.picking import (
 )
 from lti_tool.lti.registrations import get_registration
 from lti_tool.lti.views import see_other
+from lti_tool.lti.way_back import NOT_FOUND, NOT_TAKEN, NOTHING_HERE, button_back, find_problem
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_plugins, current_runtime
 from lti_tool.web.session import (
@@ -34,8 +35,6 @@ from lti_tool.web.session import (
     start_session,
 )
 
-NOTHING_HERE, NOT_TAKEN, NOT_FOUND = "nothing_here", "not_taken", "item_not_found"
-"""Why a selection cannot go on, as the LMS is told."""
 FEW = 12
 """So many choices are seen at one glance and need no search."""
 
@@ -76,26 +75,13 @@ def cancel() -> Response:
     require_picker(session)
     if session.deep_linking is None:
         return see_other(url_for("lti.pick"))
-    return _answer(session, [], _find_problem(session, request.form.get("problem", "")))
-
-
-def _find_problem(session: SignedIn, code: str) -> Problem | None:
-    """What went wrong, by what the page's button says: in words of ours, whatever was posted."""
-    texts = {
-        NOTHING_HERE: _("There is no course yet that could be added. Write one in this tool, then choose again."),
-        NOT_TAKEN: _(
-            "%(platform)s takes no activities here, and this tool has nothing else. Add an external tool instead.",
-            platform=session.platform_name,
-        ),
-        NOT_FOUND: _("What was chosen is no longer there. Choose again."),
-    }
-    return Problem(code, texts[code]) if code in texts else None
+    return _answer(session, [], find_problem(session, request.form))
 
 
 def _answer(session: SignedIn, choices: list[Choice], problem: Problem | None = None) -> Response:
+    """To the LMS with the answer. The selection is spent last: whatever fails before can be tried again."""
     runtime, selection = current_runtime(), session.deep_linking or {}
-    with runtime.db.transaction() as tx:
-        spend_selection(tx, digest_of(request.environ[TOKEN_KEY]), runtime.settings.web.session_hours)
+    with runtime.db.reading() as tx:
         registration = get_registration(tx, session.registration_id)
     is_saved = selection.get("auto_create", False)
     word = ", ".join(choice.title for choice in choices[:3]) + (" …" if len(choices) > 3 else "")
@@ -103,20 +89,20 @@ def _answer(session: SignedIn, choices: list[Choice], problem: Problem | None = 
     if choices:
         said = _("%(items)s goes to your course.", items=word)
         said += "" if is_saved else " " + _("Save it there if your LMS asks you to.")
-    return page(
+    told = said if choices else ""
+    response = page(
         "lti/return_to_lms.html",
         title=_("Adding to your course") if choices else _("Back to your course"),
         message=said,
         return_url=selection["return_url"],
         method="post",
-        fields={
-            "JWT": sign_response(
-                runtime, registration, selection, choices, message=said if choices else "", problem=problem
-            )
-        },
+        fields={"JWT": sign_response(runtime, registration, selection, choices, message=told, problem=problem)},
         platform_name=session.platform_name,
         automatic=True,
     )
+    with runtime.db.transaction() as tx:
+        spend_selection(tx, digest_of(request.environ[TOKEN_KEY]), runtime.settings.web.session_hours)
+    return response
 
 
 def _place(session: SignedIn, choice: Choice) -> Response:
@@ -159,7 +145,7 @@ def _nothing_to_pick(session: SignedIn) -> Response:
         message=_("The lessons and quizzes of each course will be listed here, to be added to your LMS course."),
         next_steps=[write, ask] if paths else [ask],
         actions=[{"label": _("Write a new course"), "url": request.script_root + path} for path in paths],
-        form=_way_back(session, NOTHING_HERE),
+        form=button_back(session, NOTHING_HERE),
     )
 
 
@@ -174,16 +160,8 @@ def _nothing_taken(session: SignedIn) -> Response:
             platform=session.platform_name,
         ),
         next_steps=[_("Go back, and add an external tool activity there: the way is in the guide of your LMS.")],
-        form=_way_back(session, NOT_TAKEN),
+        form=button_back(session, NOT_TAKEN),
     )
-
-
-def _way_back(session: SignedIn, code: str) -> dict[str, Any] | None:
-    """The button that ends the selection and tells the LMS why; none where nothing is being selected."""
-    if session.deep_linking is None:
-        return None
-    label = _("Return to %(platform)s", platform=session.platform_name)
-    return {"label": label, "url": url_for("lti.cancel"), "fields": {"problem": code}}
 
 
 def _tab(slug: str, title: str, current: str) -> dict[str, Any]:

@@ -25,7 +25,8 @@ def _open_url() -> dict[str, Any]:
 def window_of(url: str) -> str:
     """Where to post to, so that `url` of this session opens in a window, where the frame's cookie does not come."""
     path = url.removeprefix(request.script_root)
-    return url_for("lti.open_window", window=write_pass(current_runtime(), request.environ[TOKEN_KEY], path))
+    # a pass needs no quoting, and an address that is another one each time is not worth keeping
+    return f"{url_for('lti.open_window')}?window={write_pass(current_runtime(), request.environ[TOKEN_KEY], path)}"
 
 
 @BLUEPRINT.post("/lti/window")

@@ -3,8 +3,10 @@
 import json
 import logging
 import secrets
+from collections.abc import Callable
+from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
@@ -13,12 +15,21 @@ from lti_tool.web.render import page
 
 log = logging.getLogger(__name__)
 
+WAY_BACK = "coursebridge.way_back"
+FindWayBack = Callable[[int, str, str], dict[str, Any] | None]
+"""`(status, code, reference)` → the button of an error page that leads out of it (.label .url .fields), or None."""
+
 
 def install_error_handlers(app: Flask) -> None:
     """Handle AppError, werkzeug's HTTP errors, and anything unforeseen."""
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unforeseen)
+
+
+def tell_way_back(app: Flask, find: FindWayBack) -> None:
+    """Have error pages ask this function where the person may go on."""
+    app.extensions[WAY_BACK] = find
 
 
 def _app_error(error: AppError) -> Response:
@@ -59,7 +70,10 @@ def answer_error(status: int, code: str, message: str, error: Exception) -> Resp
             "reference": reference,
         }
         return Response(json.dumps(body), status, content_type="application/problem+json")
-    return page("errors/error.html", status=status, title=_title(status), message=message, reference=reference)
+    find: FindWayBack | None = current_app.extensions.get(WAY_BACK)
+    form = find(status, code, reference) if find else None
+    title = _title(status)
+    return page("errors/error.html", status=status, title=title, message=message, reference=reference, form=form)
 
 
 def _title(status: int) -> str:

@@ -1,5 +1,6 @@
 """Rendering pages."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request, url_for
@@ -25,12 +26,12 @@ def is_fragment_request() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def install_rendering(app: Flask) -> None:
+def install_rendering(app: Flask, languages: Iterable[str]) -> None:
     """Give every template `session`, `nav` and `asset()`; an unknown variable in a template is an error."""
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["window_pass"] = window_pass
-    install_texts(app)
+    install_texts(app, languages)
     app.context_processor(_shared)
 
 

@@ -62,8 +62,13 @@ def is_foreign_post(environ: Mapping[str, Any]) -> bool:
 
 def data_headers(settings: Settings) -> list[tuple[str, str]]:
     """Of an answer that is data for a script of ours, not a page: nobody frames it, nobody keeps it."""
+    return [("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"), *safe_headers(settings)]
+
+
+def safe_headers(settings: Settings) -> list[tuple[str, str]]:
+    """What every answer carries beside its policy."""
     secure = [("Strict-Transport-Security", HSTS)] if settings.base_url.scheme == "https" else []
-    return [("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"), *_SAFE, *secure]
+    return [*_SAFE, *secure]
 
 
 def _refuse_odd_addresses() -> None:

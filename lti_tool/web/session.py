@@ -20,9 +20,10 @@ from sqlalchemy import JSON, Row, Select, String, Table, bindparam, delete, sele
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Base, Tx
+from lti_tool.kernel.db import Base, Tx, run
 from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
 from lti_tool.kernel.permissions import Right, Role, rights_of
+from lti_tool.kernel.prepared import Prepared
 from lti_tool.kernel.types import EnumValue, UtcDateTime
 from lti_tool.kernel.upsert import insert_new
 from lti_tool.web.runtime import current_runtime
@@ -59,7 +60,7 @@ class SessionRow(Base):
 
 
 _SESSIONS = cast(Table, SessionRow.__table__)
-_BY_DIGEST = select(_SESSIONS).where(_SESSIONS.c.digest == bindparam("digest"))
+_BY_DIGEST = Prepared(select(_SESSIONS).where(_SESSIONS.c.digest == bindparam("digest")))
 _BY_DIGESTS = select(_SESSIONS).where(_SESSIONS.c.digest.in_(bindparam("digests", expanding=True)))
 
 
@@ -158,9 +159,9 @@ def find_session_rows(tx: Tx, digests: Iterable[str]) -> dict[str, Row[Any]]:
     return {row.digest: row for row in tx.execute(_BY_DIGESTS, {"digests": sorted(digests)})}
 
 
-def find_session_row(tx: Tx, digest: str) -> Row[Any] | None:
+def find_session_row(tx: Tx, digest: str) -> Any | None:
     """The columns of a stored session. One query, of every request: no object is made of it."""
-    return tx.execute(_BY_DIGEST, {"digest": digest}).one_or_none()
+    return next(iter(run(tx, _BY_DIGEST, {"digest": digest})), None)
 
 
 def read_session(row: "SessionRow | Row[Any]") -> SignedIn:

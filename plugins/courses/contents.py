@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Row, Table, bindparam, or_, select
+from sqlalchemy import ColumnElement, Table, bindparam, or_, select
 
 from grading import public as grading
 from lti_tool.contract import Choice
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Tx, run
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.prepared import Prepared
 from plugins.courses.access import has_limits
 from plugins.courses.models import Course, Item, Module, PartState
 
@@ -89,7 +90,7 @@ def split_ref(ref: str) -> Ref | None:
 
 
 _COURSES, _MODULES, _ITEMS = (cast(Table, model.__table__) for model in (Course, Module, Item))
-_ITEM = (
+_ITEM = Prepared(
     select(
         _COURSES.c.registration_id,
         _COURSES.c.title.label("course_title"),
@@ -105,12 +106,12 @@ _ITEM = (
 )
 
 
-def _find_item(tx: Tx, ref: Ref) -> Row[Any] | None:
+def _find_item(tx: Tx, ref: Ref) -> Any | None:
     """The columns of an item: every launch asks for them, so no objects are made."""
-    return tx.connection().execute(_ITEM, {"course": ref.course, "item": ref.item}).one_or_none()
+    return next(iter(run(tx, _ITEM, {"course": ref.course, "item": ref.item})), None)
 
 
-def _chosen_item(ref: Ref, row: Row[Any]) -> Choice:
+def _chosen_item(ref: Ref, row: Any) -> Choice:
     return Choice(
         ref=f"courses/{ref.course}/{ref.item}",
         course_slug=ref.course,

@@ -163,7 +163,9 @@ def _read_limits(runtime: Runtime, slugs: Collection[str]) -> dict[str, _Limits]
             _limited.clear()
         quizzes: dict[str, set[str]] = {slug: set() for slug in missing}
         refs: dict[str, set[str]] = {slug: set() for slug in missing}
-        for slug, item_slug, assignment in runtime.db.read(_LIMITED, {"slugs": missing}):
+        with runtime.db.reading() as tx:
+            rows = tx.execute(_LIMITED, {"slugs": missing}).all()
+        for slug, item_slug, assignment in rows:
             refs[slug].add(ref_to(slug, item_slug))
             if assignment:
                 quizzes[slug].add(assignment)

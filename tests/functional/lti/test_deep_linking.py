@@ -6,18 +6,21 @@ from typing import Any
 
 import jwt
 import pytest
+from sqlalchemy import select
 
 from config.settings import DEFAULT_PLUGINS
-from lti_tool.contract import Plugin, load_plugins
+from lti_tool.contract import Choice, Contents, Plugin, load_plugins
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.jobs import JobRow, JobState, list_jobs
+from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import DL, LTI
 from lti_tool.lti.keys import get_signing_key
-from lti_tool.lti.models import Registration
+from lti_tool.lti.models import Registration, ToolKey
 from lti_tool.lti.reach import calling
 from lti_tool.lti.registrations import approve, disable
 from tests.factories.grading import work
@@ -167,12 +170,32 @@ def test_learner_of_an_empty_activity_gets_a_friendly_page(launcher: Launcher, c
     assert launcher.client.get(path.replace("/lti/empty", "/lti/pick")).status_code == 403
 
 
-def go_back(launcher: Launcher, page: str) -> Any:
+class ContentsThatFail:
+    """Of a plugin from elsewhere: lists, and breaks down when something is chosen."""
+
+    def __init__(self, shown: Contents | None) -> None:
+        assert shown
+        self._shown = shown
+
+    def list_choices(self, tx: Tx, registration_id: int) -> list[Choice]:
+        return self._shown.list_choices(tx, registration_id)
+
+    def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
+        raise ZeroDivisionError(ref)
+
+    def begin_path(self, role: Role) -> str | None:
+        return None
+
+    def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
+        raise NotImplementedError
+
+
+def go_back(launcher: Launcher, page: str, more: dict[str, str] | None = None) -> Any:
     """Press the button that leads back to the LMS."""
     found = re.search(r'name="problem" value="([^"]*)"', page)
     action = re.search(r'(?:form)?action="([^"]*/lti/pick/cancel)"', page)
     assert found and action, page
-    return launcher.client.post(action[1], data={"problem": found[1]})
+    return launcher.client.post(action[1], data={"problem": found[1], **(more or {})})
 
 
 def take_back(campus: CampusServer, page: str) -> str:
@@ -231,6 +254,68 @@ def test_teacher_who_cancels_tells_of_no_error(launcher: Launcher, runtime: Runt
     for_sale = launcher.client.post(path + "/cancel", data={"problem": "<b>Send money</b>"})
     claims = answer_of(runtime, for_sale.text, campus.issuer)
     assert not {DL + "errormsg", DL + "errorlog"} & set(claims), "nobody's words but ours"
+
+
+class TestWithAPluginThatFails:
+    @pytest.fixture
+    def plugins(self) -> list[Plugin]:
+        stub = stub_contents_plugin()
+        return [*load_plugins(["lti_tool.lti"]), replace(stub, contents=ContentsThatFail(stub.contents))]
+
+    @both
+    def test_unforeseen_error_leads_back_and_the_lms_is_told(
+        self, launcher: Launcher, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        page = pick(launcher, "courses/demo/hello")
+        assert page.status_code == 500 and "Something went wrong" in page.text
+        reference = field(page.text, "reference")
+
+        back = go_back(launcher, page.text, {"reference": reference})
+        claims = empty_answer(runtime, back.text, campus)
+        assert claims[DL + "errorlog"].startswith("failed: ") and f"reference {reference}." in claims[DL + "errormsg"]
+        assert f"reference {reference}." in take_back(campus, back.text)
+        assert campus.activities() == []
+
+    def test_reference_is_one_of_ours(self, launcher: Launcher, runtime: Runtime, campus: CampusServer) -> None:
+        path = launcher.open("tess", None)
+        posted = {"problem": "failed", "reference": "Send money"}
+        claims = answer_of(runtime, launcher.client.post(path + "/cancel", data=posted).text, campus.issuer)
+        assert claims[DL + "errormsg"].endswith("reference –.")
+
+    def test_wrong_address_leads_back_without_a_complaint(
+        self, launcher: Launcher, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        page = launcher.client.get(launcher.open("tess", None) + "/nowhere")
+        assert page.status_code == 404
+        action = re.search(r'action="([^"]*/lti/pick/cancel)"', page.text)
+        assert action and 'name="problem"' not in page.text
+        claims = answer_of(runtime, launcher.client.post(action[1]).text, campus.issuer)
+        assert claims[DL + "content_items"] == [] and DL + "errormsg" not in claims
+
+
+def test_error_outside_of_a_selection_has_no_way_back_to_the_lms(launcher: Launcher, quiz: Activity) -> None:
+    session = launcher.open("ada", quiz).partition("/stub/")[0]
+    page = launcher.client.get(session + "/nowhere")
+    assert page.status_code == 404 and "/lti/pick/cancel" not in page.text
+
+
+def test_answer_that_cannot_be_made_spends_nothing(launcher: Launcher, runtime: Runtime) -> None:
+    path = launcher.open("tess", None)
+    get_signing_key(runtime)
+    (cipher,) = _keep_keys_as(runtime, "of another secret key")
+    assert launcher.client.post(path, data={"item": "courses/demo/hello"}).status_code == 500
+    _keep_keys_as(runtime, cipher)
+    assert launcher.client.post(path, data={"item": "courses/demo/hello"}).status_code == 200
+
+
+def _keep_keys_as(runtime: Runtime, cipher: str) -> list[str]:
+    """Change what is stored of every key; returns what was."""
+    with runtime.db.transaction() as tx:
+        rows = list(tx.scalars(select(ToolKey)))
+        before = [row.private_cipher for row in rows]
+        for row in rows:
+            row.private_cipher = cipher
+    return before
 
 
 class TestWithoutCourses:

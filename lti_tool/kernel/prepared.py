@@ -1,0 +1,94 @@
+"""Statements of every launch and every page: compiled once, then run on the driver itself.
+
+What SQLAlchemy does around each execution (look the statement up, wrap connection, result and rows) costs ten times
+what SQLite takes for a row by its key. Here that is done once for each statement. Values are converted by the types
+of the columns as ever, and listeners of `before_cursor_execute` and `after_cursor_execute` are told.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Engine, Insert, PoolProxiedConnection, Select, Update
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+
+Convert = Callable[[Any], Any]
+make_row_type: Callable[..., Callable[..., Any]] = namedtuple
+"""Its fields are known at run time only."""
+
+
+class Prepared:
+    """A statement with `bindparam`s that is run often. It knows no lists of varying length (`IN`)."""
+
+    def __init__(self, statement: Select[Any] | Insert | Update, columns: Sequence[str] = ()) -> None:
+        """`columns`: those that each run of an INSERT gives. What changes rows has to return something."""
+        self.statement = statement
+        self.is_query = isinstance(statement, Select)
+        self._columns = list(columns) or None
+        self._compiled: dict[str, _Compiled] = {}
+
+    def run(self, engine: Engine, connection: PoolProxiedConnection, parameters: Mapping[str, Any]) -> list[Any]:
+        """Every row, as a named tuple. Raises: DBAPIError, KeyError: a parameter is missing."""
+        found = self._compiled.get(engine.dialect.name)
+        if found is None:
+            found = self._compiled[engine.dialect.name] = _Compiled(self.statement, self._columns, engine.dialect)
+        return found.run(engine, connection, parameters)
+
+
+class _Compiled:
+    """A statement as one kind of database takes it."""
+
+    def __init__(self, statement: Any, columns: list[str] | None, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
+        if any(bind.expanding for bind in compiled.binds.values()):
+            raise ValueError("A statement with a list of values cannot be prepared.")
+        self._text: str = compiled.string
+        self._names: Sequence[str] | None = compiled.positiontup if compiled.positional else None
+        """In the order of the text; None: the driver takes them by name."""
+        self._binds = [(name, _to_driver(bind, dialect)) for name, bind in compiled.binds.items() if bind.required]
+        fixed = ((name, bind) for name, bind in compiled.binds.items() if not bind.required)
+        self._fixed = {name: _converted(_to_driver(bind, dialect), bind.effective_value) for name, bind in fixed}
+        self._types = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
+        self._found = make_row_type("Found", statement.exported_columns.keys())
+        self._converts: list[tuple[int, Convert]] | None = None
+        """From the driver, by position; known when the driver has said what it sends."""
+
+    def run(self, engine: Engine, connection: PoolProxiedConnection, given: Mapping[str, Any]) -> list[Any]:
+        values = {**self._fixed, **{name: _converted(convert, given[name]) for name, convert in self._binds}}
+        parameters = values if self._names is None else tuple([values[name] for name in self._names])
+        heard, driver_error = engine.dispatch, engine.dialect.loaded_dbapi.Error
+        cursor = connection.cursor()
+        for tell in heard.before_cursor_execute:
+            tell(connection, cursor, self._text, parameters, None, False)
+        try:
+            cursor.execute(self._text, parameters)
+            for tell in heard.after_cursor_execute:
+                tell(connection, cursor, self._text, parameters, None, False)
+            rows = cursor.fetchall()
+        except driver_error as error:
+            raise DBAPIError.instance(self._text, None, error, driver_error, dialect=engine.dialect) from error
+        if self._converts is None:
+            self._converts = self._find_converts(engine.dialect, cursor.description)
+        cursor.close()
+        return [self._row(row) for row in rows]
+
+    def _row(self, values: Sequence[Any]) -> Any:
+        found = list(values)
+        for position, convert in self._converts or ():
+            found[position] = convert(found[position])
+        return self._found(*found)
+
+    def _find_converts(self, dialect: Dialect, description: Sequence[Any]) -> list[tuple[int, Convert]]:
+        codes = [column[1] for column in description]
+        found = [kind.result_processor(dialect, code) for kind, code in zip(self._types, codes, strict=True)]
+        return [(position, convert) for position, convert in enumerate(found) if convert is not None]
+
+
+def _to_driver(bind: Any, dialect: Dialect) -> Convert | None:
+    convert: Convert | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    return convert
+
+
+def _converted(convert: Convert | None, value: Any) -> Any:
+    return value if convert is None else convert(value)

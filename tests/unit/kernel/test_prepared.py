@@ -1,0 +1,107 @@
+"""Statements that run on the driver itself: the same values, the same errors, and nobody is left out."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from sqlalchemy import Table, bindparam, event, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from lti_tool.kernel.db import ReadOnly, run
+from lti_tool.kernel.jobs import JobRow, JobState
+from lti_tool.kernel.once import UsedOnce
+from lti_tool.kernel.prepared import Prepared
+from lti_tool.kernel.runtime import Runtime
+
+_JOBS, _USED = cast(Table, JobRow.__table__), cast(Table, UsedOnce.__table__)
+JOB = Prepared(
+    select(_JOBS.c.payload, _JOBS.c.state, _JOBS.c.due_at.label("moment"), _JOBS.c.lease_until)
+    .where(_JOBS.c.queue == bindparam("queue"), _JOBS.c.state == JobState.QUEUED)
+    .limit(5)
+)
+MOVE = Prepared(update(_USED).where(_USED.c.kind == bindparam("of")).values(kind="moved").returning(_USED.c.digest))
+
+
+def test_values_come_and_go_by_their_types(runtime: Runtime) -> None:
+    moment = datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC)
+    with runtime.db.transaction() as tx:
+        names = {"handler": "x", "message": "x", "message_id": "1"}
+        tx.add(JobRow(queue="prepared", payload={"a": [1, "ü%"]}, due_at=moment, created_at=moment, **names))
+    (job,) = runtime.db.read(JOB, {"queue": "prepared"})
+    assert job == ({"a": [1, "ü%"]}, JobState.QUEUED, moment, None)
+    assert (job.payload, job.state, job.moment) == job[:3]
+    assert runtime.db.read(JOB, {"queue": "another"}) == []
+
+
+def test_change_is_of_its_transaction(runtime: Runtime) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    with runtime.db.transaction() as tx:
+        tx.add(UsedOnce(kind="prepared", digest="1", expires_at=soon))
+    with pytest.raises(ZeroDivisionError), runtime.db.transaction() as tx:
+        assert run(tx, MOVE, {"of": "prepared"}) == [("1",)]
+        raise ZeroDivisionError
+    with runtime.db.reading() as tx:
+        assert tx.scalars(select(UsedOnce.kind)).all() == ["prepared"]
+
+
+def test_only_queries_are_read(runtime: Runtime) -> None:
+    with pytest.raises(ReadOnly):
+        runtime.db.read(MOVE, {"of": "prepared"})
+    with pytest.raises(ReadOnly), runtime.db.reading() as tx:
+        run(tx, MOVE, {"of": "prepared"})
+
+
+def test_what_is_missing_or_cannot_be_prepared(runtime: Runtime) -> None:
+    with pytest.raises(KeyError, match="queue"):
+        runtime.db.read(JOB, {})
+    several = Prepared(select(_JOBS.c.id).where(_JOBS.c.queue.in_(bindparam("queues", expanding=True))))
+    with pytest.raises(ValueError, match="list of values"):
+        runtime.db.read(several, {"queues": ["a"]})
+
+
+def test_error_of_the_driver_is_one_of_sqlalchemy_and_ends_nothing_else(runtime: Runtime) -> None:
+    broken = Prepared(select(_JOBS.c.id).where(text("nowhere = 1")))
+    with pytest.raises(DBAPIError, match="nowhere"):
+        runtime.db.read(broken, {})
+    with pytest.raises(DBAPIError, match="nowhere"), runtime.db.transaction() as tx:
+        run(tx, broken, {})
+    assert runtime.db.read(JOB, {"queue": "prepared"}) == []
+
+
+def test_listeners_hear_of_it(runtime: Runtime) -> None:
+    heard: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        heard.append(statement)
+
+    for name in ("before_cursor_execute", "after_cursor_execute"):
+        event.listen(runtime.db.engine, name, note)
+    runtime.db.read(JOB, {"queue": "prepared"})
+    for name in ("before_cursor_execute", "after_cursor_execute"):
+        event.remove(runtime.db.engine, name, note)
+    assert len(heard) == 2 and heard[0] == heard[1] and heard[0].startswith("SELECT")
+
+
+def test_reading_leaves_the_connection_fit_for_transactions(runtime: Runtime) -> None:
+    runtime.db.read(JOB, {"queue": "prepared"})
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    with pytest.raises(ZeroDivisionError), runtime.db.transaction() as tx:
+        tx.add(UsedOnce(kind="prepared", digest="1", expires_at=soon))
+        tx.flush()
+        raise ZeroDivisionError
+    with runtime.db.reading() as tx:
+        assert tx.scalars(select(UsedOnce)).all() == []
+
+
+def test_connection_that_the_server_has_closed_is_replaced(runtime: Runtime) -> None:
+    runtime.db.read(JOB, {"queue": "prepared"})
+    if runtime.db.engine.dialect.name == "postgresql":
+        with runtime.db.engine.connect() as idle, runtime.db.engine.connect() as other:
+            pid = idle.scalar(text("SELECT pg_backend_pid()"))
+            idle.rollback()
+            idle.close()
+            other.scalar(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            time.sleep(0.2)  # until the news is there
+            assert runtime.db.read(JOB, {"queue": "prepared"}) == []
+    assert runtime.db.read(JOB, {"queue": "prepared"}) == []
