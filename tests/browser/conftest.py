@@ -50,7 +50,7 @@ def visit(request: pytest.FixtureRequest, demo: Demo, playwright: Playwright, tm
 
         yield make
         if _failed(request):
-            print("\n".join(visitor.read_frames() for visitor in visitors))
+            print("\n".join(visitor.list_frames() for visitor in visitors))
 
 
 @pytest.fixture(autouse=True)

@@ -96,6 +96,7 @@ class Machine:
                 os.kill(pid, signal.SIGKILL)
         self.kill()
         _adopt_orphans(False)
+        _reap()
 
     def wait_for_kernel(self) -> None:
         """Until a notebook runs in a sandbox: in a process forked for it."""
@@ -125,6 +126,13 @@ class Machine:
 
 def _adopt_orphans(adopt: bool) -> None:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, int(adopt), 0, 0, 0)
+
+
+def _reap() -> None:
+    """Take leave of every child that has ended: nobody else does of orphans."""
+    with suppress(ChildProcessError):
+        while os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG) is not None:
+            pass
 
 
 def descendants() -> list[int]:
