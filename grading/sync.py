@@ -117,7 +117,8 @@ def list_settled(tx: Tx, placement_id: int, assignment_id: int, hub_name: str | 
         query = query.where(SubmissionRow.hub_name == hub_name)
     found: dict[str, dict[datetime, Recorded]] = {}
     busy: set[str] = set()
-    for name, submission_id, submitted_at, state, marked_at, points in tx.execute(query):
+    # of two at the same moment the gradebook holds the later one
+    for name, submission_id, submitted_at, state, marked_at, points in tx.execute(query.order_by(SubmissionRow.number)):
         attempt = Recorded(submission_id, submitted_at, state, marked_at, points)
         found.setdefault(name, {})[attempt.submitted_at] = attempt
         if attempt.state.is_busy:
