@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -98,24 +98,29 @@ class Visitor:
         self.page.goto(f"{self.demo.lms}/login/{self.username}?next={path}")
 
     def open_activity(self, title: str) -> None:
-        """The newest activity of that title, from the course page.
+        """The newest activity of that title, from the course page."""
 
-        Chromium on a busy machine now and then never shows a frame that changes its process while it loads, although
-        the tool has answered. Whoever sees that opens the activity again.
+        def follow_link() -> None:
+            self.page.goto(f"{self.demo.lms}/course")
+            self.page.get_by_role("link", name=title, exact=True).last.click()
+
+        self.open_in_frame(follow_link)
+
+    def open_in_frame(self, go: Callable[[], None]) -> None:
+        """Go where the campus shows a page of the tool.
+
+        Playwright now and then loses a frame that changes its process while it loads: the page is there to be seen,
+        and the frame is said to be still at the address before. Then it is opened once more.
         """
-        self._follow_link(title)
+        self.page.bring_to_front()
+        go()
         heading = self.tool.locator("main h1")
         try:
             expect(heading).to_be_visible()
         except AssertionError:
-            print(f"{self.username} sees no page in the frame and opens {title} again.\n{self.list_frames()}")
-            self._follow_link(title)
+            print(f"The frame of {self.username} is lost and opened again.\n{self.list_frames()}")
+            go()
             expect(heading).to_be_visible()
-
-    def _follow_link(self, title: str) -> None:
-        self.page.bring_to_front()
-        self.page.goto(f"{self.demo.lms}/course")
-        self.page.get_by_role("link", name=title, exact=True).last.click()
 
     def come_back(self) -> None:
         """To the campus from another window; the tool's page looks for news by itself."""

@@ -25,7 +25,12 @@ def select_content(teacher: Visitor, title: str) -> None:
     teacher.page.goto(f"{teacher.demo.lms}/course")
     added = teacher.page.get_by_role("link", name=title, exact=True)
     before = added.count()
-    teacher.page.get_by_role("link", name="Select content").click()
+
+    def open_picker() -> None:
+        teacher.page.goto(f"{teacher.demo.lms}/course")
+        teacher.page.get_by_role("link", name="Select content").click()
+
+    teacher.open_in_frame(open_picker)
     teacher.tool.get_by_label(title).check()
     teacher.keep(f"picker {title}")
     teacher.tool.get_by_role("button", name="Add to course").click()
