@@ -17,6 +17,8 @@ import pytest
 from tests.conftest import DATABASE
 from tests.durability.scene import Scene
 
+pytestmark = pytest.mark.timeout(900)
+
 POINTS = (
     "submit.stored",
     "submit.committed",

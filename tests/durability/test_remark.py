@@ -6,6 +6,7 @@ In short: every point, many times over, is in `tests/unit/grading/test_remarking
 import time
 from collections.abc import Iterator
 
+import pytest
 from sqlalchemy import select
 
 from grading.assignments import get_assignment
@@ -16,6 +17,8 @@ from lti_tool.kernel.audit import OPERATOR
 from lti_tool.lti import public as lti
 from plugins.courses.importer import import_course
 from tests.durability.scene import LONGEST_S, NAME, POINTS, SLUG, Handed, Scene, write_course
+
+pytestmark = pytest.mark.timeout(900)
 
 
 def begin(scene: Scene) -> int:

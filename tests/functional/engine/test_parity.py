@@ -21,6 +21,8 @@ from grading.engine.model import MarkLimits
 from tests.factories import parity
 from tests.functional.engine.conftest import SUBMITTED
 
+pytestmark = pytest.mark.timeout(900)
+
 CASES = parity.list_cases()
 LIMITS = MarkLimits(cell_s=8, notebook_s=120)
 EVEN = (
