@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from sqlalchemy import Table, insert, select, text
 
+from benchmarks.line import Line
 from benchmarks.rows import Row
 from benchmarks.serving import Serving, environment_of, serving, serving_app
 from config.settings import load_settings
@@ -338,7 +339,7 @@ async def _load(server: Serving, size: Size, senders: list[Sender], number: int)
 
 
 async def _send(
-    lines: "asyncio.Queue[Line]", who: Sender, item: int, second: int, due: float, taken: Taken, is_counted: bool
+    lines: asyncio.Queue[Line], who: Sender, item: int, second: int, due: float, taken: Taken, is_counted: bool
 ) -> None:
     at = int(time.time() * 1000)
     save = {
@@ -361,35 +362,6 @@ async def _send(
     taken.sent.append((who.placement_id, who.user_id, item, second))
     if is_counted:
         taken.times_ms.append((time.monotonic() - due) * 1000)
-
-
-class Line:
-    """One kept-alive connection, with as little of HTTP as the server's answers need."""
-
-    def __init__(self, port: int) -> None:
-        """Nothing is opened yet."""
-        self._port = port
-        self._pair: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
-
-    async def post(self, path: str, body: bytes) -> int:
-        """The status of the answer."""
-        if self._pair is None:
-            self._pair = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._pair
-        head = (
-            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body)
-        answer = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-        length = int(answer.partition("content-length:")[2].partition("\r\n")[0])
-        await reader.readexactly(length)
-        return int(answer.split(" ", 2)[1])
-
-    async def close(self) -> None:
-        """Hang up."""
-        if self._pair is not None:
-            self._pair[1].close()
-            await self._pair[1].wait_closed()
 
 
 def _count_lost(db: Database, sent: list[tuple[int, int, int, int]]) -> int:

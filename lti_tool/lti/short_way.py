@@ -7,14 +7,12 @@ form goes the whole way; a refusal goes there as well, to be told, and is not de
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.http import parse_cookie
+from werkzeug.urls import iri_to_uri
 
 from lti_tool.lti.blueprint import BLUEPRINT
 from lti_tool.lti.browser import is_browser_secret
@@ -29,6 +27,7 @@ from lti_tool.lti.sign_in import enter
 from lti_tool.web.runtime import PLUGINS_KEY, RUNTIME_KEY, wrap_app
 from lti_tool.web.security import safe_headers
 from lti_tool.web.session import BROWSER_COOKIE, TOKEN_KEY
+from lti_tool.web.wsgi import read_body, read_cookie
 
 REFUSED = "coursebridge.lti_refused"
 FORM = "application/x-www-form-urlencoded"
@@ -92,15 +91,17 @@ class ShortWay:
         except Exception as error:
             seen.error = error
             environ[REFUSED] = seen
-        if location is None or not (location.isascii() and location.isprintable()):
+        if location is None:
             return self._wsgi(environ, start_response)
+        if not (location.isascii() and location.isprintable()):
+            location = iri_to_uri(location)  # a launch that was let in is not to be tried again
         policy = ("Content-Security-Policy", policy_for(tuple(seen.origins)))
         start_response("303 SEE OTHER", [("Location", location), ("Content-Length", "0"), policy, *self._headers])
         return [b""]
 
     def _log_in(self, environ: WSGIEnvironment, form: Form, seen: Seen) -> str | None:
         """Where the platform answers; None: this browser has no cookie of ours yet."""
-        cookie = _cookie(environ)
+        cookie = read_cookie(environ, BROWSER_COOKIE) or ""
         if not is_browser_secret(cookie):
             return None
         wanted = parse_login(form)
@@ -117,37 +118,22 @@ class ShortWay:
             answer = read_answer(self._runtime, form, seen.platform)
             if is_storage_due(answer):
                 return None
-            path = enter(self._runtime, self._contents, answer, Browser(_cookie(environ) or None, None))
+            path = enter(
+                self._runtime, self._contents, answer, Browser(read_cookie(environ, BROWSER_COOKIE) or None, None)
+            )
         return str(environ.get("SCRIPT_NAME", "")) + path
-
-
-def _cookie(environ: WSGIEnvironment) -> str:
-    sent = environ.get("HTTP_COOKIE")
-    return parse_cookie(sent).get(BROWSER_COOKIE, "") if sent else ""
 
 
 def _read_form(environ: WSGIEnvironment) -> Form | None:
     """The parameters, each with all its values; None: their form is unusual. What was read can be read again."""
-    text: Any = environ.get("QUERY_STRING", "")
-    if environ["REQUEST_METHOD"] == "POST":
-        kind, said = environ.get("CONTENT_TYPE", ""), environ.get("CONTENT_LENGTH") or ""
-        length = int(said) if said.isascii() and said.isdecimal() and len(said) < 9 else 0
-        if text or kind.partition(";")[0].strip().lower() != FORM or not 0 < length <= MOST_BYTES:
-            return None
-        body = _read(environ["wsgi.input"], length)
-        environ["wsgi.input"] = BytesIO(body)
-        text = body
+    text = environ.get("QUERY_STRING", "")
     try:
-        if isinstance(text, bytes):
-            text = text.decode("ascii")
+        if environ["REQUEST_METHOD"] == "POST":
+            kind = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+            body = read_body(environ, MOST_BYTES) if kind == FORM and not text else b""
+            if not body:
+                return None
+            text = body.decode("ascii")
         return parse_qs(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:
         return None
-
-
-def _read(stream: Any, length: int) -> bytes:
-    """The body; shorter if the browser has hung up."""
-    body: bytes = stream.read(length)
-    while len(body) < length and (more := stream.read(length - len(body))):
-        body += more
-    return body

@@ -8,17 +8,16 @@ else comes goes the whole way, with its body, and is told there what is wrong.
 import json
 from collections.abc import Iterable, Sequence
 from functools import partial
-from io import BytesIO
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from sqlalchemy import Row
-from werkzeug.http import parse_cookie
 
 from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.security import data_headers, is_foreign_post
 from lti_tool.web.session import BROWSER_COOKIE, TOKEN_KEY, accept_session, digest_of
+from lti_tool.web.wsgi import read_body, read_cookie
 from plugins.progress.gates import Gate, list_limited
 from plugins.progress.group_commit import Claim, writer_of
 from plugins.progress.merging import Change, Learner
@@ -39,13 +38,11 @@ class ShortWay:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
-        if environ["PATH_INFO"] == PATH and (length := _length(environ)):
-            body = _read(environ["wsgi.input"], length)
+        if environ["PATH_INFO"] == PATH and _may_be_saves(environ) and (body := read_body(environ, MOST_BYTES)):
             answer = self._take(environ, body)
             if answer is not None:
                 start_response("200 OK", [*self._headers, ("Content-Length", str(len(answer)))])
                 return [answer]
-            environ["wsgi.input"] = BytesIO(body)
         return self._app(environ, start_response)
 
     def _take(self, environ: WSGIEnvironment, body: bytes) -> bytes | None:
@@ -54,8 +51,7 @@ class ShortWay:
             batch = read_batch(body)
         except AppError:
             return None
-        cookie = environ.get("HTTP_COOKIE")
-        secret = parse_cookie(cookie).get(BROWSER_COOKIE) if cookie else None
+        secret = read_cookie(environ, BROWSER_COOKIE)
 
         def changes_of_session(row: Row[Any] | None) -> Sequence[Change] | None:
             return _changes_of(self._runtime, row, secret, batch)
@@ -71,21 +67,8 @@ class ShortWay:
         return None if done is None else json.dumps(answer_of(batch, *done)).encode()
 
 
-def _read(stream: Any, length: int) -> bytes:
-    """The body; shorter if the browser has hung up."""
-    body: bytes = stream.read(length)
-    while len(body) < length and (more := stream.read(length - len(body))):
-        body += more
-    return body
-
-
-def _length(environ: WSGIEnvironment) -> int:
-    """Bytes of a post that may be a save of ours; 0: it is something else."""
-    if environ["REQUEST_METHOD"] != "POST" or TOKEN_KEY not in environ or is_foreign_post(environ):
-        return 0
-    said = environ.get("CONTENT_LENGTH") or ""
-    length = int(said) if said.isascii() and said.isdecimal() and len(said) < 9 else 0
-    return length if length <= MOST_BYTES else 0
+def _may_be_saves(environ: WSGIEnvironment) -> bool:
+    return environ["REQUEST_METHOD"] == "POST" and TOKEN_KEY in environ and not is_foreign_post(environ)
 
 
 def _changes_of(runtime: Runtime, row: Row[Any] | None, secret: str | None, batch: Batch) -> Sequence[Change] | None:

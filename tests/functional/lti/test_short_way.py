@@ -143,3 +143,26 @@ class TestWithAPluginThatFails:
             assert tx.scalars(select(SessionRow)).all() == []
         again = launcher.client.post("/lti/launch", data=fields, headers=FRAME)
         assert again.status_code == 500, "the launch is not spent"
+
+
+class AbroadContents(StubContents):
+    """Of a plugin whose addresses are not ASCII."""
+
+    def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
+        found = super().find_choice(tx, registration_id, ref)
+        return replace(found, path="/stub/größe") if found else None
+
+
+class TestWithAddressesThatAreNotAscii:
+    @pytest.fixture
+    def plugins(self) -> list[Plugin]:
+        stub = stub_contents_plugin()
+        contents = AbroadContents(stub.contents.choices) if isinstance(stub.contents, StubContents) else None
+        return [*load_plugins(["lti_tool.lti"]), replace(stub, contents=contents)]
+
+    def test_launch_is_let_in_once(self, launcher: Launcher, quiz: Activity, app: Flask) -> None:
+        fields = dict(launcher.campus.authorize("ada", launcher.login("ada", quiz)).fields)
+        with whole_ways(app) as asked:
+            answer = launcher.client.post("/lti/launch", data=fields, headers=FRAME)
+        assert answer.status_code == 303 and asked == []
+        assert answer.headers["Location"].endswith("/stub/gr%C3%B6%C3%9Fe")
