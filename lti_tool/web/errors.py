@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from lti_tool.kernel.errors import AppError
 from lti_tool.web.render import page
+from lti_tool.web.session import do_without_session
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
+    do_without_session()
     return answer_error(
         500, "internal", _("Something went wrong on our side. Nothing you saved is lost. Try again in a minute."), error
     )

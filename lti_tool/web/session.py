@@ -17,6 +17,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import g, request
 from sqlalchemy import JSON, Row, Select, String, Table, bindparam, delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
@@ -239,6 +240,14 @@ def find_current_session() -> SignedIn | None:
         token = request.environ.get(TOKEN_KEY)
         g.coursebridge_session = _read(token) if token else None
     return g.coursebridge_session  # type: ignore[no-any-return]  # flask.g is untyped
+
+
+def do_without_session() -> None:
+    """For the page of an error: where the session cannot be read either, there is none."""
+    try:
+        find_current_session()
+    except SQLAlchemyError:
+        g.coursebridge_session = None
 
 
 def window_pass(url: str) -> str:
