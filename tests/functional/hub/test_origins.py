@@ -14,9 +14,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.fakes.running_hub import RunningHub, wait_for
-from tests.functional.hub.conftest import BOB, KEY, SLUG, make_course, running_tool
+from tests.functional.hub.conftest import KEY, SLUG, make_course, running_tool
 
 EVE = "u-" + "e2" * 13
+CARL = "u-" + "c1" * 13
+"""Somebody whom no other test sends to the Hub: for a minute after a visit a server starts without asking."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 QUIZ = f"/open?course={KEY}&assignment=quiz-1"
 
@@ -110,7 +112,9 @@ def shared_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]
 def evil_page(hub: RunningHub) -> str:
     """Eve's server, with a page for everybody: her Jupyter configuration is hers."""
     hub.tool.add_person(EVE, "Eve", notebooks_101_7="learner")
+    hub.tool.add_person(CARL, "Carl", notebooks_101_7="learner")
     home = hub.data_dir / "homes" / EVE
+    home.parent.mkdir(mode=0o700, exist_ok=True)
     (home / ".jupyter").mkdir(parents=True, exist_ok=True)
     (home / "public").mkdir(exist_ok=True)
     (home / "public" / "free-answers.html").write_text("<!doctype html><title>Free answers</title><body>Hello</body>")
@@ -133,21 +137,21 @@ def attack(page: Page, hub: RunningHub, evil: str) -> dict[str, str]:
     """Open the page, and what its script got."""
     page.goto(evil)
     assert page.title() == "Free answers"
-    server = hub.address(f"/user/{BOB}/")
-    return dict(page.evaluate(ATTACK, {"hub": hub.url, "server": server, "user": BOB}))
+    server = hub.address(f"/user/{CARL}/")
+    return dict(page.evaluate(ATTACK, {"hub": hub.url, "server": server, "user": CARL}))
 
 
 def facts(hub: RunningHub) -> dict[str, Any]:
-    """What the Hub holds of Bob: whether a server of his runs or starts, and how many tokens he made."""
+    """What the Hub holds of Carl: whether a server of his runs or starts, and how many tokens he made."""
     database = sqlite3.connect(hub.data_dir / "hub" / "jupyterhub.sqlite")
     servers = database.execute(
         "select count(*) from spawners s join users u on u.id = s.user_id where u.name = ? and s.server_id is not null",
-        (BOB,),
+        (CARL,),
     ).fetchone()
     tokens = database.execute(
         "select count(*) from api_tokens t join users u on u.id = t.user_id where u.name = ?"
         " and t.note like 'Requested via api%'",
-        (BOB,),
+        (CARL,),
     ).fetchone()
     database.close()
     return {"servers": servers[0], "tokens": tokens[0]}
@@ -155,15 +159,15 @@ def facts(hub: RunningHub) -> dict[str, Any]:
 
 def stop_server(hub: RunningHub) -> None:
     """So that starting it would be seen."""
-    bob = hub.visit(BOB, "")
-    bob.send("DELETE", "/hub/", f"api/users/{BOB}/server")
+    carl = hub.visit(CARL, "")
+    carl.send("DELETE", "/hub/", f"api/users/{CARL}/server")
     wait_for(lambda: facts(hub)["servers"] == 0, 30)
 
 
 def test_a_page_on_another_host_name_neither_reads_nor_acts(hub: RunningHub, browser: Browser) -> None:
     evil = evil_page(hub)
     stop_server(hub)
-    page = come(browser, hub, BOB, "")
+    page = come(browser, hub, CARL, "")
     expect(page.get_by_role("heading", name="Your notebook servers")).to_be_visible()
 
     said = attack(page, hub, evil)
@@ -173,13 +177,13 @@ def test_a_page_on_another_host_name_neither_reads_nor_acts(hub: RunningHub, bro
 
     # a visit that her page makes him do ends at a button; with his own server running she reaches no more
     page.goto(evil)
-    page.evaluate("(url) => { window.location = url; }", f"{hub.url}/hub/spawn/{BOB}")
+    page.evaluate("(url) => { window.location = url; }", f"{hub.url}/hub/spawn/{CARL}")
     expect(page.get_by_role("heading", name="Your notebook server is not running")).to_be_visible()
     page.get_by_role("link", name="Start it").click()
     page.wait_for_url("**/lab**")
     said = attack(page, hub, evil)
     assert {name for name, answer in said.items() if answer != "refused"} == set()
-    page.goto(hub.address(f"/user/{BOB}/lab"))
+    page.goto(hub.address(f"/user/{CARL}/lab"))
     page.wait_for_url("**/lab**")  # he is still signed in
     assert facts(hub) == {"servers": 1, "tokens": 0}
 
@@ -187,7 +191,7 @@ def test_a_page_on_another_host_name_neither_reads_nor_acts(hub: RunningHub, bro
 def test_a_server_cannot_give_its_visitor_another_login(hub: RunningHub, browser: Browser) -> None:
     """Cookies of a host name can be set from below it; `__Host-` cookies cannot."""
     evil = evil_page(hub)
-    page = come(browser, hub, BOB, "")
+    page = come(browser, hub, CARL, "")
     expect(page.get_by_role("heading", name="Your notebook servers")).to_be_visible()
     login = next(c for c in page.context.cookies(hub.url) if c["name"].endswith("hub-login"))
     assert login["name"].startswith("__Host-")
@@ -204,17 +208,17 @@ def test_a_server_cannot_give_its_visitor_another_login(hub: RunningHub, browser
 def test_on_one_address_for_all_the_same_page_reads_and_acts(shared_hub: RunningHub, browser: Browser) -> None:
     """What is given up without host names, as docs/hub.md says; and the proof that the attacks work."""
     evil = evil_page(shared_hub)
-    page = come(browser, shared_hub, BOB, "")
+    page = come(browser, shared_hub, CARL, "")
     expect(page.get_by_role("heading", name="Your notebook servers")).to_be_visible()
     said = attack(page, shared_hub, evil)
-    assert BOB in said["read home"]
+    assert CARL in said["read home"]
     assert "xsrf" in said["read home"]  # with which it may do whatever he may
     wait_for(lambda: facts(shared_hub)["servers"] == 1, 30)
     assert said["frame home"] == "refused"
 
 
 def test_without_host_names_the_hub_works_all_the_same(shared_hub: RunningHub, browser: Browser) -> None:
-    page = come(browser, shared_hub, BOB, QUIZ)
+    page = come(browser, shared_hub, CARL, QUIZ)
     page.wait_for_url("**/quiz-1.ipynb")
-    assert page.url.startswith(f"{shared_hub.url}/user/{BOB}/lab/tree/")
-    assert Path(shared_hub.data_dir / "homes" / BOB / KEY / "quiz-1" / "quiz-1.ipynb").exists()
+    assert page.url.startswith(f"{shared_hub.url}/user/{CARL}/lab/tree/")
+    assert Path(shared_hub.data_dir / "homes" / CARL / KEY / "quiz-1" / "quiz-1.ipynb").exists()
