@@ -1,4 +1,4 @@
-"""Submission to score: our engine against nbgrader's own autograde, by its API and by its command.
+"""Submission to score: our engine against nbgrader's own autograde, by its API and by its command, and against otter.
 
 All mark the same notebooks. Ours and the API run in this process, which has imported everything and marked once before.
 The runs are interleaved, so that a busy machine is busy for all, and the scores are compared. Then, how many
@@ -27,6 +27,7 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets.config import Config
 
 from benchmarks.marking_whole import measure_memory, measure_whole, opened, sustain_whole
+from benchmarks.otter import VERSION, Otter
 from benchmarks.rows import Row
 from grading.engine.course import CourseRoot
 from grading.engine.files import replace_tree
@@ -38,11 +39,12 @@ AT = datetime(2026, 1, 1, tzinfo=UTC)
 OURS = "our engine"
 API = "nbgrader 0.9.6 NbGraderAPI.autograde, long-lived process, no sandbox"
 COMMAND = "nbgrader 0.9.6 autograde, one command for each submission, no sandbox"
+OTTER = f"otter-grader {VERSION}: otter run, one command for each submission, no sandbox"
 KERNEL = "our engine with a kernel for each submission, sealed"
 TARGET = "the target"
 INCLUDES = (
     "from files in memory to scores in gradebook.db and the autograded folder: all cells run; ours sealed in a "
-    "sandbox, theirs not. Median of interleaved runs"
+    "sandbox, theirs not (otter: from and to files of its own). Median of interleaved runs"
 )
 AT_ONCE = 2
 
@@ -54,6 +56,10 @@ class Quiz:
     name: str
     source: bytes
     answers: tuple[dict[str, str], ...]
+    points: int
+    """Of each test cell."""
+    checks: dict[str, str]
+    """The same tests in one statement each, for graders that have another format, by the function they are about."""
 
 
 def small() -> Quiz:
@@ -65,7 +71,8 @@ def small() -> Quiz:
         cells.append(make.tests(f"{name}-tests", 1, f"assert {name}(1) == {number + 1}"))
     right = {f"f{n}": f"def f{n}(x):\n    return x + {n}" for n in range(3)}
     wrong = right | {"f1": "def f1(x):\n    return 0", "f2": "def f2(x:\n    syntax error"}
-    return Quiz("small", make.notebook(*cells), (right, wrong))
+    checks = {f"f{n}": f"assert f{n}(1) == {n + 1}" for n in range(3)}
+    return Quiz("small", make.notebook(*cells), (right, wrong), 1, checks)
 
 
 def medium() -> Quiz:
@@ -81,7 +88,8 @@ def medium() -> Quiz:
         partial = f"2 if {name}(3) == {3 * (number + 1)} else 0.5"
         cells.append(make.tests(f"{name}-tests", 2, partial if number % 4 == 3 else check))
     wrong = right | {"g2": "def g2(n):\n    return 1", "g3": "def g3(n):\n    raise ValueError"}
-    return Quiz("medium", make.notebook(*cells), (right, wrong))
+    checks = {f"g{n}": f"assert g{n}(4) == {6 * (n + 1)} and g{n}(1) == 0" for n in range(8)}
+    return Quiz("medium", make.notebook(*cells), (right, wrong), 2, checks)
 
 
 def quiet() -> None:
@@ -114,11 +122,12 @@ def timed(action: Callable[[], None]) -> float:
 
 
 def measure(quiz: Quiz, rounds: int) -> list[Row]:
-    """Mark every submission `rounds` times in every way; the command, which takes seconds, half as often."""
+    """Mark every submission `rounds` times in every way; by commands, which take seconds, half as often."""
     folder = Path(tempfile.mkdtemp())
-    spent: dict[str, list[float]] = {OURS: [], KERNEL: [], API: [], COMMAND: []}
+    spent: dict[str, list[float]] = {OURS: [], KERNEL: [], API: [], COMMAND: [], OTTER: []}
     try:
-        places = {name: prepare(folder / str(number), quiz) for number, name in enumerate(spent)}
+        places = {name: prepare(folder / str(number), quiz) for number, name in enumerate(spent) if name != OTTER}
+        otter = Otter(folder / "otter", quiz.points, quiz.checks)
         stock = NbGraderAPI(
             coursedir=CourseDirectory(
                 root=str(places[API].path), course_id="default_course", db_url=places[API].gradebook_url()
@@ -135,14 +144,15 @@ def measure(quiz: Quiz, rounds: int) -> list[Row]:
                     KERNEL: partial(mark_ours, places[KERNEL], quiz, learner, files, warm=False),
                     API: partial(mark_stock, stock, places[API], quiz, learner, files),
                     COMMAND: partial(mark_by_command, places[COMMAND], quiz, learner, files),
+                    OTTER: partial(otter.mark, learner, files),
                 }
-                if kind % 2:
-                    del ways[COMMAND]
+                if (turn + kind) % 2:
+                    del ways[COMMAND], ways[OTTER]
                 for name, action in ways.items() if turn % 2 else reversed(ways.items()):
                     took = timed(action)
                     if turn >= 0:
                         spent[name].append(took)
-                same([places[name] for name in ways], quiz, learner)
+                same([places[name] for name in ways if name in places], quiz, learner, otter.points)
     finally:
         shutil.rmtree(folder)
     ours = statistics.median(spent[OURS])
@@ -157,7 +167,7 @@ def measure(quiz: Quiz, rounds: int) -> list[Row]:
             len(spent[name]),
             INCLUDES,
         )
-        for short, name in (("API", API), ("command", COMMAND), ("kernel", KERNEL))
+        for short, name in (("API", API), ("command", COMMAND), ("otter", OTTER), ("kernel", KERNEL))
     ]
 
 
@@ -185,14 +195,15 @@ def mark_by_command(course: CourseRoot, quiz: Quiz, learner: str, files: dict[st
         raise RuntimeError(done.stderr)
 
 
-def same(courses: list[CourseRoot], quiz: Quiz, learner: str) -> None:
-    """All must have given the same marks, or the times mean nothing."""
+def same(courses: list[CourseRoot], quiz: Quiz, learner: str, points: dict[str, float]) -> None:
+    """All must have given the same marks, or the times mean nothing. `points` are of the learners otter has marked."""
     rows = [
         [(r.grade_id, r.auto_score, r.needs_manual) for r in list_grades(c.gradebook_url(), quiz.name, learner)]
         for c in courses
     ]
-    if any(other != rows[0] for other in rows):
-        raise RuntimeError(f"the scores differ: {rows}")
+    total = sum(score or 0.0 for _, score, _ in rows[0])
+    if any(other != rows[0] for other in rows) or points.get(learner, total) != total:
+        raise RuntimeError(f"the scores differ: {rows}, {points.get(learner)}")
 
 
 def mark_many(path: str, quiz: Quiz, learners: list[str]) -> float:
