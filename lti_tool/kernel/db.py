@@ -137,10 +137,15 @@ def run(tx: Tx, statement: Prepared, parameters: Mapping[str, Any]) -> list[Any]
 
     Raises: DBAPIError. ReadOnly: it changes rows, in `reading`.
     """
+    return run_many(tx, statement, [parameters])
+
+
+def run_many(tx: Tx, statement: Prepared, parameters: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The rows of as many runs, one after the other, in one round trip. Raises: as `run`."""
     if not statement.is_query and isinstance(tx, _ReadingSession):
         raise ReadOnly("A statement that changes rows was run in `reading`.")
     connection = tx.connection()
-    return statement.run(connection.engine, connection.connection, parameters)
+    return statement.run_many(connection.engine, connection.connection, parameters)
 
 
 def affect(tx: Tx, statement: Delete | Update) -> int:

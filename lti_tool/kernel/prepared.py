@@ -22,7 +22,7 @@ class Prepared:
     """A statement with `bindparam`s that is run often. It knows no lists of varying length (`IN`)."""
 
     def __init__(self, statement: Select[Any] | Insert | Update, columns: Sequence[str] = ()) -> None:
-        """`columns`: those that each run of an INSERT gives. What changes rows has to return something."""
+        """`columns`: those that each run of an INSERT gives."""
         self.statement = statement
         self.is_query = isinstance(statement, Select)
         self._columns = list(columns) or None
@@ -30,6 +30,12 @@ class Prepared:
 
     def run(self, engine: Engine, connection: PoolProxiedConnection, parameters: Mapping[str, Any]) -> list[Any]:
         """Every row, as a named tuple. Raises: DBAPIError, KeyError: a parameter is missing."""
+        return self.run_many(engine, connection, [parameters])
+
+    def run_many(
+        self, engine: Engine, connection: PoolProxiedConnection, parameters: Sequence[Mapping[str, Any]]
+    ) -> list[Any]:
+        """The rows of as many runs, in their order. PostgreSQL gets them all in one round trip. Raises: as `run`."""
         found = self._compiled.get(engine.dialect.name)
         if found is None:
             found = self._compiled[engine.dialect.name] = _Compiled(self.statement, self._columns, engine.dialect)
@@ -54,24 +60,46 @@ class _Compiled:
         self._converts: list[tuple[int, Convert]] | None = None
         """From the driver, by position; known when the driver has said what it sends."""
 
-    def run(self, engine: Engine, connection: PoolProxiedConnection, given: Mapping[str, Any]) -> list[Any]:
-        values = {**self._fixed, **{name: _converted(convert, given[name]) for name, convert in self._binds}}
-        parameters = values if self._names is None else tuple([values[name] for name in self._names])
+    def run(self, engine: Engine, connection: PoolProxiedConnection, given: Sequence[Mapping[str, Any]]) -> list[Any]:
+        parameters = [self._parameters(one) for one in given]
+        is_many = len(parameters) != 1
+        said = parameters if is_many else parameters[0]
         heard, driver_error = engine.dispatch, engine.dialect.loaded_dbapi.Error
         cursor = connection.cursor()
         for tell in heard.before_cursor_execute:
-            tell(connection, cursor, self._text, parameters, None, False)
+            tell(connection, cursor, self._text, said, None, is_many)
         try:
-            cursor.execute(self._text, parameters)
+            rows = self._fetch(cursor, parameters, engine.dialect)
             for tell in heard.after_cursor_execute:
-                tell(connection, cursor, self._text, parameters, None, False)
-            rows = cursor.fetchall()
+                tell(connection, cursor, self._text, said, None, is_many)
         except driver_error as error:
             raise DBAPIError.instance(self._text, None, error, driver_error, dialect=engine.dialect) from error
-        if self._converts is None:
-            self._converts = self._find_converts(engine.dialect, cursor.description)
         cursor.close()
         return [self._row(row) for row in rows]
+
+    def _parameters(self, given: Mapping[str, Any]) -> Any:
+        values = {**self._fixed, **{name: _converted(convert, given[name]) for name, convert in self._binds}}
+        return values if self._names is None else tuple([values[name] for name in self._names])
+
+    def _fetch(self, cursor: Any, parameters: Sequence[Any], dialect: Dialect) -> list[Any]:
+        rows: list[Any] = []
+        if len(parameters) > 1 and dialect.name == "postgresql":
+            cursor.executemany(self._text, parameters, returning=bool(self._types))
+            while self._types:
+                rows += self._rows(cursor, dialect)
+                if not cursor.nextset():
+                    break
+            return rows
+        for one in parameters:
+            cursor.execute(self._text, one)
+            rows += self._rows(cursor, dialect) if self._types else ()
+        return rows
+
+    def _rows(self, cursor: Any, dialect: Dialect) -> list[Any]:
+        if self._converts is None:
+            self._converts = self._find_converts(dialect, cursor.description)
+        found: list[Any] = cursor.fetchall()
+        return found
 
     def _row(self, values: Sequence[Any]) -> Any:
         found = list(values)

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Insert, Table, case, select, tuple_
+from sqlalchemy import Table, bindparam, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Tx, run_many
+from lti_tool.kernel.prepared import Prepared
 from plugins.progress.courses import Course, read_courses
 from plugins.progress.merging import (
     NAMES,
@@ -36,7 +37,19 @@ LONGEST_S = 12 * 3600.0
 """Time that one save can bring, in seconds."""
 
 Key = tuple[int, int, str]
+KEY, BLOCK = ("placement_id", "user_id", "ref"), ("placement_id", "user_id", "block")
 ITEMS, LEARNERS, TIMES = (cast(Table, model.__table__) for model in (ItemRow, LearnerRow, TimeRow))
+NOTHING = dict.fromkeys(("percent", "done_items", "counted_items", "seconds"), 0)
+"""What a learner has to begin with."""
+BEGUN = ("placement_id", "user_id", "course_slug", "started_at", "last_at", "last_ref", *NOTHING)
+
+
+def _rows_by(table: Table, names: Sequence[str], wanted: Sequence[str]) -> Prepared:
+    columns = (table.c[name] for name in wanted)
+    return Prepared(select(*columns).where(*(table.c[name] == bindparam(name) for name in names)))
+
+
+READ_ITEM, READ_BLOCK = _rows_by(ITEMS, KEY, NAMES), _rows_by(TIMES, BLOCK, (*KEY, "block", "mask"))
 
 
 def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
@@ -65,7 +78,7 @@ def write_items(tx: Tx, items: Iterable[Facts]) -> None:
     """Make the table say what the facts say."""
     rows = [facts.values() for facts in sorted(items, key=lambda facts: (facts.placement_id, facts.user_id, facts.ref))]
     if rows:
-        tx.execute(_upsert_items(_dialect(tx)), rows)
+        run_many(tx, _upsert_items(_dialect(tx)), rows)
 
 
 def _key(change: Change) -> Key:
@@ -81,7 +94,7 @@ def _insert(dialect: str, table: Table) -> Any:
 
 
 @cache
-def _upsert_learners(dialect: str, *, is_presence: bool) -> Insert:
+def _upsert_learners(dialect: str, *, is_presence: bool) -> Prepared:
     statement = _insert(dialect, LEARNERS)
     newer = statement.excluded.last_at >= LEARNERS.c.last_at
     changes: dict[str, Any] = {"last_ref": LEARNERS.c.last_ref}
@@ -90,21 +103,23 @@ def _upsert_learners(dialect: str, *, is_presence: bool) -> Insert:
             name: case((newer, statement.excluded[name]), else_=LEARNERS.c[name]) for name in ("last_ref", "last_at")
         }
     key = [LEARNERS.c.placement_id, LEARNERS.c.user_id]
-    return cast(Insert, statement.on_conflict_do_update(index_elements=key, set_=changes).returning(*LEARNERS.c))
+    made = statement.on_conflict_do_update(index_elements=key, set_=changes).returning(*LEARNERS.c)
+    return Prepared(made, BEGUN)
 
 
 @cache
-def _upsert_items(dialect: str) -> Insert:
+def _upsert_items(dialect: str) -> Prepared:
     statement = _insert(dialect, ITEMS)
     changes = {name: statement.excluded[name] for name in NAMES if name not in ("placement_id", "user_id", "ref")}
-    return cast(Insert, statement.on_conflict_do_update(index_elements=list(ITEMS.primary_key), set_=changes))
+    return Prepared(statement.on_conflict_do_update(index_elements=list(ITEMS.primary_key), set_=changes), NAMES)
 
 
 @cache
-def _upsert_times(dialect: str) -> Insert:
+def _upsert_times(dialect: str) -> Prepared:
     statement = _insert(dialect, TIMES)
     changes = {"mask": statement.excluded.mask}
-    return cast(Insert, statement.on_conflict_do_update(index_elements=list(TIMES.primary_key), set_=changes))
+    made = statement.on_conflict_do_update(index_elements=list(TIMES.primary_key), set_=changes)
+    return Prepared(made, list(TIMES.c.keys()))
 
 
 def _lock_learners(tx: Tx, changes: Sequence[Change]) -> dict[Learner, Standing]:
@@ -121,7 +136,7 @@ def _lock_learners(tx: Tx, changes: Sequence[Change]) -> dict[Learner, Standing]
     for is_presence in (True, False):
         rows = [_learner_row(change) for _who, change in ordered if (change.score is None) is is_presence]
         if rows:
-            for row in tx.execute(_upsert_learners(_dialect(tx), is_presence=is_presence), rows):
+            for row in run_many(tx, _upsert_learners(_dialect(tx), is_presence=is_presence), rows):
                 found[Learner(row.placement_id, row.user_id)] = Standing.of(row)
     return found
 
@@ -138,13 +153,13 @@ def _learner_row(change: Change) -> dict[str, Any]:
         "started_at": change.at,
         "last_at": change.at,
         "last_ref": change.ref,
+        **NOTHING,
     }
 
 
 def _read_items(tx: Tx, keys: set[Key]) -> dict[Key, Facts]:
-    key = tuple_(ITEMS.c.placement_id, ITEMS.c.user_id, ITEMS.c.ref)
-    rows = tx.execute(select(*(ITEMS.c[name] for name in NAMES)).where(key.in_(sorted(keys))))
-    return {(row.placement_id, row.user_id, row.ref): Facts(**row._mapping) for row in rows}
+    rows = run_many(tx, READ_ITEM, [dict(zip(KEY, key, strict=True)) for key in sorted(keys)])
+    return {(row.placement_id, row.user_id, row.ref): Facts(*row) for row in rows}
 
 
 def _merge(changes: Sequence[Change], found: dict[Key, Facts]) -> set[Key]:
@@ -213,12 +228,11 @@ def _spend_time(tx: Tx, changes: Sequence[Change], found: dict[Key, Facts], lear
                 key = {"placement_id": placement_id, "user_id": user_id, "block": block, "ref": ref}
                 written.append(key | {"mask": before.get(ref, 0) | new})
     if written:
-        tx.execute(_upsert_times(_dialect(tx)), written)
+        run_many(tx, _upsert_times(_dialect(tx)), written)
 
 
 def _read_masks(tx: Tx, blocks: list[tuple[int, int, int]]) -> dict[tuple[int, int, int], dict[str, int]]:
-    key = tuple_(TIMES.c.placement_id, TIMES.c.user_id, TIMES.c.block)
     known: dict[tuple[int, int, int], dict[str, int]] = {}
-    for row in tx.execute(select(TIMES).where(key.in_(sorted(blocks)))):
+    for row in run_many(tx, READ_BLOCK, [dict(zip(BLOCK, block, strict=True)) for block in sorted(blocks)]):
         known.setdefault((row.placement_id, row.user_id, row.block), {})[row.ref] = row.mask
     return known

@@ -8,7 +8,8 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, select, tuple_, update
 
 from lti_tool.kernel import clock, jobs
-from lti_tool.kernel.db import Tx
+from lti_tool.kernel.db import Tx, run_many
+from lti_tool.kernel.prepared import Prepared
 from plugins.progress.courses import Course, read_courses
 from plugins.progress.merging import Facts
 from plugins.progress.messages import CourseDone, ItemDone
@@ -19,10 +20,10 @@ from plugins.progress.standing import weigh
 
 LEARNERS, ITEMS = cast(Table, LearnerRow.__table__), cast(Table, ItemRow.__table__)
 WRITTEN = ("percent", "done_items", "counted_items", "seconds", "done_at")
-UPDATE = (
+UPDATE = Prepared(
     update(LEARNERS)
     .where(LEARNERS.c.placement_id == bindparam("key_placement"), LEARNERS.c.user_id == bindparam("key_user"))
-    .values({name: bindparam(f"new_{name}") for name in WRITTEN})
+    .values({name: bindparam(f"new_{name}", type_=LEARNERS.c[name].type) for name in WRITTEN})
 )
 
 
@@ -102,7 +103,7 @@ def write_learners(tx: Tx, learners: Iterable[Standing]) -> None:
         if one.written() != one.before
     ]
     if rows:
-        tx.execute(UPDATE, rows)
+        run_many(tx, UPDATE, rows)
 
 
 def read_marks(tx: Tx, learners: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Mark]]:

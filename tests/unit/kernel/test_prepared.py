@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Table, bindparam, event, select, text, update
+from sqlalchemy import Table, bindparam, event, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from lti_tool.kernel.db import ReadOnly, run
+from lti_tool.kernel.db import ReadOnly, run, run_many
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.once import UsedOnce
 from lti_tool.kernel.prepared import Prepared
@@ -43,6 +43,34 @@ def test_change_is_of_its_transaction(runtime: Runtime) -> None:
         raise ZeroDivisionError
     with runtime.db.reading() as tx:
         assert tx.scalars(select(UsedOnce.kind)).all() == ["prepared"]
+
+
+def test_many_runs_give_their_rows_in_order(runtime: Runtime) -> None:
+    soon = datetime(2027, 3, 1, 12, 30, tzinfo=UTC)
+    add = Prepared(insert(_USED), ("kind", "digest", "expires_at"))
+    add_and_say = Prepared(
+        insert(_USED).returning(_USED.c.digest, _USED.c.expires_at), ("kind", "digest", "expires_at")
+    )
+    find = Prepared(select(_USED.c.digest).where(_USED.c.digest == bindparam("of"), _USED.c.kind == "many"))
+    rows = [{"kind": "many", "digest": str(number), "expires_at": soon} for number in range(6)]
+    with runtime.db.transaction() as tx:
+        assert run_many(tx, add_and_say, rows[:3]) == [(str(number), soon) for number in range(3)]
+        assert run_many(tx, add, rows[3:5]) == []
+        assert run(tx, add, rows[5]) == []
+    with runtime.db.transaction() as tx:
+        assert run_many(tx, find, [{"of": "4"}, {"of": "none"}, {"of": "0"}, {"of": "5"}]) == [("4",), ("0",), ("5",)]
+        assert run_many(tx, find, []) == []
+
+
+def test_many_runs_are_kept_all_or_none(runtime: Runtime) -> None:
+    soon = datetime(2027, 3, 1, 12, 30, tzinfo=UTC)
+    add = Prepared(insert(_USED), ("kind", "digest", "expires_at"))
+    rows = [{"kind": "twice", "digest": digest, "expires_at": soon} for digest in ("a", "b", "a")]
+    with pytest.raises(DBAPIError, match=r"(?i)unique"), runtime.db.transaction() as tx:
+        run_many(tx, add, rows)
+    with runtime.db.transaction() as tx:  # on the same connection
+        assert tx.scalars(select(UsedOnce.digest).where(UsedOnce.kind == "twice")).all() == []
+        assert run_many(tx, add, rows[:2]) == []
 
 
 def test_only_queries_are_read(runtime: Runtime) -> None:
