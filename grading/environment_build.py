@@ -73,12 +73,17 @@ def is_built(folder: Path) -> bool:
     return (folder / "pyvenv.cfg").is_file()
 
 
+def lock_of(folder: Path) -> str:
+    """The file beside it that whoever builds or deletes it holds."""
+    return f".{folder.name}.lock"
+
+
 def build(folder: Path, order: Order) -> Built:
     """Build an environment into its folder, or find it there. Killed at any point, it can be done again.
 
     Raises: BuildFailed: nothing is there.
     """
-    with locked(folder.parent, f".{folder.name}.lock"):
+    with locked(folder.parent, lock_of(folder)):
         if not is_built(folder):
             _build(folder, order)
         return Built(list_packages(folder), size_of(folder))

@@ -4,6 +4,8 @@ from functools import partial
 
 from grading.comparing import compare_submissions
 from grading.engine_port import OpenEngine
+from grading.environment_clearing import EVERY_S as CLEAR_S
+from grading.environment_clearing import clear_environments
 from grading.environments import build_environment, give_up_building
 from grading.gradebooks import forget_learner, prepare_gradebook, prepare_launched_gradebook
 from grading.marking import autograde, give_up_marking
@@ -57,4 +59,7 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
 
 def make_recurring(open_engine: OpenEngine) -> tuple[Recurring, ...]:
     """What is done again and again."""
-    return (Recurring("grading.reconcile", RECONCILE_S, partial(reconcile, open_engine)),)
+    return (
+        Recurring("grading.reconcile", RECONCILE_S, partial(reconcile, open_engine)),
+        Recurring("grading.clear_environments", CLEAR_S, clear_environments),
+    )

@@ -158,6 +158,8 @@ class EnvironmentRow(Base):
     """What was installed: `numpy 2.3.1`."""
     size_mb: Mapped[int] = mapped_column(default=0)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    unused_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """No quiz has asked for it since; None: one does."""
 
 
 class BlobRow(Base):

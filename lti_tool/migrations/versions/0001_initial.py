@@ -101,6 +101,7 @@ def upgrade() -> None:
     sa.Column('packages', sa.JSON(), nullable=False),
     sa.Column('size_mb', sa.Integer(), nullable=False),
     sa.Column('changed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('unused_since', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('digest', name=op.f('pk_grading_environment'))
     )
     op.create_table('grading_gradebook',

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from grading.assignments import Rules, get_assignment, publish_assignment
 from grading.conditions import Conditions, find_condition_problems, limits_for
 from grading.engine.model import Environment
 from grading.environment_build import is_built
+from grading.environment_clearing import KEPT, clear_environments
 from grading.environments import NotReady, find_environment, find_row, folder_of
 from grading.messages import BuildEnvironment
 from grading.models import AssignmentRow, EnvironmentRow, EnvironmentState, SubmissionState
@@ -177,6 +179,50 @@ def test_another_environment_wakes_what_waited_for_the_first(runtime: Runtime, l
 
 def test_learners_build_nothing(learner: Someone, browse: Callable[..., Any]) -> None:
     assert browse(learner).post(f"{QUIZ}/environment").status_code == 403
+
+
+def test_what_no_quiz_asks_for_is_deleted_a_month_later(runtime: Runtime, learner: Someone, wheels: Path) -> None:
+    for name in ("leaves", "roots"):
+        write_wheel(wheels, name, "1.0", {f"{name}.py": ""})
+    publish(runtime, Conditions(environment=FILE))
+    work(runtime)
+    publish(runtime, Conditions(environment=FILE), "roots")
+    work(runtime)
+    old, new = (folder_of(runtime.settings, digest_of(name)) for name in ("leaves", "roots"))
+    orphan = old.with_name("0" * 64)
+    orphan.mkdir()
+    (old.parent / "readme.txt").write_text("not ours")
+
+    clear_environments(runtime)
+    assert is_built(old) and is_built(new) and not orphan.exists()
+    with clock.frozen(clock.now() + KEPT - timedelta(minutes=1)):
+        clear_environments(runtime)
+        assert is_built(old), "not longer than that"
+    with clock.frozen(clock.now() + KEPT * 2):
+        clear_environments(runtime)
+        clear_environments(runtime)
+    assert (old.exists(), environment(runtime)) == (False, None)
+    assert is_built(new) and environment(runtime, "roots") is not None
+    assert (old.parent / "readme.txt").exists()
+
+    publish(runtime, Conditions(environment=FILE))
+    work(runtime)
+    assert is_built(old)
+
+
+def test_what_is_asked_for_again_stays(runtime: Runtime, learner: Someone, wheels: Path) -> None:
+    write_wheel(wheels, "leaves", "1.0", {"leaves.py": ""})
+    publish(runtime, Conditions(environment=FILE))
+    work(runtime)
+    publish(runtime, Conditions())
+    clear_environments(runtime)
+    publish(runtime, Conditions(environment=FILE))
+    with clock.frozen(clock.now() + KEPT * 2):
+        clear_environments(runtime)
+        assert is_built(folder_of(runtime.settings, digest_of("leaves")))
+        publish(runtime, Conditions())
+        clear_environments(runtime)
+        assert is_built(folder_of(runtime.settings, digest_of("leaves"))), "the month begins anew"
 
 
 def test_an_environment_that_was_lost_is_built_again(runtime: Runtime, learner: Someone, wheels: Path) -> None:
