@@ -17,7 +17,7 @@ from tests.fakes.running_hub import RunningHub, wait_for
 from tests.functional.hub.conftest import KEY, SLUG, make_course, running_tool
 
 EVE = "u-" + "e2" * 13
-CARL = "u-" + "c1" * 13
+CARL = "u-" + "c2" * 13
 """Somebody whom no other test sends to the Hub: for a minute after a visit a server starts without asking."""
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 QUIZ = f"/open?course={KEY}&assignment=quiz-1"
