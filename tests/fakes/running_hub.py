@@ -7,10 +7,12 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.fakes.hub_tool import TOKEN, HubTool
 
@@ -92,11 +94,13 @@ class RunningHub:
             self.process.wait(150)
 
     def close(self) -> None:
-        """Stop the Hub, its servers and the visitors' connections."""
+        """Stop the Hub, its servers, which it keeps, and the visitors' connections."""
         self.stop()
-        self.env["COURSEBRIDGE_JUPYTERHUB_KEEP_SERVERS"] = "0"
-        self.start()
-        self.stop()  # a Hub that keeps nothing also stops the servers it found
+        theirs = f"http://127.0.0.1:{self.env['COURSEBRIDGE_JUPYTERHUB_API_PORT']}/hub/api"
+        for process in psutil.process_iter(["environ"]):
+            if (process.info["environ"] or {}).get("JUPYTERHUB_API_URL") == theirs:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
         for visitor in self.visitors:
             visitor.http.close()
 

@@ -1,8 +1,6 @@
 """One real Hub for all tests of this folder, with a course that has a submission to mark."""
 
-import os
 import shutil
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ import nbformat
 import pytest
 from nbgrader.api import Gradebook
 
+from grading.engine.gradebook import ensure_database
 from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import ROOT, RunningHub
 
@@ -100,21 +99,15 @@ def make_placement(root: Path, key: str) -> None:
     (folder / "nbgrader_config.py").write_text(f"import pathlib\npathlib.Path('/courses/{key}/owned').touch()\n")
     for name in ("gradebook", "submitted", "feedback"):
         (root / name).mkdir()
-    before = os.environ["PATH"]
-    os.environ["PATH"] = f"{Path(sys.executable).parent}:{before}"  # nbgrader looks for alembic there
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),
-            Gradebook(f"sqlite:///{root / 'gradebook' / 'gradebook.db'}", key) as gradebook,
-        ):
-            gradebook.add_assignment("quiz-1")
-            gradebook.add_notebook("quiz-1", "quiz-1")
-            gradebook.add_grade_cell("written", "quiz-1", "quiz-1", max_score=5, cell_type="markdown")
-            gradebook.add_solution_cell("written", "quiz-1", "quiz-1")
-            gradebook.add_student(ADA)
-            gradebook.add_submission("quiz-1", ADA)
-    finally:
-        os.environ["PATH"] = before
+    url = f"sqlite:///{root / 'gradebook' / 'gradebook.db'}"
+    ensure_database(url, key)
+    with warnings.catch_warnings(action="ignore"), Gradebook(url, key) as gradebook:
+        gradebook.add_assignment("quiz-1")
+        gradebook.add_notebook("quiz-1", "quiz-1")
+        gradebook.add_grade_cell("written", "quiz-1", "quiz-1", max_score=5, cell_type="markdown")
+        gradebook.add_solution_cell("written", "quiz-1", "quiz-1")
+        gradebook.add_student(ADA)
+        gradebook.add_submission("quiz-1", ADA)
 
 
 def cell_metadata() -> dict[str, object]:
