@@ -95,6 +95,7 @@ def test_many_kills_at_random_lose_nothing_and_double_nothing(scene: Scene) -> N
     assert scene.posts_and_announcements()[1] <= len(scene.handed)
 
 
+@pytest.mark.one_database
 def test_kill_in_the_middle_of_marking_leaves_no_sandbox_and_the_submission_is_marked(scene: Scene) -> None:
     scene.machine.start()
     scene.submit(code=SLOW)
