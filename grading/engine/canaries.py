@@ -17,7 +17,7 @@ from typing import Any
 
 from grading.engine.altering import Altered, alter
 from grading.engine.execution import execute
-from grading.engine.model import MarkLimits
+from grading.engine.model import Environment, MarkLimits
 from grading.engine.nbgrader_parts import Cell, Notebook, utils
 from grading.engine.plain_code import are_plain
 from grading.engine.plan import NotebookPlan, TrustedCell
@@ -63,7 +63,8 @@ def find_suspicion(marked: Marked, limits: MarkLimits) -> str | None:
     if not earned or _language(marked.plan) != "python":
         return None
     has_own_files = not marked.files.keys() <= marked.source.keys()
-    if not has_own_files and are_plain(*_sources(marked)):
+    is_ours = limits.environment == Environment()
+    if not has_own_files and are_plain(*_sources(marked), is_ours=is_ours):
         return None
     passed = _passed(marked.notebook, earned, marked.files, limits)
     if passed:

@@ -8,7 +8,10 @@ parts, to the names of other modules or to the tests' own helpers.
 import ast
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from IPython.core.inputtransformer2 import TransformerManager
 
 MODULES = frozenset(
     {
@@ -44,18 +47,38 @@ FRAMES = re.compile(r"(?:gi|cr|ag|f|tb|co)_(?:frame|code|back|globals|locals|bui
 USUAL = frozenset({"np", "pd", "plt", "npt", "tm"}) | sys.stdlib_module_names
 """Names of modules: whoever gives them to something else may mean what a test calls."""
 INLINE = re.compile(r"^%matplotlib inline[ \t]*$", re.MULTILINE)
+make_transformer: Callable[[], Any] = TransformerManager
+"""Not typed by IPython."""
 Imports = dict[str, str]
 """What is imported, by the name that it gets."""
 
 
-def are_plain(learners: Iterable[str], trusted: Iterable[str]) -> bool:
-    """Whether no cell of the learner can reach the tests. `trusted`: the teacher's cells, which are restored anyway."""
+def are_plain(learners: Iterable[str], trusted: Iterable[str], *, is_ours: bool = True) -> bool:
+    """Whether no cell of the learner can reach the tests. `trusted`: the teacher's cells, which are restored anyway.
+
+    `is_ours`: they run in the Python and the IPython of this process, so what this one cannot read never runs.
+    """
     try:
-        mine = [ast.parse(INLINE.sub("", source)) for source in learners]
         theirs = [ast.parse(INLINE.sub("", source)) for source in trusted]
+        is_known = is_ours and set(_imports(theirs).values()) <= MODULES and not any(map(_names_ipython, theirs))
+        mine = [_parse(source) if is_known else ast.parse(INLINE.sub("", source)) for source in learners]
         return _are_plain(mine, theirs)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False  # IPython may make something of it
+
+
+def _parse(source: str) -> ast.Module:
+    """A cell. One with an error in its syntax does nothing; what a plain IPython reads otherwise is another matter.
+
+    Raises: SyntaxError: it is neither.
+    """
+    text = INLINE.sub("", source)
+    try:
+        return ast.parse(text)
+    except SyntaxError:
+        if make_transformer().transform_cell(text).strip("\n") == text.strip("\n"):
+            return ast.Module([], [])
+        raise
 
 
 def _are_plain(mine: list[ast.Module], theirs: list[ast.Module]) -> bool:

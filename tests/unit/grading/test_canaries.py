@@ -29,6 +29,11 @@ TEACHERS = ("import numpy as np\ndef check(found, expected):\n    assert found =
         "check(2, 2)",
         "",
         "# only words",
+        "x = (",
+        "import os\ndef f(x:\n    os._exit(0)",
+        "if True:\nimport sys",
+        "\nprint 'two'\n",
+        "x = (\n%time 1",
     ],
 )
 def test_everyday_code_is_plain(source: str) -> None:
@@ -67,7 +72,12 @@ def test_everyday_code_is_plain(source: str) -> None:
         "In[-1]",
         "%load_ext x",
         "!ls",
-        "x = (",
+        "    !ls\nx = (",
+        "!ls (",
+        "x = (; check?",
+        ">>> x = (",
+        "  import sys\n  x = (",
+        "%%bash\nx = (",
         "del check",
         "def f():\n    global check\n    check = None",
         "import pandas as pd\npd.eval('1')",
@@ -88,6 +98,13 @@ def test_everyday_code_is_plain(source: str) -> None:
 )
 def test_code_that_might_reach_the_tests_is_not(source: str) -> None:
     assert not are_plain(["def add(a, b): return 1", source], TEACHERS)
+
+
+def test_what_cannot_be_read_here_may_run_in_another_python() -> None:
+    for source in ("x = (", "f'{get_ipython()!r:{'a'}}'"):
+        assert not are_plain([source], TEACHERS, is_ours=False)
+    for teachers in ("import cython", "get_ipython().input_transformers_post.append(print)"):
+        assert not are_plain(["x = ("], [teachers])
 
 
 def test_what_a_teacher_lends_is_not_plain_if_it_leads_further() -> None:
