@@ -2,6 +2,8 @@
 
 import os
 
+from jupyter_ext.singleuser.exchange import configure, configure_commands
+
 c = get_config()  # nbgrader defines it while it reads this file
 
 if os.environ.get("COURSEBRIDGE_COURSE"):
@@ -16,9 +18,8 @@ if os.environ.get("COURSEBRIDGE_COURSE"):
         "markdown2html": "jupyter_ext.grader_view.markdown",
         "clean_html": "jupyter_ext.grader_view.clean",
     }
-    c.Exchange.root = os.environ["HOME"]  # no exchange is used here; nbgrader only wants to see a folder
+    c.Exchange.root = os.environ["HOME"]  # formgrader uses no exchange, it only wants to see a folder
+    configure_commands(c)
 else:
-    from jupyter_ext.singleuser.exchange import configure
-
     # learners' files are ~/<course>/<assignment>, so that two courses may both have a quiz-1
     configure(c)

@@ -7,14 +7,14 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, request
 
 from grading import api_models as models
-from grading.access import Access, course_models, load_access_by_name
+from grading.access import Access, PlacementAccess, course_models, load_access_by_name
 from grading.api_answers import assignment_answers, page_url, submission_answer
 from grading.assignments import get_assignment
 from grading.drafts import find_draft, load_draft, save_draft
 from grading.filesets import load_files
 from grading.gates import closed_quizzes, refuse_closed
 from grading.hub_tickets import check_service_token, redeem_ticket
-from grading.hub_tokens import hub_name_of
+from grading.hub_tokens import HubToken, find_owner
 from grading.messages import SyncMarks
 from grading.readings import load_reading
 from grading.submissions import get_attempt, make_snapshot, store_submission
@@ -56,9 +56,9 @@ def for_user(view: View) -> View:
 
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
-        name = hub_name_of(current_runtime(), _bearer())
+        g.grading_token = find_owner(current_runtime(), _bearer())
         with current_runtime().db.reading() as tx:
-            g.grading_access = load_access_by_name(tx, name)
+            g.grading_access = load_access_by_name(tx, g.grading_token.hub_name)
         return view(*args, **kwargs)
 
     return guarded
@@ -230,6 +230,17 @@ def marks_changed(key: str, json: models.MarksChangedBody) -> Any:
         row = get_assignment(tx, access.slug, json.assignment)
         jobs.enqueue(tx, SyncMarks(access.placement.id, row.name, json.learner))
     return models.Accepted(), 202
+
+
+def at_marking_server(key: str) -> PlacementAccess:
+    """What the caller is in a placement, for what is done on its marking server only.
+
+    Raises: NotFound: nothing. Forbidden: the token is not for that server.
+    """
+    access, token = _access().at(key), g.grading_token
+    assert isinstance(token, HubToken)
+    token.require_marking_server(key)
+    return access
 
 
 def _access() -> Access:

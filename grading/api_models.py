@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -51,6 +52,21 @@ class MarksChangedBody(Body):
 
     assignment: str = Field(max_length=200, pattern=PRINTABLE)
     learner: str | None = Field(None, max_length=40, pattern=PRINTABLE, description="Hub name; null: anybody's.")
+
+
+class FeedbackBody(Body):
+    """Whose feedback is to say what the gradebook says."""
+
+    learners: list[Annotated[str, Field(max_length=40, pattern=PRINTABLE)]] = Field(
+        min_length=1, max_length=5000, description="Hub names."
+    )
+
+
+class SourceBody(Body):
+    """A quiz to be released."""
+
+    files: list[FileBody] = Field(max_length=1000, description="Everything in `source/<assignment>`.")
+    force: bool = Field(False, description="Take the place of what learners have.")
 
 
 class Course(BaseModel):
@@ -153,6 +169,43 @@ class SubmissionAnswer(BaseModel):
     submitted_at: str
     state: str
     page_url: str
+
+
+class ClassAttempt(BaseModel):
+    """One attempt of somebody in the class."""
+
+    assignment: str
+    learner: str = Field(description="Hub name.")
+    number: int
+    submitted_at: str
+    due: str | None = Field(description="For this learner.")
+    receipt: str
+    sha256: str = Field(description="Of the set of files: over the sorted lines `path NUL hexdigest LF`.")
+    state: str
+    held: bool = Field(description="A teacher has to decide whether its points count.")
+    feedback: bool = Field(description="The learner can read it.")
+
+
+class ClassWork(BaseModel):
+    """What a class has handed in."""
+
+    submissions: list[ClassAttempt]
+
+
+class Renewed(BaseModel):
+    """It will be done."""
+
+    learners: int = Field(description="Those who have marks; the others get feedback when they are marked.")
+
+
+class SourceAnswer(BaseModel):
+    """What learners have now."""
+
+    changed: bool
+    draft: bool = Field(description="It is new in the course, and learners get it when it is published.")
+    max_score: float
+    opens_at: str | None = Field(description="They get it from then on; null: now.")
+    course_shown: bool = Field(description="False: the whole course is a draft.")
 
 
 class Accepted(BaseModel):

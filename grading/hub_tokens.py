@@ -1,24 +1,70 @@
-"""Who a JupyterHub token belongs to, as the Hub says; remembered for at most a minute."""
+"""Whose a JupyterHub token is, and for which servers, as the Hub says; remembered for at most a minute."""
 
 import hashlib
 import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.errors import ExternalError, Unauthenticated
+from lti_tool.kernel.errors import ExternalError, Forbidden, Unauthenticated
 from lti_tool.kernel.http import OutboundHttp
 from lti_tool.kernel.runtime import Runtime
 
 REMEMBER_S = 60
 MOST = 10_000
+ANY_SERVER = "*"
+MARKING_SERVER = "grade-"
+MAX_SERVER_NAME = 30
+"""JupyterHub's limit."""
+
+
+@dataclass(frozen=True)
+class HubToken:
+    """What the Hub says of a token."""
+
+    hub_name: str
+    servers: frozenset[str]
+    """Names of the person's servers that it opens; their own has the name "". `ANY_SERVER`: all of them."""
+
+    def require_marking_server(self, key: str) -> None:
+        """Raises: Forbidden: it does not open the marking server of this placement.
+
+        Whatever runs on a learner's server has its token, a notebook of another course too. What a class has handed in,
+        and what it is given, is for the server that was started for it.
+        """
+        name = marking_server_name(key)
+        if not self.servers & {name, ANY_SERVER}:
+            raise Forbidden(
+                "marking_server_needed",
+                "This is done on the course's marking server: open formgrader from your LMS and use a terminal there.",
+                {"scope": f"access:servers!server={self.hub_name}/{name}"},
+            )
+
 
 _lock = threading.Lock()
-_known: dict[str, tuple[str, datetime]] = {}
+_known: dict[str, tuple[HubToken, datetime]] = {}
 
 
-def hub_name_of(runtime: Runtime, token: str | None) -> str:
-    """The Hub's name of the person whose token this is. Asks the Hub: never inside a transaction.
+def marking_server_name(key: str) -> str:
+    """The Hub's name of the server that marks a placement, as the Hub's side makes it from the key."""
+    slug, _, number = key.rpartition("-")
+    room = MAX_SERVER_NAME - len(MARKING_SERVER) - len(number) - 1
+    return f"{MARKING_SERVER}{slug[:room].rstrip('-')}-{number}"
+
+
+def servers_in(scopes: Iterable[object], hub_name: str) -> frozenset[str]:
+    """The person's servers that scopes open, as JupyterHub expands them."""
+    whole, one = (f"access:servers!user={hub_name}", "access:servers"), f"access:servers!server={hub_name}/"
+    texts = [scope for scope in scopes if isinstance(scope, str)]
+    if any(scope in whole for scope in texts):
+        return frozenset({ANY_SERVER})
+    return frozenset(scope.removeprefix(one) for scope in texts if scope.startswith(one))
+
+
+def find_owner(runtime: Runtime, token: str | None) -> HubToken:
+    """Whose token this is. Asks the Hub: never inside a transaction.
 
     Raises: Unauthenticated: the Hub does not know it. ExternalError: the Hub does not answer.
     """
@@ -26,18 +72,18 @@ def hub_name_of(runtime: Runtime, token: str | None) -> str:
         raise Unauthenticated("hub_token_missing", "Send the JupyterHub token as `Authorization: Bearer …`.")
     key = hashlib.sha256(f"{runtime.settings.hub.api_url}\0{token}".encode()).hexdigest()
     with _lock:
-        name, until = _known.get(key, ("", clock.now()))
-    if name and clock.now() < until:
-        return name
-    name = _ask(runtime, token)
+        known, until = _known.get(key, (None, clock.now()))
+    if known and clock.now() < until:
+        return known
+    known = _ask(runtime, token)
     with _lock:
         if len(_known) >= MOST:
             _known.clear()
-        _known[key] = (name, clock.now() + timedelta(seconds=REMEMBER_S))
-    return name
+        _known[key] = (known, clock.now() + timedelta(seconds=REMEMBER_S))
+    return known
 
 
-def _ask(runtime: Runtime, token: str) -> str:
+def _ask(runtime: Runtime, token: str) -> HubToken:
     url = f"{runtime.settings.hub.api_url}/user"
     answer = _hub_http().request("GET", url, headers={"Authorization": f"token {token}"})
     if answer.status_code in (401, 403):
@@ -55,7 +101,8 @@ def _ask(runtime: Runtime, token: str) -> str:
         raise ExternalError("hub_failed", "JupyterHub gave no readable answer. Try again.", retryable=True) from error
     if not isinstance(facts, dict) or facts.get("kind", "user") != "user" or not isinstance(facts.get("name"), str):
         raise Unauthenticated("hub_token_refused", "This token does not belong to a person.")
-    return str(facts["name"])
+    scopes = facts.get("scopes")
+    return HubToken(facts["name"], servers_in(scopes if isinstance(scopes, list) else (), facts["name"]))
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from grading import (
     api,
+    api_teaching,
     environment_views,
     export_views,
     extension_views,
@@ -40,6 +41,7 @@ from lti_tool.contract import NavItem, Plugin, WarmUp
 from lti_tool.kernel.permissions import Right
 
 PAGES = (
+    api_teaching,
     views,
     staff_views,
     extension_views,

@@ -28,6 +28,7 @@ from grading.releasing import (
 )
 from grading.releasing_apart import install_quizzes_apart
 from grading.results import find_result_row
+from grading.source_releases import ReleasedSource, Releaser, SourceVersion, set_source_releases
 from grading.submissions import Learner
 from grading.surroundings import Neighbour, Surroundings, tell_surroundings
 from lti_tool.kernel.db import Tx
@@ -42,8 +43,11 @@ __all__ = [
     "Installation",
     "Neighbour",
     "Release",
+    "ReleasedSource",
+    "Releaser",
     "Result",
     "Rules",
+    "SourceVersion",
     "Surroundings",
     "Ticket",
     "add_gate",
@@ -70,6 +74,7 @@ __all__ = [
     "reading_path",
     "record_prepared",
     "set_readings",
+    "set_source_releases",
     "tell_surroundings",
 ]
 

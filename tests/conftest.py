@@ -35,7 +35,10 @@ BASE_URL = "https://localhost"
 quickening.quicken()
 
 LOCAL = ("127.0.0.1", "::1", "localhost")
-ONE_DATABASE = ("browser", "functional/demo", "functional/engine", "functional/hub", "functional/singleuser")
+ONE_DATABASE = (
+    *("browser", "functional/demo", "functional/engine", "functional/exchange", "functional/hub"),
+    "functional/singleuser",
+)
 """Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
 WITH_BROWSER = ("browser", "functional/hub", "functional/singleuser", "functional/demo/test_in_chromium.py")
 """Where a browser that does not answer at all, for five minutes, gets a second chance; no other failure does."""

@@ -157,6 +157,69 @@ def get_feedback(course: str, assignment: str, number: int) -> Call[Files]:
     return Call("GET", _of(course, assignment, f"submissions/{number}/feedback"), _files, timeout_s=60)
 
 
+# ---- the class, on a marking server ----
+
+
+@dataclass(frozen=True)
+class ClassAttempt:
+    """One attempt of somebody in the class. Times are ISO 8601 with a zone."""
+
+    assignment: str
+    learner: str
+    """The Hub's name."""
+    number: int
+    submitted_at: str
+    due: str | None
+    """For this learner."""
+    receipt: str
+    sha256: str
+    """Of the file set."""
+    state: str
+    is_held: bool
+    """A teacher has to decide whether its points count."""
+    has_feedback: bool
+    """The learner can read it."""
+
+
+@dataclass(frozen=True)
+class SourceReleased:
+    """What learners have of a quiz after it was released."""
+
+    is_new: bool
+    """False: they had it already."""
+    is_draft: bool
+    """It is new in the course, and learners get it when it is published."""
+    max_score: float
+    opens_at: str | None
+    """They get it from then on; None: now."""
+    is_course_shown: bool
+
+
+def list_class_work(course: str, assignment: str = "") -> Call[list[ClassAttempt]]:
+    """Every attempt of the class, or those of one quiz: by quiz, learner and number."""
+    query = f"?assignment={_quoted(assignment)}" if assignment else ""
+    path = f"/courses/{_quoted(course)}/submissions{query}"
+    return Call("GET", path, lambda data: [_class_attempt(item) for item in data["submissions"]], timeout_s=60)
+
+
+def get_handed_in(course: str, attempt: ClassAttempt) -> Call[Files]:
+    """The files of one attempt, as they were handed in."""
+    what = f"learners/{_quoted(attempt.learner)}/submissions/{attempt.number}/files"
+    return Call("GET", _of(course, attempt.assignment, what), _files, timeout_s=60)
+
+
+def release_feedback(course: str, assignment: str, learners: Sequence[str]) -> Call[int]:
+    """Bring what the gradebook says now into the feedback of learners; how many of them have marks."""
+    body = {"learners": list(learners)}
+    return Call("POST", _of(course, assignment, "feedback"), lambda data: int(data["learners"]), body)
+
+
+def release_source(course: str, assignment: str, files: Files, *, force: bool) -> Call[SourceReleased]:
+    """Release a quiz from its source files; the same again changes nothing."""
+    body = {"files": _encoded(files), "force": force}
+    return Call("POST", _of(course, assignment, "source"), _source_released, body, timeout_s=360)
+
+
 def _of(course: str, assignment: str, what: str) -> str:
     return f"/courses/{_quoted(course)}/assignments/{_quoted(assignment)}/{what}"
 
@@ -206,6 +269,31 @@ def _receipt(data: Any) -> Receipt:
         state=data["state"],
         page_url=data.get("page_url") or "",
         state_text=data.get("state_text") or "",
+    )
+
+
+def _class_attempt(data: Any) -> ClassAttempt:
+    return ClassAttempt(
+        assignment=data["assignment"],
+        learner=data["learner"],
+        number=int(data["number"]),
+        submitted_at=data["submitted_at"],
+        due=data["due"],
+        receipt=data["receipt"],
+        sha256=data["sha256"],
+        state=data["state"],
+        is_held=bool(data["held"]),
+        has_feedback=bool(data["feedback"]),
+    )
+
+
+def _source_released(data: Any) -> SourceReleased:
+    return SourceReleased(
+        is_new=bool(data["changed"]),
+        is_draft=bool(data["draft"]),
+        max_score=float(data["max_score"]),
+        opens_at=data["opens_at"],
+        is_course_shown=bool(data["course_shown"]),
     )
 
 

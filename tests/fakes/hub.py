@@ -17,10 +17,11 @@ class FakeHub:
     asked: int = 0
     api_url: str = ""
 
-    def token_of(self, hub_name: str) -> str:
-        """A token of this person."""
-        token = f"token-of-{hub_name}"
-        self.users[token] = {"name": hub_name, "kind": "user"}
+    def token_of(self, hub_name: str, server: str = "") -> str:
+        """The token that a person's server has; `server` is its name, empty: their own."""
+        token = f"token-of-{hub_name}-{server}"
+        scopes = [f"access:servers!server={hub_name}/{server}", f"users:activity!user={hub_name}"]
+        self.users[token] = {"name": hub_name, "kind": "user", "scopes": scopes}
         return token
 
 

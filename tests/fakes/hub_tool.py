@@ -26,6 +26,10 @@ class HubTool:
     """(Hub user name of the grader, course, body)"""
     releases: dict[tuple[str, str], dict[str, bytes]] = field(default_factory=dict)
     """Files of a quiz by (course, assignment)."""
+    class_work: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Attempts of a class by course, as the tool tells of them, each with its `files`."""
+    scopes: dict[str, list[str]] = field(default_factory=dict)
+    """What the Hub said of the token that a person's server used last, by Hub user name."""
     failures: int = 0
     """How many more reports are answered with 503."""
     is_down: bool = False
@@ -82,6 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(*self.state.down)
         elif parts[2] == "courses" and len(parts) > 4 and self._user():
             self._answer(*self._quiz(parts[3], parts[4:]))
+        elif parts[2:] == ["courses"] and (name := self._user()):
+            self._answer(200, {"courses": self.state.people[name]["courses"]})
         elif parts[:4] != ["api", "v1", "hub", "users"] or not self._is_hub():
             self._answer(404, {"code": "not_found"})
         elif person := self.state.people.get(parts[4]):
@@ -114,6 +120,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def _quiz(self, course: str, rest: list[str]) -> tuple[int, dict[str, Any]]:
+        if rest[0].startswith("submissions"):
+            return 200, {"submissions": [row | {"files": None} for row in self.state.class_work[course]]}
+        if rest[2:3] == ["learners"]:
+            return 200, {
+                "files": next(row["files"] for row in self.state.class_work[course] if row["learner"] == rest[3])
+            }
         if rest == ["assignments"]:
             names = [assignment for slug, assignment in self.state.releases if slug == course]
             return 200, {"assignments": [_row(name) for name in names]}
@@ -153,7 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:
-                return str(json.load(answer)["name"])
+                told = json.load(answer)
+                self.state.scopes[told["name"]] = told["scopes"]
+                return str(told["name"])
         except urllib.error.URLError:
             return None
 

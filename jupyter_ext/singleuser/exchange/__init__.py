@@ -1,5 +1,5 @@
-"""nbgrader's exchange over HTTP: what `nbgrader list`, `fetch_assignment`, `submit` and `fetch_feedback` and the
-Assignment List use instead of a shared folder.
+"""nbgrader's exchange over HTTP: what its commands and the Assignment List use instead of a shared folder
+(docs/nbgrader-commands.md).
 
 In an nbgrader_config.py:
 
@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_ext.singleuser.exchange.base import Exchange
-from jupyter_ext.singleuser.exchange.elsewhere import (
-    ExchangeCollect,
-    ExchangeReleaseAssignment,
-    ExchangeReleaseFeedback,
-)
+from jupyter_ext.singleuser.exchange.collect import ExchangeCollect
 from jupyter_ext.singleuser.exchange.fetch_assignment import ExchangeFetchAssignment
 from jupyter_ext.singleuser.exchange.fetch_feedback import ExchangeFetchFeedback
 from jupyter_ext.singleuser.exchange.list import ExchangeList
+from jupyter_ext.singleuser.exchange.release_assignment import ExchangeReleaseAssignment
+from jupyter_ext.singleuser.exchange.release_feedback import ExchangeReleaseFeedback
 from jupyter_ext.singleuser.exchange.submit import ExchangeSubmit
 
 __all__ = [
@@ -31,6 +29,7 @@ __all__ = [
     "ExchangeReleaseFeedback",
     "ExchangeSubmit",
     "configure",
+    "configure_commands",
 ]
 
 _CLASSES = {
@@ -49,7 +48,16 @@ def configure(c: Any, root: Path | None = None) -> None:
     """Make nbgrader use this exchange. `c` is the traitlets config; `root` is the folder that holds the course
     folders, by default the home folder, which is also where the Jupyter server has to start.
     """
+    _choose(c, c.ExchangeFactory, root)
+
+
+def configure_commands(c: Any, root: Path | None = None) -> None:
+    """The same for the command `nbgrader` alone: formgrader, which reads the same file, never waits for the tool."""
+    _choose(c, c.NbGraderApp.NbGrader.ExchangeFactory, root)
+
+
+def _choose(c: Any, factory: Any, root: Path | None) -> None:
     for trait, cls in _CLASSES.items():
-        setattr(c.ExchangeFactory, trait, cls)
+        setattr(factory, trait, cls)
     c.Exchange.path_includes_course = True
     c.Exchange.assignment_dir = str(root or Path.home())

@@ -13,6 +13,7 @@ class ExchangeFetchFeedback(Exchange, AbstractFetchFeedback):
 
     def init_src(self) -> None:
         """Find the attempts."""
+        self.require_self()
         self.assignment = self.get_assignment()
 
     def copy_files(self) -> None:

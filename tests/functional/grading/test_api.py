@@ -18,6 +18,7 @@ from tests.factories.grading import KEY, NAME, SLUG, Someone, get_submission, ma
 from tests.fakes.engine import FakeCourse
 from tests.fakes.hub import FakeHub
 from tests.fakes.lms import FakeLms
+from tests.functional.grading.conftest import counted
 
 API = "/api/v1"
 QUIZ = f"{API}/courses/{KEY}/assignments/{NAME}"
@@ -160,6 +161,29 @@ def test_marks_changed_brings_the_new_total_to_the_lms(
     assert [each.given for each in lms.posted] == [4]
 
 
+def test_class_is_listed_and_given_in_few_queries(
+    client: FlaskClient, runtime: Runtime, hub: FakeHub, learner: Someone, other: Someone, teacher: Someone
+) -> None:
+    """nbgrader's commands over it are tested in `functional/exchange`."""
+    for who in (learner, other, other):
+        submit(runtime, who, points=2)
+    work(runtime)
+    headers = {"Authorization": f"Bearer {hub.token_of(teacher.hub_name, f'grade-{KEY}')}"}
+    client.get(f"{API}/courses", headers=headers)  # the Hub is asked once
+
+    with counted(runtime) as statements:
+        answer = client.get(f"{API}/courses/{KEY}/submissions?assignment={NAME}", headers=headers)
+    assert len(statements) <= 6, statements
+    assert answer.json is not None
+    found = [(each["learner"], each["number"], each["feedback"]) for each in answer.json["submissions"]]
+    assert sorted(found) == sorted([(learner.hub_name, 1, True), (other.hub_name, 1, True), (other.hub_name, 2, True)])
+    files = client.get(f"{QUIZ}/learners/{other.hub_name}/submissions/2/files", headers=headers)
+    assert files.json == {"files": files_of(points=2)}
+    body = {"learners": [learner.hub_name, other.hub_name]}
+    assert client.post(f"{QUIZ}/feedback", json=body, headers=headers).json == {"learners": 2}
+    assert client.post(f"{QUIZ}/source", json={"files": files_of(points=1)}, headers=headers).status_code == 404
+
+
 @pytest.mark.parametrize("header", [None, "Bearer ", "Bearer wrong", "Basic x", "Bearer w\u00f6rong"])
 def test_without_a_good_token_nothing_opens(client: FlaskClient, learner: Someone, header: str | None) -> None:
     headers = {"Authorization": header} if header else {}
@@ -229,6 +253,10 @@ def test_description_names_every_call(client: FlaskClient) -> None:
         f"POST {base}/submissions",
         f"GET {base}/submissions/{{number}}/feedback",
         "POST /api/v1/courses/{key}/marks-changed",
+        "GET /api/v1/courses/{key}/submissions",
+        f"GET {base}/learners/{{learner}}/submissions/{{number}}/files",
+        f"POST {base}/feedback",
+        f"POST {base}/source",
     }
     body = document["paths"][f"{base}/submissions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"].split("/")[-1] in document["components"]["schemas"]

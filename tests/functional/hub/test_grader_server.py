@@ -1,12 +1,18 @@
 """Formgrader runs on a server of its own for each course, for its graders."""
 
+import asyncio
+import base64
 import re
 
 import pytest
 
+from grading.hub_tokens import marking_server_name, servers_in
+from jupyter_ext.hub.places import grade_server_name
 from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import RunningHub, Visitor, wait_for
+from tests.fakes.tool_api import snapshot
 from tests.functional.hub.conftest import ADA, BOB, KEY, OTHER_KEY, RIVAL, SLUG, TEACHER
+from tests.functional.hub.test_learner_server import run_in_terminal
 
 PREFIX = f"/user/{TEACHER}/grade-{KEY}/"
 
@@ -120,6 +126,39 @@ def test_grader_changes_nothing_of_the_course_but_its_gradebook(hub: RunningHub,
     body = {"type": "file", "format": "text", "content": "x"}
     assert teacher.send("PUT", PREFIX, f"api/contents/{target}", body).status_code >= 400
     assert list((hub.data_dir / "courses").rglob("planted.txt")) == []
+
+
+def test_nbgraders_commands_work_in_the_graders_terminal(hub: RunningHub, teacher: Visitor, tool: HubTool) -> None:
+    """What the tool keeps in `submitted` stays its own; a folder of the grader's gets the files."""
+    files = {"quiz-1.ipynb": b"{}"}
+    listed = [{"path": path, "content_b64": base64.b64encode(body).decode()} for path, body in files.items()]
+    row = {
+        "assignment": "quiz-1",
+        "number": 2,
+        "submitted_at": "2026-01-02T03:04:05+00:00",
+        "due": None,
+        "receipt": "7F3A-91BC",
+        "sha256": snapshot(files),
+        "held": False,
+        "feedback": False,
+        "files": listed,
+    }
+    tool.class_work[KEY] = [row | {"learner": ADA, "state": "failed"}, row | {"learner": BOB, "state": "queued"}]
+    out = f"/courses/{KEY}/gradebook"
+    script = f"""
+        nbgrader collect quiz-1; echo "code $?"
+        nbgrader collect quiz-1 --course-dir=$HOME/collected; echo "code $?"
+        cp $HOME/collected/submitted/{ADA}/quiz-1/timestamp.txt {out}/"""
+    steps = "; ".join(line.strip() for line in script.strip().splitlines())
+    asyncio.run(run_in_terminal(teacher, f"({steps}) > {out}/log.txt 2>&1", PREFIX, 120))
+
+    read = hub.data_dir / "courses" / SLUG / "placements" / KEY.rpartition("-")[2] / "gradebook"
+    log = (read / "log.txt").read_text()
+    assert f"Attempt 2 waits to be marked, then it is here by itself: {BOB} quiz-1" in log
+    assert f"Not written: {ADA} (attempt 2). Coursebridge fills /courses/{KEY}/submitted itself" in log
+    assert re.findall(r"code (\d)", log) == ["1", "0"]
+    assert (read / "timestamp.txt").read_text() == "2026-01-02 03:04:05.000000 UTC"
+    assert servers_in(tool.scopes[TEACHER], TEACHER) == {grade_server_name(KEY)} == {marking_server_name(KEY)}
 
 
 def test_teacher_of_one_course_does_not_mark_another(hub: RunningHub, teacher: Visitor) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import websocket_connect
 
+from grading.hub_tokens import servers_in
+from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import RunningHub, Visitor, wait_for
 from tests.functional.hub.conftest import ADA, BOB, KEY
 
@@ -71,21 +73,21 @@ def get(visitor: Visitor, name: str) -> str:
     return str(answer.json()["content"]) if answer.status_code == 200 else ""
 
 
-async def run_in_terminal(visitor: Visitor, command: str) -> None:
-    """Type a command into a new terminal and wait for its end."""
-    name = visitor.send("POST", PREFIX, "api/terminals", {}).json()["name"]
-    here = httpx.URL(visitor.hub.address(PREFIX))
-    address = f"ws://127.0.0.1:{here.port}{PREFIX}terminals/websocket/{name}?_xsrf={visitor.xsrf(PREFIX)}"
+async def run_in_terminal(visitor: Visitor, command: str, prefix: str = PREFIX, patience_s: float = 30) -> None:
+    """Type a command into a new terminal of a server and wait for its end."""
+    name = visitor.send("POST", prefix, "api/terminals", {}).json()["name"]
+    here = httpx.URL(visitor.hub.address(prefix))
+    address = f"ws://127.0.0.1:{here.port}{prefix}terminals/websocket/{name}?_xsrf={visitor.xsrf(prefix)}"
     headers = {
         "Host": f"{here.host}:{here.port}",
-        "Cookie": visitor.cookie_header(PREFIX),
+        "Cookie": visitor.cookie_header(prefix),
         "Origin": f"http://{here.host}:{here.port}",
     }
     socket = await websocket_connect(HTTPRequest(address, headers=headers))
     await socket.write_message(json.dumps(["stdin", f"{command}; echo 'end''ed'\r"]))
     said = ""
     while "ended" not in said:
-        message = await asyncio.wait_for(socket.read_message(), 30)
+        message = await asyncio.wait_for(socket.read_message(), patience_s)
         said += str(json.loads(message or "[]")[-1]) if message else "ended"
     socket.close()
     while await asyncio.wait_for(socket.read_message(), 30) is not None:
@@ -103,6 +105,11 @@ def test_assignment_list_shows_the_quiz(ada: Visitor) -> None:
     answer = ada.send("GET", PREFIX, f"assignments?course_id={KEY}").json()
     assert answer["success"] is True, answer
     assert "quiz-1" in str(answer["value"])
+
+
+def test_token_of_the_server_opens_that_server_alone(ada: Visitor, tool: HubTool) -> None:
+    ada.send("GET", PREFIX, f"assignments?course_id={KEY}")
+    assert servers_in(tool.scopes[ADA], ADA) == {""}
 
 
 def test_learner_gets_jupyterlab_without_the_teachers_parts(ada: Visitor) -> None:

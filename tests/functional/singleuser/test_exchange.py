@@ -1,9 +1,6 @@
-"""nbgrader's own classes and commands work through the exchange over HTTP."""
+"""nbgrader's own classes work through the exchange over HTTP; its commands are tested in `functional/exchange`."""
 
 import logging
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ from traitlets.config import Config
 
 from jupyter_ext.singleuser.exchange import configure
 from tests.fakes.tool_api import TOKEN, FakeTool, encode
-from tests.functional.singleuser.conftest import learner_environment, make_home, notebook
+from tests.functional.singleuser.conftest import make_home, notebook
 
 
 @pytest.fixture
@@ -60,6 +57,7 @@ def test_list_shows_every_course_and_what_is_fetched(home: Path, tool: FakeTool)
     assert listed[0]["path"] == str(folder)
     assert [info["course_id"] for info in exchange(home, "List", "biology").start()] == ["biology"]
     assert exchange(home, "List", "biology", "other").start() == []
+    assert exchange(home, "List", "*", "*").start() == listed
 
 
 def test_fetch_makes_a_new_folder_and_refuses_an_old_one(home: Path, tool: FakeTool) -> None:
@@ -141,12 +139,6 @@ def test_feedback_is_fetched_shown_and_known_to_be_outdated(home: Path, tool: Fa
     assert list(quiz.submitted_files[2]) == ["q.ipynb"]
 
 
-@pytest.mark.parametrize("action", ["ReleaseAssignment", "Collect", "ReleaseFeedback"])
-def test_what_is_done_elsewhere_says_where(home: Path, action: str) -> None:
-    with pytest.raises(ExchangeError, match="Coursebridge"):
-        exchange(home, action, "algebra", "quiz").start()
-
-
 def test_removing_is_refused(home: Path, tool: FakeTool) -> None:
     tool.add_quiz("algebra", "quiz", {"q.ipynb": notebook()})
 
@@ -174,22 +166,3 @@ def test_nbgraders_api_sees_released_assignments(home: Path, tool: FakeTool) -> 
 
     assert api.exchange_is_functional
     assert api.get_released_assignments() == {"quiz"}
-
-
-def test_the_command_line_fetches_and_submits(home: Path, tool: FakeTool) -> None:
-    quiz = tool.add_quiz("algebra", "quiz", {"q.ipynb": notebook()})
-    elsewhere = home / "algebra"
-    elsewhere.mkdir()
-
-    def nbgrader(*arguments: str) -> str:
-        command = [str(Path(sys.executable).parent / "nbgrader"), *arguments, "--course", "algebra"]
-        environment = learner_environment(home, tool) | {"LC_ALL": os.environ.get("LC_ALL", "C.UTF-8")}
-        done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return done.stderr
-
-    nbgrader("fetch_assignment", "quiz")
-    log = nbgrader("submit", "quiz")
-
-    assert (home / "algebra/quiz/q.ipynb").read_bytes() == notebook()
-    assert f"Receipt {quiz.attempts[0]['receipt']}: attempt 1" in log
