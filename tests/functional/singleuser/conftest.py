@@ -64,9 +64,9 @@ class Jupyter:
         """POST JSON with the token."""
         return httpx.post(self.url + path, headers=_HEADERS, json=data, timeout=60)
 
-    def delete(self, path: str) -> httpx.Response:
+    def delete(self, path: str, **more: Any) -> httpx.Response:
         """DELETE with the token."""
-        return httpx.delete(self.url + path, headers=_HEADERS, timeout=30)
+        return httpx.delete(self.url + path, headers=_HEADERS, timeout=30, **more)
 
     def save(self, path: str, content: bytes) -> None:
         """Save a notebook as JupyterLab does, through the contents API."""
@@ -125,6 +125,7 @@ def start_jupyter(home: Path, tool: FakeTool, settle_s: float = 0.2) -> Jupyter:
         "IdentityProvider.token": JUPYTER_TOKEN,
         "LabApp.news_url": None,
         "CoursebridgeExtension.settle_s": settle_s,
+        "CoursebridgeExtension.asked_s": 0,
     }
     command = [
         sys.executable,
