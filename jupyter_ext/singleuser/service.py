@@ -160,7 +160,7 @@ class LearnerService:
             "last_receipt": self._last_receipt(place, answer.assignment),
             "problem": problem_as_json(answer.problem),
         }
-        if not draft.saved_at and answer.assignment is not None and answer.assignment.draft_saved_at:
+        if not draft.saved_at and not noted and answer.assignment is not None and answer.assignment.draft_saved_at:
             told["draft"]["saved_at"] = answer.assignment.draft_saved_at
         return told
 

@@ -6,8 +6,10 @@ the working folder and the environment, and holds up whatever runs beside it. SI
 
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any, TextIO
@@ -23,8 +25,13 @@ from jupyter_ext.singleuser.validation_words import name_cells
 def main(names: list[str]) -> int:
     """Validate the notebooks of the working folder; the exit code."""
     out = _keep_stdout()
-    signal.signal(signal.SIGTERM, _end)
-    config = _load_config()
+    with tempfile.TemporaryDirectory(prefix="coursebridge-", ignore_cleanup_errors=True) as sockets:
+        signal.signal(signal.SIGTERM, lambda *_: _end(sockets))
+        _validate(names, _load_config(sockets), out)
+    return 0
+
+
+def _validate(names: list[str], config: Any, out: TextIO) -> None:
     for name in names:
         try:
             found = Validator(config=config).validate(str(Path(name).absolute()))
@@ -35,13 +42,15 @@ def main(names: list[str]) -> int:
             traceback.print_exc()
         out.write(json.dumps(line) + "\n")
         out.flush()
-    return 0
 
 
-def _load_config() -> Any:
+def _load_config(sockets: str) -> Any:
+    """Nbgrader's settings, and a kernel that talks through files: learners may share the network of a machine."""
     app = NbGrader()
     app.config_file_paths.extend(jupyter_config_path())
     app.load_config_file()
+    app.config.ConnectionFileMixin.transport = "ipc"
+    app.config.ConnectionFileMixin.ip = str(Path(sockets) / "kernel")
     return app.config
 
 
@@ -52,10 +61,11 @@ def _keep_stdout() -> TextIO:
     return kept
 
 
-def _end(*_: Any) -> None:
+def _end(sockets: str) -> None:
     for thread in Path("/proc/self/task").glob("*/children"):
         for child in thread.read_text().split():
             os.kill(int(child), signal.SIGKILL)
+    shutil.rmtree(sockets, ignore_errors=True)
     os._exit(1)
 
 

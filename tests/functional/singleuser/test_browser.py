@@ -135,7 +135,8 @@ def test_other_notebooks_have_no_button_and_the_command_is_off(page: Page, jupyt
 
 
 FEEDBACK = b"""<!DOCTYPE html><html lang="en"><head><title>q</title>
-<script>parent.document.title = "stolen"</script></head><body><h1>Well done</h1><img src="x" onerror="parent.document.title = 'stolen'"></body></html>"""
+<script>parent.document.title = "stolen"</script></head>
+<body><h1>Well done</h1><img src="x" onerror="parent.document.title = 'stolen'"></body></html>"""
 
 
 def show_panel(page: Page, jupyter: Jupyter) -> Locator:

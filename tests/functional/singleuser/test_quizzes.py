@@ -157,12 +157,13 @@ def test_lost_files_come_back_from_the_saved_copy_or_the_release(jupyter: Jupyte
 def test_start_again_gives_the_release_and_keeps_the_old_folder(jupyter: Jupyter, tool: FakeTool) -> None:
     quiz, folder = fetched(jupyter, tool, "again")
     jupyter.save("again/quiz/q.ipynb", notebook("mine = 1"))
-    wait_until(lambda: quiz.draft is not None)
+    wait_until(lambda: jupyter.status("again/quiz/q.ipynb")["draft"]["state"] == "stored")
     (folder / "own.txt").write_bytes(b"mine")
     quiz.files["q.ipynb"] = notebook("newer = 1")
     assert only(jupyter)["has_newer_release"] is True
 
     first = act(jupyter, "start-again", "again").json()
+    assert jupyter.status("again/quiz/q.ipynb")["draft"] == {"state": "none", "saved_at": "", "message": ""}
     second = act(jupyter, "start-again", "again").json()
 
     assert first["path"] == "again/quiz/q.ipynb"

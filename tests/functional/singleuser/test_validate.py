@@ -11,6 +11,11 @@ from tests.factories import notebooks as make
 from tests.fakes.tool_api import FakeTool
 from tests.functional.singleuser.conftest import Jupyter, wait_until
 
+SEALED = """import json
+from ipykernel.connect import get_connection_file
+assert json.load(open(get_connection_file()))["transport"] == "ipc"
+"""
+
 
 def start(jupyter: Jupyter, tool: FakeTool, course: str, **notebooks: bytes) -> None:
     """A quiz with these notebooks, fetched."""
@@ -54,7 +59,7 @@ def test_each_notebook_is_told_of_in_words_and_output_of_cells_does_not_disturb(
     )
     locked = with_checksums(make.notebook(make.tests("test_two", 1, "assert 2 == 3")))
     start(
-        jupyter, tool, "check", q=body, good=make.notebook(make.tests("t", 1, "pass")), own=locked, lost=body, bad=body
+        jupyter, tool, "check", q=body, good=make.notebook(make.tests("t", 1, SEALED)), own=locked, lost=body, bad=body
     )
     folder = jupyter.home / "check/quiz"
     (folder / "scratch.ipynb").write_bytes(make.notebook(make.tests("s", 1, "assert False")))
@@ -83,6 +88,7 @@ def test_each_notebook_is_told_of_in_words_and_output_of_cells_does_not_disturb(
     assert told["lost.ipynb"]["problem"] == "This notebook is missing."
     assert "cannot be read" in told["bad.ipynb"]["problem"]
     assert (folder / "q.ipynb").read_bytes() == body
+    assert {path.suffix for path in folder.iterdir() if path.is_file() and path.name[0] != "."} == {".ipynb"}
 
 
 def test_endless_loop_can_be_ended_and_another_quiz_waits_its_turn(jupyter: Jupyter, tool: FakeTool) -> None:
