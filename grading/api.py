@@ -12,7 +12,7 @@ from grading.api_answers import assignment_answers, page_url, submission_answer
 from grading.assignments import get_assignment
 from grading.drafts import find_draft, load_draft, save_draft
 from grading.filesets import load_files
-from grading.gates import closed_quizzes, refuse_closed
+from grading.gates import CLOSED, closed_quizzes, refuse_closed
 from grading.hub_tickets import check_service_token, redeem_ticket
 from grading.hub_tokens import HubToken, find_owner
 from grading.messages import SyncMarks
@@ -121,7 +121,11 @@ def list_course_assignments(key: str) -> Any:
     access = _access().at(key)
     runtime, closed = current_runtime(), closed_quizzes(access.slug, access.caller)
     with runtime.db.reading() as tx:
-        answers = assignment_answers(tx, runtime.settings, access.slug, access.who)
+        is_learner = access.role.is_learner
+        answers = assignment_answers(tx, runtime.settings, access.slug, access.who, is_learner=is_learner)
+    for each in answers:
+        if each.name in closed:
+            each.why_not = each.why_not or CLOSED
     return models.Assignments(assignments=[each for each in answers if each.attempts or each.name not in closed])
 
 

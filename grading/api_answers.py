@@ -1,20 +1,25 @@
 """Answers of the API about quizzes and attempts."""
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
 from config.settings import Settings
-from grading.api_models import AssignmentAnswer, AttemptAnswer, SubmissionAnswer
+from grading.api_models import AssignmentAnswer, AttemptAnswer, ResultAnswer, SubmissionAnswer
 from grading.assignments import list_assignments
 from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow, SubmissionState
-from grading.pages import state_text
+from grading.pages import say_why_not, state_text
 from grading.public import assignment_path
 from grading.submissions import Learner
-from grading.terms import Terms, terms_of
+from grading.terms import Terms, attempt_that_counts, terms_of
+from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 
 
-def assignment_answers(tx: Tx, settings: Settings, slug: str, who: Learner) -> list[AssignmentAnswer]:
+def assignment_answers(
+    tx: Tx, settings: Settings, slug: str, who: Learner, *, is_learner: bool
+) -> list[AssignmentAnswer]:
     """The quizzes of a course and one person's work on them, in four queries."""
     rows = list_assignments(tx, slug)
     ids = [row.id for row in rows]
@@ -32,8 +37,12 @@ def assignment_answers(tx: Tx, settings: Settings, slug: str, who: Learner) -> l
     theirs = (ExtensionRow.placement_id == who.placement_id, ExtensionRow.user_id == who.user_id)
     given = select(ExtensionRow).where(*theirs, ExtensionRow.assignment_id.in_(ids))
     extensions = {row.assignment_id: row for row in tx.scalars(given)}
-    terms = {row.id: terms_of(row, extensions.get(row.id)) for row in rows}
-    return [_assignment(settings, row, terms[row.id], saved.get(row.id), attempts.get(row.id, [])) for row in rows]
+    answers = []
+    for row in rows:
+        terms, made = terms_of(row, extensions.get(row.id)), attempts.get(row.id, [])
+        answer = _assignment(settings, row, terms, saved.get(row.id), made)
+        answers.append(answer.model_copy(update={"why_not": say_why_not(terms, made, is_learner=is_learner)}))
+    return answers
 
 
 def submission_answer(row: SubmissionRow, url: str) -> SubmissionAnswer:
@@ -59,7 +68,11 @@ def _assignment(
     return AssignmentAnswer(
         name=row.name,
         title=row.title,
-        due=terms.due_at.isoformat() if terms.due_at else None,
+        due=_iso(terms.due_at),
+        closes=_iso(terms.closes_at),
+        extended=terms.is_extended,
+        closed=terms.is_closed(clock.now()),
+        why_not=None,
         max_score=float(row.max_points),
         attempts_allowed=terms.max_attempts,
         release_sha256=row.release_sha256,
@@ -67,7 +80,20 @@ def _assignment(
         draft_saved_at=draft_saved_at,
         page_url=page_url(settings, row.course_slug, row.name),
         attempts=[attempt_answer(attempt) for attempt in attempts],
+        result=_result(terms, attempts),
     )
+
+
+def _result(terms: Terms, attempts: list[SubmissionRow]) -> ResultAnswer | None:
+    counts = attempt_that_counts(terms, attempts)
+    weighed = None if counts is None or counts.is_held else terms.weigh_attempt(counts)
+    if counts is None or weighed is None:
+        return None
+    return ResultAnswer(attempt=counts.number, score=float(weighed.counts), max_score=float(counts.max_points))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def attempt_answer(row: SubmissionRow) -> AttemptAnswer:
@@ -82,4 +108,5 @@ def attempt_answer(row: SubmissionRow) -> AttemptAnswer:
         score=None if points is None else float(points),
         max_score=float(row.max_points),
         feedback=bool(row.feedback) and not row.is_held,
+        held=row.is_held,
     )

@@ -106,6 +106,16 @@ class AttemptAnswer(BaseModel):
     score: float | None
     max_score: float
     feedback: bool
+    held: bool
+    """Marked, and a teacher has to look at it before its points count."""
+
+
+class ResultAnswer(BaseModel):
+    """What counts of a quiz, after lateness and as the terms say."""
+
+    attempt: int
+    score: float
+    max_score: float
 
 
 class AssignmentAnswer(BaseModel):
@@ -113,7 +123,11 @@ class AssignmentAnswer(BaseModel):
 
     name: str
     title: str
-    due: str | None
+    due: str | None = Field(description="For this person, with their extension, as are the next two.")
+    closes: str | None = Field(description="After this nothing is accepted.")
+    extended: bool = Field(description="Were they given more time or attempts?")
+    closed: bool
+    why_not: str | None = Field(description="Why they cannot hand in now; null: they can.")
     max_score: float
     attempts_allowed: int | None
     release_sha256: str
@@ -121,6 +135,7 @@ class AssignmentAnswer(BaseModel):
     draft_saved_at: str | None
     page_url: str
     attempts: list[AttemptAnswer]
+    result: ResultAnswer | None = Field(description="null: nothing counts yet, or it is not released.")
 
 
 class Assignments(BaseModel):

@@ -9,6 +9,7 @@ from lti_tool.kernel.errors import Forbidden
 from lti_tool.kernel.permissions import Role
 
 EXTENSION = "coursebridge_quiz_gates"
+CLOSED = "This quiz is not open to you now. Its page in your course says why."
 
 
 @dataclass(frozen=True)
@@ -38,4 +39,4 @@ def closed_quizzes(course_slug: str, who: Caller) -> frozenset[str]:
 def refuse_closed(course_slug: str, name: str, who: Caller) -> None:
     """Raises: Forbidden: the quiz is closed to this person."""
     if name in closed_quizzes(course_slug, who):
-        raise Forbidden("quiz_closed", "This quiz is not open to you now. Its page in your course says why.")
+        raise Forbidden("quiz_closed", CLOSED)

@@ -187,23 +187,30 @@ def _question_state(question: dict[str, Any]) -> str:
     return "full" if points >= maximum else "part" if points > 0 else "zero"
 
 
+def say_why_not(terms: Terms, attempts: Sequence[SubmissionRow], *, is_learner: bool) -> str | None:
+    """Why a person cannot hand in now; None: they can. `attempts` in any order."""
+    used = max((row.number for row in attempts), default=0)
+    why_not: str | None = None
+    if not is_learner:
+        why_not = _("Only learners hand in. To try it yourself, use your LMS's student view.")
+    elif terms.is_closed(clock.now()):
+        why_not = _("This quiz is closed; nothing can be handed in any more.")
+    elif terms.attempts_left(used) == 0:
+        why_not = _(
+            "All %(count)s attempts are used. Ask your teacher if you need another one.", count=terms.max_attempts
+        )
+    elif must_wait_for_first(terms, attempts):
+        why_not = _("Your first attempt counts, and it is not marked completely yet. Hand in another one when it is.")
+    return why_not
+
+
 def quiz_context(
     session: SignedIn, row: AssignmentRow, terms: Terms, attempts: Sequence[SubmissionRow]
 ) -> dict[str, Any]:
     """The facts on a quiz and whether this person may hand in."""
     used = attempts[0].number if attempts else 0
     left, closed = terms.attempts_left(used), terms.is_closed(clock.now())
-    why_not = None
-    if not session.role.is_learner:
-        why_not = _("Only learners hand in. To try it yourself, use your LMS's student view.")
-    elif closed:
-        why_not = _("This quiz is closed; nothing can be handed in any more.")
-    elif left == 0:
-        why_not = _(
-            "All %(count)s attempts are used. Ask your teacher if you need another one.", count=terms.max_attempts
-        )
-    elif must_wait_for_first(terms, attempts):
-        why_not = _("Your first attempt counts, and it is not marked completely yet. Hand in another one when it is.")
+    why_not = say_why_not(terms, attempts, is_learner=session.role.is_learner)
     quiz = {
         "title": row.title,
         "summary": row.summary or None,

@@ -73,6 +73,11 @@ class DraftBackup:
             status = self._status[place] = DraftStatus("stored" if stored_at else "none", stored_at)
         return status
 
+    def forget(self, place: Place) -> None:
+        """The folder of a place is another one now: what was to be stored of the old one is not."""
+        self._unsaved.discard(place)
+        self._status.pop(place, None)
+
     async def resume(self) -> None:
         """Store what an earlier server left unstored: folders that differ from what the course last got."""
         for place in await asyncio.to_thread(self._list_unstored):
@@ -92,6 +97,8 @@ class DraftBackup:
         failures = 0
         while place in self._unsaved:
             await self._pause(self._settle_s if not failures else _retry_delay_s(failures))
+            if place not in self._unsaved:  # forgotten meanwhile
+                break
             self._unsaved.discard(place)
             try:
                 await self._store(place)

@@ -50,6 +50,17 @@ class Attempt:
     score: float | None
     max_score: float | None
     has_feedback: bool
+    is_held: bool = False
+    """Marked, and a teacher has to look at it before its points count."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What counts of a quiz, as far as it is released."""
+
+    attempt: int
+    score: float
+    max_score: float
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,13 @@ class Assignment:
     draft_saved_at: str | None
     page_url: str
     attempts: tuple[Attempt, ...]
+    closes: str | None = None
+    """After this nothing is accepted; as `due` with the person's extension."""
+    is_closed: bool = False
+    is_extended: bool = False
+    why_not: str | None = None
+    """Why the person cannot hand in now, in words; None: they can."""
+    result: Result | None = None
 
     @property
     def attempts_left(self) -> int | None:
@@ -242,7 +260,12 @@ def _attempt(data: Any) -> Attempt:
         score=data.get("score"),
         max_score=data.get("max_score"),
         has_feedback=bool(data.get("feedback")),
+        is_held=bool(data.get("held")),
     )
+
+
+def _result(data: Any) -> Result | None:
+    return Result(int(data["attempt"]), float(data["score"]), float(data["max_score"])) if data else None
 
 
 def _assignment(data: Any) -> Assignment:
@@ -257,6 +280,11 @@ def _assignment(data: Any) -> Assignment:
         draft_saved_at=data.get("draft_saved_at"),
         page_url=data.get("page_url") or "",
         attempts=tuple(sorted((_attempt(item) for item in data["attempts"]), key=lambda one: one.number)),
+        closes=data.get("closes"),
+        is_closed=bool(data.get("closed")),
+        is_extended=bool(data.get("extended")),
+        why_not=data.get("why_not"),
+        result=_result(data.get("result")),
     )
 
 

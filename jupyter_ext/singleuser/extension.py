@@ -8,9 +8,11 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Float
 
+from jupyter_ext.singleuser.answers import SERVICE_SETTING
 from jupyter_ext.singleuser.assignment_list import use_own_words
 from jupyter_ext.singleuser.backup import SETTLE_S
-from jupyter_ext.singleuser.handlers import HANDLERS, SERVICE_SETTING
+from jupyter_ext.singleuser.handlers import HANDLERS
+from jupyter_ext.singleuser.quizzes import ASKED_S
 from jupyter_ext.singleuser.service import LearnerService
 
 
@@ -29,16 +31,19 @@ class CoursebridgeExtension(ExtensionApp):
     settle_s = Float(
         SETTLE_S, help="Seconds to wait after a save for further ones before a copy goes to the course."
     ).tag(config=True)
+    asked_s = Float(ASKED_S, help="Seconds for which a list of quizzes is good although a person asks anew.").tag(
+        config=True
+    )
 
     def initialize_settings(self) -> None:
         """Make the service for the server's root folder."""
         assert self.serverapp is not None, "jupyter_server links before it initialises"
         self.root = Path(self.serverapp.contents_manager.root_dir).absolute()
-        self.service = LearnerService(self.root, settle_s=self.settle_s)
+        self.service = LearnerService(self.root, settle_s=self.settle_s, asked_s=self.asked_s)
         self.settings[SERVICE_SETTING] = self.service
 
     def initialize_handlers(self) -> None:
-        """Add the three addresses."""
+        """Add the addresses."""
         self.handlers.extend(HANDLERS)
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:

@@ -73,6 +73,35 @@ def write_new_folder(folder: Path, files: Files) -> bool:
         raise FileSetError(f"The quiz cannot be saved here: {error}. Make room or tell your teacher.") from error
 
 
+def replace_folder(folder: Path, files: Files, kept: Path) -> Path | None:
+    """Put these files in the place of `folder`, whose old content moves to `kept`, whole; gives where it is now.
+
+    `kept` gets a number if there is such a folder already. None when there was no old folder. Whatever fails or is
+    killed in between, the old content is whole in one of the two.
+
+    Raises: FileSetError as `write_new_folder`; then the old folder is as it was.
+    """
+    check_paths(files)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".coursebridge-", dir=folder.parent))
+        try:
+            temporary.chmod(0o755)
+            _write_files(temporary, files)
+            moved = _move_aside(folder, kept)
+            try:
+                temporary.rename(folder)
+            except OSError:
+                if moved is not None:
+                    moved.rename(folder)
+                raise
+            return moved
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise FileSetError(f"The quiz cannot be saved here: {error}. Make room or tell your teacher.") from error
+
+
 def add_missing_files(folder: Path, files: Files) -> list[str]:
     """Write those files that the folder lacks, and tell which. What is there stays as it is.
 
@@ -124,6 +153,17 @@ def _write_files(folder: Path, files: Files) -> None:
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
+
+
+def _move_aside(folder: Path, kept: Path) -> Path | None:
+    if not os.path.lexists(folder):
+        return None
+    number, target = 1, kept
+    while os.path.lexists(target):
+        number += 1
+        target = kept.with_name(f"{kept.name} ({number})")
+    folder.rename(target)
+    return target
 
 
 def _rename_new(temporary: Path, folder: Path) -> bool:

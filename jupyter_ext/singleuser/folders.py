@@ -114,7 +114,11 @@ def list_noted_places(root: Path) -> list[Place]:
     return places
 
 
+def list_notebooks(folder: Path) -> list[str]:
+    """The notebooks of a folder by name."""
+    return sorted(path.name for path in folder.glob("*.ipynb") if path.is_file() and not path.name.startswith("."))
+
+
 def first_notebook(folder: Path) -> str | None:
     """The first notebook of a folder by name, or None."""
-    names = sorted(path.name for path in folder.glob("*.ipynb") if path.is_file() and not path.name.startswith("."))
-    return names[0] if names else None
+    return next(iter(list_notebooks(folder)), None)

@@ -1,31 +1,21 @@
-"""The HTTP side of the server extension: /coursebridge/open, /coursebridge/submit and /coursebridge/status."""
+"""The HTTP side of the server extension: /coursebridge/open, submit and status, and with them those of the panel."""
 
-import json
 import uuid
 from dataclasses import asdict
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from jupyter_ext.singleuser.answers import SERVICE_SETTING, JsonHandler, Problem, status_and_code
 from jupyter_ext.singleuser.fileset import FileSetError
 from jupyter_ext.singleuser.folders import BadName, Place, ReadingPlace
 from jupyter_ext.singleuser.pages import render_problem
+from jupyter_ext.singleuser.panel_handlers import PANEL_HANDLERS
 from jupyter_ext.singleuser.service import LearnerService
 from jupyter_ext.singleuser.tool_client import ToolError
-
-SERVICE_SETTING = "coursebridge_service"
-
-Problem = ToolError | FileSetError | BadName
-
-
-def _status_and_code(error: Problem) -> tuple[int, str]:
-    if isinstance(error, ToolError):
-        return error.status or 503, error.code
-    return (400, "bad_name") if isinstance(error, BadName) else (409, "files")
 
 
 class OpenHandler(JupyterHandler):
@@ -54,7 +44,7 @@ class OpenHandler(JupyterHandler):
         self.redirect(url_path_join(self.base_url, "lab/tree", quote(path)), status=303)
 
     def _show(self, error: Problem, retry_url: str) -> None:
-        status, code = _status_and_code(error)
+        status, code = status_and_code(error)
         self.log.warning("open.failed status=%s code=%s: %s", status, code, error)
         self.set_status(status if status >= 400 else 502)
         self.set_header("Content-Type", "text/html; charset=utf-8")
@@ -62,32 +52,7 @@ class OpenHandler(JupyterHandler):
         self.finish(render_problem("This cannot be opened just now", str(error), retry_url, code))
 
 
-class _JsonHandler(APIHandler):
-    auth_resource = "contents"
-
-    @property
-    def service(self) -> LearnerService:
-        """The server's one service."""
-        service: LearnerService = self.settings[SERVICE_SETTING]
-        return service
-
-    def answer(self, data: dict[str, Any], status: int = 200) -> None:
-        """Send JSON that no cache keeps."""
-        self.set_status(status)
-        self.set_header("Cache-Control", "no-store")
-        self.finish(json.dumps(data))
-
-    def refuse(self, error: Problem) -> None:
-        """Send a problem that the page can show as it is."""
-        status, code = _status_and_code(error)
-        retryable = isinstance(error, ToolError) and error.retryable
-        self.log.warning("request.refused status=%s code=%s", status, code)
-        # A 401 of the tool is not one of this server: the page would send the learner to a login.
-        status = 502 if status == 401 or status < 400 else status
-        self.answer({"code": code, "message": str(error), "retryable": retryable}, status)
-
-
-class StatusHandler(_JsonHandler):
+class StatusHandler(JsonHandler):
     """GET ?path=: which quiz a path belongs to and how it stands."""
 
     @web.authenticated
@@ -97,7 +62,7 @@ class StatusHandler(_JsonHandler):
         self.answer(await self.service.status(self.get_query_argument("path", "")))
 
 
-class SubmitHandler(_JsonHandler):
+class SubmitHandler(JsonHandler):
     """POST {course, assignment, request_id}: hand in what is on disk."""
 
     @web.authenticated
@@ -122,6 +87,7 @@ class SubmitHandler(_JsonHandler):
 
 
 HANDLERS = [
+    *PANEL_HANDLERS,
     (r"/coursebridge/open", OpenHandler),
     (r"/coursebridge/status", StatusHandler),
     (r"/coursebridge/submit", SubmitHandler),

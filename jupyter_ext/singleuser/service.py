@@ -14,13 +14,27 @@ from jupyter_ext.singleuser.contract import (
     Files,
     Receipt,
     get_draft,
+    get_feedback,
     get_reading,
     get_release,
     submit,
 )
+from jupyter_ext.singleuser.feedback import tell_feedback
 from jupyter_ext.singleuser.fileset import add_missing_files, read_folder, snapshot_sha256, write_new_folder
-from jupyter_ext.singleuser.folders import Note, Place, ReadingPlace, find_place, first_notebook, read_note, write_note
+from jupyter_ext.singleuser.folders import (
+    Note,
+    Place,
+    ReadingPlace,
+    find_place,
+    first_notebook,
+    list_notebooks,
+    read_note,
+    write_note,
+)
+from jupyter_ext.singleuser.quizzes import ASKED_S, SEEN_S, list_quizzes, problem_as_json, tell_assignment
+from jupyter_ext.singleuser.restoring import Restored, restore_files, start_again
 from jupyter_ext.singleuser.tool_client import AsyncToolClient, ToolAddress, ToolError
+from jupyter_ext.singleuser.validation import Validations
 
 log = logging.getLogger(__name__)
 
@@ -32,10 +46,12 @@ T = TypeVar("T")
 class LearnerService:
     """One per Jupyter server; `root` is the folder that the server shows."""
 
-    def __init__(self, root: Path, *, settle_s: float = SETTLE_S) -> None:
+    def __init__(self, root: Path, *, settle_s: float = SETTLE_S, asked_s: float = ASKED_S) -> None:
         self.root = root
+        self._asked_s = asked_s
         self.catalogue = Catalogue(self.send)
         self.backup = DraftBackup(root, self.send, self._is_assignment, settle_s=settle_s)
+        self.validations = Validations()
         self._client: AsyncToolClient | None = None
         self._receipts: dict[Place, Receipt] = {}
         self._fetching: dict[Place | ReadingPlace, asyncio.Lock] = {}
@@ -47,7 +63,8 @@ class LearnerService:
         return await self._client.send(call)
 
     async def close(self) -> None:
-        """Store what waits, then close the connections."""
+        """End a validation, store what waits, then close the connections."""
+        await self.validations.close()
         await self.backup.close()
         if self._client is not None:
             await self._client.close()
@@ -71,6 +88,34 @@ class LearnerService:
                 await self._fetch(place, folder)
         name = first_notebook(folder)
         return f"{place.course}/{place.assignment}" + (f"/{name}" if name else "")
+
+    async def restore(self, place: Place) -> Restored:
+        """Bring back what the learner's folder lacks. Raises: ToolError, FileSetError."""
+        async with self._fetching.setdefault(place, asyncio.Lock()):
+            return await restore_files(self.send, place.folder(self.root), place)
+
+    async def start_again(self, place: Place) -> str:
+        """Begin with the release; gives the path of the kept old folder below the root, empty if there was none.
+
+        Raises: ToolError, FileSetError.
+        """
+        async with self._fetching.setdefault(place, asyncio.Lock()):
+            kept = await start_again(self.send, place.folder(self.root), place)
+            self.backup.forget(place)
+        return kept.relative_to(self.root).as_posix() if kept else ""
+
+    async def validate(self, place: Place) -> dict[str, Any]:
+        """Begin to validate the notebooks of the release as they are here; without the tool, all that are here.
+
+        Raises: ToolError: another quiz is being validated, or nothing is here.
+        """
+        folder, known = place.folder(self.root), (await self.catalogue.find(place)).assignment
+        names = [f"{name}.ipynb" for name in known.notebooks] if known else list_notebooks(folder)
+        return self.validations.start(place, folder, names).tell()
+
+    async def feedback(self, place: Place, number: int) -> dict[str, Any]:
+        """The marked notebooks of an attempt, see `feedback.tell_feedback`. Raises: ToolError."""
+        return tell_feedback(number, await self.send(get_feedback(place.course, place.assignment, number)))
 
     async def open_reading(self, place: ReadingPlace) -> str:
         """Make sure that the notebook lesson is there, and give the path of its notebook below the root.
@@ -110,16 +155,22 @@ class LearnerService:
         if answer.assignment is None and not (noted and answer.problem):
             return {"course": None, "assignment": None}
         draft = self.backup.status(place)
-        told = _told(place, answer.assignment) | {
+        told = tell_assignment(place, answer.assignment) | {
             "draft": asdict(draft),
             "last_receipt": self._last_receipt(place, answer.assignment),
-            "problem": None,
+            "problem": problem_as_json(answer.problem),
         }
-        if answer.problem is not None:
-            told["problem"] = {"code": answer.problem.code, "message": answer.problem.message}
-        if not draft.saved_at and answer.assignment is not None and answer.assignment.draft_saved_at:
+        if not draft.saved_at and not noted and answer.assignment is not None and answer.assignment.draft_saved_at:
             told["draft"]["saved_at"] = answer.assignment.draft_saved_at
         return told
+
+    async def list_quizzes(self, *, fresh: bool) -> dict[str, Any]:
+        """The quizzes of all courses, see `quizzes.list_quizzes`; never an error because of the tool.
+
+        `fresh`: the person asks for it, so what is known counts for less long.
+        """
+        max_age_s = self._asked_s if fresh else SEEN_S
+        return await list_quizzes(self.root, self.catalogue, self.backup, max_age_s=max_age_s)
 
     async def _is_assignment(self, place: Place) -> bool:
         answer = await self.catalogue.find(place)
@@ -170,21 +221,3 @@ class LearnerService:
             }
         receipt = self._receipts.get(place)
         return asdict(receipt) if receipt else None
-
-
-def _told(place: Place, assignment: Assignment | None) -> dict[str, Any]:
-    if assignment is None:
-        nothing = ("due", "max_score", "attempts_allowed", "attempts_left", "next_attempt", "attempts", "page_url")
-        told: dict[str, Any] = {"title": place.assignment} | dict.fromkeys(nothing)
-    else:
-        told = {
-            "title": assignment.title,
-            "due": assignment.due,
-            "max_score": assignment.max_score,
-            "attempts_allowed": assignment.attempts_allowed,
-            "attempts_left": assignment.attempts_left,
-            "next_attempt": assignment.next_attempt,
-            "attempts": [asdict(attempt) for attempt in assignment.attempts],
-            "page_url": assignment.page_url,
-        }
-    return {"course": place.course, "assignment": place.assignment} | told

@@ -42,6 +42,10 @@ class Quiz:
     vias: list[str] = field(default_factory=list)
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     feedback: dict[int, dict[str, bytes]] = field(default_factory=dict)
+    told: dict[str, Any] = field(default_factory=dict)
+    """What the list of quizzes says of it besides."""
+    is_closed: bool = False
+    """Its release is not given out."""
 
 
 class FakeTool:
@@ -122,6 +126,8 @@ class FakeTool:
     def release(self, course: str, name: str) -> tuple[int, Any]:
         """GET …/release"""
         quiz = self.quiz(course, name)
+        if quiz.is_closed:
+            raise Problem(403, "quiz_closed", "This quiz is not open to you now.")
         return 200, {"sha256": snapshot(quiz.files), "files": encode(quiz.files)}
 
     def get_reading(self, course: str, name: str) -> tuple[int, Any]:
@@ -185,6 +191,11 @@ class FakeTool:
             "name": name,
             "title": quiz.title,
             "due": None,
+            "closes": None,
+            "extended": False,
+            "closed": False,
+            "why_not": None,
+            "result": None,
             "max_score": 4.0,
             "attempts_allowed": quiz.attempts_allowed,
             "release_sha256": snapshot(quiz.files),
@@ -192,7 +203,7 @@ class FakeTool:
             "draft_saved_at": quiz.draft["saved_at"] if quiz.draft else None,
             "page_url": f"{self.url}/courses/{course}/{name}",
             "attempts": quiz.attempts,
-        }
+        } | quiz.told
 
 
 _ASSIGNMENT = r"/api/v1/courses/([^/]+)/assignments/([^/]+)"

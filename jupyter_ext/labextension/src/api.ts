@@ -22,6 +22,9 @@ export interface IQuiz {
   problem: { code: string; message: string } | null;
 }
 
+/** What is needed of a quiz to hand it in. */
+export type Submittable = Omit<IQuiz, 'draft' | 'problem'>;
+
 export interface IReceipt {
   attempt: number;
   receipt: string;
@@ -52,7 +55,7 @@ export async function fetchQuiz(
 /** Hand in what is on disk. The same `requestId` again gives the same receipt. */
 export async function postSubmission(
   settings: ServerConnection.ISettings,
-  quiz: IQuiz,
+  quiz: Submittable,
   requestId: string
 ): Promise<IReceipt> {
   const body = JSON.stringify({
@@ -64,7 +67,8 @@ export async function postSubmission(
   return (await request(settings, 'submit', init)) as IReceipt;
 }
 
-async function request(
+/** Ask the server extension. Throws SubmitError with words for the learner. */
+export async function request(
   settings: ServerConnection.ISettings,
   path: string,
   init: RequestInit

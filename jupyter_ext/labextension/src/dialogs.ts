@@ -3,7 +3,7 @@
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 
-import { IQuiz, IReceipt } from './api';
+import { IReceipt, Submittable } from './api';
 import { fullTime } from './times';
 
 const STATES: Record<string, string> = {
@@ -15,14 +15,14 @@ const STATES: Record<string, string> = {
 };
 
 /** "Submit attempt 2", or "Submit" while the number is not known. */
-export function submitLabel(quiz: IQuiz): string {
+export function submitLabel(quiz: Submittable): string {
   return quiz.next_attempt === null
     ? 'Submit'
     : `Submit attempt ${quiz.next_attempt}`;
 }
 
 /** Ask before handing in. */
-export async function confirmSubmit(quiz: IQuiz): Promise<boolean> {
+export async function confirmSubmit(quiz: Submittable): Promise<boolean> {
   const lines = [
     'This saves your notebooks and hands in all files of the quiz.'
   ];
@@ -42,7 +42,7 @@ export async function confirmSubmit(quiz: IQuiz): Promise<boolean> {
 }
 
 /** Say that no attempt is left. */
-export async function showNoAttemptsLeft(quiz: IQuiz): Promise<void> {
+export async function showNoAttemptsLeft(quiz: Submittable): Promise<void> {
   await showDialog({
     title: 'No attempts left',
     body: paragraphs(
@@ -57,7 +57,7 @@ export async function showNoAttemptsLeft(quiz: IQuiz): Promise<void> {
 
 /** Show the receipt: the first moment that anything says "submitted". */
 export async function showReceipt(
-  quiz: IQuiz,
+  quiz: Submittable,
   receipt: IReceipt
 ): Promise<void> {
   const rows: [string, string][] = [
@@ -92,6 +92,23 @@ export async function showFailure(message: string): Promise<boolean> {
     buttons: [
       Dialog.cancelButton({ label: 'Close' }),
       Dialog.okButton({ label: 'Try again' })
+    ]
+  });
+  return result.button.accept;
+}
+
+/** Ask before starting again. */
+export async function confirmStartAgain(quiz: Submittable): Promise<boolean> {
+  const lines = [
+    'You get the quiz as it was released. Your work so far is kept whole in a folder beside it, with the date in its name.',
+    'Open notebooks of the quiz are saved and closed, and their kernels shut down. Attempts that you have used stay used.'
+  ];
+  const result = await showDialog({
+    title: `Start again: ${quiz.title}`,
+    body: paragraphs(lines),
+    buttons: [
+      Dialog.cancelButton({ label: 'Cancel' }),
+      Dialog.okButton({ label: 'Keep my work and start again' })
     ]
   });
   return result.button.accept;

@@ -41,7 +41,11 @@ export class QuizPanel implements IDisposable {
     return this._isDisposed;
   }
 
-  /** Show that a submission is on its way. */
+  /** Whether a submission is on its way. */
+  get busy(): boolean {
+    return this._busy;
+  }
+
   set busy(busy: boolean) {
     this._busy = busy;
     this._render();

@@ -3,18 +3,27 @@
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { ServerConnection } from '@jupyterlab/services';
 import { UUID } from '@lumino/coreutils';
+import { ISignal, Signal } from '@lumino/signaling';
 
-import { IQuiz, IReceipt, postSubmission, SubmitError } from './api';
+import { IReceipt, postSubmission, Submittable, SubmitError } from './api';
 import {
   confirmSubmit,
   showFailure,
   showNoAttemptsLeft,
   showReceipt
 } from './dialogs';
-import { QuizPanel } from './quiz_panel';
 
 const NOT_SAVED =
   'A notebook could not be saved, so nothing was sent. Save it and try again.';
+
+/** Where a submission was asked for. */
+export interface ISubmitTarget {
+  readonly quiz: Submittable | null;
+  /** Set while a submission is on its way. */
+  busy: boolean;
+  /** Ask anew how the quiz stands. */
+  refresh(): Promise<void>;
+}
 
 export class Submitter {
   constructor(
@@ -22,23 +31,28 @@ export class Submitter {
     private readonly _notebooks: INotebookTracker
   ) {}
 
+  /** Emitted after a quiz was handed in. */
+  get submitted(): ISignal<this, void> {
+    return this._submitted;
+  }
+
   /** Walk through one submission; a second click while it runs does nothing. */
-  async run(quizPanel: QuizPanel): Promise<void> {
+  async run(target: ISubmitTarget): Promise<void> {
     if (this._running) {
       return;
     }
     this._running = true;
     try {
-      await quizPanel.refresh();
-      await this._walk(quizPanel);
+      await target.refresh();
+      await this._walk(target);
     } finally {
       this._running = false;
     }
-    await quizPanel.refresh();
+    await target.refresh();
   }
 
-  private async _walk(quizPanel: QuizPanel): Promise<void> {
-    const quiz = quizPanel.quiz;
+  private async _walk(target: ISubmitTarget): Promise<void> {
+    const quiz = target.quiz;
     if (!quiz) {
       return;
     }
@@ -53,7 +67,7 @@ export class Submitter {
     const requestId = UUID.uuid4();
     let receipt: IReceipt | null = null;
     while (!receipt) {
-      quizPanel.busy = true;
+      target.busy = true;
       try {
         receipt = await this._saveAndSend(quiz, requestId);
       } catch (error) {
@@ -62,22 +76,23 @@ export class Submitter {
           return;
         }
       } finally {
-        quizPanel.busy = false;
+        target.busy = false;
       }
     }
+    this._submitted.emit();
     await showReceipt(quiz, receipt);
   }
 
   private async _saveAndSend(
-    quiz: IQuiz,
+    quiz: Submittable,
     requestId: string
   ): Promise<IReceipt> {
-    await this._saveAll(quiz);
+    await this.saveAll(quiz);
     return postSubmission(this._settings, quiz, requestId);
   }
 
-  /** Save every open notebook of the quiz that has changes: the files on disk are what is handed in. */
-  private async _saveAll(quiz: IQuiz): Promise<void> {
+  /** Save every open notebook of the quiz that has changes: the files on disk are what counts. */
+  async saveAll(quiz: Submittable): Promise<void> {
     const folder = `${quiz.course}/${quiz.assignment}/`;
     const saves: Promise<void>[] = [];
     this._notebooks.forEach(({ context }) => {
@@ -89,4 +104,5 @@ export class Submitter {
   }
 
   private _running = false;
+  private readonly _submitted = new Signal<this, void>(this);
 }

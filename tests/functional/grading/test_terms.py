@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from grading import results
@@ -24,6 +25,7 @@ from lti_tool.kernel.permissions import Right, Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Context
 from tests.factories.grading import (
+    KEY,
     NAME,
     SLUG,
     Place,
@@ -35,6 +37,7 @@ from tests.factories.grading import (
     work,
 )
 from tests.fakes.engine import FakeCourse, open_fake_course
+from tests.fakes.hub import FakeHub
 from tests.fakes.lms import FakeLms
 from tests.functional.grading.conftest import counted
 
@@ -380,3 +383,49 @@ def test_pages_take_few_queries(
         with counted(runtime) as statements:
             assert browser.get(path).status_code == 200
         assert len(statements) <= 6, (path, statements)
+
+
+class TestWhatJupyterIsTold:
+    """The list of quizzes that the learner's own server asks for."""
+
+    def test_dates_and_the_score_are_the_learners_own(
+        self, runtime: Runtime, client: FlaskClient, hub: FakeHub, learner: Someone, due: datetime
+    ) -> None:
+        give(runtime, learner, due + DAY)
+        with clock.frozen(due + DAY + timedelta(minutes=1)):
+            hand_in(runtime, learner, points=4)
+            quiz = ask(client, hub, learner)
+        assert (quiz["due"], quiz["extended"]) == ((due + DAY).isoformat(), True)
+        assert quiz["attempts"][0]["score"] == 4
+        assert quiz["result"] == {"attempt": 1, "score": 3.6, "max_score": 4.0}
+        assert (quiz["closed"], quiz["why_not"]) == (False, None)
+
+    def test_held_points_are_told_nowhere(
+        self, runtime: Runtime, client: FlaskClient, hub: FakeHub, learner: Someone
+    ) -> None:
+        submit(runtime, learner, points=4, suspicion="Too good.")
+        work(runtime)
+        quiz = ask(client, hub, learner)
+        (attempt,) = quiz["attempts"]
+        assert (attempt["held"], attempt["score"], quiz["result"]) == (True, None, None)
+
+    def test_why_nothing_can_be_handed_in(
+        self, runtime: Runtime, client: FlaskClient, hub: FakeHub, learner: Someone, teacher: Someone
+    ) -> None:
+        rule(runtime, max_attempts=1)
+        assert ask(client, hub, learner)["why_not"] is None
+        assert "Only learners hand in" in ask(client, hub, teacher)["why_not"]
+        submit(runtime, learner, points=1)
+        assert "All 1 attempts are used" in ask(client, hub, learner)["why_not"]
+        rule(runtime, closes_at=clock.now() - DAY)
+        quiz = ask(client, hub, learner)
+        assert quiz["closed"] and "is closed" in quiz["why_not"]
+        assert quiz["closes"] is not None
+
+
+def ask(client: FlaskClient, hub: FakeHub, who: Someone) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {hub.token_of(who.hub_name)}"}
+    answer = client.get(f"/api/v1/courses/{KEY}/assignments", headers=headers)
+    assert answer.json is not None
+    quiz: dict[str, Any] = answer.json["assignments"][0]
+    return quiz

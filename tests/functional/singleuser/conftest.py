@@ -18,7 +18,7 @@ import pytest
 from tests.fakes.tool_api import TOKEN, FakeTool
 
 JUPYTER_TOKEN = "token-of-the-jupyter-server"
-_START_S, _STOP_S = 120, 60
+_START_S, _STOP_S, _END_S = 120, 60, 20
 
 
 def notebook(source: str = "x = 1") -> bytes:
@@ -64,9 +64,9 @@ class Jupyter:
         """POST JSON with the token."""
         return httpx.post(self.url + path, headers=_HEADERS, json=data, timeout=60)
 
-    def delete(self, path: str) -> httpx.Response:
+    def delete(self, path: str, **more: Any) -> httpx.Response:
         """DELETE with the token."""
-        return httpx.delete(self.url + path, headers=_HEADERS, timeout=30)
+        return httpx.delete(self.url + path, headers=_HEADERS, timeout=30, **more)
 
     def save(self, path: str, content: bytes) -> None:
         """Save a notebook as JupyterLab does, through the contents API."""
@@ -83,6 +83,15 @@ class Jupyter:
         """End the server and wait for its end."""
         self.process.send_signal(with_signal)
         self.process.wait(_STOP_S)
+
+    def end(self) -> None:
+        """End the server in good time: jupyter_server may wait for ever for a thread that was busy when it was told."""
+        try:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(_STOP_S)
 
 
 _HEADERS = {"Authorization": f"token {JUPYTER_TOKEN}"}
@@ -125,6 +134,7 @@ def start_jupyter(home: Path, tool: FakeTool, settle_s: float = 0.2) -> Jupyter:
         "IdentityProvider.token": JUPYTER_TOKEN,
         "LabApp.news_url": None,
         "CoursebridgeExtension.settle_s": settle_s,
+        "CoursebridgeExtension.asked_s": 0,
     }
     command = [
         sys.executable,
@@ -166,4 +176,4 @@ def jupyter(tool: FakeTool, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """One learner's server for all tests of a module."""
     jupyter = start_jupyter(make_home(tmp_path_factory.mktemp("learner") / "home"), tool)
     yield jupyter
-    jupyter.stop()
+    jupyter.end()
