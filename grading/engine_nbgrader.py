@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 def open_placement(settings: Settings, placement: Placement) -> MarkingEngine:
     """The engine of a placement."""
+    return open_placement_at(settings, placement, settings.gradebook_url(placement.course_slug, placement.id))
+
+
+def open_placement_at(settings: Settings, placement: Placement, gradebook_url: str) -> "CourseRoot":
+    """The same over another gradebook."""
     slug = placement.course_slug
     return _course_root()(
         settings.course_dir(slug),
-        db_url=settings.gradebook_url(slug, placement.id),
+        db_url=gradebook_url,
         work=settings.placement_dir(slug, placement.id),
         structure_url=settings.structure_url(slug),
     )

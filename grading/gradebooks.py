@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from grading.engine_port import OpenEngine
 from grading.messages import ForgetLearner, PrepareGradebook
 from grading.models import CourseRow, GradebookRow
+from grading.portable_placing import ensure_placed
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
@@ -34,6 +35,7 @@ def forget_learner(open_engine: OpenEngine, run: JobRun, message: ForgetLearner)
     with run.runtime.db.reading() as tx:
         placement = lti.find_placement(tx, message.placement_id)
     if placement is not None:
+        ensure_placed(run.runtime, placement.id)
         open_engine(run.runtime.settings, placement).forget(message.hub_name)
 
 

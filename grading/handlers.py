@@ -15,19 +15,21 @@ from grading.messages import (
     BuildEnvironment,
     CompareSubmissions,
     ForgetLearner,
+    PlaceArrival,
     PrepareGradebook,
     RemarkAttempts,
     SettleResults,
     SyncMarks,
 )
 from grading.passback import send_to_launched_link
+from grading.portable_placing import adopt_who_joined, adopt_who_launched, place_arrival
 from grading.remarking_applying import apply_remark, stop_applying
 from grading.remarking_work import remark_attempts, stop_remark
 from grading.settling import settle_results
 from grading.sync import reconcile, sync_marks
 from lti_tool.contract import Recurring
 from lti_tool.kernel.messages import Handler
-from lti_tool.lti.messages import LinkLaunched
+from lti_tool.lti.messages import LinkLaunched, MembersJoined
 
 RECONCILE_S = 30.0
 
@@ -51,6 +53,9 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
         Handler("grading.forget_learner", ForgetLearner, partial(forget_learner, open_engine), queue="default"),
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
         Handler("grading.build_environment", BuildEnvironment, build_environment, on_dead=give_up_building),
+        Handler("grading.place_arrival", PlaceArrival, place_arrival),
+        Handler("grading.adopt_who_launched", LinkLaunched, adopt_who_launched),
+        Handler("grading.adopt_who_joined", MembersJoined, adopt_who_joined),
         Handler("grading.settle_results", SettleResults, settle_results),
         Handler("grading.compare_submissions", CompareSubmissions, compare_submissions, max_attempts=3),
         Handler("grading.send_to_launched_link", LinkLaunched, send_to_launched_link, queue="passback"),

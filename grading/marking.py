@@ -19,6 +19,7 @@ from grading.environments import LOOK_AGAIN, NotReady, find_environment
 from grading.filesets import load_files, pack_files
 from grading.messages import Autograde, ForgetLearner
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
+from grading.portable_placing import ensure_placed
 from grading.results import GIVEN_UP, record_failure, record_marking
 from grading.submissions import attempts_of, list_submissions, move, put_in_line, submitter_of
 from lti_tool.kernel import clock, jobs
@@ -56,6 +57,7 @@ def autograde(open_engine: OpenEngine, run: JobRun, message: Autograde) -> None:
             run.finish(tx)
             return
     reach("autograde.claimed")
+    ensure_placed(runtime, work.placement.id)
     engine = open_engine(runtime.settings, work.placement)
     try:
         marking = _mark(engine, work)

@@ -67,6 +67,14 @@ class PrepareGradebook(Job):
 
 
 @dataclass(frozen=True)
+class PlaceArrival(Job):
+    """Put what came from an nbgrader course where it belongs, if whoever brought it has not."""
+
+    name: ClassVar[str] = "grading.place_arrival"
+    placement_id: int
+
+
+@dataclass(frozen=True)
 class ForgetLearner(Job):
     """Take somebody whose data were erased out of a gradebook, too."""
 

@@ -310,3 +310,5 @@ class ResultRow(Base):
     needs_manual: Mapped[bool]
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     version: Mapped[int]
+    is_quiet: Mapped[bool] = mapped_column(default=False)
+    """It came from another course and goes to no LMS before it changes, or somebody asks."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 
 from grading.comparing import erase_similarity, export_similarity
 from grading.messages import ForgetLearner
@@ -15,6 +15,7 @@ from grading.models import (
     ResultRow,
     SubmissionRow,
 )
+from grading.portable_models import ArrivedStudentRow
 from grading.remarking import forget_person
 from grading.remarking_rows import RemarkedRow, RemarkRow
 from grading.rubric_models import RubricChoiceRow, RubricItemRow
@@ -62,8 +63,14 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         for row in tx.scalars(select(ExtensionRow).where(ExtensionRow.user_id == user_id))
     ]
     kept = {"submissions": submissions, "results": results, "drafts": drafts, "extensions": extensions}
+    kept |= {"nbgrader": [row.student_id for row in tx.scalars(_arrived(user_id))]}
     kept |= {"rubric": _chosen(tx, user_id), "marked_again": _marked_again(tx, user_id)}
     return kept | {"similar": export_similarity(tx, user_id)}
+
+
+def _arrived(user_id: int) -> Select[ArrivedStudentRow]:
+    """What they were called in nbgrader courses that came here."""
+    return select(ArrivedStudentRow).where(ArrivedStudentRow.user_id == user_id)
 
 
 def _chosen(tx: Tx, user_id: int) -> list[dict[str, Any]]:
@@ -94,6 +101,11 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     kept_in = select(SubmissionRow.placement_id, SubmissionRow.hub_name).where(SubmissionRow.user_id == user_id)
     for placement_id, hub_name in tx.execute(kept_in.distinct()).all():
         jobs.enqueue(tx, ForgetLearner(placement_id, hub_name))
+    for row in tx.scalars(_arrived(user_id)).all():
+        for name in (row.hub_name, row.student_id):  # it may not be renamed yet
+            if name:
+                jobs.enqueue(tx, ForgetLearner(row.placement_id, name))
+        tx.delete(row)
     hashes = _hashes(tx, user_id)
     forget_person(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)

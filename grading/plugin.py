@@ -15,6 +15,7 @@ from grading import (
 )
 from grading.blueprint import blueprint
 from grading.commands import sandbox
+from grading.commands_nbgrader import nbgrader
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
 from grading.handlers import make_handlers, make_recurring
@@ -33,6 +34,7 @@ from grading.models import (
     SubmissionRow,
 )
 from grading.personal_data import erase_personal_data, export_personal_data
+from grading.portable_models import ArrivalRow, ArrivedStudentRow
 from grading.remarking_rows import RemarkedRow, RemarkRow
 from grading.rubric_models import HandMarkingRow, RubricChoiceRow, RubricItemRow
 from grading.similarity_models import ComparisonRow, SimilarPairRow
@@ -79,13 +81,15 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             RubricChoiceRow,
             RemarkRow,
             RemarkedRow,
+            ArrivalRow,
+            ArrivedStudentRow,
         ),
         handlers=make_handlers(open_engine),
         health=(check_hub, check_kernels),
         blueprints=(blueprint, api.blueprint),
         nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
-        commands=(sandbox,),
+        commands=(sandbox, nbgrader),
         warm_ups=(WarmUp("grade", warm_up),),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import bindparam, func, select
@@ -12,6 +13,7 @@ from grading.assignments import Rules, close_assignment, describe_assignment, pu
 from grading.assignments import find_assignment as _find_assignment
 from grading.conditions import Conditions, bounds_of, find_condition_problems, names_packages
 from grading.engine.model import HANDED_IN, ContentError, Release
+from grading.engine.portable_rows import NotAGradebook, read_due_dates
 from grading.gates import Caller, add_gate
 from grading.gradebooks import record_prepared
 from grading.hub_tickets import Ticket, reading_path
@@ -58,6 +60,7 @@ __all__ = [
     "describe_assignment",
     "find_assignment",
     "find_condition_problems",
+    "find_due_dates",
     "find_result",
     "find_source_kernel",
     "go_to_hub",
@@ -124,6 +127,14 @@ def find_assignment(tx: Tx, course_slug: str, name: str) -> Assignment | None:
     return Assignment(
         row.id, row.course_slug, row.name, row.title, row.item_ref, row.max_points, row.max_attempts, row.due_at
     )
+
+
+def find_due_dates(folder: Path) -> dict[str, datetime]:
+    """By assignment, as the gradebook in an nbgrader course folder has them; none if it has no sound gradebook."""
+    try:
+        return read_due_dates(folder / "gradebook.db")
+    except (NotAGradebook, OSError):
+        return {}
 
 
 def find_result(tx: Tx, placement_id: int, user_id: int, assignment_id: int) -> Result | None:

@@ -11,6 +11,7 @@ from grading.engine_port import MarkingEngine, OpenEngine
 from grading.filesets import Packed, pack_files
 from grading.messages import ApplyRemark, ForgetLearner
 from grading.models import SubmissionRow
+from grading.portable_placing import ensure_placed
 from grading.remarking import close_run
 from grading.remarking_packing import unpack_executed
 from grading.remarking_rows import AgainState, RemarkedRow, RemarkRow, RunState
@@ -33,6 +34,7 @@ def apply_remark(open_engine: OpenEngine, run: JobRun, message: ApplyRemark) -> 
             work = _take(tx, run, message.remark_id, may_go_on=time.monotonic() < until)
         if work is None:
             return
+        ensure_placed(runtime, work.placement.id)
         engine = open_engine(runtime.settings, work.placement)
         try:
             marking, feedback = _put(engine, work)

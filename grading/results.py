@@ -97,9 +97,10 @@ def finish_attempt(tx: Tx, submission: SubmissionRow) -> None:
         put_in_line(tx, min(waiting, key=lambda row: row.number))
 
 
-def settle_result(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRow]:
+def settle_result(tx: Tx, assignment_id: int, who: Learner, *, sends: bool = True) -> list[SubmissionRow]:
     """Make the result say what the attempt that counts says; safe to repeat. Returns the attempts, newest first.
 
+    `sends`: a result that is new or other than before goes to the LMS.
     Who changes the terms holds the quiz's row, so none are read here that are about to change.
     """
     query = select(AssignmentRow).where(AssignmentRow.id == assignment_id).with_for_update(read=True)
@@ -113,12 +114,12 @@ def settle_result(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRo
         # the gradebook holds the newest: in an earlier one nothing is marked by hand any more
         newest = next(row for row in attempts if terms.weigh_attempt(row) is not None)
         needs_manual = counts.state is SubmissionState.NEEDS_MANUAL and counts is newest
-        _set_result(tx, assignment, counts, weighed, needs_manual=needs_manual)
+        _set_result(tx, assignment, counts, weighed, needs_manual=needs_manual, sends=sends)
     return attempts
 
 
 def _set_result(
-    tx: Tx, assignment: AssignmentRow, counts: SubmissionRow, weighed: Weighed, *, needs_manual: bool
+    tx: Tx, assignment: AssignmentRow, counts: SubmissionRow, weighed: Weighed, *, needs_manual: bool, sends: bool
 ) -> None:
     who = submitter_of(counts)
     result = tx.scalar(_result_of(assignment.id, who).with_for_update())
@@ -129,7 +130,7 @@ def _set_result(
     elif (result.submission_id, result.points, result.max_points, result.needs_manual) == values:
         return
     result.submission_id, result.points, result.max_points, result.needs_manual = values
-    result.version, result.recorded_at = result.version + 1, clock.now()
+    result.version, result.recorded_at, result.is_quiet = result.version + 1, clock.now(), not sends
     tx.flush()
     tell_lms(tx, assignment, result, counts)
     emit_recorded(tx, assignment, result)
@@ -155,6 +156,8 @@ def tell_lms(
 
     `afresh`: a link whose line item is new, so that what was sent before does not count.
     """
+    if result.is_quiet:
+        return
     targets = lti.list_grade_targets(tx, result.placement_id, result.user_id, assignment.item_ref)
     is_final = not result.needs_manual
     wanted = lti.Wanted(

@@ -129,9 +129,12 @@ def list_settled(tx: Tx, placement_id: int, assignment_id: int, hub_name: str | 
 def find_held(settled: Settled, totals: Mapping[str, Total], hub_name: str) -> Recorded | None:
     """The attempt that the gradebook holds of a learner."""
     total = totals.get(hub_name)
-    if total is None or total.submitted_at is None:
+    if total is None:
         return None
-    return settled.get(hub_name, {}).get(total.submitted_at)
+    attempts = settled.get(hub_name, {})
+    if total.submitted_at is None:  # it came from an nbgrader course that does not say when
+        return next(iter(attempts.values())) if len(attempts) == 1 else None
+    return attempts.get(total.submitted_at)
 
 
 def differing(settled: Settled, totals: Mapping[str, Total]) -> list[str]:

@@ -42,6 +42,10 @@ class Member:
     roles: frozenset[str]
     """As given: full URIs, or short names (Moodle)."""
     status: Status
+    email: str = ""
+    """As the platform tells it at this moment, as is the next; neither is stored."""
+    username: str = ""
+    """`lis_person_sourcedid`: what the platform's own records call the person."""
 
     @property
     def role(self) -> Role:
@@ -99,6 +103,21 @@ def list_members(
     return [member for member in listing.members if not role or _has_role(member, role)]
 
 
+@dataclass(frozen=True)
+class Contact:
+    """How a platform's people can be known besides by its ids; empty where it keeps that to itself."""
+
+    sub: str
+    email: str
+    username: str
+
+
+def list_contacts(runtime: Runtime, context_id: int) -> list[Contact]:
+    """Of everybody who is in a course now. Not inside a transaction. Raises: NotFound, ExternalError."""
+    members = read_list(runtime, context_id).members
+    return [Contact(member.sub, member.email, member.username) for member in members if member.is_active]
+
+
 def read_list(runtime: Runtime, context_id: int) -> Listing:
     """The whole list of a course. Not inside a transaction. Raises: NotFound, ExternalError.
 
@@ -154,7 +173,8 @@ def _member(entry: Any) -> Member | None:
     if not isinstance(sub, str) or not sub.isprintable() or not 0 < len(sub) <= ID_LENGTH or status not in STATUSES:
         return None
     named = [role for role in roles if isinstance(role, str)] if isinstance(roles, list) else []
-    return Member(sub, _name(entry), frozenset(named), Status(status))
+    more = (_shown(entry.get(part))[:ID_LENGTH] for part in ("email", "lis_person_sourcedid"))
+    return Member(sub, _name(entry), frozenset(named), Status(status), *more)
 
 
 def _name(entry: dict[str, Any]) -> str:
@@ -170,7 +190,13 @@ def _shown(value: Any) -> str:
 
 def _joined(one: Member, other: Member) -> Member:
     active = one if one.is_active or not other.is_active else other
-    return replace(active, name=one.name or other.name, roles=one.roles | other.roles)
+    return replace(
+        active,
+        name=one.name or other.name,
+        roles=one.roles | other.roles,
+        email=one.email or other.email,
+        username=one.username or other.username,
+    )
 
 
 def _has_role(member: Member, role: str) -> bool:

@@ -1,4 +1,4 @@
-"""What grading and the plugins may ask of LTI. Plain values; the network only in `list_groups`."""
+"""What grading and the plugins may ask of LTI. Plain values; the network only in `list_groups` and `list_contacts`."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from lti_tool.lti.legacy import find_user_by_legacy_id
 from lti_tool.lti.messages import MOST_MEMBERS
 from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, Roster, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
+from lti_tool.lti.nrps import Contact, list_contacts
 from lti_tool.lti.observing import LEARNING, Observed, get_observed
 from lti_tool.lti.outbox import (
     Entry,
@@ -36,6 +37,7 @@ from lti_tool.lti.roster_state import request_reading
 from lti_tool.lti.score_models import Drift, ScoreState
 
 __all__ = [
+    "Contact",
     "Drift",
     "Entry",
     "GradeTarget",
@@ -65,6 +67,7 @@ __all__ = [
     "get_observed",
     "get_person",
     "list_class_placements",
+    "list_contacts",
     "list_entries",
     "list_grade_targets",
     "list_groups",

@@ -168,7 +168,11 @@ def _from_nbgrader(path: Path) -> CourseFile:
         slugs[name] = next(
             each for each in (wanted, *(f"{wanted}-{n}" for n in range(2, 999))) if each not in slugs.values()
         )
-    items = [{"type": "quiz", "slug": slugs[name], "title": _title(name), "assignment": name} for name in names]
+    due_at = grading.find_due_dates(path)
+    items = [
+        {"type": "quiz", "slug": slugs[name], "title": _title(name), "assignment": name, "due": due_at.get(name)}
+        for name in names
+    ]
     said: Mapping[str, object] = {
         "slug": slug,
         "title": _title(title),

@@ -80,6 +80,16 @@ def upgrade() -> None:
     sa.Column('used_bytes', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('course_slug', name=op.f('pk_files_usage'))
     )
+    op.create_table('grading_arrival',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('digest', sa.String(length=64), nullable=False),
+    sa.Column('token', sa.String(length=32), nullable=False),
+    sa.Column('shared', sa.JSON(), nullable=False),
+    sa.Column('sends', sa.Boolean(), nullable=False),
+    sa.Column('arrived_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('placed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('placement_id', name=op.f('pk_grading_arrival'))
+    )
     op.create_table('grading_blob',
     sa.Column('sha256', sa.String(length=64), nullable=False),
     sa.Column('size', sa.Integer(), nullable=False),
@@ -618,6 +628,19 @@ def upgrade() -> None:
     with op.batch_alter_table('files_use', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_files_use_file_id'), ['file_id'], unique=False)
 
+    op.create_table('grading_arrived_student',
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('student_id', sa.String(length=200), nullable=False),
+    sa.Column('wanted', sa.String(length=255), nullable=True),
+    sa.Column('user_id', sa.Integer(), nullable=True),
+    sa.Column('hub_name', sa.String(length=40), nullable=True),
+    sa.Column('placed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['placement_id'], ['grading_arrival.placement_id'], name=op.f('fk_grading_arrived_student_placement_id')),
+    sa.PrimaryKeyConstraint('placement_id', 'student_id', name=op.f('pk_grading_arrived_student'))
+    )
+    with op.batch_alter_table('grading_arrived_student', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_arrived_student_user_id'), ['user_id'], unique=False)
+
     op.create_table('grading_assignment',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('course_slug', sa.String(length=80), nullable=False),
@@ -1086,6 +1109,7 @@ def upgrade() -> None:
     sa.Column('needs_manual', sa.Boolean(), nullable=False),
     sa.Column('recorded_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('is_quiet', sa.Boolean(), nullable=False),
     sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_result_assignment_id')),
     sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_result_submission_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_result')),
@@ -1395,6 +1419,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_assignment_item_ref'))
 
     op.drop_table('grading_assignment')
+    with op.batch_alter_table('grading_arrived_student', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_arrived_student_user_id'))
+
+    op.drop_table('grading_arrived_student')
     with op.batch_alter_table('files_use', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_files_use_file_id'))
 
@@ -1519,6 +1547,7 @@ def downgrade() -> None:
     op.drop_table('grading_environment')
     op.drop_table('grading_course')
     op.drop_table('grading_blob')
+    op.drop_table('grading_arrival')
     op.drop_table('files_usage')
     with op.batch_alter_table('files_file', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_files_file_replaces_id'))

@@ -21,7 +21,14 @@ from lti_tool.lti.messages import MembersJoined, MembersLeft
 from lti_tool.lti.models import Context, Membership, Roster, User
 from lti_tool.lti.nrps import list_members as list_by_service
 from lti_tool.lti.personal_data import erase_personal_data
-from lti_tool.lti.public import list_learners, list_members, list_placement_roles, list_placements, read_roster_state
+from lti_tool.lti.public import (
+    list_contacts,
+    list_learners,
+    list_members,
+    list_placement_roles,
+    list_placements,
+    read_roster_state,
+)
 from lti_tool.lti.registrations import disable, trust_host
 from lti_tool.lti.roster import read_due_rosters, read_roster
 from tests.factories.grading import work
@@ -438,6 +445,16 @@ def test_odd_members_are_understood(group: Class, answers: Callable[..., None]) 
     group.read()
     assert group.names() == {"Tess", "Ada", "Ben", "Chi"}
     assert (group.role("ada"), group.role("ben"), group.role("chi")) == (Role.LEARNER, Role.OBSERVER, Role.TEACHER)
+
+
+def test_addresses_and_usernames_are_told_for_the_moment(group: Class, answers: Callable[..., None]) -> None:
+    ada = entry(group, "ada", email="Ada@uni.example", lis_person_sourcedid="s-17")
+    answers({"members": [ada, entry(group, "ben", email=7), entry(group, "chi", email="c@e.org", status="Inactive")]})
+    found = list_contacts(group.runtime, group.context_id)
+
+    known = [(each.sub, each.email, each.username) for each in found]
+    subs = [group.campus.person(name).sub for name in ("ada", "ben")]
+    assert known == [(subs[0], "Ada@uni.example", "s-17"), (subs[1], "", "")]
 
 
 def test_who_was_erased_is_not_listed_again(group: Class) -> None:
