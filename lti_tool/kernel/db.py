@@ -6,6 +6,7 @@ round trip a query: no BEGIN, no ROLLBACK, and no question whether the connectio
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from sqlalchemy import (
     event,
     make_url,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 
 from lti_tool.kernel.liveness import check_on_checkout
@@ -146,6 +148,29 @@ def run_many(tx: Tx, statement: Prepared, parameters: Sequence[Mapping[str, Any]
         raise ReadOnly("A statement that changes rows was run in `reading`.")
     connection = tx.connection()
     return statement.run_many(connection.engine, connection.connection, parameters)
+
+
+Ask = Callable[[Prepared, Sequence[Mapping[str, Any]]], Callable[[], list[Any]]]
+"""Have a statement run as often as there are parameters; when the block is over, what it gives back gives the rows."""
+
+
+@contextmanager
+def together(tx: Tx) -> Iterator[Ask]:
+    """Prepared statements of which none needs the rows of another: PostgreSQL gets all of them in one round trip.
+
+    They run one after the other, in this order. Nothing else may be asked of `tx` within the block. Raises: DBAPIError.
+    """
+    connection = tx.connection()
+    engine, pooled = connection.engine, connection.connection
+    if engine.dialect.name != "postgresql":
+        yield lambda statement, parameters: partial(list, statement.run_many(engine, pooled, parameters))
+        return
+    driver_error = engine.dialect.loaded_dbapi.Error
+    try:
+        with cast(Any, pooled.driver_connection).pipeline():
+            yield lambda statement, parameters: statement.send_many(engine, pooled, parameters)
+    except driver_error as error:
+        raise DBAPIError.instance("several statements", None, error, driver_error, dialect=engine.dialect) from error
 
 
 def affect(tx: Tx, statement: Delete | Update) -> int:

@@ -36,10 +36,19 @@ class Prepared:
         self, engine: Engine, connection: PoolProxiedConnection, parameters: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
         """The rows of as many runs, in their order. PostgreSQL gets them all in one round trip. Raises: as `run`."""
+        return self._for(engine).run(engine, connection, parameters) if parameters else []
+
+    def send_many(
+        self, engine: Engine, connection: PoolProxiedConnection, parameters: Sequence[Mapping[str, Any]]
+    ) -> Callable[[], list[Any]]:
+        """As `run_many` in a pipeline of the driver: what is given back has the rows once that has ended."""
+        return self._for(engine).send(engine, connection, parameters) if parameters else list
+
+    def _for(self, engine: Engine) -> "_Compiled":
         found = self._compiled.get(engine.dialect.name)
         if found is None:
             found = self._compiled[engine.dialect.name] = _Compiled(self.statement, self._columns, engine.dialect)
-        return found.run(engine, connection, parameters)
+        return found
 
 
 class _Compiled:
@@ -76,6 +85,25 @@ class _Compiled:
             raise DBAPIError.instance(self._text, None, error, driver_error, dialect=engine.dialect) from error
         cursor.close()
         return [self._row(row) for row in rows]
+
+    def send(
+        self, engine: Engine, connection: PoolProxiedConnection, given: Sequence[Mapping[str, Any]]
+    ) -> Callable[[], list[Any]]:
+        parameters = [self._parameters(one) for one in given]
+        cursors: list[Any] = []
+        for tell in engine.dispatch.before_cursor_execute:
+            tell(connection, connection.cursor(), self._text, parameters, None, True)
+        for one in parameters:
+            cursors.append(connection.cursor())
+            cursors[-1].execute(self._text, one)
+        for tell in engine.dispatch.after_cursor_execute:
+            tell(connection, connection.cursor(), self._text, parameters, None, True)
+
+        def rows() -> list[Any]:
+            found = [row for cursor in cursors for row in self._rows(cursor, engine.dialect)] if self._types else []
+            return [self._row(row) for row in found]
+
+        return rows
 
     def _parameters(self, given: Mapping[str, Any]) -> Any:
         values = {**self._fixed, **{name: _converted(convert, given[name]) for name, convert in self._binds}}

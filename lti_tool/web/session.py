@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Base, Tx, run, run_many
+from lti_tool.kernel.db import Base, Tx, run, together
 from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
 from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.kernel.prepared import Prepared
@@ -156,7 +156,9 @@ def accept_session(row: Row[Any] | None, browser_secret: str | None) -> SignedIn
 
 def find_session_rows(tx: Tx, digests: Iterable[str]) -> dict[str, Row[Any]]:
     """The columns of several stored sessions, by digest. One round trip."""
-    return {row.digest: row for row in run_many(tx, _BY_DIGEST, [{"digest": digest} for digest in sorted(digests)])}
+    with together(tx) as ask:
+        rows = ask(_BY_DIGEST, [{"digest": digest} for digest in sorted(digests)])
+    return {row.digest: row for row in rows()}
 
 
 def find_session_row(tx: Tx, digest: str) -> Any | None:

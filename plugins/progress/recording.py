@@ -4,7 +4,7 @@ The row of the learner is the lock: it is made or touched first, in the order of
 meet nor wait for each other in a circle. What became true is stated in the same transaction.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, cast
@@ -13,7 +13,7 @@ from sqlalchemy import Table, bindparam, case, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Tx, run_many
+from lti_tool.kernel.db import Ask, Tx, run_many, together
 from lti_tool.kernel.prepared import Prepared
 from plugins.progress.courses import Course, read_courses
 from plugins.progress.merging import (
@@ -29,7 +29,7 @@ from plugins.progress.merging import (
 from plugins.progress.models import ItemRow, ItemState, LearnerRow, TimeRow
 from plugins.progress.outline import course_of
 from plugins.progress.ranges import SLOT_S, fill_slots
-from plugins.progress.settling import Standing, announce_items, settle, write_learners
+from plugins.progress.settling import UPDATE, Standing, announce_items, changed_rows, settle, write_learners
 
 LATEST_SAVE = timedelta(days=30)
 """Time spent longer ago than this is not counted any more: what it is compared with is gone by then."""
@@ -37,6 +37,7 @@ LONGEST_S = 12 * 3600.0
 """Time that one save can bring, in seconds."""
 
 Key = tuple[int, int, str]
+Block = tuple[int, int, int]
 KEY, BLOCK = ("placement_id", "user_id", "ref"), ("placement_id", "user_id", "block")
 ITEMS, LEARNERS, TIMES = (cast(Table, model.__table__) for model in (ItemRow, LearnerRow, TimeRow))
 NOTHING = dict.fromkeys(("percent", "done_items", "counted_items", "seconds"), 0)
@@ -59,34 +60,42 @@ def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
     """
     if not changes:
         return set()
-    learners = _lock_learners(tx, changes)
-    found = _read_items(tx, {_key(change) for change in changes})
+    dialect = tx.get_bind().dialect.name
+    blocks = _blocks_of(changes)
+    with together(tx) as ask:
+        locked = _lock_learners(ask, dialect, changes)
+        items = ask(READ_ITEM, [dict(zip(KEY, key, strict=True)) for key in sorted({_key(one) for one in changes})])
+        masks = ask(READ_BLOCK, [dict(zip(BLOCK, block, strict=True)) for block in sorted(blocks)])
+    learners = {Learner(row.placement_id, row.user_id): Standing.of(row) for rows in locked for row in rows()}
+    found = {(row.placement_id, row.user_id, row.ref): Facts(*row) for row in items()}
     before = {key: (facts.state, facts.score) for key, facts in found.items()}
     asked = _merge(changes, found)
     courses = read_courses(tx, {(placement_id, course_of(ref)) for placement_id, _user, ref in asked}) if asked else {}
     unknown = _conclude(asked, found, courses)
-    _spend_time(tx, [change for change in changes if _key(change) not in unknown], found, learners)
+    spent = _spend_time(blocks, masks(), found, learners)
     moved = {key for key, facts in found.items() if (facts.state, facts.score) != before.get(key)}
     announce_items(tx, [found[key] for key in sorted(moved)])
-    write_items(tx, found.values())
-    settle(tx, {learners[Learner(*key[:2])] for key in moved}, courses)
-    write_learners(tx, learners.values())
+    with together(tx) as ask:
+        ask(_upsert_times(dialect), spent)
+        ask(_upsert_items(dialect), _rows_of(found.values()))
+        ask(UPDATE, [] if moved else changed_rows(learners.values()))
+    if moved:
+        settle(tx, {learners[Learner(*key[:2])] for key in moved}, courses)
+        write_learners(tx, learners.values())
     return unknown
 
 
 def write_items(tx: Tx, items: Iterable[Facts]) -> None:
     """Make the table say what the facts say."""
-    rows = [facts.values() for facts in sorted(items, key=lambda facts: (facts.placement_id, facts.user_id, facts.ref))]
-    if rows:
-        run_many(tx, _upsert_items(_dialect(tx)), rows)
+    run_many(tx, _upsert_items(tx.get_bind().dialect.name), _rows_of(items))
+
+
+def _rows_of(items: Iterable[Facts]) -> list[dict[str, Any]]:
+    return [facts.values() for facts in sorted(items, key=lambda facts: (facts.placement_id, facts.user_id, facts.ref))]
 
 
 def _key(change: Change) -> Key:
     return change.who.placement_id, change.who.user_id, change.ref
-
-
-def _dialect(tx: Tx) -> str:
-    return tx.get_bind().dialect.name
 
 
 def _insert(dialect: str, table: Table) -> Any:
@@ -122,7 +131,7 @@ def _upsert_times(dialect: str) -> Prepared:
     return Prepared(made, list(TIMES.c.keys()))
 
 
-def _lock_learners(tx: Tx, changes: Sequence[Change]) -> dict[Learner, Standing]:
+def _lock_learners(ask: Ask, dialect: str, changes: Sequence[Change]) -> list[Callable[[], list[Any]]]:
     """The rows of the learners, made where they are missing and locked, with the newest moment and item written.
 
     A score is news about a learner, but nothing that they are at.
@@ -132,13 +141,12 @@ def _lock_learners(tx: Tx, changes: Sequence[Change]) -> dict[Learner, Standing]
         if change.who not in newest or _recency(change) > _recency(newest[change.who]):
             newest[change.who] = change
     ordered = sorted(newest.items(), key=lambda pair: (pair[0].placement_id, pair[0].user_id))
-    found: dict[Learner, Standing] = {}
+    locked = []
     for is_presence in (True, False):
         rows = [_learner_row(change) for _who, change in ordered if (change.score is None) is is_presence]
         if rows:
-            for row in run_many(tx, _upsert_learners(_dialect(tx), is_presence=is_presence), rows):
-                found[Learner(row.placement_id, row.user_id)] = Standing.of(row)
-    return found
+            locked.append(ask(_upsert_learners(dialect, is_presence=is_presence), rows))
+    return locked
 
 
 def _recency(change: Change) -> tuple[bool, datetime, str]:
@@ -155,11 +163,6 @@ def _learner_row(change: Change) -> dict[str, Any]:
         "last_ref": change.ref,
         **NOTHING,
     }
-
-
-def _read_items(tx: Tx, keys: set[Key]) -> dict[Key, Facts]:
-    rows = run_many(tx, READ_ITEM, [dict(zip(KEY, key, strict=True)) for key in sorted(keys)])
-    return {(row.placement_id, row.user_id, row.ref): Facts(*row) for row in rows}
 
 
 def _merge(changes: Sequence[Change], found: dict[Key, Facts]) -> set[Key]:
@@ -201,38 +204,43 @@ def _conclude(asked: set[Key], found: dict[Key, Facts], courses: dict[int, Cours
     return unknown
 
 
-def _spend_time(tx: Tx, changes: Sequence[Change], found: dict[Key, Facts], learners: dict[Learner, Standing]) -> None:
-    """Count time spent: each slot once for its item, and once for its learner, however many pages claimed it."""
-    wanted: dict[tuple[int, int, int], dict[str, int]] = {}
+def _blocks_of(changes: Sequence[Change]) -> dict[Block, dict[str, int]]:
+    """The slots that the changes claim, by learner and block, of each item."""
+    wanted: dict[Block, dict[str, int]] = {}
     now = clock.now()
     earliest_s, latest_s = (now - LATEST_SAVE).timestamp(), now.timestamp()
     for change in changes:
         for block, mask in fill_slots(change.spans, earliest_s, latest_s, LONGEST_S).items():
             masks = wanted.setdefault((change.who.placement_id, change.who.user_id, block), {})
             masks[change.ref] = masks.get(change.ref, 0) | mask
-    if not wanted:
-        return
+    return wanted
+
+
+def _spend_time(
+    blocks: dict[Block, dict[str, int]],
+    rows: Sequence[Any],
+    found: dict[Key, Facts],
+    learners: dict[Learner, Standing],
+) -> list[dict[str, Any]]:
+    """Count time spent: each slot once for its item, and once for its learner, however many pages claimed it.
+
+    `rows` are the blocks as they are kept; what is to be written comes back. Items not in `found` do not count.
+    """
+    known: dict[Block, dict[str, int]] = {}
+    for row in rows:
+        known.setdefault((row.placement_id, row.user_id, row.block), {})[row.ref] = row.mask
     written: list[dict[str, Any]] = []
-    known = _read_masks(tx, list(wanted))
-    for (placement_id, user_id, block), masks in sorted(wanted.items()):
+    for (placement_id, user_id, block), masks in sorted(blocks.items()):
         before = known.get((placement_id, user_id, block), {})
         all_of_them = 0
         for mask in before.values():
             all_of_them |= mask
         for ref, mask in sorted(masks.items()):
             new = mask & ~before.get(ref, 0)
-            if new:
-                found[placement_id, user_id, ref].seconds += new.bit_count() * SLOT_S
+            if new and (facts := found.get((placement_id, user_id, ref))):
+                facts.seconds += new.bit_count() * SLOT_S
                 learners[Learner(placement_id, user_id)].seconds += (new & ~all_of_them).bit_count() * SLOT_S
                 all_of_them |= new
                 key = {"placement_id": placement_id, "user_id": user_id, "block": block, "ref": ref}
                 written.append(key | {"mask": before.get(ref, 0) | new})
-    if written:
-        run_many(tx, _upsert_times(_dialect(tx)), written)
-
-
-def _read_masks(tx: Tx, blocks: list[tuple[int, int, int]]) -> dict[tuple[int, int, int], dict[str, int]]:
-    known: dict[tuple[int, int, int], dict[str, int]] = {}
-    for row in run_many(tx, READ_BLOCK, [dict(zip(BLOCK, block, strict=True)) for block in sorted(blocks)]):
-        known.setdefault((row.placement_id, row.user_id, row.block), {})[row.ref] = row.mask
-    return known
+    return written

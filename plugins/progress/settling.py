@@ -94,16 +94,19 @@ def settle(tx: Tx, learners: Iterable[Standing], known: Mapping[int, Course]) ->
             _weigh(tx, one, course, reached.get((one.placement_id, one.user_id), {}))
 
 
-def write_learners(tx: Tx, learners: Iterable[Standing]) -> None:
-    """Write the rows that have changed."""
-    rows = [
+def changed_rows(learners: Iterable[Standing]) -> list[dict[str, Any]]:
+    """What `UPDATE` takes of the rows that have changed."""
+    return [
         {"key_placement": one.placement_id, "key_user": one.user_id}
         | {f"new_{name}": getattr(one, name) for name in WRITTEN}
         for one in sorted(learners, key=lambda one: (one.placement_id, one.user_id))
         if one.written() != one.before
     ]
-    if rows:
-        run_many(tx, UPDATE, rows)
+
+
+def write_learners(tx: Tx, learners: Iterable[Standing]) -> None:
+    """Write the rows that have changed."""
+    run_many(tx, UPDATE, changed_rows(learners))
 
 
 def read_marks(tx: Tx, learners: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Mark]]:
