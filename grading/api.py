@@ -10,6 +10,7 @@ from grading import api_models as models
 from grading.access import Access, PlacementAccess, course_models, load_access_by_name
 from grading.api_answers import assignment_answers, page_url, submission_answer
 from grading.assignments import get_assignment
+from grading.authoring import get_authoring
 from grading.drafts import find_draft, load_draft, save_draft
 from grading.filesets import load_files
 from grading.gates import CLOSED, closed_quizzes, refuse_closed
@@ -176,6 +177,28 @@ def put_draft(key: str, name: str, json: models.DraftBody) -> Any:
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, access.slug, name)
         saved_at = save_draft(tx, row, access.who, draft, json.saved_at)
+    return models.Saved(saved_at=saved_at.isoformat())
+
+
+@blueprint.get("/courses/<key>/assignments/<name>/source")
+@for_user
+@api.call("user", {200: models.SourceAnswer, 403: Problem, 404: Problem})
+def get_source(key: str, name: str) -> Any:
+    """What a quiz is made of, for those who write it."""
+    access = _access().at(key)
+    found = get_authoring().load(access.slug, name, access.writer)
+    saved_at = found.saved_at.isoformat() if found.saved_at else None
+    return models.SourceAnswer(base=found.base, saved_at=saved_at, files=models.encode_files(found.files))
+
+
+@blueprint.put("/courses/<key>/assignments/<name>/source")
+@for_user
+@api.call("user", {200: models.Saved, 403: Problem, 404: Problem, 413: Problem, 422: Problem}, body=models.SourceBody)
+def put_source(key: str, name: str, json: models.SourceBody) -> Any:
+    """Keep what the caller has written, for them alone; learners have it when it is published."""
+    access = _access().at(key)
+    version = make_snapshot(models.decode_files(json.files), current_runtime().settings.grading.max_submission_bytes)
+    saved_at = get_authoring().save(access.slug, name, access.writer, version, json.base, json.saved_at)
     return models.Saved(saved_at=saved_at.isoformat())
 
 
