@@ -275,7 +275,7 @@ VERSION: Context = (
             "errors": [],
             "warnings": [
                 "weather.ipynb, “mean-tests”: whoever hands in the quiz as it was given out gets 1 of 1 points here.",
-                "weather.ipynb, cell 3, the text: learners would read a line of a solution there: total = sum(rain) / len(rain)",
+                "weather.ipynb, cell 3, the text: learners would read a line of a solution there: total = sum(rain)",
             ],
             "questions": [
                 {
@@ -302,8 +302,8 @@ VERSION: Context = (
             "changes": ["weather.ipynb, “mean-tests”: worth 4; it was 3", "rain.csv: another content"],
         },
         "started": [
-            "12 learners have begun in Jupyter. Their copies stay as they are; they are marked with the new tests when they "
-            "are handed in.",
+            "12 learners have begun in Jupyter. Their copies stay as they are; they are marked with the new tests when "
+            "they are handed in.",
             "The column in the LMS gets 8 as its maximum.",
         ],
         "refused": None,
