@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from grading.models import AssignmentRow
-from lti_tool.kernel import clock, jobs
+from lti_tool.kernel import clock, crashpoints, jobs
 from lti_tool.kernel.audit import list_acts
 from lti_tool.kernel.jobs import JobRow
 from lti_tool.kernel.permissions import Role
@@ -23,11 +23,12 @@ from lti_tool.lti.line_items import LINE_ITEM_SCOPE
 from lti_tool.lti.messages import UpdateLineItem
 from lti_tool.lti.models import Link
 from plugins.courses.messages import CheckVersion, PublishVersion
+from plugins.courses.models import Revision
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
 from plugins.courses.written_models import Written, WrittenBlob, WrittenState
 from tests.factories import notebooks as make
 from tests.factories.course_folders import quiz_notebook
-from tests.factories.grading import Place, Someone
+from tests.factories.grading import Place, Someone, work
 from tests.fakes.hub import FakeHub
 from tests.functional.courses.conftest import SLUG, Import
 from tests.functional.courses.teaching import EDIT, Teacher
@@ -189,8 +190,6 @@ class TestRefusals:
         assert publish(grace, confirmed="1").status_code == 303
         assert grace.post(f"{PAGE}/check").status_code == 409, "it is being published"
         assert grace.post(f"{PAGE}/drop").status_code == 409
-        run(runtime, PublishVersion)
-        assert assignment(runtime, "quiz-1").max_points == 9
 
     def test_what_was_saved_again_or_never_checked_is_not_published(self, runtime: Runtime, grace: Teacher) -> None:
         assert grace.post(f"{PAGE}/publish").status_code == 404
@@ -267,6 +266,37 @@ def test_a_worker_that_dies_over_and_over_leaves_a_state_that_can_be_left(runtim
         handler.on_dead(tx, CheckVersion(row.id, row.sha256), "killed")
     assert "tried several times" in grace.get(PAGE).text
     assert grace.post(f"{PAGE}/check").status_code == 303
+
+
+class Killed(BaseException):
+    """What stands for a kill signal in this process."""
+
+
+def test_a_publisher_that_is_killed_half_way_does_it_once_more_and_notes_it_once(
+    runtime: Runtime, grace: Teacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die() -> None:
+        raise Killed
+
+    keep(grace, {"quiz-1.ipynb": quiz_notebook(9)})
+    set_report(runtime)
+    assert publish(grace).status_code == 303
+    monkeypatch.setattr(crashpoints, "die", die)
+    monkeypatch.setenv(crashpoints.VARIABLE, "version.installed")
+    with pytest.raises(Killed):
+        run(runtime, PublishVersion)
+    assert assignment(runtime, "quiz-1").max_points == 4, "it is in place, and not noted yet"
+    assert "is being published" in grace.get(PAGE).text
+
+    monkeypatch.delenv(crashpoints.VARIABLE)
+    with clock.frozen(clock.now()):
+        clock.advance(runtime.settings.jobs.lease_s + 1)
+        work(runtime)
+    assert assignment(runtime, "quiz-1").max_points == 9
+    assert written(runtime).state is WrittenState.PUBLISHED
+    with runtime.db.reading() as tx:
+        assert len(list_acts(tx, action="quiz.publish")) == 1
+        assert len(tx.scalars(select(Revision).where(Revision.part == "source/quiz-1")).all()) == 2
 
 
 def test_the_way_into_jupyter_is_a_ticket_for_this_placement(
