@@ -65,11 +65,13 @@ def _remark_url(slug: str, item: Item, started: grading.Started) -> str | None:
 
 
 def _show_version(row: Written, newest: Revision | None) -> dict[str, Any]:
-    is_overtaken = row.report is not None and row.report["against"] != (newest.number if newest else 0)
+    number = newest.number if newest else 0
+    is_overtaken = row.report is not None and row.report["against"] != number
     return {
         "state": row.state.value,
         "is_busy": row.state.is_busy,
         "is_overtaken": is_overtaken and row.state is WrittenState.CHECKED,
+        "is_current": row.state is WrittenState.PUBLISHED and row.base == number,
         "sha256": row.sha256,
         "saved_at": row.saved_at,
         "checked_at": row.checked_at,

@@ -42,12 +42,12 @@ def find_published(tx: Tx, course_id: int, assignment: str) -> Revision | None:
 
 
 def read_to_write(tx: Tx, settings: Settings, course: Course, assignment: str, editor: Editor) -> ToWrite:
-    """What an editor has written, or else what was published last."""
-    row = find_written(tx, course.id, assignment, editor.user_id)
-    if row is not None:
+    """What an editor has written and not published, or else what was published last, by whomever."""
+    row, newest = find_written(tx, course.id, assignment, editor.user_id), find_published(tx, course.id, assignment)
+    number = newest.number if newest else 0
+    if row is not None and (row.state is not WrittenState.PUBLISHED or row.base == number):
         return ToWrite(load_written(tx, row), row.base, row.saved_at)
-    newest = find_published(tx, course.id, assignment)
-    return ToWrite(read_published(settings, course.slug, assignment), newest.number if newest else 0, None)
+    return ToWrite(read_published(settings, course.slug, assignment), number, None)
 
 
 def read_published(settings: Settings, slug: str, assignment: str) -> dict[str, bytes]:
@@ -66,7 +66,8 @@ def save_written(
 ) -> datetime:
     """Keep what an editor has written; an older save than the one kept changes nothing. Returns the time of that.
 
-    `base` counts for their first save only. A time in the future (a wrong clock) counts as now.
+    `base` counts for their first save, and for the first one after they have published. A time in the future (a wrong
+    clock) counts as now.
     """
     saved_at = min(saved_at, clock.now())
     for _ in range(2):
@@ -74,7 +75,7 @@ def save_written(
         row = tx.scalar(select(Written).where(*mine).with_for_update().execution_options(populate_existing=True))
         if row is not None:
             if saved_at > row.saved_at:
-                _replace(tx, row, version, saved_at)
+                _replace(tx, row, version, base, saved_at)
             return row.saved_at
         try:
             with tx.begin_nested():
@@ -83,7 +84,7 @@ def save_written(
                 row.saved_at, row.state = saved_at, WrittenState.WRITING
                 tx.add(row)
                 tx.flush()
-                _replace(tx, row, version, saved_at)
+                _replace(tx, row, version, base, saved_at)
             return saved_at
         except IntegrityError:  # two first saves at once: the other one is there now
             continue
@@ -111,12 +112,14 @@ def lock_written(tx: Tx, written_id: int, sha256: str, state: WrittenState) -> W
     return row if row is not None and (row.sha256, row.state) == (sha256, state) else None
 
 
-def _replace(tx: Tx, row: Written, version: grading.Packed, saved_at: datetime) -> None:
+def _replace(tx: Tx, row: Written, version: grading.Packed, base: int, saved_at: datetime) -> None:
     """Other files than before are another version: what was found out of those says nothing of these."""
     row.saved_at = saved_at
     if row.sha256 == version.sha256:
         return
     row.files, row.sha256 = version.listing, version.sha256
+    if row.state is WrittenState.PUBLISHED:
+        row.base = max(row.base, base)  # whoever has not opened it since says an older one
     row.move(WrittenState.WRITING)
     row.report, row.checked_at, row.asked_at, row.said = None, None, None, None
     mine = WrittenBlob.written_id == row.id

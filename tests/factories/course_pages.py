@@ -261,6 +261,7 @@ VERSION: Context = (
             "state": "checked",
             "is_busy": False,
             "is_overtaken": False,
+            "is_current": True,
             "sha256": "0" * 64,
             "saved_at": NOW,
             "checked_at": NOW,

@@ -25,6 +25,7 @@ from lti_tool.lti.models import Link
 from plugins.courses.messages import CheckVersion, PublishVersion
 from plugins.courses.models import Revision
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
+from plugins.courses.revisions import Author, add_revision
 from plugins.courses.written_models import Written, WrittenBlob, WrittenState
 from tests.factories import notebooks as make
 from tests.factories.course_folders import quiz_notebook
@@ -345,6 +346,31 @@ class TestApi:
             assert [each["quiz"] for each in export_personal_data(tx, ada.user_id)["written"]] == ["quiz-1"]
             erase_personal_data(tx, ada.user_id)
             assert not tx.scalars(select(Written)).all() and not tx.scalars(select(WrittenBlob)).all()
+
+    def test_who_has_published_goes_on_from_what_a_colleague_published_since(
+        self,
+        client: FlaskClient,
+        hub: FakeHub,
+        runtime: Runtime,
+        app: Flask,
+        grace: Teacher,
+        someone: Callable[..., Someone],
+    ) -> None:
+        ada, now = someone(Role.TEACHER), clock.now()
+        self.ask(client, hub, ada, "PUT", json=self.body(quiz_notebook(9), now - timedelta(seconds=9)))
+        with runtime.db.transaction() as tx:
+            tx.execute(update(Written).values(state=WrittenState.PUBLISHED))
+        assert self.ask(client, hub, ada).json["saved_at"] is not None
+
+        with runtime.db.transaction() as tx:
+            add_revision(
+                tx, written(runtime).course_id, "source/quiz-1", {"files": {}}, Author(None, "Linus"), base=None
+            )
+        found = self.ask(client, hub, ada).json
+        assert (found["base"], found["saved_at"]) == (2, None)
+        assert "Write begins with theirs" in Teacher(app, ada, SLUG).get(PAGE).text
+        self.ask(client, hub, ada, "PUT", json=self.body(quiz_notebook(8), now, base=2))
+        assert (written(runtime).base, written(runtime).state) == (2, WrittenState.WRITING)
 
     def test_nobody_else_gets_a_source(
         self, client: FlaskClient, hub: FakeHub, runtime: Runtime, grace: Teacher, someone: Callable[..., Someone]
