@@ -39,7 +39,7 @@ class DraftBody(Body):
     saved_at: AwareDatetime
 
 
-class SourceBody(Body):
+class WrittenBody(Body):
     """The source of a quiz as it was saved."""
 
     files: list[FileBody] = Field(max_length=1000)
@@ -179,7 +179,7 @@ class DraftAnswer(FilesAnswer):
     saved_at: str
 
 
-class SourceAnswer(FilesAnswer):
+class WrittenAnswer(FilesAnswer):
     """What a quiz is made of, with solutions: as the caller saved it last, or else as it was published."""
 
     base: int = Field(description="Number of the published version that it goes on from.")

@@ -316,8 +316,17 @@ def test_the_way_into_jupyter_is_a_ticket_for_this_placement(
 class TestApi:
     """What a writer's server gets and keeps, over HTTP with a token of the Hub."""
 
-    def ask(self, client: FlaskClient, hub: FakeHub, who: Someone, method: str = "GET", **more: Any) -> Any:
-        headers = {"Authorization": f"Bearer {hub.token_of(who.hub_name)}"}
+    def ask(
+        self,
+        client: FlaskClient,
+        hub: FakeHub,
+        who: Someone,
+        method: str = "GET",
+        server: str | None = None,
+        **more: Any,
+    ) -> Any:
+        server = f"write-{SLUG}-{who.place.placement_id}" if server is None else server
+        headers = {"Authorization": f"Bearer {hub.token_of(who.hub_name, server)}"}
         path = f"/api/v1/courses/{SLUG}-{who.place.placement_id}/assignments/quiz-1/source"
         return client.open(path, method=method, headers=headers, **more)
 
@@ -373,7 +382,13 @@ class TestApi:
         assert (written(runtime).base, written(runtime).state) == (2, WrittenState.WRITING)
 
     def test_nobody_else_gets_a_source(
-        self, client: FlaskClient, hub: FakeHub, runtime: Runtime, grace: Teacher, someone: Callable[..., Someone]
+        self,
+        client: FlaskClient,
+        hub: FakeHub,
+        runtime: Runtime,
+        grace: Teacher,
+        place: Place,
+        someone: Callable[..., Someone],
     ) -> None:
         body = self.body(quiz_notebook(9), clock.now())
         for role in (Role.LEARNER, Role.ASSISTANT, Role.OBSERVER, Role.TEST_STUDENT):
@@ -382,6 +397,9 @@ class TestApi:
             assert self.ask(client, hub, who, "PUT", json=body).status_code == 403
         assert client.get(f"/api/v1/courses/{SLUG}-1/assignments/quiz-1/source").status_code == 401
         teacher = someone(Role.TEACHER)
+        for server in ("", f"grade-{SLUG}-{place.placement_id}", f"write-{SLUG}-99"):
+            assert self.ask(client, hub, teacher, server=server).json["code"] == "writing_server_needed"
+            assert self.ask(client, hub, teacher, "PUT", server=server, json=body).status_code == 403
         assert self.ask(client, hub, teacher, "PUT", json=body | {"base": -1}).status_code == 422
         with runtime.db.transaction() as tx:
             tx.execute(update(AssignmentRow).where(AssignmentRow.name == "quiz-1").values(name="elsewhere"))

@@ -7,6 +7,8 @@ from typing import Any
 import nbformat
 import pytest
 
+from grading.hub_tokens import servers_in, writing_server_name
+from jupyter_ext.hub.places import write_server_name
 from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import RunningHub, Visitor, wait_for
 from tests.functional.hub.conftest import BOB, KEY, RIVAL, SLUG, TEACHER
@@ -66,6 +68,7 @@ def test_every_save_reaches_the_tool_with_the_version_it_goes_on_from(writer: Vi
     base, saved_at, files = tool.sources[KEY, "quiz-1"]
     assert (base, sorted(files)) == (3, ["quiz-1.ipynb", "rain.csv"])
     assert saved_at is not None
+    assert servers_in(tool.scopes[TEACHER], TEACHER) == {write_server_name(KEY)} == {writing_server_name(KEY)}
     writer.go(f"/hub/write?course={KEY}&assignment=quiz-1")
     assert text_of(writer) == "Better"
 
