@@ -64,6 +64,7 @@ c.Spawner.start_timeout = 60
 c.Spawner.http_timeout = 60
 c.Spawner.mem_limit = settings.memory_mb * 2**20 or None
 c.BubblewrapSpawner.homes = str(settings.data_dir / "homes")
+c.BubblewrapSpawner.writing = str(settings.data_dir / "writing")
 c.BubblewrapSpawner.courses = str(settings.data_dir / "courses")
 c.BubblewrapSpawner.logs = str(settings.state_dir / "logs")
 c.BubblewrapSpawner.read_only_paths = [str(ROOT / "jupyter_ext"), str(ROOT / "config" / "nbgrader_config.py")]

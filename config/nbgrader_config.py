@@ -1,4 +1,4 @@
-"""nbgrader inside single-user servers: a learner's own, or a grader's for one course (the Hub names it)."""
+"""nbgrader inside single-user servers: a learner's own, or a grader's or writer's for one course (the Hub names it)."""
 
 import os
 
@@ -20,6 +20,9 @@ if os.environ.get("COURSEBRIDGE_COURSE"):
     }
     c.Exchange.root = os.environ["HOME"]  # formgrader uses no exchange, it only wants to see a folder
     configure_commands(c)
+elif os.environ.get("COURSEBRIDGE_WRITE"):
+    c.CourseDirectory.root = os.environ["HOME"]  # has source/<quiz>/
+    c.Exchange.root = os.environ["HOME"]
 else:
     # learners' files are ~/<course>/<assignment>, so that two courses may both have a quiz-1
     configure(c)

@@ -6,6 +6,7 @@ from flask_babel import gettext as _
 from sqlalchemy import select
 
 from grading.api_models import Course
+from grading.authoring import Writer, find_authoring
 from grading.gates import Caller
 from grading.models import CourseRow
 from grading.submissions import Learner, Submitter
@@ -33,6 +34,14 @@ class PlacementAccess:
     def caller(self) -> Caller:
         """The person for the gates of quizzes."""
         return Caller(self.placement.id, self.person.id, self.role)
+
+    @property
+    def writer(self) -> Writer:
+        """The person for those who keep sources."""
+        granted = self.placement.assistant_rights
+        return Writer(
+            self.person.id, self.person.display_name, self.person.registration_id, self.role, granted and tuple(granted)
+        )
 
     @property
     def slug(self) -> str:
@@ -87,11 +96,22 @@ def course_models(tx: Tx, access: Access) -> list[Course]:
     slugs = {found.slug for found in access.placements.values()}
     titles = {row.slug: row.title for row in tx.scalars(select(CourseRow).where(CourseRow.slug.in_(slugs)))}
     found = [
-        Course(key=key, title=_title(each.placement, titles[each.slug]), role=each.role.value, may_mark=each.may_mark)
+        Course(
+            key=key,
+            title=_title(each.placement, titles[each.slug]),
+            role=each.role.value,
+            may_mark=each.may_mark,
+            may_write=_may_write(tx, each),
+        )
         for key, each in access.placements.items()
         if each.slug in titles
     ]
     return sorted(found, key=lambda course: (course.title, course.key))
+
+
+def _may_write(tx: Tx, access: PlacementAccess) -> bool:
+    authoring = find_authoring() if access.role.is_staff else None
+    return authoring is not None and authoring.may_write(tx, access.slug, access.writer)
 
 
 def _title(placement: lti.Placement, course_title: str) -> str:

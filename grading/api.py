@@ -10,6 +10,7 @@ from grading import api_models as models
 from grading.access import Access, PlacementAccess, course_models, load_access_by_name
 from grading.api_answers import assignment_answers, page_url, submission_answer
 from grading.assignments import get_assignment
+from grading.authoring import get_authoring
 from grading.drafts import find_draft, load_draft, save_draft
 from grading.filesets import load_files
 from grading.gates import CLOSED, closed_quizzes, refuse_closed
@@ -179,6 +180,28 @@ def put_draft(key: str, name: str, json: models.DraftBody) -> Any:
     return models.Saved(saved_at=saved_at.isoformat())
 
 
+@blueprint.get("/courses/<key>/assignments/<name>/source")
+@for_user
+@api.call("user", {200: models.WrittenAnswer, 403: Problem, 404: Problem})
+def get_source(key: str, name: str) -> Any:
+    """What a quiz is made of, for those who write it, on their server for that."""
+    access = _at_writing_server(key)
+    found = get_authoring().load(access.slug, name, access.writer)
+    saved_at = found.saved_at.isoformat() if found.saved_at else None
+    return models.WrittenAnswer(base=found.base, saved_at=saved_at, files=models.encode_files(found.files))
+
+
+@blueprint.put("/courses/<key>/assignments/<name>/source")
+@for_user
+@api.call("user", {200: models.Saved, 403: Problem, 404: Problem, 413: Problem, 422: Problem}, body=models.WrittenBody)
+def put_source(key: str, name: str, json: models.WrittenBody) -> Any:
+    """Keep what the caller has written, for them alone; learners have it when it is published."""
+    access = _at_writing_server(key)
+    version = make_snapshot(models.decode_files(json.files), current_runtime().settings.grading.max_submission_bytes)
+    saved_at = get_authoring().save(access.slug, name, access.writer, version, json.base, json.saved_at)
+    return models.Saved(saved_at=saved_at.isoformat())
+
+
 @blueprint.post("/courses/<key>/assignments/<name>/submissions")
 @for_user
 @api.call(
@@ -244,6 +267,14 @@ def at_marking_server(key: str) -> PlacementAccess:
     access, token = _access().at(key), g.grading_token
     assert isinstance(token, HubToken)
     token.require_marking_server(key)
+    return access
+
+
+def _at_writing_server(key: str) -> PlacementAccess:
+    """The same for what is done on its server for writing only. Raises: NotFound, Forbidden."""
+    access, token = _access().at(key), g.grading_token
+    assert isinstance(token, HubToken)
+    token.require_writing_server(key)
     return access
 
 

@@ -39,6 +39,14 @@ class DraftBody(Body):
     saved_at: AwareDatetime
 
 
+class WrittenBody(Body):
+    """The source of a quiz as it was saved."""
+
+    files: list[FileBody] = Field(max_length=1000)
+    base: int = Field(ge=0, le=2**31 - 1, description="As it came with the files that this goes on from.")
+    saved_at: AwareDatetime
+
+
 class SubmissionBody(Body):
     """The learner's files, to be handed in."""
 
@@ -78,6 +86,8 @@ class Course(BaseModel):
     role: str
     may_mark: bool
     """May they mark, and open formgrader? Teachers may; assistants as their teacher decides."""
+    may_write: bool
+    """May they write quizzes of the course?"""
 
 
 class Courses(BaseModel):
@@ -167,6 +177,13 @@ class DraftAnswer(FilesAnswer):
     """What was saved last."""
 
     saved_at: str
+
+
+class WrittenAnswer(FilesAnswer):
+    """What a quiz is made of, with solutions: as the caller saved it last, or else as it was published."""
+
+    base: int = Field(description="Number of the published version that it goes on from.")
+    saved_at: str | None = Field(description="When the caller saved it; null: it is the published version.")
 
 
 class Saved(BaseModel):

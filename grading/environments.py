@@ -36,6 +36,10 @@ class NotReady(Exception):
     """Nothing of the quiz can be marked now; the text says why."""
 
 
+class CannotBe(NotReady):
+    """Waiting alone does not help."""
+
+
 def folder_of(settings: Settings, digest: str) -> Path:
     """Where an environment is."""
     return settings.data_dir / "environments" / digest
@@ -47,12 +51,12 @@ def find_environment(tx: Tx, settings: Settings, quiz: AssignmentRow) -> Environ
         try:
             return find_kernel(quiz.kernel, settings.quizzes)
         except KernelMissing as error:
-            raise NotReady(str(error)) from error
+            raise CannotBe(str(error)) from error
     if not quiz.requirements:
         return Environment()
     row = find_row(tx, quiz.requirements)
     if row is not None and row.state is EnvironmentState.FAILED:
-        raise NotReady("The packages of this quiz could not be installed.")
+        raise CannotBe("The packages of this quiz could not be installed.")
     folder = folder_of(settings, digest_of(quiz.requirements))
     if row is None or (row.state is EnvironmentState.READY and not is_built(folder)):
         want(tx, quiz.requirements)

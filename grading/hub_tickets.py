@@ -23,7 +23,7 @@ class Ticket:
 
     hub_name: str
     next_path: str
-    """A path that the Hub understands: `/open?…` or `/formgrader?…`."""
+    """A path that the Hub understands: `/open?…`, `/write?…` or `/formgrader?…`."""
 
 
 def work_path(key: str, assignment: str) -> str:
@@ -34,6 +34,11 @@ def work_path(key: str, assignment: str) -> str:
 def reading_path(key: str, name: str) -> str:
     """To a person's copy of a notebook lesson; `key` is the placement's."""
     return "/open?" + urlencode({"course": key, "reading": name})
+
+
+def write_path(key: str, assignment: str) -> str:
+    """To the source of a quiz, for those who write it; `key` is the placement's."""
+    return "/write?" + urlencode({"course": key, "assignment": assignment})
 
 
 def formgrader_path(key: str, path: str = "") -> str:

@@ -15,7 +15,7 @@ from lti_tool.kernel.runtime import Runtime
 REMEMBER_S = 60
 MOST = 10_000
 ANY_SERVER = "*"
-MARKING_SERVER = "grade-"
+MARKING_SERVER, WRITING_SERVER = "grade-", "write-"
 MAX_SERVER_NAME = 30
 """JupyterHub's limit."""
 
@@ -42,6 +42,19 @@ class HubToken:
                 {"scope": f"access:servers!server={self.hub_name}/{name}"},
             )
 
+    def require_writing_server(self, key: str) -> None:
+        """Raises: Forbidden: it does not open the server for writing the quizzes of this placement.
+
+        Sources have solutions and hidden tests in them, which a notebook of another course has no business with.
+        """
+        name = writing_server_name(key)
+        if not self.servers & {name, ANY_SERVER}:
+            raise Forbidden(
+                "writing_server_needed",
+                "Sources are for the course's server for writing: press Write on the quiz's page.",
+                {"scope": f"access:servers!server={self.hub_name}/{name}"},
+            )
+
 
 _lock = threading.Lock()
 _known: dict[str, tuple[HubToken, datetime]] = {}
@@ -49,9 +62,18 @@ _known: dict[str, tuple[HubToken, datetime]] = {}
 
 def marking_server_name(key: str) -> str:
     """The Hub's name of the server that marks a placement, as the Hub's side makes it from the key."""
+    return _server_name(MARKING_SERVER, key)
+
+
+def writing_server_name(key: str) -> str:
+    """The same of the server on which the quizzes of a placement's course are written."""
+    return _server_name(WRITING_SERVER, key)
+
+
+def _server_name(prefix: str, key: str) -> str:
     slug, _, number = key.rpartition("-")
-    room = MAX_SERVER_NAME - len(MARKING_SERVER) - len(number) - 1
-    return f"{MARKING_SERVER}{slug[:room].rstrip('-')}-{number}"
+    room = MAX_SERVER_NAME - len(prefix) - len(number) - 1
+    return f"{prefix}{slug[:room].rstrip('-')}-{number}"
 
 
 def servers_in(scopes: Iterable[object], hub_name: str) -> frozenset[str]:

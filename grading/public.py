@@ -11,15 +11,23 @@ from sqlalchemy import bindparam, func, select
 
 from grading.assignments import Rules, close_assignment, describe_assignment, publish_assignment, publish_course
 from grading.assignments import find_assignment as _find_assignment
+from grading.authoring import Source, Writer, set_authoring
 from grading.conditions import Conditions, bounds_of, find_condition_problems, names_packages
-from grading.engine.model import HANDED_IN, ContentError, Release
+from grading.engine.leaks import Leak
+from grading.engine.model import HANDED_IN, ContentError, MarkLimits, Release
 from grading.engine.portable_rows import NotAGradebook, read_due_dates
+from grading.engine.source_changes import SourceChange
+from grading.engine.trials import Tried
+from grading.engine_port import CALM
+from grading.environments import CannotBe, NotReady
+from grading.filesets import Packed, accept_files, pack_files, unpack
 from grading.gates import Caller, add_gate
 from grading.gradebooks import record_prepared
-from grading.hub_tickets import Ticket, reading_path
+from grading.hub_tickets import Ticket, reading_path, write_path
 from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, Counts, ResultRow, SubmissionRow
 from grading.readings import set_readings
+from grading.rehearsing import Rehearsal, Started, count_started, find_limits, rehearse_quiz
 from grading.releasing import (
     Installation,
     find_source_kernel,
@@ -36,31 +44,46 @@ from grading.surroundings import Neighbour, Surroundings, tell_surroundings
 from lti_tool.kernel.db import Tx
 
 __all__ = [
+    "CALM",
     "HANDED_IN",
     "Assignment",
     "Caller",
+    "CannotBe",
     "Conditions",
     "ContentError",
     "Counts",
     "Installation",
+    "Leak",
+    "MarkLimits",
     "Neighbour",
+    "NotReady",
+    "Packed",
+    "Rehearsal",
     "Release",
     "ReleasedSource",
     "Releaser",
     "Result",
     "Rules",
+    "Source",
+    "SourceChange",
     "SourceVersion",
+    "Started",
     "Surroundings",
     "Ticket",
+    "Tried",
+    "Writer",
+    "accept_files",
     "add_gate",
     "assignment_path",
     "bounds_of",
     "close_assignment",
+    "count_started",
     "count_submissions",
     "describe_assignment",
     "find_assignment",
     "find_condition_problems",
     "find_due_dates",
+    "find_limits",
     "find_result",
     "find_source_kernel",
     "go_to_hub",
@@ -72,13 +95,18 @@ __all__ = [
     "list_source_problems",
     "make_release",
     "names_packages",
+    "pack_files",
     "publish_assignment",
     "publish_course",
     "reading_path",
     "record_prepared",
+    "rehearse_quiz",
+    "set_authoring",
     "set_readings",
     "set_source_releases",
     "tell_surroundings",
+    "unpack",
+    "write_path",
 ]
 
 

@@ -36,12 +36,18 @@ class Installation:
 
 
 def install_quizzes(
-    root: Path, fresh: Path, due_at: Mapping[str, datetime | None], *, others_stay: bool = False
+    root: Path,
+    fresh: Path,
+    due_at: Mapping[str, datetime | None],
+    *,
+    others_stay: bool = False,
+    only_tries: bool = False,
 ) -> Installation:
     """Release quizzes of the folder `fresh`, which has their `source/`, and make it the course's version: all or none.
 
     Every gradebook of the course is asked first. `due_at` has each quiz by assignment. `others_stay`: the course keeps
-    its other quizzes and its header as they are; else they are no part of it any more. Raises: OSError.
+    its other quizzes and its header as they are; else they are no part of it any more. `only_tries`: the course stays
+    as it is, and what was made stays in `fresh`. Raises: OSError.
     """
     if others_stay:
         with changing_course(root):
@@ -58,6 +64,8 @@ def install_quizzes(
         return Installation(problems=problems)
     with changing_course(root) as change:
         misfits = change.list_misfits(fresh)
+        if only_tries:
+            return Installation(misfits=misfits, releases=releases)
         if misfits:
             return Installation(misfits=misfits)
         followed, structure_sha256 = change.install(fresh)

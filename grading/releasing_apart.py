@@ -27,6 +27,7 @@ class _Order(BaseModel):
     fresh: Path
     due_at: dict[str, datetime | None]
     others_stay: bool
+    only_tries: bool
 
 
 class _Answer(BaseModel):
@@ -42,13 +43,18 @@ class _Answer(BaseModel):
 
 
 def install_quizzes_apart(
-    root: Path, fresh: Path, due_at: Mapping[str, datetime | None], *, others_stay: bool = False
+    root: Path,
+    fresh: Path,
+    due_at: Mapping[str, datetime | None],
+    *,
+    others_stay: bool = False,
+    only_tries: bool = False,
 ) -> Installation:
     """As `install_quizzes`. Not within a transaction.
 
     Raises: ExternalError: it did not end well. The version may be the course's all the same; doing it again is safe.
     """
-    order = _Order(root=root, fresh=fresh, due_at=dict(due_at), others_stay=others_stay)
+    order = _Order(root=root, fresh=fresh, due_at=dict(due_at), others_stay=others_stay, only_tries=only_tries)
     command = [sys.executable, "-m", __name__]
     try:
         done = subprocess.run(
@@ -70,7 +76,9 @@ def install_quizzes_apart(
 def _main() -> None:
     order = _Order.model_validate_json(sys.stdin.buffer.read())
     with redirect_stdout(sys.stderr):  # nbgrader may print
-        done = install_quizzes(order.root, order.fresh, order.due_at, others_stay=order.others_stay)
+        done = install_quizzes(
+            order.root, order.fresh, order.due_at, others_stay=order.others_stay, only_tries=order.only_tries
+        )
     sys.stdout.write(_Answer.model_validate(done, from_attributes=True).model_dump_json())
 
 

@@ -35,6 +35,7 @@ from grading.staff_pages import (
     submissions_context,
 )
 from grading.submissions import Learner, list_submissions, submitter_of
+from grading.surroundings import find_write_url
 from grading.terms_pages import say_which_counts, show_terms
 from grading.views import marked_html, show_notebooks
 from lti_tool.kernel.audit import Actor, Via
@@ -71,6 +72,7 @@ def list_quiz(slug: str, name: str) -> AnyResponse:
         notice = notice_of(current_runtime().settings, group.terms.row, group.terms.environment)
     context = submissions_context(session, group, shown if shown in TABS else "all", int(number) if is_number else 1)
     down = None if reach is None or reach.is_reachable else reach
+    context |= {"write_url": find_write_url(slug, name, session.rights)}
     return page("grading/submissions.html", platform=session.platform_name, down=down, notice=notice, **context)
 
 

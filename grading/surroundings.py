@@ -1,9 +1,11 @@
 """Where a quiz stands in its course, which grading does not know: the plugin that places quizzes says so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from flask import Flask, current_app
+
+from lti_tool.kernel.permissions import Right
 
 EXTENSION = "coursebridge_quiz_surroundings"
 
@@ -26,6 +28,8 @@ class Surroundings:
     course_url: str
     previous: Neighbour | None
     following: Neighbour | None
+    write_url: str = ""
+    """Where its next version is written and published, for those who may edit the course."""
 
 
 Find = Callable[[str, str], Surroundings | None]
@@ -35,6 +39,12 @@ Find = Callable[[str, str], Surroundings | None]
 def tell_surroundings(app: Flask, find: Find) -> None:
     """Have quiz pages ask this function."""
     app.extensions[EXTENSION] = find
+
+
+def find_write_url(course_slug: str, name: str, rights: Collection[Right]) -> str | None:
+    """Where somebody with these rights writes the next version of the quiz. Not to be called inside a transaction."""
+    place = find_surroundings(course_slug, name) if Right.EDIT_COURSE in rights else None
+    return place.write_url or None if place else None
 
 
 def find_surroundings(course_slug: str, name: str) -> Surroundings | None:

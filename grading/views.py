@@ -31,7 +31,7 @@ from grading.submissions import (
     store_submission,
     upload_as_files,
 )
-from grading.surroundings import find_surroundings
+from grading.surroundings import find_surroundings, find_write_url
 from grading.terms import Terms
 from grading.terms_pages import say_which_counts
 from lti_tool.kernel.crashpoints import reach
@@ -166,6 +166,7 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         error=error,
         here_url=url_for("grading.show_quiz", **(where | request.args.to_dict())) if request.method == "GET" else None,
         place=find_surroundings(slug, name),
+        write_url=find_write_url(slug, name, session.rights),
         version=_version(terms, draft, attempts, deliveries),
         hub_url=url_for("grading.open_in_hub", **where),
         submit_url=url_for("grading.submit_draft", **where),

@@ -1,7 +1,8 @@
 """Starts one single-user server: `python -m jupyter_ext.server`.
 
-It adds our Jupyter configuration for the kind of server (a learner's own, or a grader's when the Hub names a course in
-`COURSEBRIDGE_COURSE`) and then runs JupyterHub's single-user server. A Docker image needs nothing but this command.
+It adds our Jupyter configuration for the kind of server (a learner's own, a grader's when the Hub names a course in
+`COURSEBRIDGE_COURSE`, or a writer's when it names one in `COURSEBRIDGE_WRITE`) and then runs JupyterHub's single-user
+server. A Docker image needs nothing but this command.
 """
 
 import os
@@ -13,15 +14,20 @@ from jupyterhub.singleuser import main as run_single_user
 HERE = Path(__file__).resolve().parent
 
 
-def config_path(grading: bool) -> list[str]:
-    """Folders of Jupyter configuration, first the one that wins."""
-    kind = HERE / "config" / ("grader" if grading else "learner")
-    return [str(kind), str(HERE / "config" / "every"), str(HERE.parent / "config")]
+def config_path(kind: str) -> list[str]:
+    """Folders of Jupyter configuration for `learner`, `grader` or `writer`, first the one that wins."""
+    return [str(HERE / "config" / kind), str(HERE / "config" / "every"), str(HERE.parent / "config")]
+
+
+def _kind() -> str:
+    if os.environ.get("COURSEBRIDGE_COURSE"):
+        return "grader"
+    return "writer" if os.environ.get("COURSEBRIDGE_WRITE") else "learner"
 
 
 def main() -> int:
     """Run the server until it is stopped; its exit code."""
-    folders = config_path(bool(os.environ.get("COURSEBRIDGE_COURSE")))
+    folders = config_path(_kind())
     given = [part for part in [os.environ.get("JUPYTER_CONFIG_PATH")] if part]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(folders + given)
     return run_single_user() or 0

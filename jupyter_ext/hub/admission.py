@@ -6,27 +6,36 @@ from typing import Any
 
 from jupyterhub.spawner import SpawnException
 
-from jupyter_ext.hub.places import COURSES_MOUNT, grade_server_name
+from jupyter_ext.hub.places import COURSES_MOUNT, WRITE_PREFIX, grade_server_name, write_server_name
 from jupyter_ext.hub.settings import HubSettings
 from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown
 
+OF_A_COURSE = frozenset(
+    {"COURSEBRIDGE_COURSE", "COURSEBRIDGE_COURSE_ROOT", "COURSEBRIDGE_GRADEBOOK_URL", "COURSEBRIDGE_WRITE"}
+)
+"""Variables that only a server for a course has."""
+
 
 def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
-    """The `pre_spawn_hook`: everybody may start their default server, graders also `grade-<key>` of their courses.
+    """The `pre_spawn_hook`: everybody may start their default server, graders also `grade-<key>` of their courses, and
+    those who may write quizzes `write-<key>`.
 
     It asks the tool at every start, so a role that was taken away counts from the next start on, and a server name that
     is not a course of theirs never starts, whoever asks and by whatever address. It leaves the course's key in
-    `spawner.grade_course` (empty for a default server) and the matching variables in `spawner.environment`.
+    `spawner.grade_course` or `spawner.write_course` (both empty for a default server) and the matching variables in
+    `spawner.environment`.
     """
     tool = Tool(settings.tool_url, settings.service_token)
 
     async def admit(spawner: Any) -> None:
-        spawner.grade_course = ""
-        course = await _graded_course(tool, spawner.user.name, spawner.name) if spawner.name else None
-        grading = {"COURSEBRIDGE_COURSE", "COURSEBRIDGE_COURSE_ROOT", "COURSEBRIDGE_GRADEBOOK_URL"}
-        environment = {key: value for key, value in spawner.environment.items() if key not in grading}
+        spawner.grade_course = spawner.write_course = ""
+        course = await _course_of(tool, spawner.user.name, spawner.name) if spawner.name else None
+        environment = {key: value for key, value in spawner.environment.items() if key not in OF_A_COURSE}
         environment["COURSEBRIDGE_URL"] = settings.tool_url
-        if course is not None:
+        if course is not None and spawner.name.startswith(WRITE_PREFIX):
+            environment["COURSEBRIDGE_WRITE"] = course.key
+            spawner.write_course = course.key
+        elif course is not None:
             root = f"{COURSES_MOUNT}/{course.key}"
             environment["COURSEBRIDGE_COURSE"] = course.key
             environment["COURSEBRIDGE_COURSE_ROOT"] = root
@@ -37,7 +46,7 @@ def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
     return admit
 
 
-async def _graded_course(tool: Tool, user_name: str, server_name: str) -> Course:
+async def _course_of(tool: Tool, user_name: str, server_name: str) -> Course:
     """The course that the server's name stands for. Raises: SpawnException."""
     try:
         courses = await tool.list_courses(user_name)
@@ -45,7 +54,7 @@ async def _graded_course(tool: Tool, user_name: str, server_name: str) -> Course
         courses = ()
     except ToolUnavailable as error:
         raise SpawnException(
-            "Coursebridge does not answer, so it is not certain that you may mark this course. Try again in a minute.",
+            "Coursebridge does not answer, so it is not certain that you may open this course. Try again in a minute.",
             reason="tool-down",
             log_message=f"{server_name} of {user_name} not started: {error}",
             status_code=HTTPStatus.SERVICE_UNAVAILABLE,
@@ -53,9 +62,11 @@ async def _graded_course(tool: Tool, user_name: str, server_name: str) -> Course
     for course in courses:
         if course.is_graded_by_them and grade_server_name(course.key) == server_name:
             return course
+        if course.is_written_by_them and write_server_name(course.key) == server_name:
+            return course
     raise SpawnException(
         "This server is for the teachers and assistants of a course. If you are one, open it again from your course.",
-        reason="not-a-grader",
-        log_message=f"{server_name} of {user_name} refused: no course of theirs to mark",
+        reason="not-theirs",
+        log_message=f"{server_name} of {user_name} refused: no course of theirs to mark or write",
         status_code=HTTPStatus.FORBIDDEN,
     )

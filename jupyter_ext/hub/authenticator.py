@@ -13,6 +13,7 @@ from jupyter_ext.hub.handlers import (
     LoginPageHandler,
     OpenHandler,
     TicketHandler,
+    WriteHandler,
 )
 from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown, Visit
 
@@ -70,6 +71,7 @@ class CoursebridgeAuthenticator(Authenticator):
             ("/coursebridge/arrive", ArrivalHandler),
             ("/open", OpenHandler),
             ("/formgrader", FormgraderHandler),
+            ("/write", WriteHandler),
             ("/spawn", CarefulSpawnHandler),
             ("/spawn/([^/]+)", CarefulSpawnHandler),
             ("/spawn/([^/]+)/([^/]+)", CarefulSpawnHandler),

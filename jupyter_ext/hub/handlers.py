@@ -21,8 +21,10 @@ from jupyter_ext.hub.places import (
     is_course_key,
     open_path,
     reading_path,
+    write_path,
+    write_server_name,
 )
-from jupyter_ext.hub.tool import ToolUnavailable, Unknown, Visit
+from jupyter_ext.hub.tool import Course, ToolUnavailable, Unknown, Visit
 
 MAX_TICKET = 512
 STOPPING_S = 20.0
@@ -35,6 +37,10 @@ TOOL_DOWN = (
     "Coursebridge, which knows who you are, does not answer. Wait a minute, then open this again from your course."
 )
 NOT_A_GRADER = "Marking this course is for its teachers and assistants. If you are one, open it again from your course."
+NOT_A_WRITER = (
+    "Writing the quizzes of this course is for its teachers, and assistants whom they let. If you are one, open it "
+    "again from your course."
+)
 NOT_OUR_PAGE = "This answer did not come from the page that asked. Go back to your course and open it again from there."
 NO_SUCH_PLACE = "This link names no course or assignment. Go back to your course and open it again from there."
 
@@ -183,15 +189,34 @@ class FormgraderHandler(BaseHandler):
         key = self.get_argument("course", "")
         if not is_course_key(key):
             raise web.HTTPError(HTTPStatus.NOT_FOUND, NO_SUCH_PLACE)
-        try:
-            courses = await self.authenticator.tool.list_courses(self.current_user.name)
-        except Unknown:
-            courses = ()
-        except ToolUnavailable as error:
-            raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, TOOL_DOWN) from error
-        if not any(course.key == key and course.is_graded_by_them for course in courses):
+        if not any(course.key == key and course.is_graded_by_them for course in await _courses_of(self)):
             raise web.HTTPError(HTTPStatus.FORBIDDEN, NOT_A_GRADER)
         await _go(self, grade_server_name(key), formgrader_path(self.get_argument("path", "")))
+
+
+class WriteHandler(BaseHandler):
+    """GET /hub/write?course=K&assignment=A: the source of a quiz on the person's server for writing that course."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Redirect there, by way of starting the server if needed. 403 for who may not edit the course."""
+        key, name = self.get_argument("course", ""), self.get_argument("assignment", "")
+        if not is_course_key(key) or not is_assignment_name(name):
+            raise web.HTTPError(HTTPStatus.NOT_FOUND, NO_SUCH_PLACE)
+        if not any(course.key == key and course.is_written_by_them for course in await _courses_of(self)):
+            raise web.HTTPError(HTTPStatus.FORBIDDEN, NOT_A_WRITER)
+        await _go(self, write_server_name(key), write_path(name))
+
+
+async def _courses_of(handler: BaseHandler) -> tuple[Course, ...]:
+    """The courses of who asks, with what they may do there now."""
+    try:
+        courses: tuple[Course, ...] = await handler.authenticator.tool.list_courses(handler.current_user.name)
+    except Unknown:
+        return ()
+    except ToolUnavailable as error:
+        raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, TOOL_DOWN) from error
+    return courses
 
 
 class CarefulSpawnHandler(SpawnHandler):

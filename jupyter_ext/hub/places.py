@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote, urlencode
 
 GRADE_PREFIX = "grade-"
+WRITE_PREFIX = "write-"
 MAX_SERVER_NAME = 30
 """JupyterHub 6 takes server names of at most 30 characters."""
 
@@ -63,9 +64,18 @@ def grade_server_name(key: str) -> str:
 
     The number at the end stays whole, and no two keys have the same.
     """
+    return _server_name(GRADE_PREFIX, key)
+
+
+def write_server_name(key: str) -> str:
+    """Name of a writer's server: `write-<key>`, shortened in the same way."""
+    return _server_name(WRITE_PREFIX, key)
+
+
+def _server_name(prefix: str, key: str) -> str:
     slug, _, number = key.rpartition("-")
-    room = MAX_SERVER_NAME - len(GRADE_PREFIX) - len(number) - 1
-    return f"{GRADE_PREFIX}{slug[:room].rstrip('-')}-{number}"
+    room = MAX_SERVER_NAME - len(prefix) - len(number) - 1
+    return f"{prefix}{slug[:room].rstrip('-')}-{number}"
 
 
 def open_path(course: str, assignment: str) -> str:
@@ -76,6 +86,11 @@ def open_path(course: str, assignment: str) -> str:
 def reading_path(course: str, reading: str) -> str:
     """Path in a person's server that fetches a notebook lesson if needed and ends in it."""
     return "coursebridge/open?" + urlencode({"course": course, "reading": reading})
+
+
+def write_path(assignment: str) -> str:
+    """Path in a writer's server that fetches the source of a quiz if needed and ends in its first notebook."""
+    return "coursebridge/write?" + urlencode({"assignment": assignment})
 
 
 def formgrader_path(path: str) -> str:
@@ -89,6 +104,7 @@ def formgrader_path(path: str) -> str:
 def hub_path(next_path: str) -> str:
     """The tool's `next` as a path under the Hub, without its leading slash; empty unless it is one of ours.
 
-    Only `/open?...` and `/formgrader?...` exist, so nothing else can be redirected to, whoever made the ticket.
+    Only `/open?...`, `/write?...` and `/formgrader?...` exist, so nothing else can be redirected to, whoever made the
+    ticket.
     """
-    return next_path.removeprefix("/") if re.match(r"/(open|formgrader)\?[!-~]*\Z", next_path) else ""
+    return next_path.removeprefix("/") if re.match(r"/(open|write|formgrader)\?[!-~]*\Z", next_path) else ""

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
-from jupyter_ext.hub.places import GRADE_PREFIX, grade_server_name
+from jupyter_ext.hub.places import GRADE_PREFIX, WRITE_PREFIX, grade_server_name, write_server_name
 from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown
 
 log = logging.getLogger(__name__)
@@ -92,9 +92,11 @@ def may_have(server: Server, courses: tuple[Course, ...] | None) -> bool:
     """Whether somebody with these courses may have the server; None: the tool does not know them."""
     if courses is None:
         return False
-    if not server.name.startswith(GRADE_PREFIX):
-        return True
-    return any(course.is_graded_by_them and grade_server_name(course.key) == server.name for course in courses)
+    if server.name.startswith(WRITE_PREFIX):
+        return any(course.is_written_by_them and write_server_name(course.key) == server.name for course in courses)
+    if server.name.startswith(GRADE_PREFIX):
+        return any(course.is_graded_by_them and grade_server_name(course.key) == server.name for course in courses)
+    return True
 
 
 async def watch(hub: Hub, tool: Tool, every_s: float) -> None:

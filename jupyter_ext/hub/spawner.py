@@ -42,6 +42,9 @@ class BubblewrapSpawner(LocalProcessSpawner):
     """
 
     homes = Unicode(help="Folder that holds one home for each person.").tag(config=True)
+    writing = Unicode(help="Folder for the work of those who write quizzes: a folder for each course in it.").tag(
+        config=True
+    )
     courses = Unicode(help="Folder that holds one folder for each course.").tag(config=True)
     logs = Unicode(help="Folder for one log file for each server.").tag(config=True)
     read_only_paths = List(Unicode(), help="Further files and folders that servers may read.").tag(config=True)
@@ -54,6 +57,9 @@ class BubblewrapSpawner(LocalProcessSpawner):
 
     grade_course = ""
     """Key of the course a grader's server is for; set by `admission`, and a named server does not start without."""
+
+    write_course = ""
+    """Key of the course that a server is for writing the quizzes of; set by `admission`, too."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -84,7 +90,7 @@ class BubblewrapSpawner(LocalProcessSpawner):
         """What this server may see and use. Makes the person's home. Raises: SpawnException."""
         limits = Limits(self.mem_limit or 0, self.process_limit, self.cpu_seconds, self.file_bytes)
         read_only, hidden = tuple(map(Path, self.read_only_paths)), tuple(map(Path, self.hidden_paths))
-        if self.name and not self.grade_course:
+        if self.name and not self.grade_course and not self.write_course:
             raise SpawnException("There is no such server.", reason="no-such-server", status_code=HTTPStatus.NOT_FOUND)
         if self.grade_course:
             mounts = course_mounts(Path(self.courses), self.grade_course)
@@ -100,8 +106,13 @@ class BubblewrapSpawner(LocalProcessSpawner):
             writable = tuple((mount.outside, mount.inside) for mount in mounts if mount.is_writable)
             return Confinement(None, self.home_inside, readable, writable, read_only, hidden, None, limits)
         account = account_for(self.user.name)
-        home = make_home(Path(self.homes), self.user.name, account)
+        home = make_home(self._homes, self.user.name, account)
         return Confinement(home, self.home_inside, (), (), read_only, hidden, account, limits)
+
+    @property
+    def _homes(self) -> Path:
+        """Where the person's home for this server is: what is written of a course is no work of a learner's."""
+        return Path(self.writing) / self.write_course.rpartition("-")[0] if self.write_course else Path(self.homes)
 
     # ---- start, look, stop ----
 
@@ -209,8 +220,9 @@ class BubblewrapSpawner(LocalProcessSpawner):
         for key, process in (("outer", self._outer), ("inner", self._inner)):
             if process is not None:
                 state[key] = [process.pid, process.started]
-        if self.grade_course:
-            state["grade_course"] = self.grade_course
+        for key in ("grade_course", "write_course"):
+            if course := getattr(self, key):
+                state[key] = course
         return state
 
     def load_state(self, state: dict[str, Any]) -> None:
@@ -218,7 +230,7 @@ class BubblewrapSpawner(LocalProcessSpawner):
         super().load_state(state)
         self._outer = Process(*state["outer"]) if "outer" in state else None
         self._inner = Process(*state["inner"]) if "inner" in state else None
-        self.grade_course = state.get("grade_course", "")
+        self.grade_course, self.write_course = state.get("grade_course", ""), state.get("write_course", "")
 
     def clear_state(self) -> None:
         """Forget the sandbox."""

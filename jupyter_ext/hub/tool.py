@@ -32,6 +32,8 @@ class Course:
     role: str
     is_graded_by_them: bool
     """May they mark? The tool decides: an assistant's teacher may have said no."""
+    is_written_by_them: bool = False
+    """May they write its quizzes?"""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,9 @@ def _document(response: HTTPResponse) -> dict[str, Any]:
 
 
 def _course(row: dict[str, Any]) -> Course:
-    return Course(str(row["key"]), str(row["title"]), str(row["role"]), row["may_mark"] is True)
+    return Course(
+        str(row["key"]), str(row["title"]), str(row["role"]), row["may_mark"] is True, row.get("may_write") is True
+    )
 
 
 def _courses(answer: dict[str, Any]) -> tuple[Course, ...]:

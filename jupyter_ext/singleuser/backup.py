@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jupyter_ext.singleuser.contract import Call, put_draft
+from jupyter_ext.singleuser.contract import Call, Files, put_draft
 from jupyter_ext.singleuser.fileset import FileSetError, read_folder, snapshot_sha256
 from jupyter_ext.singleuser.folders import Place, list_noted_places, read_note, remember_stored
 from jupyter_ext.singleuser.tool_client import ToolError
@@ -28,6 +28,8 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 2.0, 30.0
 
 SendText = Callable[[Call[str]], Awaitable[str]]
 IsAssignment = Callable[[Place], Awaitable[bool]]
+MakeCall = Callable[[str, str, Files, str], Call[str]]
+"""`(course, assignment, files, time of saving)` → what stores them."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,17 @@ class DraftStatus:
 class DraftBackup:
     """Stores drafts of the assignment folders below `root`. Lives on one event loop."""
 
-    def __init__(self, root: Path, send: SendText, is_assignment: IsAssignment, *, settle_s: float = SETTLE_S) -> None:
+    def __init__(
+        self,
+        root: Path,
+        send: SendText,
+        is_assignment: IsAssignment,
+        *,
+        settle_s: float = SETTLE_S,
+        make_call: MakeCall = put_draft,
+    ) -> None:
         self._root = root
+        self._make_call = make_call
         self._send = send
         self._is_assignment = is_assignment
         self._settle_s = settle_s
@@ -119,7 +130,7 @@ class DraftBackup:
             return
         saved_at = datetime.now(UTC).isoformat()
         files = await asyncio.to_thread(read_folder, folder)
-        stored_at = await self._send(put_draft(place.course, place.assignment, files, saved_at))
+        stored_at = await self._send(self._make_call(place.course, place.assignment, files, saved_at))
         self._status[place] = DraftStatus("waiting" if place in self._unsaved else "stored", stored_at)
         log.info("draft.stored course=%s assignment=%s files=%d", place.course, place.assignment, len(files))
         with contextlib.suppress(OSError):  # only spares a repeated upload at the next start

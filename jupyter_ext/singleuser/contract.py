@@ -116,6 +116,17 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What a quiz is made of, with solutions, for somebody who writes it."""
+
+    base: int
+    """Number of the published version that it goes on from."""
+    saved_at: str
+    """When this person saved it; empty: it is the published version."""
+    files: Files
+
+
+@dataclass(frozen=True)
 class Receipt:
     """The proof that the tool stored a submission."""
 
@@ -236,6 +247,22 @@ def release_source(course: str, assignment: str, files: Files, *, force: bool) -
     """Release a quiz from its source files; the same again changes nothing."""
     body = {"files": _encoded(files), "force": force}
     return Call("POST", _of(course, assignment, "source"), _source_released, body, timeout_s=360)
+
+
+def get_source(course: str, assignment: str) -> Call[Source]:
+    """What the person has written of a quiz, or else what is published."""
+    return Call(
+        "GET",
+        _of(course, assignment, "source"),
+        lambda data: Source(int(data["base"]), data["saved_at"] or "", _files(data)),
+        timeout_s=60,
+    )
+
+
+def put_source(course: str, assignment: str, files: Files, base: int, saved_at: str) -> Call[str]:
+    """Keep what the person has written of a quiz; the answer is the time that the tool now holds."""
+    body = {"files": _encoded(files), "base": base, "saved_at": saved_at}
+    return Call("PUT", _of(course, assignment, "source"), lambda data: str(data["saved_at"]), body, timeout_s=60)
 
 
 def _of(course: str, assignment: str, what: str) -> str:

@@ -4,7 +4,8 @@ AGS 2.0 replaces a line item whole (`PUT`), so it is read first and all in it th
 takes a column off its activity when `resourceLinkId` is left out.
 """
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from sqlalchemy import select
@@ -52,6 +53,43 @@ def want_update(tx: Tx, link: Link, choice: Choice) -> bool:
         ),
     )
     return True
+
+
+def follow_item(
+    tx: Tx, ref: str, *, title: str, max_points: Decimal, opens_at: datetime | None, due_at: datetime | None
+) -> int:
+    """Have jobs carry what an item is now over into the columns of all activities that show it; how many there are."""
+    choice = Choice(
+        ref=ref,
+        course_slug="",
+        course_title="",
+        title=title,
+        kind="quiz",
+        group="",
+        path="",
+        max_points=max_points,
+        opens_at=opens_at,
+        due_at=due_at,
+    )
+    links = tx.scalars(select(Link).where(Link.item_ref == ref).order_by(Link.id)).all()
+    return sum(want_update(tx, link, choice) for link in links)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """How many columns in the LMSs are of an item."""
+
+    following: int
+    """The tool may change them."""
+    fixed: int
+    """The LMS lets the tool write scores only."""
+
+
+def count_columns(tx: Tx, ref: str) -> Columns:
+    """The columns of activities that show an item. One query."""
+    links = tx.scalars(select(Link).where(Link.item_ref == ref, Link.lineitem_url.is_not(None))).all()
+    following = sum(LINE_ITEM_SCOPE in link.scopes for link in links)
+    return Columns(following, len(links) - following)
 
 
 def update_line_item(run: JobRun, message: UpdateLineItem) -> None:

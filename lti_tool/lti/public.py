@@ -10,6 +10,7 @@ from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
+from lti_tool.lti.column_updates import Columns, count_columns, follow_item
 from lti_tool.lti.comparing import compare
 from lti_tool.lti.groups import Group, find_groups, list_groups
 from lti_tool.lti.legacy import find_user_by_legacy_id
@@ -37,6 +38,7 @@ from lti_tool.lti.roster_state import request_reading
 from lti_tool.lti.score_models import Drift, ScoreState
 
 __all__ = [
+    "Columns",
     "Contact",
     "Drift",
     "Entry",
@@ -53,6 +55,7 @@ __all__ = [
     "Wanted",
     "compare",
     "count_by_platform",
+    "count_columns",
     "count_in_placement",
     "count_links",
     "count_platforms",
@@ -64,6 +67,7 @@ __all__ = [
     "find_platform_name",
     "find_reach",
     "find_shown_item",
+    "follow_item",
     "get_observed",
     "get_person",
     "list_class_placements",

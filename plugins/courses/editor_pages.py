@@ -287,6 +287,8 @@ def source_context(slug: str, item: Item, files: Sequence[tuple[str, int]]) -> d
         ],
         "points": None if item.points is None else f"{item.points.normalize():f}",
         "url": _item_url("change_source_view", slug, item.slug),
+        "keep_url": _item_url("keep_version_view", slug, item.slug),
+        "version_url": _item_url("show_version", slug, item.slug),
     }
 
 

@@ -10,7 +10,10 @@ from lti_tool.lti import public as lti
 from lti_tool.lti.messages import CourseAssigned, LinkLaunched, MembersJoined, MembersLeft, RolesChanged
 from plugins.courses.admitting import admit_member, release_member
 from plugins.courses.library import note_named
+from plugins.courses.messages import CheckVersion, PublishVersion
 from plugins.courses.service import find_course
+from plugins.courses.version_checking import check_version, give_up_check
+from plugins.courses.version_publishing import give_up_publishing, publish_version
 from plugins.files import public as files
 from plugins.files.messages import FileStored
 
@@ -66,4 +69,6 @@ HANDLERS = (
     Handler("courses.release_who_left", MembersLeft, follow_members),
     Handler("courses.keep_named_file", FileStored, keep_named_file),
     Handler("courses.follow_roles", RolesChanged, follow_members),
+    Handler("courses.check_version", CheckVersion, check_version, queue="grade", max_attempts=5, on_dead=give_up_check),
+    Handler("courses.publish_version", PublishVersion, publish_version, max_attempts=5, on_dead=give_up_publishing),
 )

@@ -6,6 +6,7 @@ from sqlalchemy import delete, select, update
 
 from lti_tool.kernel.db import Tx
 from plugins.courses.models import Course, Enrolment, Entitlement, Invitation, Revision, Unsaved
+from plugins.courses.written_models import Written, WrittenBlob
 
 
 def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
@@ -14,6 +15,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
     entitlements = select(Course.slug, Entitlement).join(Course, Course.id == Entitlement.course_id)
     revisions = select(Course.slug, Revision).join(Course, Course.id == Revision.course_id)
     unsaved = select(Course.slug, Unsaved).join(Course, Course.id == Unsaved.course_id)
+    written = select(Course.slug, Written).join(Course, Course.id == Written.course_id)
     return {
         "enrolments": [
             {
@@ -43,6 +45,10 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
             {"course": slug, "part": row.part, "form": row.form, "saved_at": row.saved_at.isoformat()}
             for slug, row in tx.execute(unsaved.where(Unsaved.user_id == user_id))
         ],
+        "written": [
+            {"course": slug, "quiz": row.assignment, "files": row.files, "saved_at": row.saved_at.isoformat()}
+            for slug, row in tx.execute(written.where(Written.user_id == user_id))
+        ],
     }
 
 
@@ -53,5 +59,8 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     tx.execute(delete(Enrolment).where(Enrolment.user_id == user_id))
     tx.execute(update(Entitlement).where(Entitlement.user_id == user_id).values(user_id=None))
     tx.execute(delete(Unsaved).where(Unsaved.user_id == user_id))
+    theirs = select(Written.id).where(Written.user_id == user_id)
+    tx.execute(delete(WrittenBlob).where(WrittenBlob.written_id.in_(theirs)))
+    tx.execute(delete(Written).where(Written.user_id == user_id))
     tx.execute(update(Revision).where(Revision.author_id == user_id).values(author_id=None, author_name=""))
     tx.execute(update(Invitation).where(Invitation.made_by == user_id).values(made_by=None))

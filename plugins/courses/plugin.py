@@ -4,6 +4,7 @@ from flask_babel import lazy_gettext as _l
 
 from lti_tool.contract import NavItem, Plugin
 from plugins.courses import (
+    authoring,
     guarding,
     in_jupyter,
     quiz_places,
@@ -16,6 +17,7 @@ from plugins.courses import (
     views_item,
     views_people,
     views_quiz,
+    views_version,
 )
 from plugins.courses.blueprint import blueprint
 from plugins.courses.commands import course
@@ -23,8 +25,10 @@ from plugins.courses.contents import CourseContents
 from plugins.courses.handlers import HANDLERS
 from plugins.courses.models import MODELS
 from plugins.courses.personal_data import erase_personal_data, export_personal_data
+from plugins.courses.written_models import WRITTEN_MODELS
 
 PAGES = (
+    authoring,
     guarding,
     in_jupyter,
     quiz_places,
@@ -37,6 +41,7 @@ PAGES = (
     views_item,
     views_people,
     views_quiz,
+    views_version,
 )
 """Importing them hangs their pages on the blueprint."""
 
@@ -44,7 +49,7 @@ PLUGIN = Plugin(
     name="courses",
     summary="Courses of lessons, videos and notebook quizzes, written in the browser or as folders of files.",
     requires=("lti", "grading", "files", "progress", "video", "reviews"),
-    models=MODELS,
+    models=(*MODELS, *WRITTEN_MODELS),
     handlers=HANDLERS,
     blueprints=(blueprint,),
     nav=(NavItem(label=_l("Course"), endpoint="courses.show_course"),),

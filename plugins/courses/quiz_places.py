@@ -1,6 +1,6 @@
 """Tells quiz pages where they stand: back to the course, on to what comes next."""
 
-from flask import Flask
+from flask import Flask, url_for
 from flask.blueprints import BlueprintSetupState
 
 from grading import public as grading
@@ -37,6 +37,7 @@ def find_place(slug: str, name: str) -> grading.Surroundings | None:
         course_url=pages.course,
         previous=_neighbour(pages, items[number - 1] if number else None),
         following=_neighbour(pages, items[number + 1] if number + 1 < len(items) else None),
+        write_url=url_for("courses.show_version", slug=slug, item_slug=items[number].slug),
     )
 
 

@@ -4,7 +4,10 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+
+from sqlalchemy import select
 
 from config.settings import Settings
 from grading import public as grading
@@ -12,15 +15,16 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, NotFound
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.slugs import free_slug
+from lti_tool.lti import public as lti
 from plugins.courses.course_file import CourseFolderError
 from plugins.courses.editing import Editor, open_for_editing, require_editor
 from plugins.courses.files import find_files
 from plugins.courses.folder import check_source
-from plugins.courses.models import Course, Item, ItemKind
+from plugins.courses.models import Course, Item, ItemKind, Module, Revision
 from plugins.courses.outline_edits import add_quiz, require_module
 from plugins.courses.parts import Content, said_source, source_part
 from plugins.courses.quiz_rules import conditions_of, find_condition_problems
-from plugins.courses.revisions import add_revision
+from plugins.courses.revisions import Author, add_revision
 from plugins.courses.service import get_item, get_outline
 from plugins.courses.staging import alone, publish_installed, require_installed
 from plugins.files import public as files
@@ -76,13 +80,13 @@ def make_quiz(
             require_module(outline, module_slug)
             taken = {name for _slug, name in grading.list_max_points(tx, {slug})}
         assignment = free_slug(title, taken, "quiz")
-        _write(staging / "source" / assignment, given)
+        write_source(staging / "source" / assignment, given)
         kernel = grading.find_source_kernel(staging / "source" / assignment)
         conditions = grading.Conditions(environment=kernel)
-        said, done = _install(runtime, slug, staging, assignment, None, conditions)
+        said, done = install_version(runtime, slug, staging, assignment, None, conditions)
         with runtime.db.transaction() as tx:
             item = add_quiz(tx, slug, module_slug, title, assignment, editor, kernel)
-            _note(tx, item.course_id, slug, assignment, said, done, editor)
+            note_version(tx, item.course_id, slug, assignment, said, done, editor.author)
         return item
 
 
@@ -98,28 +102,29 @@ def change_quiz(runtime: Runtime, slug: str, item_slug: str, version: Version, e
             require_editor(tx, outline.course, editor)
             item = _get_quiz(tx, outline.course, item_slug)
             assignment, due_at, conditions = str(item.assignment), item.due_at, conditions_of(item)
-        there = {name: path.read_bytes() for name, path in _find(runtime.settings, slug, assignment)}
-        _write(staging / "source" / assignment, _next_files(there, version))
-        said, done = _install(runtime, slug, staging, assignment, due_at, conditions)
+        there = {name: path.read_bytes() for name, path in find_source_files(runtime.settings, slug, assignment)}
+        write_source(staging / "source" / assignment, next_files(there, version))
+        said, done = install_version(runtime, slug, staging, assignment, due_at, conditions)
         with runtime.db.transaction() as tx:
             course = open_for_editing(tx, slug, editor)
-            _note(tx, course.id, slug, assignment, said, done, editor)
+            note_version(tx, course.id, slug, assignment, said, done, editor.author)
 
 
 def list_sources(settings: Settings, slug: str, assignment: str) -> list[tuple[str, int]]:
     """(name, bytes) of each file that a quiz is made of."""
-    return [(name, path.stat().st_size) for name, path in _find(settings, slug, assignment)]
+    return [(name, path.stat().st_size) for name, path in find_source_files(settings, slug, assignment)]
 
 
 def get_source(settings: Settings, slug: str, assignment: str, name: str) -> Path:
     """One of them. Raises: NotFound."""
-    found = dict(_find(settings, slug, assignment)).get(name)
+    found = dict(find_source_files(settings, slug, assignment)).get(name)
     if found is None:
         raise NotFound("source_not_found", "The quiz has no such file any more. Open its editor again.")
     return found
 
 
-def _find(settings: Settings, slug: str, assignment: str) -> list[tuple[str, Path]]:
+def find_source_files(settings: Settings, slug: str, assignment: str) -> list[tuple[str, Path]]:
+    """(name, file) of each file that a quiz is made of."""
     return find_files(settings.course_dir(slug), f"source/{assignment}").files
 
 
@@ -130,7 +135,7 @@ def _get_quiz(tx: Tx, course: Course, item_slug: str) -> Item:
     return item
 
 
-def _next_files(there: Mapping[str, bytes], version: Version) -> dict[str, bytes]:
+def next_files(there: Mapping[str, bytes], version: Version) -> dict[str, bytes]:
     """The files of the next version. The only notebook sent takes the place, and the name, of the only one there."""
     given = dict(version.given)
     old, new = ([name for name in some if name.endswith(".ipynb") and "/" not in name] for some in (there, given))
@@ -139,14 +144,15 @@ def _next_files(there: Mapping[str, bytes], version: Version) -> dict[str, bytes
     return {name: body for name, body in there.items() if name not in version.gone} | given
 
 
-def _write(folder: Path, bodies: Mapping[str, bytes]) -> None:
+def write_source(folder: Path, bodies: Mapping[str, bytes]) -> None:
+    """Lay the files of a version down in a new folder."""
     folder.mkdir(parents=True)
     for name, body in bodies.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(body)
 
 
-def _install(
+def install_version(
     runtime: Runtime,
     slug: str,
     staging: Path,
@@ -154,10 +160,13 @@ def _install(
     due_at: datetime | None,
     conditions: grading.Conditions,
 ) -> tuple[Content, grading.Installation]:
+    """Make what stands in the staging folder the course's version, for learners too, or nothing of it.
+
+    Raises: CourseFolderError: it cannot be released, or does not fit what was handed in.
+    """
     problems = check_source(staging, assignment, runtime.settings.grading.max_submission_bytes)
     if not problems:
-        found = find_condition_problems(runtime.settings, conditions, staging, assignment)
-        problems = [problem for _field, problem in found]
+        problems = list_condition_problems(runtime, staging, assignment, conditions)
     if problems:
         raise CourseFolderError(problems)
     said = said_source(find_files(staging, f"source/{assignment}").files)
@@ -167,9 +176,35 @@ def _install(
     return said, done
 
 
-def _note(
-    tx: Tx, course_id: int, slug: str, assignment: str, said: Content, done: grading.Installation, editor: Editor
-) -> None:
-    """Write down what is in place now, and who did it."""
+def list_condition_problems(
+    runtime: Runtime, staging: Path, assignment: str, conditions: grading.Conditions
+) -> list[str]:
+    """What of limits, packages and kernels does not go with the files in a staging folder."""
+    return [problem for _field, problem in find_condition_problems(runtime.settings, conditions, staging, assignment)]
+
+
+def note_version(
+    tx: Tx, course_id: int, slug: str, assignment: str, said: Content, done: grading.Installation, author: Author
+) -> Revision:
+    """Write down what is in place now and who did it, and have the columns in the LMS follow; the revision."""
+    before = grading.list_max_points(tx, {slug}).get((slug, assignment))
     publish_installed(tx, slug, done)
-    add_revision(tx, course_id, source_part(assignment), said, editor.author, base=None, is_published=True)
+    now = grading.list_max_points(tx, {slug})[slug, assignment]
+    if before is not None and before != now:
+        follow_columns(tx, course_id, slug, assignment)
+    return add_revision(tx, course_id, source_part(assignment), said, author, base=None, is_published=True)
+
+
+def follow_columns(tx: Tx, course_id: int, slug: str, assignment: str) -> None:
+    """Have jobs bring the columns of a quiz in every LMS up to what it is worth now."""
+    query = select(Item, Module).join(Module, Module.id == Item.module_id)
+    for item, module in tx.execute(query.where(Item.course_id == course_id, Item.assignment == assignment)):
+        opens = [moment for moment in (module.release_at, item.release_at) if moment]
+        lti.follow_item(
+            tx,
+            f"courses/{slug}/{item.slug}",
+            title=item.title,
+            max_points=item.points or Decimal(0),
+            opens_at=max(opens, default=None),
+            due_at=item.due_at,
+        )

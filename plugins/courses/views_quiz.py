@@ -1,5 +1,7 @@
 """The editor of quizzes: made from a notebook, and given new versions of it."""
 
+from typing import Any
+
 from flask import Response, redirect, request, send_file, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
@@ -28,7 +30,7 @@ def make_quiz_view(slug: str) -> AnyResponse:
     """Make a quiz of a notebook, and lead to its editor."""
     editor, module_slug, title = open_editor(slug), request.form.get("module", ""), sent_title(_("New quiz"))
     try:
-        item = make_quiz(current_runtime(), slug, module_slug, title, _read_sent(slug, editor), editor)
+        item = make_quiz(current_runtime(), slug, module_slug, title, read_sent(slug, editor), editor)
     except (CourseFolderError, Conflict) as error:
         return _new_page(slug, editor, module_slug, title, error)
     return redirect(url_for("courses.edit_item", slug=slug, item_slug=item.slug), 303)
@@ -39,11 +41,10 @@ def change_source_view(slug: str, item_slug: str) -> AnyResponse:
     """Use a new version of a quiz's files."""
     editor = open_editor(slug)
     try:
-        version = Version(_read_sent(slug, editor), request.form.getlist("gone"))
+        version = Version(read_sent(slug, editor), request.form.getlist("gone"))
         change_quiz(current_runtime(), slug, item_slug, version, editor)
     except (CourseFolderError, Conflict) as error:
-        problems = [("notebooks", line) for line in _lines(error)]
-        return show_editor(slug, item_slug, editor, None, error.status, **happened(problems))
+        return show_editor(slug, item_slug, editor, None, error.status, **happened_to_notebooks(error))
     return redirect(url_for("courses.edit_item", slug=slug, item_slug=item_slug, used=1) + "#notebooks", 303)
 
 
@@ -65,7 +66,7 @@ def _new_page(slug: str, editor: Editor, module_slug: str, title: str, error: Ap
     return page("courses/edit/new_quiz.html", status=error.status if error else 200, **context)
 
 
-def _read_sent(slug: str, editor: Editor) -> dict[str, bytes]:
+def read_sent(slug: str, editor: Editor) -> dict[str, bytes]:
     """The files that were sent, once it is known that this person may send any."""
     runtime = current_runtime()
     with runtime.db.reading() as tx:
@@ -73,6 +74,11 @@ def _read_sent(slug: str, editor: Editor) -> dict[str, bytes]:
     return check_given(
         runtime, [(file.filename, file.read()) for file in request.files.getlist("source") if file.filename]
     )
+
+
+def happened_to_notebooks(error: AppError) -> dict[str, Any]:
+    """What the editor of a quiz says about files that were refused."""
+    return happened([("notebooks", line) for line in _lines(error)])
 
 
 def _lines(error: AppError) -> list[str]:

@@ -1,6 +1,7 @@
 """Sample contexts of the pages of courses, for `tests/factories/pages.py`."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from markupsafe import Markup
@@ -232,6 +233,8 @@ QUIZ_ITEM = ITEM | {
         ],
         "points": "4",
         "url": "#",
+        "keep_url": "#",
+        "version_url": "#",
     },
 }
 FILE_ITEM = ITEM | {
@@ -250,6 +253,77 @@ NEW_QUIZ: Context = FRAME | {
 }
 CONFLICT = ITEM | {"conflict": {"author": "Alan Turing", "at": NOW, "changes": CHANGES}}
 UNSAVED = ITEM | {"unsaved_at": NOW, "warnings": ["line 3: the link nowhere leads nowhere."]}
+VERSION: Context = (
+    FRAME
+    | {
+        "item": {"title": "The weather of a hundred years", "is_published": True},
+        "version": {
+            "state": "checked",
+            "is_busy": False,
+            "is_overtaken": False,
+            "is_current": True,
+            "sha256": "0" * 64,
+            "saved_at": NOW,
+            "checked_at": NOW,
+            "asked_at": NOW,
+            "said": None,
+            "files": [
+                {"name": "weather.ipynb", "size": 9120},
+                {"name": "weather-of-the-last-hundred-years-in-every-town.csv", "size": 431_000},
+            ],
+        },
+        "report": {
+            "errors": [],
+            "warnings": [
+                "weather.ipynb, “mean-tests”: whoever hands in the quiz as it was given out gets 1 of 1 points here.",
+                "weather.ipynb, cell 3, the text: learners would read a line of a solution there: total = sum(rain)",
+            ],
+            "questions": [
+                {
+                    "title": "The mean",
+                    "name": "mean-tests",
+                    "by_hand": False,
+                    "points": Decimal(4),
+                    "solved": Decimal(4),
+                }
+                | {"empty": Decimal(0), "solved_ok": True, "empty_ok": True},
+                {
+                    "title": "The wettest year",
+                    "name": "wet",
+                    "by_hand": False,
+                    "points": Decimal(1),
+                    "solved": Decimal(1),
+                }
+                | {"empty": Decimal(1), "solved_ok": True, "empty_ok": False},
+                {"title": "Why it rains", "name": "why", "by_hand": True, "points": Decimal(3), "solved": None}
+                | {"empty": None, "solved_ok": True, "empty_ok": True},
+            ],
+            "total": Decimal(8),
+            "was": Decimal(7),
+            "changes": ["weather.ipynb, “mean-tests”: worth 4; it was 3", "rain.csv: another content"],
+        },
+        "started": [
+            "12 learners have begun in Jupyter. Their copies stay as they are; they are marked with the new tests when "
+            "they are handed in.",
+            "The column in the LMS gets 8 as its maximum.",
+        ],
+        "refused": None,
+        "is_at_placement": True,
+        "remark_url": "#",
+    }
+    | dict.fromkeys(("edit_url", "here_url", "write_url", "check_url", "publish_url", "drop_url"), "#")
+)
+REFUSED_VERSION: Context = VERSION | {
+    "report": VERSION["report"]
+    | {
+        "errors": [
+            "weather.ipynb, “mean-tests”: the solution gets 0 of 4 points. The test says: AssertionError: 3 != 4"
+        ]
+    },
+    "refused": "Put the errors right first, save, and check once more.",
+}
+NO_VERSION: Context = VERSION | {"version": None, "report": None}
+PUBLISHED_VERSION: Context = VERSION | {"version": VERSION["version"] | {"state": "published"}}
 HISTORY: Context = FRAME | {
     "part": {"word": "Item tables", "url": "#"},
     "revisions": [
@@ -384,5 +458,9 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-new-quiz": ("courses/edit/new_quiz.html", Role.TEACHER, NEW_QUIZ),
     "edit-file": ("courses/edit/item.html", Role.TEACHER, FILE_ITEM),
     "edit-file-refused": ("courses/edit/item.html", Role.TEACHER, REFUSED_FILE),
+    "edit-version": ("courses/edit/version.html", Role.TEACHER, VERSION),
+    "edit-version-refused": ("courses/edit/version.html", Role.TEACHER, REFUSED_VERSION),
+    "edit-version-none": ("courses/edit/version.html", Role.TEACHER, NO_VERSION),
+    "edit-version-published": ("courses/edit/version.html", Role.TEACHER, PUBLISHED_VERSION),
     "edit-quiz": ("courses/edit/item.html", Role.TEACHER, QUIZ_ITEM),
 }

@@ -115,6 +115,7 @@ def quiz(**changes: Any) -> Context:
             "previous": None,
             "following": {"title": "Many numbers at once", "url": "#", "word": "Lesson"},
         },
+        "write_url": None,
         "can_submit": True,
         "why_not": None,
         "error": None,
@@ -248,6 +249,7 @@ def submissions(**changes: Any) -> Context:
         "marks_url": "#",
         "remark_url": "#",
         "health_url": "#",
+        "write_url": "#",
     }
     return base | changes
 

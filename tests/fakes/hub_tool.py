@@ -30,6 +30,8 @@ class HubTool:
     """Attempts of a class by course, as the tool tells of them, each with its `files`."""
     scopes: dict[str, list[str]] = field(default_factory=dict)
     """What the Hub said of the token that a person's server used last, by Hub user name."""
+    sources: dict[tuple[str, str], tuple[int, str | None, dict[str, bytes]]] = field(default_factory=dict)
+    """Base, time of saving and files by (course, assignment), as if all writers were one."""
     failures: int = 0
     """How many more reports are answered with 503."""
     is_down: bool = False
@@ -45,6 +47,7 @@ class HubTool:
                 "title": key.title(),
                 "role": role,
                 "may_mark": role in ("teacher", "assistant"),
+                "may_write": role == "teacher",
             }
             for key, role in roles.items()
         ]
@@ -129,11 +132,30 @@ class _Handler(BaseHTTPRequestHandler):
         if rest == ["assignments"]:
             names = [assignment for slug, assignment in self.state.releases if slug == course]
             return 200, {"assignments": [_row(name) for name in names]}
+        if rest[2:] == ["source"]:
+            return self._source(course, rest[1])
         files = self.state.releases.get((course, rest[1]))
         if files is None or rest[2:] != ["release"]:
             return 404, {"code": "not_found", "detail": "There is none."}
-        listed = [{"path": path, "content_b64": base64.b64encode(text).decode()} for path, text in files.items()]
-        return 200, {"sha256": "0" * 64, "files": listed}
+        return 200, {"sha256": "0" * 64, "files": _listed(files)}
+
+    def _source(self, course: str, assignment: str) -> tuple[int, dict[str, Any]]:
+        base, saved_at, files = self.state.sources.get((course, assignment), (0, None, {}))
+        if not files:
+            return 404, {"code": "source_not_found", "detail": "The course has no such quiz."}
+        return 200, {"base": base, "saved_at": saved_at, "files": _listed(files)}
+
+    def do_PUT(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        parts = self.path.strip("/").split("/")
+        if self.state.is_down:
+            self._send(*self.state.down)
+        elif parts[2] != "courses" or parts[6:] != ["source"] or not self._user():
+            self._answer(404, {"code": "not_found"})
+        else:
+            files = {file["path"]: base64.b64decode(file["content_b64"]) for file in body["files"]}
+            self.state.sources[parts[3], parts[5]] = (body["base"], body["saved_at"], files)
+            self._answer(200, {"saved_at": body["saved_at"]})
 
     def _redeem(self, ticket: str) -> None:
         found = self.state.tickets.pop(ticket, None)
@@ -180,6 +202,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
+
+
+def _listed(files: dict[str, bytes]) -> list[dict[str, str]]:
+    return [{"path": path, "content_b64": base64.b64encode(text).decode()} for path, text in files.items()]
 
 
 def _row(name: str) -> dict[str, Any]:

@@ -593,6 +593,28 @@ def upgrade() -> None:
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
         batch_op.create_index('ix_courses_word_found', ['word', 'course_id', 'weight'], unique=False)
 
+    op.create_table('courses_written',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('assignment', sa.String(length=80), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('author_name', sa.String(length=255), nullable=False),
+    sa.Column('base', sa.Integer(), nullable=False),
+    sa.Column('files', sa.JSON(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('saved_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('report', sa.JSON(none_as_null=True), nullable=True),
+    sa.Column('checked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('said', sa.Text(), nullable=True),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_written_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_written')),
+    sa.UniqueConstraint('course_id', 'assignment', 'user_id', name=op.f('uq_courses_written_course_id_assignment_user_id'))
+    )
+    with op.batch_alter_table('courses_written', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_courses_written_user_id'), ['user_id'], unique=False)
+
     op.create_table('files_content',
     sa.Column('file_id', sa.Integer(), nullable=False),
     sa.Column('content', sa.LargeBinary(), nullable=False),
@@ -868,6 +890,14 @@ def upgrade() -> None:
     with op.batch_alter_table('courses_item', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_courses_item_module_id'), ['module_id'], unique=False)
 
+    op.create_table('courses_written_blob',
+    sa.Column('written_id', sa.Integer(), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('packed', sa.LargeBinary(), nullable=False),
+    sa.ForeignKeyConstraint(['written_id'], ['courses_written.id'], name=op.f('fk_courses_written_blob_written_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('written_id', 'sha256', name=op.f('pk_courses_written_blob'))
+    )
     op.create_table('files_piece',
     sa.Column('upload_id', sa.String(length=32), nullable=False),
     sa.Column('start', sa.BigInteger(), nullable=False),
@@ -1377,6 +1407,7 @@ def downgrade() -> None:
     op.drop_table('grading_draft')
     op.drop_table('grading_comparison')
     op.drop_table('files_piece')
+    op.drop_table('courses_written_blob')
     with op.batch_alter_table('courses_item', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_courses_item_module_id'))
 
@@ -1435,6 +1466,10 @@ def downgrade() -> None:
 
     op.drop_table('files_upload')
     op.drop_table('files_content')
+    with op.batch_alter_table('courses_written', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_courses_written_user_id'))
+
+    op.drop_table('courses_written')
     with op.batch_alter_table('courses_word', schema=None) as batch_op:
         batch_op.drop_index('ix_courses_word_found')
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import select, update
 
 from grading.access import course_models, load_access_by_name
@@ -177,15 +178,19 @@ class TestPage:
 
 
 def test_jupyter_hears_what_an_assistant_may(
-    runtime: Runtime, run_import: Import, place: Place, someone: Callable[[Role], Someone]
+    app: Flask, runtime: Runtime, run_import: Import, place: Place, someone: Callable[[Role], Someone]
 ) -> None:
     run_import()
     assistant = someone(Role.ASSISTANT)
-    for rights, expected in ((None, True), ([Right.EDIT_COURSE], False), ([Right.MARK], True)):
+    for rights, expected in (
+        (None, (True, False)),
+        ([Right.EDIT_COURSE], (False, True)),
+        ([Right.MARK], (True, False)),
+    ):
         give(runtime, place, rights)
-        with runtime.db.reading() as tx:
+        with app.app_context(), runtime.db.reading() as tx:
             (course,) = course_models(tx, load_access_by_name(tx, assistant.hub_name))
-        assert course.may_mark is expected
+        assert (course.may_mark, course.may_write) == expected
 
 
 def test_assistant_without_any_right_still_learns_how_their_own_launch_went(

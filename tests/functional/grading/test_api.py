@@ -220,7 +220,7 @@ def test_ticket_is_redeemed_once_with_courses_and_role(client: FlaskClient, runt
         "name": teacher.hub_name,
         "display_name": "Teacher",
         "platform": "moodle",
-        "courses": [{"key": KEY, "title": "Notebooks 101", "role": "teacher", "may_mark": True}],
+        "courses": [{"key": KEY, "title": "Notebooks 101", "role": "teacher", "may_mark": True, "may_write": False}],
         "next": f"/open?course={KEY}&assignment={NAME}",
     }
     assert again.status_code == 410
@@ -231,7 +231,9 @@ def test_hub_learns_the_courses_of_a_person(client: FlaskClient, learner: Someon
     known = client.get(f"{API}/hub/users/{learner.hub_name}/courses", headers=HUB)
     unknown = client.get(f"{API}/hub/users/u-nobody/courses", headers=HUB)
 
-    assert known.json == {"courses": [{"key": KEY, "title": "Notebooks 101", "role": "learner", "may_mark": False}]}
+    assert known.json == {
+        "courses": [{"key": KEY, "title": "Notebooks 101", "role": "learner", "may_mark": False, "may_write": False}]
+    }
     assert unknown.status_code == 404
 
 

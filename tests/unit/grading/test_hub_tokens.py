@@ -2,8 +2,8 @@
 
 import pytest
 
-from grading.hub_tokens import ANY_SERVER, HubToken, marking_server_name, servers_in
-from jupyter_ext.hub.places import grade_server_name
+from grading.hub_tokens import ANY_SERVER, HubToken, marking_server_name, servers_in, writing_server_name
+from jupyter_ext.hub.places import grade_server_name, write_server_name
 from lti_tool.kernel.errors import Forbidden
 
 ADA = "u-" + "a" * 26
@@ -13,6 +13,7 @@ KEY = "trees-7"
 @pytest.mark.parametrize("key", [KEY, "an-introduction-to-data-science-7", "a-course-whose-name-is-cut-1234567890"])
 def test_tool_and_hub_name_a_marking_server_alike(key: str) -> None:
     assert marking_server_name(key) == grade_server_name(key)
+    assert writing_server_name(key) == write_server_name(key)
 
 
 @pytest.mark.parametrize(

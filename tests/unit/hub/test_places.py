@@ -78,14 +78,28 @@ def test_formgrader_path_stays_in_formgrader(path: str, ends: str) -> None:
     assert formgrader_path(path) == ends
 
 
-@pytest.mark.parametrize("path", ["/open?course=a&assignment=b", "/formgrader?course=a"])
+@pytest.mark.parametrize(
+    "path", ["/open?course=a&assignment=b", "/formgrader?course=a", "/write?course=a&assignment=b"]
+)
 def test_our_places_are_redirected_to(path: str) -> None:
     assert hub_path(path) == path[1:]
 
 
 @pytest.mark.parametrize(
     "path",
-    ["", "//evil", "https://evil", "/hub/admin", "/open", "/opens?x", "/open?a\nb", "/open?a b", "open?a", "/../open?"],
+    [
+        "",
+        "//evil",
+        "https://evil",
+        "/hub/admin",
+        "/open",
+        "/opens?x",
+        "/open?a\nb",
+        "/open?a b",
+        "open?a",
+        "/../open?",
+        "/writes?a",
+    ],
 )
 def test_no_other_place_is(path: str) -> None:
     assert hub_path(path) == ""

@@ -10,7 +10,7 @@ from jupyter_ext.hub.tool import Tool, ToolUnavailable, Unknown
 from tests.fakes.hub_tool import TOKEN, HubTool
 
 ADA, GRACE = "u-" + "a" * 26, "u-" + "b" * 26
-MINE, MARKING = Server(ADA, ""), Server(ADA, "grade-notebooks-7")
+MINE, MARKING, WRITING = Server(ADA, ""), Server(ADA, "grade-notebooks-7"), Server(ADA, "write-notebooks-7")
 
 
 class RunningServers(Hub):
@@ -46,10 +46,14 @@ def stopped(said: HubTool, *servers: Server) -> list[Server]:
 
 def test_only_what_is_not_theirs_is_stopped(said: HubTool) -> None:
     foreign, unknown = Server(ADA, "grade-notebooks-8"), Server(GRACE, "")
-    assert stopped(said, MINE, MARKING, foreign, unknown) == [foreign, unknown]
+    elsewhere = Server(ADA, "write-notebooks-8")
+    theirs = [foreign, elsewhere, unknown]
+    assert stopped(said, MINE, MARKING, WRITING, *theirs) == theirs
 
+    said.add_person(ADA, "Ada L.", notebooks_7="assistant")
+    assert stopped(said, MINE, MARKING, WRITING) == [WRITING]
     said.add_person(ADA, "Ada L.", notebooks_7="learner")
-    assert stopped(said, MINE, MARKING) == [MARKING]
+    assert stopped(said, MINE, MARKING, WRITING) == [MARKING, WRITING]
 
 
 @pytest.mark.parametrize(
