@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Table, bindparam, event, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from lti_tool.kernel.db import ReadOnly, run, run_many
+from lti_tool.kernel.db import ReadOnly, run, run_many, together
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.once import UsedOnce
 from lti_tool.kernel.prepared import Prepared
@@ -71,6 +71,41 @@ def test_many_runs_are_kept_all_or_none(runtime: Runtime) -> None:
     with runtime.db.transaction() as tx:  # on the same connection
         assert tx.scalars(select(UsedOnce.digest).where(UsedOnce.kind == "twice")).all() == []
         assert run_many(tx, add, rows[:2]) == []
+
+
+def test_statements_that_go_together_run_in_their_order(runtime: Runtime) -> None:
+    soon = datetime(2027, 3, 1, 12, 30, tzinfo=UTC)
+    add = Prepared(insert(_USED), ("kind", "digest", "expires_at"))
+    find = Prepared(select(_USED.c.digest, _USED.c.expires_at).where(_USED.c.kind == bindparam("of")))
+    rows = [{"kind": kind, "digest": kind, "expires_at": soon} for kind in ("one", "two")]
+    with runtime.db.transaction() as tx:
+        with together(tx) as ask:
+            before = ask(find, [{"of": "one"}])
+            nothing = [ask(add, rows)(), ask(add, [])()]
+            after = ask(find, [{"of": "two"}, {"of": "none"}, {"of": "one"}])
+        assert (before(), after()) == ([], [("two", soon), ("one", soon)])
+        assert nothing == [[], []]
+        assert run(tx, find, {"of": "two"}) == [("two", soon)]
+    with runtime.db.reading() as tx:
+        assert tx.scalars(select(UsedOnce.kind).order_by(UsedOnce.kind)).all() == ["one", "two"]
+
+
+def test_statements_that_go_together_are_kept_all_or_none(runtime: Runtime) -> None:
+    soon = datetime(2027, 3, 1, 12, 30, tzinfo=UTC)
+    add = Prepared(insert(_USED), ("kind", "digest", "expires_at"))
+    row = {"kind": "twice", "digest": "a", "expires_at": soon}
+    with pytest.raises(DBAPIError, match=r"(?i)unique"), runtime.db.transaction() as tx, together(tx) as ask:
+        ask(add, [row])
+        ask(add, [row])
+        ask(add, [row | {"digest": "b"}])
+    with pytest.raises(ZeroDivisionError), runtime.db.transaction() as tx, together(tx) as ask:
+        ask(add, [row])
+        raise ZeroDivisionError
+    with runtime.db.transaction() as tx:  # on the same connection
+        assert tx.scalars(select(UsedOnce.digest)).all() == []
+        run(tx, add, row)
+    with runtime.db.reading() as tx:
+        assert tx.scalars(select(UsedOnce.digest)).all() == ["a"]
 
 
 def test_only_queries_are_read(runtime: Runtime) -> None:
