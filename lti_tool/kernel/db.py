@@ -158,8 +158,12 @@ Ask = Callable[[Prepared, Sequence[Mapping[str, Any]]], Callable[[], list[Any]]]
 def together(tx: Tx) -> Iterator[Ask]:
     """Prepared statements of which none needs the rows of another: PostgreSQL gets all of them in one round trip.
 
-    They run one after the other, in this order. Nothing else may be asked of `tx` within the block. Raises: DBAPIError.
+    They run one after the other, in this order. Nothing else may be asked of `tx` within the block.
+
+    Raises: DBAPIError. ReadOnly: `tx` is one of `reading`.
     """
+    if isinstance(tx, _ReadingSession):
+        raise ReadOnly("Statements go together in `transaction` only.")
     connection = tx.connection()
     engine, pooled = connection.engine, connection.connection
     if engine.dialect.name != "postgresql":

@@ -113,6 +113,8 @@ def test_only_queries_are_read(runtime: Runtime) -> None:
         runtime.db.read(MOVE, {"of": "prepared"})
     with pytest.raises(ReadOnly), runtime.db.reading() as tx:
         run(tx, MOVE, {"of": "prepared"})
+    with pytest.raises(ReadOnly), runtime.db.reading() as tx, together(tx) as ask:
+        ask(MOVE, [{"of": "prepared"}])
 
 
 def test_what_is_missing_or_cannot_be_prepared(runtime: Runtime) -> None:
