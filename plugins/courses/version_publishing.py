@@ -32,6 +32,7 @@ from plugins.courses.written_models import Written, WrittenState
 
 AGAIN = timedelta(seconds=5)
 """After which it is tried again while the course's quizzes are being changed by somebody else."""
+OVERTAKEN = "Somebody has published another version since this one was checked. Check yours once more."
 GIVEN_UP = (
     "It was tried several times and could not be published. Ask the people who run this tool to look into its log."
 )
@@ -58,12 +59,8 @@ def ask_to_publish(tx: Tx, row: Written, sha256: str, *, confirmed: bool) -> Non
     report = row.report
     if row.sha256 != sha256 or report is None:
         raise Conflict("version_not_checked", "This version was saved again since it was checked. Check it once more.")
-    newest = find_published(tx, row.course_id, row.assignment)
-    if (newest.number if newest else 0) != report["against"]:
-        raise Conflict(
-            "version_overtaken",
-            "Somebody has published another version since this one was checked. Check yours once more.",
-        )
+    if _is_overtaken(tx, row):
+        raise Conflict("version_overtaken", OVERTAKEN)
     if has_errors(report):
         raise Unacceptable("version_has_errors", "Put the errors right first, save, and check once more.")
     if has_warnings(report) and not confirmed:
@@ -83,6 +80,12 @@ def publish_version(run: JobRun, message: PublishVersion) -> None:
         return
     try:
         with alone(runtime.settings.courses_dir, work.slug, waits=False) as staging:
+            with runtime.db.transaction() as tx:  # another one may have been asked for at the same time
+                row = lock_written(tx, message.written_id, message.sha256, WrittenState.PUBLISHING)
+                if row is None or _is_overtaken(tx, row):
+                    run.finish(tx)
+                    _end(tx, message, WrittenState.CHECKED, OVERTAKEN)
+                    return
             given, problems = clean_files(runtime, work.files)
             if problems:
                 raise CourseFolderError(problems)
@@ -105,6 +108,11 @@ def publish_version(run: JobRun, message: PublishVersion) -> None:
         with runtime.db.transaction() as tx:
             run.finish(tx)
             _end(tx, message, WrittenState.CHECKED, " ".join(refused.problems))
+
+
+def _is_overtaken(tx: Tx, row: Written) -> bool:
+    newest = find_published(tx, row.course_id, row.assignment)
+    return row.report is None or (newest.number if newest else 0) != row.report["against"]
 
 
 def give_up_publishing(tx: Tx, message: PublishVersion, error: str) -> None:

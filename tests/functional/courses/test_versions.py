@@ -219,6 +219,21 @@ class TestRefusals:
         assert "published another version" in page and "It is graded with 0 points." in page
         assert written(runtime).base == 1
 
+    def test_a_version_that_is_overtaken_while_it_waits_to_be_published_gives_way(
+        self, runtime: Runtime, grace: Teacher, app: Flask, someone: Callable[..., Someone]
+    ) -> None:
+        keep(grace, {"quiz-1.ipynb": quiz_notebook(9)})
+        set_report(runtime)
+        assert publish(grace).status_code == 303
+        linus = Teacher(app, someone(Role.TEACHER), SLUG)
+        assert send(linus, f"{EDIT}items/first-quiz/source", {"quiz-1.ipynb": quiz_notebook(7)}).status_code == 303
+        before = state_of(runtime)
+        run(runtime, PublishVersion)
+        assert state_of(runtime) == before
+        assert written(runtime).state is WrittenState.CHECKED
+        page = grace.get(PAGE).text
+        assert "Not published" in page and "Check yours once more" in page
+
     def test_what_does_not_fit_any_more_is_refused_by_the_job_and_said(
         self, runtime: Runtime, grace: Teacher, someone: Callable[..., Someone]
     ) -> None:
