@@ -41,7 +41,9 @@ ONE_DATABASE = (
 )
 """Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
 WITH_BROWSER = ("browser", "functional/hub", "functional/singleuser", "functional/demo/test_in_chromium.py")
-"""Where a browser that does not answer at all, for five minutes, gets a second chance; no other failure does."""
+"""Where a browser that does not answer at all, for five minutes, or that lost a frame gets a second chance."""
+SECOND_CHANCE = (r"Timeout \(>", r"(?s)Actual value: None.*content_frame\.")
+"""Playwright at times knows nothing of the page in a frame of another site, which has been served and is to be seen."""
 LONG = ("durability", "browser", "functional/hub", "functional/singleuser", "functional/courses/test_import.py")
 """Where few tests take long each."""
 
@@ -61,7 +63,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if is_plain or any(item.path.is_relative_to(tests / folder) for folder in ONE_DATABASE):
             item.add_marker(pytest.mark.one_database)
         if any(item.path.is_relative_to(tests / folder) for folder in WITH_BROWSER):
-            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=[r"Timeout \(>"]))
+            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=[*SECOND_CHANCE]))
 
 
 def pytest_collection_finish() -> None:
