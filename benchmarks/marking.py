@@ -201,7 +201,7 @@ def same(courses: list[CourseRoot], quiz: Quiz, learner: str, points: dict[str, 
         [(r.grade_id, r.auto_score, r.needs_manual) for r in list_grades(c.gradebook_url(), quiz.name, learner)]
         for c in courses
     ]
-    total = sum(score or 0.0 for _, score, _ in rows[0])
+    total = float(sum(score or 0 for _, score, _ in rows[0]))
     if any(other != rows[0] for other in rows) or points.get(learner, total) != total:
         raise RuntimeError(f"the scores differ: {rows}, {points.get(learner)}")
 
