@@ -38,7 +38,7 @@ from grading.releasing import (
 )
 from grading.releasing_apart import install_quizzes_apart
 from grading.results import find_result_row
-from grading.source_releases import ReleasedSource, Releaser, SourceVersion, set_source_releases
+from grading.source_releases import ReleasedSource, SourceVersion, set_source_releases
 from grading.submissions import Learner
 from grading.surroundings import Neighbour, Surroundings, tell_surroundings
 from lti_tool.kernel.db import Tx
@@ -61,7 +61,6 @@ __all__ = [
     "Rehearsal",
     "Release",
     "ReleasedSource",
-    "Releaser",
     "Result",
     "Rules",
     "Source",

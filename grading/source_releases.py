@@ -9,21 +9,9 @@ from flask import Flask, current_app
 
 from grading.access import PlacementAccess
 from grading.assignments import no_such_quiz
-from lti_tool.kernel.permissions import Role
+from grading.authoring import Writer
 
 EXTENSION = "coursebridge_source_releases"
-
-
-@dataclass(frozen=True)
-class Releaser:
-    """Who releases."""
-
-    user_id: int
-    name: str
-    registration_id: int
-    role: Role
-    granted: tuple[str, ...] | None
-    """What assistants of the LMS course were given."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +40,7 @@ class ReleasedSource:
     """False: the whole course is a draft."""
 
 
-SourceRelease = Callable[[SourceVersion, Releaser], ReleasedSource]
+SourceRelease = Callable[[SourceVersion, Writer], ReleasedSource]
 """Opens its own transactions, and takes seconds. Raises: NotFound, Forbidden, Conflict, Unacceptable."""
 
 
@@ -66,6 +54,4 @@ def release_source(version: SourceVersion, access: PlacementAccess) -> ReleasedS
     release: SourceRelease | None = current_app.extensions.get(EXTENSION)
     if release is None:
         raise no_such_quiz()
-    person, placement = access.person, access.placement
-    who = Releaser(person.id, person.display_name, placement.registration_id, access.role, placement.assistant_rights)
-    return release(version, who)
+    return release(version, access.writer)

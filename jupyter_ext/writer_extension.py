@@ -10,20 +10,16 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.extension.application import ExtensionApp
-from jupyter_server.utils import url_path_join
 from tornado import web
-from traitlets import Float
 
+from jupyter_ext.singleuser.answers import OpenPage
 from jupyter_ext.singleuser.backup import SETTLE_S, DraftBackup
 from jupyter_ext.singleuser.contract import Call, Files, Source, get_source, put_source
 from jupyter_ext.singleuser.fileset import FileSetError, read_folder, snapshot_sha256, write_new_folder
 from jupyter_ext.singleuser.folders import BadName, Note, Place, find_place, first_notebook, read_note, write_note
-from jupyter_ext.singleuser.pages import render_problem
+from jupyter_ext.singleuser.keeping import KeepingExtension
 from jupyter_ext.singleuser.tool_client import AsyncToolClient, ToolAddress, ToolError
 
 log = logging.getLogger(__name__)
@@ -116,10 +112,8 @@ def _note_of(place: Place, found: Source) -> Note:
     return Note(place.course, place.assignment, str(found.base), snapshot_sha256(found.files), found.saved_at)
 
 
-class WriteHandler(JupyterHandler):
+class WriteHandler(OpenPage):
     """GET /coursebridge/write?assignment=A: have the source here, then show it in JupyterLab."""
-
-    auth_resource = "contents"
 
     @web.authenticated
     @authorized("write")
@@ -130,59 +124,33 @@ class WriteHandler(JupyterHandler):
         try:
             path = await service.open(assignment)
         except (ToolError, FileSetError, BadName) as error:
-            self._show(error, assignment)
+            self.show(error, {"assignment": assignment})
             return
-        self.redirect(url_path_join(self.base_url, "lab/tree", quote(path)), status=303)
-
-    def _show(self, error: ToolError | FileSetError | BadName, assignment: str) -> None:
-        status, code = (error.status or 503, error.code) if isinstance(error, ToolError) else (409, "files")
-        again = url_path_join(self.base_url, "coursebridge/write") + "?" + urlencode({"assignment": assignment})
-        self.log.warning("write.failed status=%s code=%s: %s", status, code, error)
-        self.set_status(status if status >= 400 else 502)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        retry = "" if isinstance(error, BadName) else again
-        self.finish(render_problem("This cannot be opened just now", str(error), retry, code))
+        self.lead_to(path)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, object]]:
     return [{"module": "jupyter_ext.writer_extension", "app": WriterExtension}]
 
 
-class WriterExtension(ExtensionApp):
+class WriterExtension(KeepingExtension):
     """Sources of quizzes: fetch them, and keep every save."""
 
     name = "coursebridge_writer"
     description = "Sources of the course's quizzes: fetch them, and keep every save."
-    load_other_extensions = True
+    service: WritingService
 
-    settle_s = Float(SETTLE_S, help="Seconds to wait after a save for further ones before the tool gets it.").tag(
-        config=True
-    )
-
-    def initialize_settings(self) -> None:
-        """Make the service for the server's root folder."""
-        assert self.serverapp is not None, "jupyter_server links before it initialises"
-        self.root = Path(self.serverapp.contents_manager.root_dir).absolute()
-        self.service = WritingService(self.root, os.environ["COURSEBRIDGE_WRITE"], settle_s=self.settle_s)
-        self.settings[SERVICE_SETTING] = self.service
+    def make_service(self, root: Path) -> WritingService:
+        """For the server's root folder."""
+        made = WritingService(root, os.environ["COURSEBRIDGE_WRITE"], settle_s=self.settle_s)
+        self.settings[SERVICE_SETTING] = made
+        return made
 
     def initialize_handlers(self) -> None:
         """Add the address."""
         self.handlers.append((r"/coursebridge/write", WriteHandler))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
-        """The loop runs: listen to saves, and store what an earlier server could not."""
-        loop = asyncio.get_running_loop()
-
-        def after_save(os_path: str, **_: Any) -> None:
-            path = Path(os_path).absolute()
-            if path.is_relative_to(self.root):
-                loop.call_soon_threadsafe(self.service.note_saved_path, path.relative_to(self.root).as_posix())
-
-        serverapp.contents_manager.register_post_save_hook(after_save)
+        """Then store what an earlier server could not."""
+        await super()._start_jupyter_server_extension(serverapp)
         await self.service.backup.resume()
-
-    async def stop_extension(self) -> None:
-        """The server ends: store what waits."""
-        await self.service.close()

@@ -1,12 +1,16 @@
 """How the addresses of the server extension answer: JSON, and a refusal in words."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, urlencode
 
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from jupyter_server.utils import url_path_join
 
 from jupyter_ext.singleuser.fileset import FileSetError
 from jupyter_ext.singleuser.folders import BadName, Place
+from jupyter_ext.singleuser.pages import render_problem
 from jupyter_ext.singleuser.service import LearnerService
 from jupyter_ext.singleuser.tool_client import ToolError
 
@@ -20,6 +24,26 @@ def status_and_code(error: Problem) -> tuple[int, str]:
     if isinstance(error, ToolError):
         return error.status or 503, error.code
     return (400, "bad_name") if isinstance(error, BadName) else (409, "files")
+
+
+class OpenPage(JupyterHandler):
+    """Ends in JupyterLab, or on a page that says why not."""
+
+    auth_resource = "contents"
+
+    def lead_to(self, path: str) -> None:
+        """Show a file or folder below the root."""
+        self.redirect(url_path_join(self.base_url, "lab/tree", quote(path)), status=303)
+
+    def show(self, error: Problem, asked: Mapping[str, str]) -> None:
+        """Tell the problem; "Try again" leads to this address with `asked`, unless that names nothing."""
+        status, code = status_and_code(error)
+        self.log.warning("open.failed status=%s code=%s: %s", status, code, error)
+        self.set_status(status if status >= 400 else 502)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Cache-Control", "no-store")
+        retry = "" if isinstance(error, BadName) else f"{self.request.path}?{urlencode(asked)}"
+        self.finish(render_problem("This cannot be opened just now", str(error), retry, code))
 
 
 class JsonHandler(APIHandler):

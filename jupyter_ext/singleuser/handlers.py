@@ -2,26 +2,20 @@
 
 import uuid
 from dataclasses import asdict
-from urllib.parse import quote, urlencode
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.utils import url_path_join
 from tornado import web
 
-from jupyter_ext.singleuser.answers import SERVICE_SETTING, JsonHandler, Problem, status_and_code
+from jupyter_ext.singleuser.answers import SERVICE_SETTING, JsonHandler, OpenPage
 from jupyter_ext.singleuser.fileset import FileSetError
 from jupyter_ext.singleuser.folders import BadName, Place, ReadingPlace
-from jupyter_ext.singleuser.pages import render_problem
 from jupyter_ext.singleuser.panel_handlers import PANEL_HANDLERS
 from jupyter_ext.singleuser.service import LearnerService
 from jupyter_ext.singleuser.tool_client import ToolError
 
 
-class OpenHandler(JupyterHandler):
+class OpenHandler(OpenPage):
     """GET: fetch the quiz or the notebook lesson if it is not here yet, then show it in JupyterLab."""
-
-    auth_resource = "contents"
 
     @web.authenticated
     @authorized("read")
@@ -38,18 +32,9 @@ class OpenHandler(JupyterHandler):
             else:
                 path = await service.open(Place(**asked))
         except (ToolError, FileSetError, BadName) as error:
-            here = url_path_join(self.base_url, "coursebridge/open") + "?" + urlencode(asked)
-            self._show(error, "" if isinstance(error, BadName) else here)
+            self.show(error, asked)
             return
-        self.redirect(url_path_join(self.base_url, "lab/tree", quote(path)), status=303)
-
-    def _show(self, error: Problem, retry_url: str) -> None:
-        status, code = status_and_code(error)
-        self.log.warning("open.failed status=%s code=%s: %s", status, code, error)
-        self.set_status(status if status >= 400 else 502)
-        self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Cache-Control", "no-store")
-        self.finish(render_problem("This cannot be opened just now", str(error), retry_url, code))
+        self.lead_to(path)
 
 
 class StatusHandler(JsonHandler):

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _CONNECT_TIMEOUT_S = 5.0
 _RETRYABLE = frozenset({408, 425, 429, 500, 502, 503, 504})
+_BUSY = frozenset({"version_busy"})
+"""Refusals that say "not now"."""
 _PLAIN = {
     401: ("not_signed_in", "Your session has ended. Open the quiz again from your course."),
     403: ("forbidden", "You have no access to this in the course. Open the quiz again from your course."),
@@ -134,7 +136,6 @@ def _read(call: Call[T], response: httpx.Response) -> T:
 
 def _problem(response: httpx.Response) -> ToolError:
     status = response.status_code
-    retryable = status in _RETRYABLE
     code, message = _PLAIN.get(status, (f"http_{status}", ""))
     try:
         data = response.json()
@@ -143,6 +144,7 @@ def _problem(response: httpx.Response) -> ToolError:
     if isinstance(data, dict):
         code = str(data.get("code") or code)
         message = str(data.get("detail") or message or data.get("title") or "")
+    retryable = status in _RETRYABLE or code in _BUSY
     if not message and retryable:
         message = "The course is busy just now. Try again in a minute."
     message = message or f"The course said no (HTTP {status}). Tell your teacher."

@@ -22,11 +22,11 @@ class CourseSources:
     def may_write(self, tx: Tx, course_slug: str, who: grading.Writer) -> bool:
         """Whoever may edit the course."""
         course = find_course(tx, course_slug)
-        return course is not None and may_edit(tx, course, _editor(who))
+        return course is not None and may_edit(tx, course, editor_of(who))
 
     def load(self, course_slug: str, name: str, who: grading.Writer) -> grading.Source:
         """What they go on with. Raises: NotFound, Forbidden."""
-        runtime, editor = current_runtime(), _editor(who)
+        runtime, editor = current_runtime(), editor_of(who)
         with runtime.db.reading() as tx:
             found = read_to_write(tx, runtime.settings, _open(tx, course_slug, name, editor), name, editor)
         return grading.Source(found.files, found.base, found.saved_at)
@@ -35,13 +35,14 @@ class CourseSources:
         self, course_slug: str, name: str, who: grading.Writer, version: grading.Packed, base: int, saved_at: datetime
     ) -> datetime:
         """Keep it for them alone. Raises: NotFound, Forbidden."""
-        editor = _editor(who)
+        editor = editor_of(who)
         with current_runtime().db.transaction() as tx:
             course = _open(tx, course_slug, name, editor)
             return save_written(tx, course, name, editor, version, base, saved_at)
 
 
-def _editor(who: grading.Writer) -> Editor:
+def editor_of(who: grading.Writer) -> Editor:
+    """The person as the editor knows them."""
     return Editor(who.user_id, who.name, who.registration_id, who.role, who.granted)
 
 

@@ -13,15 +13,16 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.slugs import free_slug
 from lti_tool.web.runtime import current_runtime
+from plugins.courses.authoring import editor_of
 from plugins.courses.blueprint import blueprint
 from plugins.courses.course_file import CourseFolderError
-from plugins.courses.editing import Editor, publish_item, require_editor
+from plugins.courses.editing import publish_item, require_editor
 from plugins.courses.models import Item, PartState
 from plugins.courses.quiz_sources import Version, change_quiz, check_given, get_source, list_sources, make_quiz
 from plugins.courses.service import Outline, get_item, get_outline
 
 
-def release_from_jupyter(version: grading.SourceVersion, who: grading.Releaser) -> grading.ReleasedSource:
+def release_from_jupyter(version: grading.SourceVersion, who: grading.Writer) -> grading.ReleasedSource:
     """Make these files the quiz that learners get, and publish it if it is a draft. Takes seconds.
 
     What a draft's item says of title, dates and rules is published as it was saved last. A quiz that the course does
@@ -30,7 +31,7 @@ def release_from_jupyter(version: grading.SourceVersion, who: grading.Releaser) 
         learners have it already, or an import is running.
     """
     runtime, slug = current_runtime(), version.course_slug
-    editor = Editor(who.user_id, who.name, who.registration_id, who.role, who.granted)
+    editor = editor_of(who)
     with runtime.db.reading() as tx:
         outline = get_outline(tx, slug)
         require_editor(tx, outline.course, editor)

@@ -121,7 +121,7 @@ def give_up_publishing(tx: Tx, message: PublishVersion, error: str) -> None:
 
 
 def _read(tx: Tx, message: PublishVersion) -> Work | None:
-    """None: another version was saved since it was asked for."""
+    """None: it is not there any more."""
     row = lock_written(tx, message.written_id, message.sha256, WrittenState.PUBLISHING)
     if row is None:
         return None
@@ -145,14 +145,10 @@ def _record_act(tx: Tx, work: Work, sha256: str, number: int, before: Decimal | 
 
 
 def _settle(tx: Tx, message: PublishVersion, number: int) -> None:
-    """What was saved meanwhile goes on from what learners have now."""
-    row = tx.get(Written, message.written_id, with_for_update=True, populate_existing=True)
-    if row is None:
-        return
-    row.base = number
-    if (row.sha256, row.state) == (message.sha256, WrittenState.PUBLISHING):
+    row = lock_written(tx, message.written_id, message.sha256, WrittenState.PUBLISHING)
+    if row is not None:  # else its writer was erased
         row.move(WrittenState.PUBLISHED)
-        row.said, row.asked_at = None, clock.now()
+        row.base, row.said, row.asked_at = number, None, clock.now()
 
 
 def _end(tx: Tx, message: PublishVersion, state: WrittenState, said: str) -> None:

@@ -67,9 +67,12 @@ def keep_version_view(slug: str, item_slug: str) -> AnyResponse:
         if error.status >= 500:
             raise
         return show_editor(slug, item_slug, editor, None, error.status, **happened_to_notebooks(error))
-    with runtime.db.transaction() as tx:
-        course = open_for_editing(tx, slug, editor)
-        save_written(tx, course, assignment, editor, packed, there.base, clock.now())
+    try:
+        with runtime.db.transaction() as tx:
+            course = open_for_editing(tx, slug, editor)
+            save_written(tx, course, assignment, editor, packed, there.base, clock.now())
+    except Conflict as error:
+        return _page(slug, item_slug, editor, error)
     return _here(slug, item_slug)
 
 

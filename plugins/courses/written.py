@@ -67,7 +67,7 @@ def save_written(
     """Keep what an editor has written; an older save than the one kept changes nothing. Returns the time of that.
 
     `base` counts for their first save, and for the first one after they have published. A time in the future (a wrong
-    clock) counts as now.
+    clock) counts as now. Raises: Conflict: the one before is being published; save again when that has ended.
     """
     saved_at = min(saved_at, clock.now())
     for _ in range(2):
@@ -114,13 +114,13 @@ def lock_written(tx: Tx, written_id: int, sha256: str, state: WrittenState) -> W
 
 def _replace(tx: Tx, row: Written, version: grading.Packed, base: int, saved_at: datetime) -> None:
     """Other files than before are another version: what was found out of those says nothing of these."""
-    row.saved_at = saved_at
     if row.sha256 == version.sha256:
+        row.saved_at = saved_at
         return
-    row.files, row.sha256 = version.listing, version.sha256
     if row.state is WrittenState.PUBLISHED:
         row.base = max(row.base, base)  # whoever has not opened it since says an older one
     row.move(WrittenState.WRITING)
+    row.files, row.sha256, row.saved_at = version.listing, version.sha256, saved_at
     row.report, row.checked_at, row.asked_at, row.said = None, None, None, None
     mine = WrittenBlob.written_id == row.id
     known = set(tx.scalars(select(WrittenBlob.sha256).where(mine)))

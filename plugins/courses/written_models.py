@@ -35,8 +35,8 @@ WRITTEN_TRANSITIONS: dict[WrittenState, frozenset[WrittenState]] = {
     _W.WRITING: frozenset({_W.WRITING, _W.CHECKING}),
     _W.CHECKING: frozenset({_W.WRITING, _W.CHECKED, _W.FAILED}),
     _W.CHECKED: frozenset({_W.WRITING, _W.CHECKING, _W.PUBLISHING}),
-    # publishing → checked: it was refused, and the page says why
-    _W.PUBLISHING: frozenset({_W.WRITING, _W.PUBLISHED, _W.CHECKED, _W.FAILED}),
+    # publishing → checked: it was refused, and the page says why; nothing is saved over it before it is noted
+    _W.PUBLISHING: frozenset({_W.PUBLISHED, _W.CHECKED, _W.FAILED}),
     _W.PUBLISHED: frozenset({_W.WRITING, _W.CHECKING}),
     _W.FAILED: frozenset({_W.WRITING, _W.CHECKING}),
 }

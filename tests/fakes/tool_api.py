@@ -230,7 +230,9 @@ class _Handler(BaseHTTPRequestHandler):
             with self.tool.lock:
                 self.tool.requests.append(f"{self.command} {self.path}")
                 if self.tool.fail_next:
-                    raise Problem(self.tool.fail_next.pop(0), "unavailable", "Try again in a minute.")
+                    status = self.tool.fail_next.pop(0)
+                    code = "version_busy" if status == 409 else "unavailable"
+                    raise Problem(status, code, "Try again in a minute.")
                 if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                     raise Problem(401, "not_signed_in", "The token is not known.")
                 status, data = self.tool.answer(self.command, self.path, json.loads(raw) if raw else None)

@@ -303,6 +303,8 @@ def test_a_publisher_that_is_killed_half_way_does_it_once_more_and_notes_it_once
         run(runtime, PublishVersion)
     assert assignment(runtime, "quiz-1").max_points == 4, "it is in place, and not noted yet"
     assert "is being published" in grace.get(PAGE).text
+    refused = send(grace, PAGE, {"quiz-1.ipynb": quiz_notebook(5)})
+    assert refused.status_code == 409 and "Wait until that has ended" in refused.text
 
     monkeypatch.delenv(crashpoints.VARIABLE)
     with clock.frozen(clock.now()):
@@ -313,6 +315,8 @@ def test_a_publisher_that_is_killed_half_way_does_it_once_more_and_notes_it_once
     with runtime.db.reading() as tx:
         assert len(list_acts(tx, action="quiz.publish")) == 1
         assert len(tx.scalars(select(Revision).where(Revision.part == "source/quiz-1")).all()) == 2
+    keep(grace, {"quiz-1.ipynb": quiz_notebook(5)})
+    assert (written(runtime).state, written(runtime).base) == (WrittenState.WRITING, 2)
 
 
 def test_the_way_into_jupyter_is_a_ticket_for_this_placement(
@@ -395,6 +399,21 @@ class TestApi:
         assert "Write begins with theirs" in Teacher(app, ada, SLUG).get(PAGE).text
         self.ask(client, hub, ada, "PUT", json=self.body(quiz_notebook(8), now, base=2))
         assert (written(runtime).base, written(runtime).state) == (2, WrittenState.WRITING)
+
+    def test_nothing_is_saved_over_what_is_being_published(
+        self, client: FlaskClient, hub: FakeHub, runtime: Runtime, grace: Teacher, someone: Callable[..., Someone]
+    ) -> None:
+        ada, now = someone(Role.TEACHER), clock.now()
+        first, later = (now + timedelta(seconds=each) for each in (-9, -5))
+        self.ask(client, hub, ada, "PUT", json=self.body(quiz_notebook(9), first))
+        with runtime.db.transaction() as tx:
+            tx.execute(update(Written).values(state=WrittenState.PUBLISHING))
+        kept = written(runtime)
+        refused = self.ask(client, hub, ada, "PUT", json=self.body(quiz_notebook(8), later))
+        assert (refused.status_code, refused.json["code"]) == (409, "version_busy")
+        after = written(runtime)
+        assert (after.sha256, after.saved_at, after.files) == (kept.sha256, kept.saved_at, kept.files)
+        assert self.ask(client, hub, ada, "PUT", json=self.body(quiz_notebook(9), later)).status_code == 200
 
     def test_nobody_else_gets_a_source(
         self,

@@ -53,6 +53,15 @@ def test_a_draft_waits_for_the_tool_to_come_back(jupyter: Jupyter, tool: FakeToo
     wait_until(lambda: "answer = 2" in stored(quiz))
 
 
+def test_what_the_tool_does_not_take_just_now_is_sent_again(jupyter: Jupyter, tool: FakeTool) -> None:
+    quiz = start_quiz(jupyter, tool, "save-busy")
+    tool.fail_next = [409]
+    jupyter.save("save-busy/quiz/q.ipynb", notebook("answer = 3"))
+
+    wait_until(lambda: "answer = 3" in stored(quiz))
+    assert tool.fail_next == []
+
+
 def test_only_quizzes_are_stored(jupyter: Jupyter, tool: FakeTool) -> None:
     quiz = start_quiz(jupyter, tool, "save-4")
     (jupyter.home / "save-4/quiz/.hidden").write_text("no")
