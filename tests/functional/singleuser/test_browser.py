@@ -140,8 +140,9 @@ FEEDBACK = b"""<!DOCTYPE html><html lang="en"><head><title>q</title>
 
 
 def show_panel(page: Page, jupyter: Jupyter) -> Locator:
-    """JupyterLab as it is at the first visit."""
+    """JupyterLab as it is at the first visit. Its launcher comes last, and takes the focus from the panel."""
     page.goto(f"{jupyter.url}lab?token={JUPYTER_TOKEN}")
+    page.locator(".jp-LauncherCard").first.wait_for()
     panel = page.get_by_role("region", name="Course quizzes")
     expect(panel).to_be_visible(timeout=_PATIENCE_MS)
     return panel
