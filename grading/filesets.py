@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from grading.models import BlobRow
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import TooLarge, Unacceptable
+from lti_tool.kernel.upsert import insert_into
 
 Files = Mapping[str, bytes]
 """Content by path; paths are relative, with `/`."""
@@ -85,9 +85,9 @@ def pack_files(files: Files) -> Packed:
 def store_files(tx: Tx, packed: Packed) -> Listing:
     """Keep the content and return the listing."""
     known = set(tx.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(packed.blobs))))
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    dialect = tx.get_bind().dialect.name
     for sha256 in sorted(packed.blobs.keys() - known):  # in one order: two transactions never wait for each other
-        tx.execute(insert(BlobRow).values(packed.blobs[sha256]).on_conflict_do_nothing())
+        tx.execute(insert_into(dialect, BlobRow).values(packed.blobs[sha256]).on_conflict_do_nothing())
     return packed.listing
 
 

@@ -158,21 +158,31 @@ Ask = Callable[[Prepared, Sequence[Mapping[str, Any]]], Callable[[], list[Any]]]
 def together(tx: Tx) -> Iterator[Ask]:
     """Prepared statements of which none needs the rows of another: PostgreSQL gets all of them in one round trip.
 
-    They run one after the other, in this order. Nothing else may be asked of `tx` within the block.
+    They run one after the other, in this order; the runs of one give their rows in any order, and no two of them may
+    change the same row. Nothing else may be asked of `tx` within the block.
 
-    Raises: DBAPIError. ReadOnly: `tx` is one of `reading`.
+    Raises: DBAPIError. ReadOnly: `tx` is one of `reading`. TypeError: for an UPDATE; an upsert can go with others.
     """
     if isinstance(tx, _ReadingSession):
         raise ReadOnly("Statements go together in `transaction` only.")
     connection = tx.connection()
     engine, pooled = connection.engine, connection.connection
-    if engine.dialect.name != "postgresql":
-        yield lambda statement, parameters: partial(list, statement.run_many(engine, pooled, parameters))
+    is_postgresql = engine.dialect.name == "postgresql"
+
+    def ask(statement: Prepared, parameters: Sequence[Mapping[str, Any]]) -> Callable[[], list[Any]]:
+        if isinstance(statement.statement, Update):
+            raise TypeError("An UPDATE goes by itself.")
+        if is_postgresql:
+            return statement.send_many(engine, pooled, parameters)
+        return partial(list, statement.run_many(engine, pooled, parameters))
+
+    if not is_postgresql:
+        yield ask
         return
     driver_error = engine.dialect.loaded_dbapi.Error
     try:
         with cast(Any, pooled.driver_connection).pipeline():
-            yield lambda statement, parameters: statement.send_many(engine, pooled, parameters)
+            yield ask
     except driver_error as error:
         raise DBAPIError.instance("several statements", None, error, driver_error, dialect=engine.dialect) from error
 

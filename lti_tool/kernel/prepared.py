@@ -3,15 +3,36 @@
 What SQLAlchemy does around each execution (look the statement up, wrap connection, result and rows) costs ten times
 what SQLite takes for a row by its key. Here that is done once for each statement. Values are converted by the types
 of the columns as ever, and listeners of `before_cursor_execute` and `after_cursor_execute` are told.
+
+Many runs of one statement that go to PostgreSQL with others are one statement there: what they are given comes as the
+rows of a JSON text, and costs the driver as much as one value.
 """
 
+import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Insert, PoolProxiedConnection, Select, Update
+from sqlalchemy import (
+    JSON,
+    BindParameter,
+    Engine,
+    Insert,
+    PoolProxiedConnection,
+    Select,
+    Text,
+    Update,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.visitors import replacement_traverse
 
 Convert = Callable[[Any], Any]
 make_row_type: Callable[..., Callable[..., Any]] = namedtuple
@@ -27,6 +48,7 @@ class Prepared:
         self.is_query = isinstance(statement, Select)
         self._columns = list(columns) or None
         self._compiled: dict[str, _Compiled] = {}
+        self._gathered: _Gathered | None = None
 
     def run(self, engine: Engine, connection: PoolProxiedConnection, parameters: Mapping[str, Any]) -> list[Any]:
         """Every row, as a named tuple. Raises: DBAPIError, KeyError: a parameter is missing."""
@@ -41,8 +63,16 @@ class Prepared:
     def send_many(
         self, engine: Engine, connection: PoolProxiedConnection, parameters: Sequence[Mapping[str, Any]]
     ) -> Callable[[], list[Any]]:
-        """As `run_many` in a pipeline of the driver: what is given back has the rows once that has ended."""
-        return self._for(engine).send(engine, connection, parameters) if parameters else list
+        """As `run_many` in a pipeline of PostgreSQL's driver, but the rows are in any order.
+
+        What is given back has them once the pipeline has ended. More than one run are one statement, so that none sees
+        what another changed: no row may be changed by two of them.
+        """
+        if len(parameters) < 2:
+            return self._for(engine).send(engine, connection, parameters[0]) if parameters else list
+        if self._gathered is None:
+            self._gathered = _Gathered(self.statement, self._columns, engine.dialect)
+        return self._gathered.send(engine, connection, self._gathered.one(parameters))
 
     def _for(self, engine: Engine) -> "_Compiled":
         found = self._compiled.get(engine.dialect.name)
@@ -87,23 +117,16 @@ class _Compiled:
         return [self._row(row) for row in rows]
 
     def send(
-        self, engine: Engine, connection: PoolProxiedConnection, given: Sequence[Mapping[str, Any]]
+        self, engine: Engine, connection: PoolProxiedConnection, given: Mapping[str, Any]
     ) -> Callable[[], list[Any]]:
-        parameters = [self._parameters(one) for one in given]
-        cursors: list[Any] = []
+        parameters = self._parameters(given)
+        cursor = connection.cursor()
         for tell in engine.dispatch.before_cursor_execute:
-            tell(connection, connection.cursor(), self._text, parameters, None, True)
-        for one in parameters:
-            cursors.append(connection.cursor())
-            cursors[-1].execute(self._text, one)
+            tell(connection, cursor, self._text, parameters, None, False)
+        cursor.execute(self._text, parameters)
         for tell in engine.dispatch.after_cursor_execute:
-            tell(connection, connection.cursor(), self._text, parameters, None, True)
-
-        def rows() -> list[Any]:
-            found = [row for cursor in cursors for row in self._rows(cursor, engine.dialect)] if self._types else []
-            return [self._row(row) for row in found]
-
-        return rows
+            tell(connection, cursor, self._text, parameters, None, False)
+        return lambda: [self._row(row) for row in self._rows(cursor, engine.dialect)] if self._types else []
 
     def _parameters(self, given: Mapping[str, Any]) -> Any:
         values = {**self._fixed, **{name: _converted(convert, given[name]) for name, convert in self._binds}}
@@ -139,6 +162,47 @@ class _Compiled:
         codes = [column[1] for column in description]
         found = [kind.result_processor(dialect, code) for kind, code in zip(self._types, codes, strict=True)]
         return [(position, convert) for position, convert in enumerate(found) if convert is not None]
+
+
+class _Gathered(_Compiled):
+    """Many runs of a statement as one of PostgreSQL, over rows that are given as JSON.
+
+    An INSERT becomes one of a SELECT of these rows. A query is run for each of them: a plain join would be planned for
+    the 100 rows that PostgreSQL takes any JSON for, and would read a table of some thousand rows from end to end.
+    """
+
+    def __init__(self, statement: Any, columns: list[str] | None, dialect: Dialect) -> None:
+        binds = statement.compile(dialect=dialect, column_keys=columns).binds
+        types = {name: bind.type for name, bind in binds.items() if bind.required}
+        self._from_given = [
+            (name, None if isinstance(kind, JSON) else _to_driver(binds[name], dialect)) for name, kind in types.items()
+        ]
+        rows = func.json_to_recordset(bindparam("given_rows", type_=Text()).cast(JSON()))
+        listed = rows.table_valued(*(column(name, kind) for name, kind in types.items()))
+        given = listed.render_derived(name="given", with_types=True)
+        if columns is not None:
+            gathered = statement.from_select(columns, select(*(given.c[name] for name in columns)), False)
+            super().__init__(gathered, None, dialect)
+            return
+
+        def of_given(element: Any, **_: Any) -> Any:
+            is_given = isinstance(element, BindParameter) and element.key in types
+            return given.c[element.key] if is_given else None
+
+        each = replacement_traverse(statement, {}, of_given).offset(literal_column("0")).lateral("found")
+        super().__init__(select(*each.c).select_from(given).join(each, true()), None, dialect)
+
+    def one(self, parameters: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """What the one statement is given for many."""
+        rows = [{name: _converted(convert, given[name]) for name, convert in self._from_given} for given in parameters]
+        return {"given_rows": json.dumps(rows, default=_moment, allow_nan=False)}
+
+
+def _moment(value: Any) -> str:
+    """Of a moment as JSON. Raises: TypeError: it is something else, for which JSON has no word either."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{value!r} cannot be given with others.")
 
 
 def _to_driver(bind: Any, dialect: Dialect) -> Convert | None:

@@ -16,6 +16,11 @@ from lti_tool.kernel.prepared import Prepared
 _INSERTS: dict[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
+def insert_into(dialect: str, table: Any) -> Any:
+    """An INSERT that knows `on_conflict_do_update` and `on_conflict_do_nothing`, of SQLite or PostgreSQL."""
+    return _INSERTS[dialect](table)
+
+
 def upsert(
     tx: Tx,
     model: type[Base],
@@ -42,7 +47,7 @@ def insert_new(tx: Tx, model: type[Base], row: Mapping[str, Any]) -> bool:
 
 @lru_cache(maxsize=500)
 def _upsert(dialect: str, model: type[Base], key: tuple[str, ...], values: tuple[str, ...]) -> Insert:
-    statement = _INSERTS[dialect](model.__table__)
+    statement = insert_into(dialect, model.__table__)
     changes = {name: statement.excluded[name] for name in values or key[:1]}
     first = next(iter(model.__table__.primary_key))
     done: Insert = statement.on_conflict_do_update(index_elements=list(key), set_=changes).returning(first)
@@ -52,4 +57,4 @@ def _upsert(dialect: str, model: type[Base], key: tuple[str, ...], values: tuple
 @lru_cache(maxsize=50)
 def _insert_new(dialect: str, model: type[Base], columns: tuple[str, ...]) -> Prepared:
     first = next(iter(model.__table__.primary_key))
-    return Prepared(_INSERTS[dialect](model.__table__).on_conflict_do_nothing().returning(first), columns)
+    return Prepared(insert_into(dialect, model.__table__).on_conflict_do_nothing().returning(first), columns)

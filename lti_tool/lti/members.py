@@ -14,14 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Base, Tx, affect
 from lti_tool.kernel.jobs import emit
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.kernel.upsert import upsert
+from lti_tool.kernel.upsert import insert_into, upsert
 from lti_tool.lti.identity import first_name_of, hub_name_of
 from lti_tool.lti.messages import MOST_MEMBERS, MembersJoined, MembersLeft, RolesChanged
 from lti_tool.lti.models import Membership, Registration, User
@@ -158,9 +157,9 @@ class _Work:
 
 def insert_missing(tx: Tx, model: type[Base], rows: list[dict[str, Any]]) -> None:
     """Insert the rows whose keys are not there yet; the others stay as they are."""
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    dialect = tx.get_bind().dialect.name
     for some in _portions(rows):
-        statement: Insert = insert(model).on_conflict_do_nothing()
+        statement: Insert = insert_into(dialect, model).on_conflict_do_nothing()
         tx.execute(statement, list(some))
 
 

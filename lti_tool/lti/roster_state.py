@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.jobs import enqueue
-from lti_tool.kernel.upsert import upsert
+from lti_tool.kernel.upsert import insert_into, upsert
 from lti_tool.lti.messages import ReadRoster, ReadRosters
 from lti_tool.lti.models import Approval, Context, Placement, Registration, Roster
 
@@ -30,8 +29,8 @@ AT_ONCE = 200
 def request_reading(tx: Tx, context_id: int) -> bool:
     """Have the list read soon, unless somebody asked for it a moment ago; returns whether it was asked for now."""
     moment = clock.now()
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(Roster).values(context_id=context_id, next_at=moment, requested_at=moment)
+    dialect = tx.get_bind().dialect.name
+    statement = insert_into(dialect, Roster).values(context_id=context_id, next_at=moment, requested_at=moment)
     asked = statement.on_conflict_do_update(
         index_elements=[Roster.context_id],
         set_={"requested_at": moment},

@@ -4,11 +4,11 @@ No single record decides: whoever has paid twice keeps the course when one payme
 """
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.upsert import insert_into
 from lti_tool.lti import public as lti
 from plugins.courses.enrolling import end, enrol
 from plugins.courses.models import Admission, Course, Enrolment, Entitlement, Standing, Via
@@ -48,9 +48,9 @@ def is_entitled(tx: Tx, user_id: int, course_id: int) -> bool:
 
 def grant(tx: Tx, user_id: int, course: Course, source: str, reference: str) -> bool:
     """Entitle somebody, and have them take the course; returns whether that is new. What was revoked is valid again."""
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    dialect = tx.get_bind().dialect.name
     facts = {"user_id": user_id, "course_id": course.id, "source": source, "reference": reference}
-    statement = insert(Entitlement).values(**facts, granted_at=clock.now())
+    statement = insert_into(dialect, Entitlement).values(**facts, granted_at=clock.now())
     new = statement.on_conflict_do_update(
         index_elements=["source", "reference", "course_id", "user_id"],
         set_={"revoked_at": None, "granted_at": clock.now()},

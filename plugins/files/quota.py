@@ -1,10 +1,10 @@
 """What a course may take: one number per course, checked and changed by one UPDATE, so that nobody can race past it."""
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import TooLarge
+from lti_tool.kernel.upsert import insert_into
 from plugins.files.models import UsageRow
 
 
@@ -37,5 +37,5 @@ def hold(tx: Tx, course_slug: str) -> None:
 
 
 def _make_row(tx: Tx, course_slug: str) -> None:
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
-    tx.execute(insert(UsageRow).values(course_slug=course_slug, used_bytes=0).on_conflict_do_nothing())
+    dialect = tx.get_bind().dialect.name
+    tx.execute(insert_into(dialect, UsageRow).values(course_slug=course_slug, used_bytes=0).on_conflict_do_nothing())

@@ -10,11 +10,11 @@ from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import Table, bindparam, case, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Ask, Tx, run_many, together
 from lti_tool.kernel.prepared import Prepared
+from lti_tool.kernel.upsert import insert_into
 from plugins.progress.courses import Course, read_courses
 from plugins.progress.merging import (
     NAMES,
@@ -29,7 +29,7 @@ from plugins.progress.merging import (
 from plugins.progress.models import ItemRow, ItemState, LearnerRow, TimeRow
 from plugins.progress.outline import course_of
 from plugins.progress.ranges import SLOT_S, fill_slots
-from plugins.progress.settling import UPDATE, Standing, announce_items, changed_rows, settle, write_learners
+from plugins.progress.settling import Standing, announce_items, changed_rows, settle, write_learners, write_standing
 
 LATEST_SAVE = timedelta(days=30)
 """Time spent longer ago than this is not counted any more: what it is compared with is gone by then."""
@@ -78,7 +78,7 @@ def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
     with together(tx) as ask:
         ask(_upsert_times(dialect), spent)
         ask(_upsert_items(dialect), _rows_of(found.values()))
-        ask(UPDATE, [] if moved else changed_rows(learners.values()))
+        ask(write_standing(dialect), [] if moved else changed_rows(learners.values()))
     if moved:
         settle(tx, {learners[Learner(*key[:2])] for key in moved}, courses)
         write_learners(tx, learners.values())
@@ -98,13 +98,9 @@ def _key(change: Change) -> Key:
     return change.who.placement_id, change.who.user_id, change.ref
 
 
-def _insert(dialect: str, table: Table) -> Any:
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-
-
 @cache
 def _upsert_learners(dialect: str, *, is_presence: bool) -> Prepared:
-    statement = _insert(dialect, LEARNERS)
+    statement = insert_into(dialect, LEARNERS)
     newer = statement.excluded.last_at >= LEARNERS.c.last_at
     changes: dict[str, Any] = {"last_ref": LEARNERS.c.last_ref}
     if is_presence:
@@ -118,14 +114,14 @@ def _upsert_learners(dialect: str, *, is_presence: bool) -> Prepared:
 
 @cache
 def _upsert_items(dialect: str) -> Prepared:
-    statement = _insert(dialect, ITEMS)
+    statement = insert_into(dialect, ITEMS)
     changes = {name: statement.excluded[name] for name in NAMES if name not in ("placement_id", "user_id", "ref")}
     return Prepared(statement.on_conflict_do_update(index_elements=list(ITEMS.primary_key), set_=changes), NAMES)
 
 
 @cache
 def _upsert_times(dialect: str) -> Prepared:
-    statement = _insert(dialect, TIMES)
+    statement = insert_into(dialect, TIMES)
     changes = {"mask": statement.excluded.mask}
     made = statement.on_conflict_do_update(index_elements=list(TIMES.primary_key), set_=changes)
     return Prepared(made, list(TIMES.c.keys()))

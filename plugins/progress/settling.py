@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, select, tuple_, update
+from sqlalchemy import Table, select, tuple_
 
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx, run_many
 from lti_tool.kernel.prepared import Prepared
+from lti_tool.kernel.upsert import insert_into
 from plugins.progress.courses import Course, read_courses
 from plugins.progress.merging import Facts
 from plugins.progress.messages import CourseDone, ItemDone
@@ -20,11 +22,8 @@ from plugins.progress.standing import weigh
 
 LEARNERS, ITEMS = cast(Table, LearnerRow.__table__), cast(Table, ItemRow.__table__)
 WRITTEN = ("percent", "done_items", "counted_items", "seconds", "done_at")
-UPDATE = Prepared(
-    update(LEARNERS)
-    .where(LEARNERS.c.placement_id == bindparam("key_placement"), LEARNERS.c.user_id == bindparam("key_user"))
-    .values({name: bindparam(f"new_{name}", type_=LEARNERS.c[name].type) for name in WRITTEN})
-)
+FIXED = ("placement_id", "user_id", "course_slug", "started_at", "last_at", "last_ref")
+"""The rest of a row. It is there when it is written: an upsert finds it by its key, whatever the planner believes."""
 
 
 @dataclass(eq=False)
@@ -34,6 +33,9 @@ class Standing:
     placement_id: int
     user_id: int
     course_slug: str
+    started_at: datetime
+    last_at: datetime
+    last_ref: str
     percent: int
     done_items: int
     counted_items: int
@@ -44,16 +46,7 @@ class Standing:
     @classmethod
     def of(cls, row: Any) -> "Standing":
         """From a row of the table."""
-        made = cls(
-            row.placement_id,
-            row.user_id,
-            row.course_slug,
-            row.percent,
-            row.done_items,
-            row.counted_items,
-            row.seconds,
-            row.done_at,
-        )
+        made = cls(*(getattr(row, name) for name in (*FIXED, *WRITTEN)))
         made.before = made.written()
         return made
 
@@ -94,19 +87,27 @@ def settle(tx: Tx, learners: Iterable[Standing], known: Mapping[int, Course]) ->
             _weigh(tx, one, course, reached.get((one.placement_id, one.user_id), {}))
 
 
+@cache
+def write_standing(dialect: str) -> Prepared:
+    """The statement that writes what `changed_rows` gives."""
+    statement = insert_into(dialect, LEARNERS)
+    key = [LEARNERS.c.placement_id, LEARNERS.c.user_id]
+    written = {name: statement.excluded[name] for name in WRITTEN}
+    return Prepared(statement.on_conflict_do_update(index_elements=key, set_=written), (*FIXED, *WRITTEN))
+
+
 def changed_rows(learners: Iterable[Standing]) -> list[dict[str, Any]]:
-    """What `UPDATE` takes of the rows that have changed."""
+    """The rows that have changed."""
     return [
-        {"key_placement": one.placement_id, "key_user": one.user_id}
-        | {f"new_{name}": getattr(one, name) for name in WRITTEN}
+        {name: getattr(one, name) for name in (*FIXED, *WRITTEN)}
         for one in sorted(learners, key=lambda one: (one.placement_id, one.user_id))
         if one.written() != one.before
     ]
 
 
 def write_learners(tx: Tx, learners: Iterable[Standing]) -> None:
-    """Write the rows that have changed."""
-    run_many(tx, UPDATE, changed_rows(learners))
+    """Write the rows that have changed, which are locked."""
+    run_many(tx, write_standing(tx.get_bind().dialect.name), changed_rows(learners))
 
 
 def read_marks(tx: Tx, learners: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Mark]]:

@@ -16,9 +16,9 @@ from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Float, Row, Select, Subquery, Table, bindparam, select
 from sqlalchemy import cast as as_type
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lti_tool.kernel.db import Tx
+from lti_tool.kernel.upsert import insert_into
 from plugins.reviews.models import EVERYTHING, TotalRow
 
 STARS = (1, 2, 3, 4, 5)
@@ -46,9 +46,9 @@ class Rating:
 def add_to_totals(tx: Tx, course_slug: str, changes: Mapping[int, int], *, hidden: int = 0) -> None:
     """Add to the numbers of reviews by stars, of a course and of all: one statement each, safe in races."""
     values = {f"stars_{stars}": by for stars, by in changes.items()} | {"hidden": hidden}
-    insert = postgresql.insert if tx.get_bind().dialect.name == "postgresql" else sqlite.insert
+    dialect = tx.get_bind().dialect.name
     for slug in (course_slug, EVERYTHING):  # always in this order: no two transactions wait for each other
-        new = insert(TOTALS).values(course_slug=slug, **dict.fromkeys(_columns(), 0) | values)
+        new = insert_into(dialect, TOTALS).values(course_slug=slug, **dict.fromkeys(_columns(), 0) | values)
         grown = {name: TOTALS.c[name] + by for name, by in values.items()}
         tx.execute(new.on_conflict_do_update(index_elements=["course_slug"], set_=grown))
 

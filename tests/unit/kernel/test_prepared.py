@@ -90,6 +90,39 @@ def test_statements_that_go_together_run_in_their_order(runtime: Runtime) -> Non
         assert tx.scalars(select(UsedOnce.kind).order_by(UsedOnce.kind)).all() == ["one", "two"]
 
 
+def test_many_runs_that_go_together_keep_their_values(runtime: Runtime) -> None:
+    moment = datetime(2026, 3, 1, 12, 30, 0, 5, tzinfo=UTC)
+    fixed = {
+        "queue": "many",
+        "lane": "",
+        "attempts": 3,
+        "handler": "x",
+        "message": "it's",
+        "due_at": moment,
+        "created_at": moment,
+    }
+    own = ("message_id", "payload", "state", "lease_until")
+    add = Prepared(insert(_JOBS).returning(_JOBS.c.message_id, _JOBS.c.attempts), (*fixed, *own))
+    given = [
+        ("1", {"a": [1, 2.5, None, "ü%'\\"]}, JobState.QUEUED, None),
+        ("2", {}, JobState.DONE, moment),
+        ("3", {"b": True}, JobState.QUEUED, moment),
+    ]
+    rows = [fixed | dict(zip(own, values, strict=True)) for values in given]
+    find = Prepared(
+        select(_JOBS.c.message_id, _JOBS.c.payload, _JOBS.c.state, _JOBS.c.lease_until)
+        .where(_JOBS.c.message_id == bindparam("of"), _JOBS.c.queue == "many")
+        .limit(1)
+    )
+    with runtime.db.transaction() as tx:
+        with together(tx) as ask:
+            added = ask(add, rows)
+        assert sorted(added()) == [("1", 3), ("2", 3), ("3", 3)]
+        with together(tx) as ask:
+            found = ask(find, [{"of": number} for number in "30121"])
+        assert sorted(found()) == [given[number] for number in (0, 0, 1, 2)]
+
+
 def test_statements_that_go_together_are_kept_all_or_none(runtime: Runtime) -> None:
     soon = datetime(2027, 3, 1, 12, 30, tzinfo=UTC)
     add = Prepared(insert(_USED), ("kind", "digest", "expires_at"))
@@ -114,6 +147,8 @@ def test_only_queries_are_read(runtime: Runtime) -> None:
     with pytest.raises(ReadOnly), runtime.db.reading() as tx:
         run(tx, MOVE, {"of": "prepared"})
     with pytest.raises(ReadOnly), runtime.db.reading() as tx, together(tx) as ask:
+        ask(MOVE, [{"of": "prepared"}])
+    with pytest.raises(TypeError, match="UPDATE"), runtime.db.transaction() as tx, together(tx) as ask:
         ask(MOVE, [{"of": "prepared"}])
 
 
