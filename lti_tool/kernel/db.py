@@ -31,6 +31,7 @@ Tx = Session
 """A transaction that somebody else opened and will commit: services take it and never commit."""
 
 AFTER_COMMIT = "coursebridge.after_commit"
+AT_COMMIT = "coursebridge.at_commit"
 ROUTER = "coursebridge.router"
 
 
@@ -68,8 +69,10 @@ class Database:
         with Session(self._writing, expire_on_commit=False) as tx:
             tx.info[ROUTER] = self.router
             tx.info[AFTER_COMMIT] = []
+            tx.info[AT_COMMIT] = []
             with tx.begin():
                 yield tx
+                _write_last(tx)
             calls: list[Callable[[], None]] = tx.info[AFTER_COMMIT]
         for call in calls:
             call()
@@ -150,6 +153,15 @@ def run_many(tx: Tx, statement: Prepared, parameters: Sequence[Mapping[str, Any]
     return statement.run_many(connection.engine, connection.connection, parameters)
 
 
+def at_commit(tx: Tx, statement: Prepared, parameters: Sequence[Mapping[str, Any]]) -> None:
+    """Have rows written when the transaction ends, whose rows nobody reads before: with the commit in one round trip.
+
+    They are written in the order of the calls, each as in `together`. An error there rolls everything back.
+    """
+    if parameters:
+        tx.info[AT_COMMIT].append((statement, parameters))
+
+
 Ask = Callable[[Prepared, Sequence[Mapping[str, Any]]], Callable[[], list[Any]]]
 """Have a statement run as often as there are parameters; when the block is over, what it gives back gives the rows."""
 
@@ -185,6 +197,19 @@ def together(tx: Tx) -> Iterator[Ask]:
             yield ask
     except driver_error as error:
         raise DBAPIError.instance("several statements", None, error, driver_error, dialect=engine.dialect) from error
+
+
+def _write_last(tx: Tx) -> None:
+    """What is to be written with the commit, and in PostgreSQL the commit, which SQLAlchemy's then finds done."""
+    if not tx.info[AT_COMMIT]:
+        return
+    tx.flush()
+    with together(tx) as ask:
+        for statement, parameters in tx.info[AT_COMMIT]:
+            ask(statement, parameters)
+        connection = tx.connection()
+        if connection.dialect.name == "postgresql":
+            connection.connection.commit()
 
 
 def affect(tx: Tx, statement: Delete | Update) -> int:

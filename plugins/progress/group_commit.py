@@ -126,7 +126,7 @@ class GroupCommit:
             limited = _list_limited([claim for _entry, claim in claims])
             with self._db.transaction() as tx:
                 _check_claims(tx, claims, limited)
-                unknown = record(tx, [change for entry in entries for change in entry.changes])
+                unknown = record(tx, [change for entry in entries for change in entry.changes], is_last=True)
         except Exception as error:
             if len(entries) > 1:  # what one of them brought is not to cost the others theirs
                 for entry in entries:

@@ -12,7 +12,7 @@ from typing import Any, cast
 from sqlalchemy import Table, bindparam, case, select
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Ask, Tx, run_many, together
+from lti_tool.kernel.db import Ask, Tx, at_commit, run_many, together
 from lti_tool.kernel.prepared import Prepared
 from lti_tool.kernel.upsert import insert_into
 from plugins.progress.courses import Course, read_courses
@@ -53,8 +53,10 @@ def _rows_by(table: Table, names: Sequence[str], wanted: Sequence[str]) -> Prepa
 READ_ITEM, READ_BLOCK = _rows_by(ITEMS, KEY, NAMES), _rows_by(TIMES, BLOCK, (*KEY, "block", "mask"))
 
 
-def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
+def record(tx: Tx, changes: Sequence[Change], *, is_last: bool = False) -> set[Key]:
     """Take changes in; returns the keys (placement, user, ref) of items that are not in the course: nothing is kept.
+
+    `is_last`: nothing that is written here is read in this transaction any more.
 
     Merging is idempotent, commutative and associative: order and repetition do not matter.
     """
@@ -75,10 +77,16 @@ def record(tx: Tx, changes: Sequence[Change]) -> set[Key]:
     spent = _spend_time(blocks, masks(), found, learners)
     moved = {key for key, facts in found.items() if (facts.state, facts.score) != before.get(key)}
     announce_items(tx, [found[key] for key in sorted(moved)])
+    written = [(_upsert_times(dialect), spent), (_upsert_items(dialect), _rows_of(found.values()))]
+    if not moved:
+        written.append((write_standing(dialect), changed_rows(learners.values())))
+    if is_last and not moved:
+        for statement, rows in written:
+            at_commit(tx, statement, rows)
+        return unknown
     with together(tx) as ask:
-        ask(_upsert_times(dialect), spent)
-        ask(_upsert_items(dialect), _rows_of(found.values()))
-        ask(write_standing(dialect), [] if moved else changed_rows(learners.values()))
+        for statement, rows in written:
+            ask(statement, rows)
     if moved:
         settle(tx, {learners[Learner(*key[:2])] for key in moved}, courses)
         write_learners(tx, learners.values())

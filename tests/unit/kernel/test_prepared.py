@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Table, bindparam, event, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from lti_tool.kernel.db import ReadOnly, run, run_many, together
+from lti_tool.kernel.db import ReadOnly, after_commit, at_commit, run, run_many, together
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.once import UsedOnce
 from lti_tool.kernel.prepared import Prepared
@@ -139,6 +139,38 @@ def test_statements_that_go_together_are_kept_all_or_none(runtime: Runtime) -> N
         run(tx, add, row)
     with runtime.db.reading() as tx:
         assert tx.scalars(select(UsedOnce.digest)).all() == ["a"]
+
+
+def test_what_is_written_with_the_commit_is_kept_with_all_the_rest_or_not(runtime: Runtime) -> None:
+    soon = datetime(2027, 3, 1, 12, 30, tzinfo=UTC)
+    add = Prepared(insert(_USED), ("kind", "digest", "expires_at"))
+    row = {"kind": "last", "digest": "a", "expires_at": soon}
+    told: list[str] = []
+
+    def write(*digests: str, early: str = "") -> None:
+        with runtime.db.transaction() as tx:
+            after_commit(tx, lambda: told.append(early))
+            at_commit(tx, add, [])
+            at_commit(tx, add, [row | {"digest": digest} for digest in digests])
+            tx.add(UsedOnce(kind="first", digest=early, expires_at=soon))
+
+    with pytest.raises(DBAPIError, match=r"(?i)unique"):
+        write("a", "b", "a", early="1")
+    assert told == []
+    write("a", "b", early="1")
+    with pytest.raises(DBAPIError, match=r"(?i)unique"):  # on the same connection
+        write("c", early="1")
+    with pytest.raises(DBAPIError, match=r"(?i)unique"):
+        write("c", "b", early="2")
+    with pytest.raises(ZeroDivisionError), runtime.db.transaction() as tx:
+        at_commit(tx, add, [row | {"digest": "d"}])
+        raise ZeroDivisionError
+    with runtime.db.transaction() as tx:
+        at_commit(tx, add, [row | {"digest": "e"}])  # alone
+    with runtime.db.reading() as tx:
+        kept = tx.execute(select(UsedOnce.kind, UsedOnce.digest).order_by(UsedOnce.kind, UsedOnce.digest)).all()
+    assert kept == [("first", "1"), ("last", "a"), ("last", "b"), ("last", "e")]
+    assert told == ["1"]
 
 
 def test_only_queries_are_read(runtime: Runtime) -> None:
