@@ -38,13 +38,17 @@ quickening.quicken()
 LOCAL = ("127.0.0.1", "::1", "localhost")
 ONE_DATABASE = (
     *("browser", "functional/demo", "functional/engine", "functional/exchange", "functional/hub"),
-    "functional/singleuser",
+    *("functional/files/test_in_browser.py", "functional/singleuser"),
 )
 """Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
-WITH_BROWSER = ("browser", "functional/hub", "functional/singleuser", "functional/demo/test_in_chromium.py")
-"""Where a browser that does not answer at all, for five minutes, or that lost a frame gets a second chance."""
-SECOND_CHANCE = (r"Timeout \(>", r"(?s)Actual value: None.*content_frame\.")
-"""Playwright at times knows nothing of the page in a frame of another site, which has been served and is to be seen."""
+WITH_BROWSER = (
+    *("browser", "functional/hub", "functional/singleuser", "functional/demo/test_in_chromium.py"),
+    "functional/files/test_in_browser.py",
+)
+"""Where a test that waited for a browser in vain is run once more; the summary names it (`RERUN`)."""
+SECOND_CHANCE = (r"Timeout \(>", r"Timeout \d+ms exceeded", r"Locator expected", r"Page expected")
+"""No answer for five minutes, or not in time: the machine is slow, or Playwright has lost a frame of another site."""
+BROWSER_PATIENCE_MS = 30_000
 LONG = ("durability", "browser", "functional/hub", "functional/singleuser", "functional/courses/test_import.py")
 """Where few tests take long each."""
 
@@ -69,15 +73,13 @@ def _place_in(folders: tuple[str, ...], path: Path) -> int:
 
 
 def pytest_collection_finish() -> None:
-    """Keep JupyterHub's models to themselves: imported, they listen to every SQLAlchemy session of the process.
-
-    The tool never imports them; the Hub runs in a process of its own. Only the tests of both share one.
-
-    Then leave the garbage collector what the tests make, and let more of it come together, as the web application does.
-    """
+    """What is imported by now and is to be kept to itself, to be patient, or to be left alone."""
+    # JupyterHub's models listen to every SQLAlchemy session of the process, which only tests share with the tool
     if orm := sys.modules.get("jupyterhub.orm"):
         event.remove(Session, "persistent_to_deleted", orm._notify_deleted_relationships)
-    gc.collect()
+    if playwright := sys.modules.get("playwright.sync_api"):
+        playwright.expect.set_options(timeout=BROWSER_PATIENCE_MS)  # 5 s are few on a busy machine
+    gc.collect()  # as the web application does: modules stay, and more garbage comes together
     gc.freeze()
     gc.set_threshold(GARBAGE)
 
