@@ -26,7 +26,7 @@ STEPS: list[tuple[str, list[str], dict[str, str]]] = [
 def main() -> int:
     """Run the steps; stop at the first that fails, so that its output is the last to be read."""
     if len(sys.argv) > 1:
-        return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], check=False).returncode
+        return run([sys.executable, "-m", "pytest", *sys.argv[1:]], {})
     if any(Path(sys.prefix).is_relative_to(folder) for folder in ("/tmp", "/var/tmp")):
         print("Note: sandboxes have a /tmp and a /var/tmp of their own. Below these, marking has no warm process")
         print("(docs/adr/0017), notebook servers do not start, and tests of both fail. Clone elsewhere.")
@@ -35,13 +35,19 @@ def main() -> int:
     for name, command, environment in STEPS:
         print(f"\n==> {name}", flush=True)
         since = time.monotonic()
-        code = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+        code = run(command, environment)
         print(f"==> {name}: {'ok' if code == 0 else 'FAILED'} after {time.monotonic() - since:.0f} s", flush=True)
         if code:
             return code
         passed.append(f"{name} {time.monotonic() - since:.0f} s")
     print(f"\nAll checks passed in {time.monotonic() - began:.0f} s: {', '.join(passed)}.")
     return 0
+
+
+def run(command: list[str], environment: dict[str, str]) -> int:
+    """Its exit code. Containers at times forbid bytecode: hundreds of processes would compile all that they import."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, env=kept | environment, check=False).returncode
 
 
 if __name__ == "__main__":

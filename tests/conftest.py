@@ -3,6 +3,7 @@
 A test package that needs other plugins overrides the fixture `plugins`; nothing else has to change.
 """
 
+import gc
 import os
 import shutil
 import socket
@@ -21,7 +22,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 
 from config.settings import Settings, load_settings
-from lti_tool.app.factory import build_app
+from lti_tool.app.factory import GARBAGE, build_app
 from lti_tool.app.process import make_router
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.db import Base, Database
@@ -37,42 +38,50 @@ quickening.quicken()
 LOCAL = ("127.0.0.1", "::1", "localhost")
 ONE_DATABASE = (
     *("browser", "functional/demo", "functional/engine", "functional/exchange", "functional/hub"),
-    "functional/singleuser",
+    *("functional/files/test_in_browser.py", "functional/singleuser"),
 )
 """Folders whose tests do not depend on the tool's database: they run once, like unit tests without one."""
-WITH_BROWSER = ("browser", "functional/hub", "functional/singleuser", "functional/demo/test_in_chromium.py")
-"""Where a browser that does not answer at all, for five minutes, or that lost a frame gets a second chance."""
-SECOND_CHANCE = (r"Timeout \(>", r"(?s)Actual value: None.*content_frame\.")
-"""Playwright at times knows nothing of the page in a frame of another site, which has been served and is to be seen."""
+WITH_BROWSER = (
+    *("browser", "functional/hub", "functional/singleuser", "functional/demo/test_in_chromium.py"),
+    "functional/files/test_in_browser.py",
+)
+"""Where a test that waited for a browser in vain is run once more; the summary names it (`RERUN`)."""
+SECOND_CHANCE = (r"Timeout \(>", r"Timeout \d+ms exceeded", r"Locator expected", r"Page expected")
+"""No answer for five minutes, or not in time: the machine is slow, or Playwright has lost a frame of another site."""
+BROWSER_PATIENCE_MS = 30_000
 LONG = ("durability", "browser", "functional/hub", "functional/singleuser", "functional/courses/test_import.py")
 """Where few tests take long each."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what runs once, and begin with what takes long: two processes then end at about the same time."""
-    tests = Path(__file__).parent
-
-    def rank(item: pytest.Item) -> int:
-        folders = (number for number, folder in enumerate(LONG) if item.path.is_relative_to(tests / folder))
-        return next(folders, len(LONG))
-
-    items.sort(key=rank)
+    items.sort(key=lambda item: _place_in(LONG, item.path))
     for item in items:
-        is_unit = item.path.is_relative_to(tests / "unit")
+        is_unit = _place_in(("unit",), item.path) == 0
         is_plain = is_unit and "database_url" not in getattr(item, "fixturenames", ())
-        if is_plain or any(item.path.is_relative_to(tests / folder) for folder in ONE_DATABASE):
+        if is_plain or _place_in(ONE_DATABASE, item.path) < len(ONE_DATABASE):
             item.add_marker(pytest.mark.one_database)
-        if any(item.path.is_relative_to(tests / folder) for folder in WITH_BROWSER):
+        if _place_in(WITH_BROWSER, item.path) < len(WITH_BROWSER):
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=[*SECOND_CHANCE]))
 
 
-def pytest_collection_finish() -> None:
-    """Keep JupyterHub's models to themselves: imported, they listen to every SQLAlchemy session of the process.
+@cache
+def _place_in(folders: tuple[str, ...], path: Path) -> int:
+    """The number of the first that holds the file; as many as there are when none does."""
+    tests = Path(__file__).parent
+    return next((at for at, folder in enumerate(folders) if path.is_relative_to(tests / folder)), len(folders))
 
-    The tool never imports them; the Hub runs in a process of its own. Only the tests of both share one.
-    """
+
+def pytest_collection_finish() -> None:
+    """What is imported by now and is to be kept to itself, to be patient, or to be left alone."""
+    # JupyterHub's models listen to every SQLAlchemy session of the process, which only tests share with the tool
     if orm := sys.modules.get("jupyterhub.orm"):
         event.remove(Session, "persistent_to_deleted", orm._notify_deleted_relationships)
+    if playwright := sys.modules.get("playwright.sync_api"):
+        playwright.expect.set_options(timeout=BROWSER_PATIENCE_MS)  # 5 s are few on a busy machine
+    gc.collect()  # as the web application does: modules stay, and more garbage comes together
+    gc.freeze()
+    gc.set_threshold(GARBAGE)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Made once in a process instead of for every test, where nobody looks: keys, templates, statements, routes."""
 
+import importlib
 from collections import UserDict
 from collections.abc import Callable
 from functools import cache
@@ -85,6 +86,7 @@ def _find_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tupl
 
 
 def quicken() -> None:
-    """Once in a process: routes and the list of installed plugins."""
+    """Once in a process: routes, the list of installed plugins, and what `jupyter_ext` leaves out."""
+    importlib.import_module("jupyter_ext")
     Rule._compile_builder = _find_builder  # type: ignore[method-assign]
     contract.entry_points = cache(contract.entry_points)  # type: ignore[attr-defined]

@@ -16,7 +16,7 @@ CONFIG_FILE = ROOT / "config" / "jupyterhub_config.py"
 
 def command() -> list[str]:
     """The words that run JupyterHub with our configuration."""
-    return [python(), "-m", "jupyterhub", "-f", str(CONFIG_FILE)]
+    return [python(), "-m", "jupyter_ext.hub.start", "-f", str(CONFIG_FILE)]
 
 
 def check(environ: Mapping[str, str] = os.environ) -> list[str]:

@@ -5,11 +5,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Playwright, expect, sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 
 from jupyter_ext import labextension_build
 from tests.browser.demo import Demo, running_demo
-from tests.browser.visitor import PATIENCE_MS, Cookies, Visitor, open_browser
+from tests.browser.visitor import Cookies, Visitor, open_browser
 
 pytest.register_assert_rewrite("tests.browser.journeys", "tests.browser.walk")
 
@@ -20,10 +20,8 @@ WIDE, PHONE = (960, 780), (320, 640)
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as running:
         yield running
-    expect.set_options(timeout=5000)
 
 
 @pytest.fixture(scope="module")

@@ -69,12 +69,10 @@ def open_browser(
 @contextmanager
 def lone_browser() -> Iterator[Browser]:
     """A Chromium for pages of one tool, without an LMS around them."""
-    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=[*QUIET, *ALONE])
         yield browser
         browser.close()
-    expect.set_options(timeout=5000)
 
 
 @dataclass

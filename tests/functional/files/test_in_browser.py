@@ -25,9 +25,7 @@ def page() -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         opened = browser.new_page(viewport={"width": 885, "height": 650}, locale="en-GB")
         opened.set_default_timeout(30_000)
-        expect.set_options(timeout=30_000)
         yield opened
-        expect.set_options(timeout=5_000)
         browser.close()
 
 

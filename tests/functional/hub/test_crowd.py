@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.conftest import BROWSER_PATIENCE_MS
 from tests.fakes.hub_tool import HubTool
 from tests.fakes.running_hub import RunningHub, Visitor, wait_for
 from tests.functional.hub.conftest import KEY, SLUG, make_course, running_tool
@@ -118,7 +119,7 @@ def page() -> Iterator[Page]:
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
         yield page
-        expect.set_options(timeout=5000)
+        expect.set_options(timeout=BROWSER_PATIENCE_MS)
         browser.close()
 
 
