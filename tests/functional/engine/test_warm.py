@@ -1,6 +1,5 @@
 """What a submission in a fork of the warm process can reach, and what of it is believed."""
 
-import json
 import os
 import signal
 import subprocess
