@@ -268,7 +268,8 @@ def beside(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _write(notebook: Notebook) -> bytes:
-    text: str = formats.writes(notebook)
+    """As `nbformat.writes` does with a notebook of this version that has been validated."""
+    text: str = formats.v4.writes(notebook)
     return text.encode()
 
 
