@@ -6,7 +6,7 @@ All of it is written in one transaction: a result is never recorded without the 
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import bindparam, select
 
 from grading.engine.model import Marking, Marks
 from grading.engine_port import CALM
@@ -83,7 +83,8 @@ def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: Pack
     move(submission, SubmissionState.NEEDS_MANUAL if marks.needs_manual else SubmissionState.GRADED)
     submission.points, submission.max_points = as_points(marks.total), as_points(marks.max_score)
     submission.late_penalty, submission.marks = as_points(marks.late_penalty), marks_as_json(marks)
-    submission.feedback = store_files(tx, feedback)
+    with tx.no_autoflush:  # so that the attempt is written once
+        submission.feedback = store_files(tx, feedback)
     submission.marked_at = clock.now()
     tx.flush()
 
@@ -103,8 +104,7 @@ def settle_result(tx: Tx, assignment_id: int, who: Learner, *, sends: bool = Tru
     `sends`: a result that is new or other than before goes to the LMS.
     Who changes the terms holds the quiz's row, so none are read here that are about to change.
     """
-    query = select(AssignmentRow).where(AssignmentRow.id == assignment_id).with_for_update(read=True)
-    assignment = tx.scalars(query.execution_options(populate_existing=True)).one()
+    assignment = tx.scalars(_HELD_QUIZ, {"assignment_id": assignment_id}).one()
     attempts = list_submissions(tx, assignment_id, who)
     terms = find_terms(tx, assignment, who.placement_id, who.user_id)
     counts = attempt_that_counts(terms, attempts)
@@ -122,7 +122,7 @@ def _set_result(
     tx: Tx, assignment: AssignmentRow, counts: SubmissionRow, weighed: Weighed, *, needs_manual: bool, sends: bool
 ) -> None:
     who = submitter_of(counts)
-    result = tx.scalar(_result_of(assignment.id, who).with_for_update())
+    result = tx.scalar(_RESULT_TO_CHANGE, _keys_of(assignment.id, who))
     values = (counts.id, weighed.counts, counts.max_points, needs_manual)
     if result is None:
         result = ResultRow(placement_id=who.placement_id, assignment_id=assignment.id, user_id=who.user_id, version=0)
@@ -178,15 +178,25 @@ def tell_lms(
 
 def find_result_row(tx: Tx, assignment_id: int, who: Learner) -> ResultRow | None:
     """The result of a learner."""
-    return tx.scalar(_result_of(assignment_id, who))
+    return tx.scalar(_RESULT, _keys_of(assignment_id, who))
 
 
-def _result_of(assignment_id: int, who: Learner) -> Select[ResultRow]:
-    return select(ResultRow).where(
-        ResultRow.placement_id == who.placement_id,
-        ResultRow.assignment_id == assignment_id,
-        ResultRow.user_id == who.user_id,
-    )
+def _keys_of(assignment_id: int, who: Learner) -> dict[str, int]:
+    return {"placement_id": who.placement_id, "assignment_id": assignment_id, "user_id": who.user_id}
+
+
+_HELD_QUIZ = (
+    select(AssignmentRow)
+    .where(AssignmentRow.id == bindparam("assignment_id"))
+    .with_for_update(read=True)
+    .execution_options(populate_existing=True)
+)
+_RESULT = select(ResultRow).where(
+    ResultRow.placement_id == bindparam("placement_id"),
+    ResultRow.assignment_id == bindparam("assignment_id"),
+    ResultRow.user_id == bindparam("user_id"),
+)
+_RESULT_TO_CHANGE = _RESULT.with_for_update()
 
 
 def marks_as_json(marks: Marks) -> dict[str, Any]:

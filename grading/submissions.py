@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, select
 from sqlalchemy.exc import IntegrityError
 
 from grading.filesets import Files, Listing, Packed, accept_files, pack_files, snapshot_sha256, store_files
@@ -115,8 +115,19 @@ def submitter_of(row: SubmissionRow) -> Submitter:
 
 def list_submissions(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRow]:
     """A learner's attempts, newest first."""
-    query = select(SubmissionRow).where(attempts_of(assignment_id, who))
-    return list(tx.scalars(query.order_by(SubmissionRow.number.desc())))
+    mine = {"placement_id": who.placement_id, "assignment_id": assignment_id, "user_id": who.user_id}
+    return list(tx.scalars(_ATTEMPTS, mine))
+
+
+_ATTEMPTS = (
+    select(SubmissionRow)
+    .where(
+        SubmissionRow.placement_id == bindparam("placement_id"),
+        SubmissionRow.assignment_id == bindparam("assignment_id"),
+        SubmissionRow.user_id == bindparam("user_id"),
+    )
+    .order_by(SubmissionRow.number.desc())
+)
 
 
 def get_attempt(tx: Tx, assignment_id: int, who: Learner, number: int) -> SubmissionRow:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from grading.models import AssignmentRow, Counts, Decision, ExtensionRow, SubmissionRow, SubmissionState
 from lti_tool.kernel.db import Tx
@@ -110,12 +110,15 @@ def terms_of(row: AssignmentRow, extension: ExtensionRow | None = None) -> Terms
 
 def find_extension(tx: Tx, assignment_id: int, placement_id: int, user_id: int) -> ExtensionRow | None:
     """What one learner was given."""
-    query = select(ExtensionRow).where(
-        ExtensionRow.placement_id == placement_id,
-        ExtensionRow.assignment_id == assignment_id,
-        ExtensionRow.user_id == user_id,
-    )
-    return tx.scalar(query)
+    mine = {"placement_id": placement_id, "assignment_id": assignment_id, "user_id": user_id}
+    return tx.scalar(_EXTENSION, mine)
+
+
+_EXTENSION = select(ExtensionRow).where(
+    ExtensionRow.placement_id == bindparam("placement_id"),
+    ExtensionRow.assignment_id == bindparam("assignment_id"),
+    ExtensionRow.user_id == bindparam("user_id"),
+)
 
 
 def find_terms(tx: Tx, row: AssignmentRow, placement_id: int, user_id: int) -> Terms:

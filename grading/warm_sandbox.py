@@ -2,6 +2,8 @@
 
 `grading.sandbox` starts a sandbox for each command, which costs the start of Python and of all that is imported. Here
 that is paid once. A kept sandbox serves one submission at a time; how that is sealed off is in `grading.sealed_zygote`.
+The fork for the next one is made and sealed off before that is there, while the worker writes down what the last one
+gave; it has seen nothing yet, and waits.
 All that comes back is to be treated as written by the learner: this module bounds it, and takes it from the forked
 process only, not from processes that this one has started.
 """
@@ -61,6 +63,33 @@ class WarmOrder:
     """Folders that it must be able to read."""
 
 
+class _Fork:
+    """Our ends of the sockets to a process that is forked and sealed off."""
+
+    def __init__(self, control: socket.socket, order: bytes) -> None:
+        """Ask for it. Raises: OSError: the sandbox is gone."""
+        self.order = order
+        self._stack = ExitStack()
+        self.commands, theirs = self._pair()
+        self.messages, their_messages = self._pair()
+        self.messages.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        try:
+            with theirs, their_messages:
+                socket.send_fds(control, [order], [theirs.fileno(), their_messages.fileno()])
+        except OSError:
+            self.close()
+            raise
+
+    def _pair(self) -> tuple[socket.socket, socket.socket]:
+        ours, theirs = socket.socketpair()
+        self._stack.callback(ours.close)
+        return ours, theirs
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._stack.close()
+
+
 class WarmSandbox:
     """One kept sandbox, with the process that submissions are forked from."""
 
@@ -73,6 +102,9 @@ class WarmSandbox:
         self.runs = 0
         self.bytes = 0
         """What it holds once it is warm."""
+        self._next: _Fork | None = None
+        self._is_ending = False
+        """Was `end` said, and is `ended` not heard yet?"""
         self._stack = ExitStack()
         try:
             self._start(order)
@@ -137,49 +169,84 @@ class WarmSandbox:
 
     def close(self) -> None:
         """End it, and everything in it."""
+        if self._next is not None:
+            self._next.close()
         self._stack.close()
 
     @contextmanager
     def run(self, limits: Limits, message_bytes: int) -> Iterator["WarmRun"]:
-        """Fork and seal off a process for one submission; when the block ends, all its processes have ended.
+        """A process for one submission, forked and sealed off; when the block ends, it is, with all that it started.
+
+        They are gone when the sandbox `is_ready` again, before anything else is forked.
 
         `message_bytes`: the size of a message that it may send; eight times as much in all.
 
         Raises: SandboxUnavailable: it could not be done; nothing of the submission has run.
         """
         self.runs += 1
-        with ExitStack() as stack:
-            commands, their_commands = socket.socketpair()
-            messages, their_messages = socket.socketpair()
-            for one in (commands, messages, their_commands, their_messages):
-                stack.callback(one.close)
-            messages.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-            order = {"uid": self.uid, "limits": limits.of_process(), "disk_bytes": limits.disk_bytes}
-            descriptors = [their_commands.fileno(), their_messages.fileno()]
-            try:
-                socket.send_fds(self._control, [json.dumps(order).encode()], descriptors)
-            except OSError as error:
-                raise SandboxUnavailable(f"the warm sandbox is gone: {error}") from error
-            their_commands.close()
-            their_messages.close()
-            try:
-                yield WarmRun(self, self._control, commands, messages, limits.memory_bytes, message_bytes)
-            finally:
+        order = {"uid": self.uid, "limits": limits.of_process(), "disk_bytes": limits.disk_bytes}
+        fork = self._take_fork(json.dumps(order).encode())
+        try:
+            yield WarmRun(self, self._control, fork.commands, fork.messages, limits.memory_bytes, message_bytes)
+        finally:
+            fork.close()
+            self._end_run()
+            self._prepare(fork.order)
+
+    def _take_fork(self, order: bytes) -> _Fork:
+        """The one that waits, if it is as wanted and well, or a new one."""
+        if not self.is_ready():
+            raise SandboxUnavailable("the warm sandbox is gone")
+        waiting, self._next = self._next, None
+        try:
+            if waiting is not None:
+                if waiting.order == order and not self._has_something_to_say():
+                    return waiting
+                waiting.close()
                 self._end_run()
+                if not self.is_ready():
+                    raise SandboxUnavailable("the warm sandbox is gone")
+            return _Fork(self._control, order)
+        except OSError as error:
+            raise SandboxUnavailable(f"the warm sandbox is gone: {error}") from error
+
+    def _prepare(self, order: bytes) -> None:
+        """Have a fork made for the next submission, which will most probably have the same limits."""
+        if self.is_usable:
+            try:
+                self._next = _Fork(self._control, order)
+            except OSError:
+                self.close()
+
+    def _has_something_to_say(self) -> bool:
+        """Of a fork that waits the zygote says only that it has failed."""
+        poll = select.poll()
+        poll.register(self._control, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _end_run(self) -> None:
-        """Have all its processes ended; if that is not confirmed, end the sandbox."""
+        """Have all processes of the submission ended."""
         try:
             self._control.send(b"end")
-            while b"ended" not in (answer := self._control.recv(CHUNK)):
-                if not answer:
-                    raise OSError("the warm sandbox is gone")
+            self._is_ending = True
         except OSError:
             self.close()
 
+    def is_ready(self) -> bool:
+        """Whether all processes of the last submission have ended. If that is not confirmed, the sandbox is ended."""
+        if self._is_ending and self.is_usable:
+            try:
+                while b"ended" not in (answer := self._control.recv(CHUNK)):
+                    if not answer:
+                        raise OSError("the warm sandbox is gone")
+            except OSError:
+                self.close()
+            self._is_ending = False
+        return self.is_usable
+
     @property
     def is_usable(self) -> bool:
-        """Whether it can take another submission."""
+        """Whether it lives."""
         return self._control.fileno() != -1 and self._process.poll() is None
 
 

@@ -1,5 +1,6 @@
 """What a marking worker does before its first submission: is there a sandbox, and a warm process in it?"""
 
+import gc
 import logging
 from importlib import import_module
 
@@ -8,6 +9,9 @@ from grading.engine.model import MarkLimits
 from grading.sandbox import Limits, SandboxUnavailable, run_sealed
 
 log = logging.getLogger(__name__)
+
+GARBAGE = 20_000
+"""New objects after which the collector looks at them, instead of 700: marking makes and drops many."""
 
 
 def find_sandbox_problem() -> str:
@@ -38,6 +42,8 @@ def warm_up(settings: Settings) -> None:
         log.error("sandbox_unavailable", extra={"why": problem})
         return
     import_module("grading.engine.course")
+    gc.freeze()  # what is loaded stays: the collector need not look at it again and again
+    gc.set_threshold(GARBAGE)
     if not settings.grading.warm:
         return
     quizzes = settings.quizzes

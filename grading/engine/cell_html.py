@@ -5,7 +5,7 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -31,6 +31,8 @@ PICTURES = ("image/png", "image/jpeg", "image/gif")
 SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
 LARGEST_PICTURE = 2 << 20
 SHOWN_TEXT = 40_000
+KEPT_SIGNS = 4000
+"""A longer cell is coloured anew each time."""
 """Characters of one output that the page shows."""
 _EMPTY_HEADING = re.compile(r"<th( [^>]*)?>\s*</th>")
 """Above the row names of a data frame; a screen reader would read it as a heading of nothing."""
@@ -107,7 +109,17 @@ def clean_html(html: str) -> str:
 
 def code_html(source: str) -> str:
     """Coloured code; the classes are Pygments's short ones."""
+    return _kept_html(source) if len(source) <= KEPT_SIGNS else _coloured(source)
+
+
+def _coloured(source: str) -> str:
     return str(highlight(source, *_highlighter()))
+
+
+@lru_cache(maxsize=256)
+def _kept_html(source: str) -> str:
+    """The cells of the teacher, and many an answer, are the same for a whole class."""
+    return _coloured(source)
 
 
 @cache

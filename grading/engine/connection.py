@@ -3,8 +3,9 @@
 Graders write to the folder of a gradebook, so what is opened there is looked at first.
 """
 
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
+
+from lti_tool.kernel.prepared import Prepared
 
 WAIT_S = 60
 """How long to wait for another writer of an SQLite gradebook."""
@@ -50,11 +53,37 @@ def exists(url: str) -> bool:
     return place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
 
 
+def state_of(url: str) -> tuple[int, ...] | None:
+    """Changes with every commit to an SQLite gradebook in rollback mode; None: it cannot be told without opening it.
+
+    The file's identity, time and size, and the counter in its head (https://sqlite.org/fileformat2.html, 1.3.7).
+    """
+    place = make_url(url)
+    if place.get_backend_name() != "sqlite" or not place.database:
+        return None
+    if any(Path(f"{place.database}{end}").exists() for end in ("-journal", "-wal")):
+        return None
+    try:
+        with Path(place.database).open("rb") as file:
+            head, found = file.read(28), os.fstat(file.fileno())
+    except OSError:
+        return None
+    if len(head) < 28 or head[18] != 1:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size, int.from_bytes(head[24:28], "big")
+
+
 @contextmanager
 def reading(url: str) -> Iterator[Session]:
     """A session for questions."""
     with Session(open_engine(url)) as session:
         yield session
+
+
+def ask(session: Session, statement: Prepared, *parameters: Mapping[str, Any]) -> list[Any]:
+    """The rows of as many runs of a statement in the session's transaction; what was not flushed is not seen."""
+    connection = session.connection()
+    return statement.run_many(connection.engine, connection.connection, parameters)
 
 
 def _require_plain_files(database: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from grading.engine.cell_html import Output, code_html, markdown_html, show_output
-from grading.engine.gradebook import list_comments
+from grading.engine.connection import reading
+from grading.engine.gradebook import comments_in
 from grading.engine.hidden import HiddenText, failing_line, split
 from grading.engine.model import Marks, QuestionMark
-from grading.engine.plan import load_plan
+from grading.engine.plan import NotebookPlan, load_plan, read_plans
 
 NO_OUTPUTS = "The output of this cell is not shown, because it contains hidden tests."
 HIDDEN_FAILED = "A hidden test did not pass."
@@ -43,10 +44,11 @@ def render_feedback(
     Raises:
         NotReleased: the assignment has no release.
     """
-    plans = load_plan(db_url, marks.assignment)
-    hidden = HiddenText(c.source for plan in plans for c in plan.cells.values())
     if comments is None:
-        comments = list_comments(db_url, marks.assignment, marks.learner)
+        plans, comments = _read_both(db_url, marks)
+    else:
+        plans = load_plan(db_url, marks.assignment)
+    hidden = HiddenText(c.source for plan in plans for c in plan.cells.values())
     pages = {}
     for plan in plans:
         path = autograded / f"{plan.name}.ipynb"
@@ -68,6 +70,12 @@ def render_feedback(
         )
         pages[f"{plan.name}.html"] = page.encode()
     return pages
+
+
+def _read_both(db_url: str, marks: Marks) -> tuple[list[NotebookPlan], Mapping[tuple[str, str], str]]:
+    with reading(db_url) as session:
+        plans = read_plans(session, marks.assignment)
+        return plans, comments_in(session, marks.assignment, marks.learner)
 
 
 def _cell(

@@ -15,12 +15,14 @@ from functools import cache
 from typing import Any
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Select, bindparam, case, func, inspect, select, text
+from sqlalchemy import bindparam, case, func, inspect, select, text
 from sqlalchemy.orm import Session
 
-from grading.engine.connection import open_engine, reading
+from grading.engine.connection import ask, open_engine, reading
+from grading.engine.learner_rows import LearnerRows
 from grading.engine.model import QuestionKind, Total, decimal, optional_decimal, question_kind
 from grading.engine.nbgrader_parts import api, dbutil
+from lti_tool.kernel.prepared import Prepared
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,9 @@ def _naive_utc(moment: datetime) -> datetime:
     return (moment - offset).replace(tzinfo=None)
 
 
-def start_submission(gradebook: Any, assignment: str, learner: str, at: datetime) -> Any:
-    """The learner's submission, made or brought up to date."""
-    gradebook.update_or_create_student(learner)
-    submission = gradebook.update_or_create_submission(assignment, learner)
-    submission.timestamp = _naive_utc(at)
-    return submission
+def start_submission(gradebook: Any, assignment: str, learner: str, at: datetime) -> LearnerRows:
+    """The learner's rows, to be made or brought up to date when they are written."""
+    return LearnerRows(gradebook.db, assignment, learner, _naive_utc(at))
 
 
 def list_grades(url: str, assignment: str, learner: str) -> list[GradeRow]:
@@ -120,12 +119,12 @@ def list_grades_and_comments(
 
 def grades_in(session: Session, assignment: str, learner: str) -> list[GradeRow]:
     """The same, as a session sees them that may have changed them."""
-    rows = session.execute(_grades_query(), {"assignment": assignment, "learner": learner})
+    rows = ask(session, _grades_query(), {"assignment": assignment, "learner": learner})
     return [_grade_row(*row) for row in rows]
 
 
 @cache
-def _grades_query() -> Select[Any]:
+def _grades_query() -> Prepared:
     grade, cell, notebook = api.Grade, api.BaseCell, api.Notebook
     submitted, whole = api.SubmittedNotebook, api.SubmittedAssignment
     twin = api.BaseCell.__table__.alias()
@@ -134,12 +133,12 @@ def _grades_query() -> Select[Any]:
         twin.c.name == cell.name,
         twin.c.type == "SolutionCell",
     )
-    return (
+    return Prepared(
         select(
             notebook.name,
-            cell.name,
+            cell.name.label("cell"),
             cell.type,
-            solution.exists(),
+            solution.exists().label("is_solution"),
             grade.max_score,
             grade.cell_type,
             grade.auto_score,
@@ -192,15 +191,15 @@ def list_comments(url: str, assignment: str, learner: str) -> dict[tuple[str, st
 
 def comments_in(session: Session, assignment: str, learner: str) -> dict[tuple[str, str], str]:
     """The same, as a session sees them that may have changed them."""
-    rows = session.execute(_comments_query(), {"assignment": assignment, "learner": learner})
+    rows = ask(session, _comments_query(), {"assignment": assignment, "learner": learner})
     return {(notebook, name): words for notebook, name, words in rows if words}
 
 
 @cache
-def _comments_query() -> Select[Any]:
+def _comments_query() -> Prepared:
     submitted, whole = api.SubmittedNotebook, api.SubmittedAssignment
-    return (
-        select(api.Notebook.name, api.BaseCell.name, api.Comment.comment)
+    return Prepared(
+        select(api.Notebook.name, api.BaseCell.name.label("cell"), api.Comment.comment)
         .join(api.BaseCell, api.BaseCell.id == api.Comment.cell_id)
         .join(submitted, submitted.id == api.Comment.notebook_id)
         .join(api.Notebook, api.Notebook.id == submitted.notebook_id)

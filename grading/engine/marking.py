@@ -42,6 +42,7 @@ from grading.engine.gradebook import (
     start_submission,
     writing,
 )
+from grading.engine.learner_rows import LearnerRows
 from grading.engine.model import (
     Marking,
     MarkLimits,
@@ -187,28 +188,29 @@ def store_attempt(
     stamp = submitted_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC\n").encode()
     autograded = site.work / "autograded" / learner / assignment
     with site.held():
-        if not site.is_current(assignment, ran.plans):
-            raise ReleasedAnew
         held = find_receipt(autograded)
-        if held.get("attempt", 0) > attempt:
-            raise Superseded(f"Attempt {held['attempt']} is in the gradebook already.")
-        is_repeat = held.get("digest") == ran.digest
-        replace_tree(site.work / "submitted" / learner / assignment, ran.submitted | {TIMESTAMP: stamp})
-        receipt = json.dumps({"attempt": attempt, "digest": ran.digest}).encode()
-        replace_tree(autograded, ran.data | ran.results | {TIMESTAMP: stamp, RECEIPT: receipt})
+        results = ran.results
+        if not site.is_there():
+            raise ReleasedAnew
         with writing(site.gradebook_url) as gradebook:
-            start_submission(gradebook, assignment, learner, submitted_at)
-            save_attempt(gradebook, assignment, learner, ran, late_penalty, is_repeat=is_repeat)
+            if not site.is_current(assignment, ran.plans, gradebook.db):
+                raise ReleasedAnew
+            if held.get("attempt", 0) > attempt:
+                raise Superseded(f"Attempt {held['attempt']} is in the gradebook already.")
+            is_repeat = held.get("digest") == ran.digest
+            replace_tree(site.work / "submitted" / learner / assignment, ran.submitted | {TIMESTAMP: stamp})
+            receipt = json.dumps({"attempt": attempt, "digest": ran.digest}).encode()
+            replace_tree(autograded, ran.data | results | {TIMESTAMP: stamp, RECEIPT: receipt})
+            rows = start_submission(gradebook, assignment, learner, submitted_at)
+            save_attempt(rows, learner, ran, late_penalty, is_repeat=is_repeat)
             return read_scored(gradebook.db, site, assignment, learner, ran.stories)
 
 
-def save_attempt(
-    gradebook: Any, assignment: str, learner: str, ran: Attempt, late_penalty: str, *, is_repeat: bool
-) -> None:
+def save_attempt(rows: LearnerRows, learner: str, ran: Attempt, late_penalty: str, *, is_repeat: bool) -> None:
     """Write the scores of an attempt that was run, in the gradebook's transaction."""
     config = Config({"LateSubmissionPlugin": {"penalty_method": late_penalty}})
     notebooks = {each.plan.name: each.notebook for each in ran.notebooks}
-    save_marks(gradebook, assignment, learner, notebooks, is_repeat, config)
+    save_marks(rows, learner, notebooks, is_repeat, config)
 
 
 def read_scored(session: Session, site: Site, assignment: str, learner: str, stories: Sequence[Story]) -> Scored:
@@ -266,7 +268,8 @@ def beside(files: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 def _write(notebook: Notebook) -> bytes:
-    text: str = formats.writes(notebook)
+    """As `nbformat.writes` does with a notebook of this version that has been validated."""
+    text: str = formats.v4.writes(notebook)
     return text.encode()
 
 

@@ -9,6 +9,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -59,12 +60,18 @@ def are_plain(learners: Iterable[str], trusted: Iterable[str], *, is_ours: bool 
     `is_ours`: they run in the Python and the IPython of this process, so what this one cannot read never runs.
     """
     try:
-        theirs = [ast.parse(INLINE.sub("", source)) for source in trusted]
+        theirs = [_parse_trusted(source) for source in trusted]
         is_known = is_ours and set(_imports(theirs).values()) <= MODULES and not any(map(_names_ipython, theirs))
         mine = [_parse(source) if is_known else ast.parse(INLINE.sub("", source)) for source in learners]
         return _are_plain(mine, theirs)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False  # IPython may make something of it
+
+
+@lru_cache(maxsize=256)
+def _parse_trusted(source: str) -> ast.Module:
+    """A cell of the teacher, which is the same in every submission; its tree is only read."""
+    return ast.parse(INLINE.sub("", source))
 
 
 def _parse(source: str) -> ast.Module:

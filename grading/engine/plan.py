@@ -8,12 +8,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from grading.engine.connection import reading
+from grading.engine.connection import ask, reading
 from grading.engine.model import NotReleased, QuestionKind, question_kind
 from grading.engine.nbgrader_parts import api
+from lti_tool.kernel.prepared import Prepared
 
 BEGIN_HIDDEN, END_HIDDEN = "BEGIN HIDDEN TESTS", "END HIDDEN TESTS"
 SCHEMA_VERSION = 3
@@ -81,13 +82,19 @@ def load_plan(url: str, assignment: str) -> list[NotebookPlan]:
 
 def read_plans(session: Session, assignment: str) -> list[NotebookPlan]:
     """The notebooks of an assignment by name, in three queries: marking asks for them twice."""
-    notebooks, cells, sources = _queries()
     wanted = {"assignment": assignment}
+    notebooks, cells, sources = (tuple(ask(session, query, wanted)) for query in _queries())
+    return list(_plans_of(notebooks, cells, sources))
+
+
+@lru_cache(maxsize=32)
+def _plans_of(notebooks: tuple[Any, ...], cells: tuple[Any, ...], sources: tuple[Any, ...]) -> tuple[NotebookPlan, ...]:
+    """Of the same rows again the plans that were made before: nobody changes them."""
     known: dict[str, dict[str, _Known]] = defaultdict(lambda: defaultdict(_Known))
-    for notebook, kind, name, grade_points, task_points in session.execute(cells, wanted):
+    for notebook, kind, name, grade_points, task_points in cells:
         known[notebook][name].add(kind, grade_points if kind == "GradeCell" else task_points)
     found: dict[str, dict[str, TrustedCell]] = defaultdict(dict)
-    for notebook, name, cell_type, locked, source, checksum in session.execute(sources, wanted):
+    for notebook, name, cell_type, locked, source, checksum in sources:
         cell = known[notebook][name]
         found[notebook][name] = TrustedCell(
             grade_id=name,
@@ -100,10 +107,10 @@ def read_plans(session: Session, assignment: str) -> list[NotebookPlan]:
             is_task="TaskCell" in cell.kinds,
             points=cell.points,
         )
-    return [
+    return tuple(
         NotebookPlan(name=name, kernelspec=json.loads(kernelspec or "{}"), cells=found[key])
-        for key, name, kernelspec in session.execute(notebooks, wanted)
-    ]
+        for key, name, kernelspec in notebooks
+    )
 
 
 @dataclass
@@ -120,13 +127,13 @@ class _Known:
 
 
 @cache
-def _queries() -> tuple[Select[Any], Select[Any], Select[Any]]:
+def _queries() -> tuple[Prepared, Prepared, Prepared]:
     """Notebooks, cells by kind, and sources of one assignment."""
     notebook, source = api.Notebook, api.SourceCell
     cell, grade, task = api.BaseCell.__table__, api.GradeCell.__table__, api.TaskCell.__table__
     is_wanted = api.Assignment.name == bindparam("assignment")
     cells = (
-        select(cell.c.notebook_id, cell.c.type, cell.c.name, grade.c.max_score, task.c.max_score)
+        select(cell.c.notebook_id, cell.c.type, cell.c.name, grade.c.max_score, task.c.max_score.label("task_score"))
         .select_from(cell)
         .outerjoin(grade, grade.c.id == cell.c.id)
         .outerjoin(task, task.c.id == cell.c.id)
@@ -140,7 +147,7 @@ def _queries() -> tuple[Select[Any], Select[Any], Select[Any]]:
         query.join(api.Assignment, api.Assignment.id == notebook.assignment_id).where(is_wanted)
         for query in (notebooks, cells, sources)
     ]
-    return joined[0].order_by(notebook.name), joined[1], joined[2].order_by(source.name)
+    return Prepared(joined[0].order_by(notebook.name)), Prepared(joined[1]), Prepared(joined[2].order_by(source.name))
 
 
 def release_titles(release: Path) -> dict[tuple[str, str], tuple[int, str]]:

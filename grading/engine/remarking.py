@@ -62,13 +62,13 @@ def weigh(
     with site.held():
         held = find_receipt(site.work / "autograded" / check_name(learner) / assignment).get("attempt", 0)
         with writing(site.gradebook_url, rehearsal=True) as gradebook:
-            start_submission(gradebook, assignment, learner, submitted_at)
+            rows = start_submission(gradebook, assignment, learner, submitted_at)
             names = [plan.name for plan in ran.plans]
             if held > attempt:
-                recall(gradebook, assignment, learner, names, given)
-            save_attempt(gradebook, assignment, learner, ran, late_penalty, is_repeat=held == attempt)
+                recall(rows, names, given)
+            save_attempt(rows, learner, ran, late_penalty, is_repeat=held == attempt)
             if held > attempt:
-                leave_settled(gradebook, assignment, learner, names)
+                leave_settled(rows, names)
             return read_scored(gradebook.db, site, assignment, learner, ran.stories)
 
 

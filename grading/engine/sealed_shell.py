@@ -11,6 +11,7 @@ import contextlib
 import functools
 import importlib
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -22,7 +23,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from types import SimpleNamespace
+from types import CodeType, FrameType, SimpleNamespace, TracebackType
 from typing import Any, NoReturn, cast
 
 MODULES: dict[str, Any] = sys.modules
@@ -39,8 +40,8 @@ from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.session import Session
 from tornado.ioloop import IOLoop
 
-PRELOADED = ("numpy", "pandas", "matplotlib.pyplot")
-"""What quizzes import most. Loaded once, where it is installed."""
+PRELOADED = ("IPython.core.logger", "tornado.platform.asyncio", "numpy", "pandas", "matplotlib.pyplot")
+"""What the first cell would load, and what quizzes import most. Loaded once, where it is installed."""
 HEADER = struct.Struct("<I")
 STATE: dict[str, Any] = {"pid": 0, "armed": False, "before": frozenset()}
 
@@ -48,8 +49,8 @@ STATE: dict[str, Any] = {"pid": 0, "armed": False, "before": frozenset()}
 class Publisher(IOPubThread):
     """The thread that sends what is published, in order; the same part as in ipykernel, without ZMQ."""
 
-    def __init__(self, messages: socket.socket, most_unsent: int) -> None:
-        self.messages, self.most_unsent = messages, most_unsent
+    def __init__(self, messages: socket.socket) -> None:
+        self.messages, self.most_unsent = messages, 1
         self.unsent = 0
         self.waiting: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
         self.timers: list[tuple[float, Callable[[], Any]]] = []
@@ -194,8 +195,40 @@ def warm() -> None:
     styles.style_with_executing_node = functools.cache(styles.style_with_executing_node)
     colours: Any = pygments.formatters.terminal256
     colours.Terminal256Formatter = functools.cache(colours.Terminal256Formatter)
+    remember_modules()
     rehearse(application.kernel.shell)
+    inspect.getmodule(sys._getframe(), "<cell>")
     STATE["loaded"] = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
+
+
+def remember_modules() -> None:
+    """Have `inspect` look for the file of a cell once, and not for each line of a traceback.
+
+    It looks at 2,000 modules, some ms each time, and writes to the memory of each. It finds nothing, because cells are
+    in no module, and as long as none is loaded it would find nothing again.
+    """
+    look, seen = inspect.getmodule, (0, "")
+
+    def getmodule(object: Any, _filename: str | None = None) -> Any:
+        nonlocal seen
+        if not isinstance(object, CodeType | FrameType | TracebackType):
+            return look(object, _filename)
+        modules = len(sys.modules), next(reversed(sys.modules))
+        if modules == seen and is_nowhere(_filename or inspect.getfile(object)):
+            return None
+        found = look(object, _filename)
+        if found is None:
+            seen = modules
+        return found
+
+    inspect.getmodule = getmodule
+
+
+def is_nowhere(filename: str) -> bool:
+    """Whether no module is known to be from this file, which is not a compiled one."""
+    known: dict[str, str] = vars(inspect)["modulesbyfile"]
+    names = filename, os.path.normcase(os.path.abspath(filename))
+    return not filename.endswith((".pyc", ".so")) and not any(name in known for name in names)
 
 
 def ipykernel_launcher() -> str:
@@ -254,11 +287,29 @@ def report(messages_fd: int, failure: str) -> None:
 
 
 def run(commands_fd: int, messages_fd: int) -> None:
-    """In the forked and sealed process: receive the files, then run one cell after the other."""
+    """In the forked and sealed process: get ready, wait for the files, then run one cell after the other."""
     commands, messages = socket.socket(fileno=commands_fd), socket.socket(fileno=messages_fd)
+    STATE["publisher"] = Publisher(messages)
+    attach_streams(STATE["kernel"], STATE["publisher"])
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(serve(STATE["kernel"], commands))
+
+
+async def serve(kernel: Any, commands: socket.socket) -> None:
+    """All that is done for a submission; what comes before its first byte is done before it is there."""
+    kernel.io_loop = IOLoop.current()
+    kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
+    await run_cell(kernel, "", "None", silent=True)  # nothing is sent; what a cell uses is this process's own now
+    take_files(commands)
+    await take_cells(kernel, commands)
+
+
+def take_files(commands: socket.socket) -> None:
+    """Wait for the submission, and say that its cells can come."""
     order = json.loads(receive(commands))
     STATE["pid"] = os.getpid()
-    STATE["publisher"] = publisher = Publisher(messages, order["output_bytes"])
+    STATE["publisher"].most_unsent = order["output_bytes"]
     for name, size in order["files"]:
         write_file(f"{order['cwd']}/{name}", receive_exactly(commands, size))
     os.makedirs(order["cwd"], exist_ok=True)
@@ -267,12 +318,7 @@ def run(commands_fd: int, messages_fd: int) -> None:
     if shadowed:
         need_kernel(f"files in place of loaded modules: {sorted(shadowed)}")
     reseed()
-    kernel = STATE["kernel"]
-    attach_streams(kernel, publisher)
-    publisher.send(json.dumps(["ready", "", {}]).encode())
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    loop.run_until_complete(take_cells(kernel, commands))
+    STATE["publisher"].send(json.dumps(["ready", "", {}]).encode())
 
 
 def write_file(path: str, body: bytes) -> None:
@@ -321,8 +367,6 @@ def receive(commands: socket.socket) -> bytes:
 async def take_cells(kernel: Any, commands: socket.socket) -> None:
     """Wait for cells, with the event loop running meanwhile, as in a kernel."""
     loop = asyncio.get_running_loop()
-    kernel.io_loop = IOLoop.current()
-    kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
     arrived = asyncio.Event()
     loop.add_reader(commands, arrived.set)
     while True:
@@ -334,11 +378,12 @@ async def take_cells(kernel: Any, commands: socket.socket) -> None:
         STATE["publisher"].send(json.dumps(["idle", f"cell-{number}", {}]).encode())
 
 
-async def run_cell(kernel: Any, number: str, source: str) -> None:
-    """What ipykernel does with one execute_request."""
+async def run_cell(kernel: Any, number: str, source: str, *, silent: bool = False) -> None:
+    """What ipykernel does with one execute_request; a silent one leaves no trace in counter and history."""
     header = kernel.session.msg_header("execute_request") | {"msg_id": number, "session": "worker"}
     header = {key: value for key, value in header.items() if isinstance(value, str)}
-    content = {"code": source, "silent": False, "store_history": True, "allow_stdin": False, "stop_on_error": False}
+    content = {"code": source, "silent": silent, "store_history": not silent, "allow_stdin": False}
+    content["stop_on_error"] = False
     request = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "msg_id": number}
     kernel.set_parent([b"worker"], request, channel="shell")
     kernel.pre_handler_hook()

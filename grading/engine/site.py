@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from grading.engine.connection import exists
 from grading.engine.files import locked, read_tree
 from grading.engine.installing import complete, is_incomplete
 from grading.engine.model import NotReleased
-from grading.engine.plan import NotebookPlan
+from grading.engine.plan import NotebookPlan, read_plans
 from grading.engine.structure import (
     Structure,
     bring_up_to,
@@ -85,12 +87,12 @@ class Site:
                 raise NotReleased(f"The folder {source} is not there. Import the course again to complete it.")
             return plan, read_tree(source)
 
-    def is_current(self, assignment: str, plan: list[NotebookPlan]) -> bool:
-        """Whether this is still the plan to mark by; to be asked while the site is held."""
-        try:
-            if require_plan(self.gradebook_url, assignment) != plan:
-                return False
-        except NotReleased:
+    def is_current(self, assignment: str, plan: list[NotebookPlan], session: Session) -> bool:
+        """Whether this is still the plan to mark by; to be asked while the site is held.
+
+        `session`: of its gradebook.
+        """
+        if not plan or read_plans(session, assignment) != plan:
             return False
         wanted = find_structure(self.structure_url, assignment) if self.structure_url else None
         return wanted is None or list(wanted.notebooks) == plan

@@ -11,11 +11,12 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import func, select
 
-from grading.engine.connection import exists, reading
+from grading.engine.connection import exists, reading, state_of
 from grading.engine.gradebook import ensure_database, writing
 from grading.engine.model import NotReleased
 from grading.engine.nbgrader_parts import SaveCells, api, formats
@@ -58,8 +59,18 @@ def load_structures(url: str, names: Collection[str] | None = None) -> dict[str,
 
 
 def find_structure(url: str, assignment: str) -> Structure | None:
-    """One assignment of a gradebook."""
+    """One assignment of a gradebook that changes with releases only; it is not read again until then."""
+    state = state_of(url)
+    return _load(url, assignment) if state is None else _kept(url, assignment, state)
+
+
+def _load(url: str, assignment: str) -> Structure | None:
     return load_structures(url, [assignment]).get(assignment)
+
+
+@lru_cache(maxsize=128)
+def _kept(url: str, assignment: str, _state: tuple[int, ...]) -> Structure | None:
+    return _load(url, assignment)
 
 
 def sha256_of(structures: Mapping[str, Structure]) -> str:

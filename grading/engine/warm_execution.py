@@ -87,7 +87,7 @@ class _Pool:
                 self.owner, self.idle = os.getpid(), []
             for found in reversed([each for each in self.idle if each.order == order]):
                 self.idle.remove(found)
-                if found.is_usable:
+                if found.is_ready():
                     return found
                 found.close()
             if time.monotonic() < self.not_before.get(order.python, 0.0):

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from grading.engine import gradebook as gradebooks
 from grading.engine import marking as steps
+from grading.engine.connection import open_engine
 from grading.engine.course import CourseRoot
 from grading.engine.model import Marking, NotReleased, Release
 from grading.engine.nbgrader_parts import api
@@ -42,6 +44,22 @@ def test_wrong_answers_score_what_they_earn(mark: Mark) -> None:
     assert result.outcome == "graded"
     assert result.marks.total == Decimal("1.5")
     assert result.marks.questions[-1].comment == "No response."
+
+
+def test_marking_asks_the_gradebook_few_questions(mark: Mark, course: CourseRoot) -> None:
+    mark(RIGHT)
+    asked: list[str] = []
+    engine = open_engine(course.gradebook_url())
+
+    def note(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
+        asked.append(text)
+
+    event.listen(engine, "before_cursor_execute", note)
+    mark(RIGHT | {"why": "Because."}, attempt=2)
+    event.remove(engine, "before_cursor_execute", note)
+
+    assert len(asked) <= 25
+    assert sum(text.startswith("UPDATE") for text in asked) <= 3  # one statement a table, whatever the number of cells
 
 
 def test_hidden_tests_count(mark: Mark) -> None:

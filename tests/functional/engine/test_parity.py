@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import shutil
+import sqlite3
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,8 @@ class Marked:
     """Of each notebook, what each code cell shows."""
     in_kernel: frozenset[str] = frozenset()
     suspicion: str | None = None
+    rows: tuple[Any, ...] = ()
+    """All that the gradebook holds of the learner."""
     watched: int = 0
     """How many notebooks ran once more to see whether tests can fail."""
 
@@ -79,6 +82,32 @@ def _marks(course: CourseRoot, learner: str) -> Marks:
         )
         for row in rows
     }
+
+
+ROWS = (
+    "SELECT first_name, last_name, email, lms_user_id FROM student WHERE id = :learner",
+    "SELECT a.name, s.timestamp, s.extension FROM submitted_assignment s JOIN assignment a ON a.id = s.assignment_id"
+    " WHERE s.student_id = :learner",
+    "SELECT n.name, m.flagged, m.late_submission_penalty FROM submitted_notebook m {mine} ORDER BY n.name",
+    "SELECT n.name, c.name, c.type, g.auto_score, typeof(g.auto_score), g.manual_score, g.extra_credit,"
+    " g.needs_manual_grade, length(g.id) FROM grade g JOIN base_cell c ON c.id = g.cell_id"
+    " JOIN submitted_notebook m ON m.id = g.notebook_id {mine} ORDER BY n.name, c.name, c.type",
+    "SELECT n.name, c.name, c.type, k.auto_comment, k.manual_comment, length(k.id) FROM comment k"
+    " JOIN base_cell c ON c.id = k.cell_id JOIN submitted_notebook m ON m.id = k.notebook_id {mine}"
+    " ORDER BY n.name, c.name, c.type",
+)
+MINE = (
+    "JOIN notebook n ON n.id = m.notebook_id JOIN submitted_assignment s ON s.id = m.assignment_id"
+    " WHERE s.student_id = :learner"
+)
+
+
+def _rows(course: CourseRoot, learner: str) -> tuple[Any, ...]:
+    """Every value of every row of the learner, ids told by the names that they stand for."""
+    with sqlite3.connect(course.path / "gradebook" / "gradebook.db") as database:
+        found = [database.execute(each.format(mine=MINE), {"learner": learner}).fetchall() for each in ROWS]
+    database.close()
+    return tuple(found)
 
 
 def _even(text: Any) -> str:
@@ -119,7 +148,8 @@ def stock(course: CourseRoot, files: dict[str, bytes], tmp_path_factory: pytest.
     root = tmp_path_factory.mktemp("stock") / "course"
     shutil.copytree(course.path, root)
     theirs = CourseRoot(root)
-    replace_tree(root / "submitted" / "u" / "all", files)
+    stamp = {"timestamp.txt": SUBMITTED.strftime("%Y-%m-%d %H:%M:%S.%f UTC").encode()}
+    replace_tree(root / "submitted" / "u" / "all", files | stamp)
     place = CourseDirectory(root=str(root), course_id="default_course", db_url=theirs.gradebook_url())
     config = Config({"Execute": {"timeout": int(LIMITS.cell_s), "shutdown_kernel": "immediate", "iopub_timeout": 30}})
     with pytest.MonkeyPatch.context() as patched:
@@ -129,7 +159,7 @@ def stock(course: CourseRoot, files: dict[str, bytes], tmp_path_factory: pytest.
         outcome = NbGraderAPI(coursedir=place, config=config).autograde("all", "u")
     assert outcome["success"], outcome.get("error") or outcome.get("log")
     folder = root / "autograded" / "u" / "all"
-    return Marked(_marks(theirs, "u"), {one.name: _shown(folder, one.name) for one in CASES})
+    return Marked(_marks(theirs, "u"), {one.name: _shown(folder, one.name) for one in CASES}, rows=_rows(theirs, "u"))
 
 
 def _ours(course: CourseRoot, files: dict[str, bytes], learner: str, *, warm: bool) -> Marked:
@@ -158,7 +188,8 @@ def _ours(course: CourseRoot, files: dict[str, bytes], learner: str, *, warm: bo
         marking = course.mark("all", learner, files, submitted_at=SUBMITTED, attempt=1, limits=limits)
     folder = course.path / "autograded" / learner / "all"
     shown = {one.name: _shown(folder, one.name) for one in CASES}
-    return Marked(_marks(course, learner), shown, frozenset(in_kernel), marking.suspicion, len(watched))
+    found = _marks(course, learner), shown, frozenset(in_kernel), marking.suspicion
+    return Marked(*found, _rows(course, learner), len(watched))
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +201,12 @@ def warm(course: CourseRoot, files: dict[str, bytes]) -> Marked:  # type: ignore
 def test_marks_are_those_of_stock_nbgrader(stock: Marked, warm: Marked) -> None:
     assert len(stock.cells) >= 40
     assert warm.marks == stock.marks
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_rows_in_the_gradebook_are_those_of_stock_nbgrader(stock: Marked, warm: Marked) -> None:
+    assert [len(table) > 0 for table in warm.rows] == [True] * len(ROWS)
+    assert warm.rows == stock.rows
 
 
 @pytest.mark.filterwarnings("ignore")

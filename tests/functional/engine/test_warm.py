@@ -1,6 +1,5 @@
 """What a submission in a fork of the warm process can reach, and what of it is believed."""
 
-import json
 import os
 import signal
 import subprocess
@@ -333,10 +332,85 @@ def test_killed_worker_leaves_nothing_behind() -> None:
 def test_many_submissions_leave_no_descriptor_and_no_process() -> None:
     _run("1")
     kept = POOL.idle[-1]
-    before = _count_descriptors(), len(_children(kept.pid))
+    before = _count_descriptors()
     for _ in range(20):
         _run("1")
 
     assert POOL.idle[-1] is kept
-    assert (_count_descriptors(), len(_children(kept.pid))) == before
-    assert json.loads(json.dumps(before))[1] == 0
+    assert _count_descriptors() == before
+    assert len(_wait_for_fork()) == 2  # the one for the next, and the first process of its namespace
+
+
+def _wait_for_fork() -> list[int]:
+    """The processes of the fork that waits, once it is there and nothing else is."""
+    kept = POOL.idle[-1]
+    assert kept.is_ready()
+    deadline = time.monotonic() + 30
+    while len(found := _children(kept.pid)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return found
+
+
+def test_fork_that_waits_serves_one_submission() -> None:
+    _run("1")
+    kept, first = POOL.idle[-1], _wait_for_fork()
+    _, shown = _run("len(In), [name for name in dir() if not name.startswith('_')], random.random()")
+    second = _wait_for_fork()
+
+    assert POOL.idle[-1] is kept
+    assert not set(first) & set(second)
+    assert "NameError" in shown[0]["error"]  # nothing is imported, and nothing of ours is there
+
+
+def test_silent_cell_of_a_fork_that_waits_leaves_no_trace() -> None:
+    _run("1")
+    _wait_for_fork()
+
+    _, shown = _run("[len(In), Out, sorted(n for n in globals() if not n.startswith('_'))]", "_, __, ___")
+
+    names = ["In", "Out", "exit", "get_ipython", "open", "quit"]
+    assert shown[0]["text/plain"].replace("\n", "") == str([2, {}, names])
+    assert shown[1]["text/plain"].count("''") == 2
+
+
+def test_fork_with_other_limits_does_not_wait_for_the_next_submission() -> None:
+    limit = "import os; found = os.statvfs('.'); found.f_blocks * found.f_frsize >> 20"
+    other = replace(LIMITS, disk_bytes=32 << 20)
+    _run("1")
+    kept = POOL.idle[-1]
+    _wait_for_fork()
+
+    sizes = [int(_run(limit, limits=each)[1][0]["text/plain"]) for each in (other, LIMITS, other)]
+
+    assert sizes == [sizes[0], sizes[0] + 32, sizes[0]]
+    assert POOL.idle[-1] is kept
+
+
+def test_fork_that_was_killed_while_it_waited_is_made_anew() -> None:
+    _run("1")
+    kept = POOL.idle[-1]
+    for pid in _wait_for_fork():
+        os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while not kept._has_something_to_say() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+    run, shown = _run("6 * 7")
+
+    assert (run.end, shown[0]["text/plain"]) == ("ok", "42")
+    assert POOL.idle[-1] is kept
+
+
+def test_module_that_is_loaded_later_is_found_by_its_file() -> None:
+    """The look through all modules is left out only while nothing new is there."""
+    cells = (
+        "import inspect, sys\ntry: 1 / 0\nexcept ZeroDivisionError: found = inspect.getmodule(sys._getframe())\nfound",
+        "import late\ninspect.getmodule(late.add.__code__) is late, inspect.getmodule(sys._getframe()) is None",
+        "late.add('')",
+    )
+
+    _, shown = _run(*cells, files={"late.py": b"def add(x):\n    return x + 1\n"})
+
+    assert shown[0] == {}
+    assert shown[1]["text/plain"] == "(True, True)"
+    assert "TypeError" in shown[2]["error"]
