@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from grading.source_releases import ReleaseStage
 from lti_tool.kernel.errors import Unacceptable
 
 PRINTABLE = r"^[^\x00-\x1f]*$"
@@ -230,7 +231,14 @@ class Renewed(BaseModel):
     learners: int = Field(description="Those who have marks; the others get feedback when they are marked.")
 
 
-class SourceAnswer(BaseModel):
+class ReleaseBody(Body):
+    """A checked version to be released."""
+
+    sha256: str = Field(max_length=64, description="Of the version, as the check said it.")
+    confirmed: bool = Field(False, description="Release it in spite of the warnings.")
+
+
+class ReleasedAnswer(BaseModel):
     """What learners have now."""
 
     changed: bool
@@ -238,6 +246,18 @@ class SourceAnswer(BaseModel):
     max_score: float
     opens_at: str | None = Field(description="They get it from then on; null: now.")
     course_shown: bool = Field(description="False: the whole course is a draft.")
+
+
+class SourceAnswer(BaseModel):
+    """How far a version on its way to learners is."""
+
+    stage: ReleaseStage
+    sha256: str = Field(description="Of its files.")
+    said: str = Field(description="What it waits for, or why it was not released.")
+    errors: list[str] = Field(description="What has to be put right first.")
+    warnings: list[str] = Field(description="What has to be confirmed.")
+    news: list[str] = Field(description="What changes, and what it means for learners who have begun.")
+    released: ReleasedAnswer | None = Field(description="Once it is.")
 
 
 class Accepted(BaseModel):

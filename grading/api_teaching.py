@@ -13,7 +13,7 @@ from grading.api import api, at_marking_server, blueprint, for_user
 from grading.assignments import get_assignment
 from grading.class_work import Handed, list_handed_in, load_handed_in, renew_feedback
 from grading.filesets import accept_files
-from grading.source_releases import SourceVersion, release_source
+from grading.source_releases import ReleaseStage, SourceRelease, SourceVersion, get_source_releases
 from lti_tool.kernel.errors import Unacceptable
 from lti_tool.web.openapi import Problem
 from lti_tool.web.runtime import current_runtime
@@ -64,22 +64,67 @@ def release_feedback(key: str, name: str, json: models.FeedbackBody) -> Any:
 @for_user
 @api.call(
     "user",
-    {200: models.SourceAnswer, 403: Problem, 404: Problem, 409: Problem, 413: Problem, 422: Problem},
+    {
+        200: models.SourceAnswer,
+        202: models.SourceAnswer,
+        403: Problem,
+        404: Problem,
+        409: Problem,
+        413: Problem,
+        422: Problem,
+    },
     body=models.SourceBody,
 )
-def release_quiz(key: str, name: str, json: models.SourceBody) -> Any:
-    """Release a quiz from its source files, with every check of the course's editor; all or nothing."""
+def begin_release(key: str, name: str, json: models.SourceBody) -> Any:
+    """Have the source files of a quiz checked, to be released; learners notice nothing yet."""
     access = at_marking_server(key)
     limit = current_runtime().settings.grading.max_submission_bytes
     files = accept_files(models.decode_files(json.files), limit)
-    done = release_source(SourceVersion(access.slug, name, files, json.force), access)
-    return models.SourceAnswer(
+    return _told(get_source_releases().begin(SourceVersion(access.slug, name, files, json.force), access.writer))
+
+
+@blueprint.get("/courses/<key>/assignments/<name>/source/release")
+@for_user
+@api.call("user", {200: models.SourceAnswer, 202: models.SourceAnswer, 403: Problem, 404: Problem})
+def look_at_release(key: str, name: str) -> Any:
+    """How far the version that the caller has sent is. 202: somebody is at it; ask again in a second."""
+    access = at_marking_server(key)
+    return _told(get_source_releases().look(access.slug, name, access.writer))
+
+
+@blueprint.post("/courses/<key>/assignments/<name>/source/release")
+@for_user
+@api.call(
+    "user",
+    {202: models.SourceAnswer, 403: Problem, 404: Problem, 409: Problem, 422: Problem},
+    body=models.ReleaseBody,
+)
+def release_checked(key: str, name: str, json: models.ReleaseBody) -> Any:
+    """Release the version as it was checked; all or nothing."""
+    access = at_marking_server(key)
+    releases = get_source_releases()
+    return _told(releases.release(access.slug, name, access.writer, json.sha256, confirmed=json.confirmed))
+
+
+def _told(way: SourceRelease) -> tuple[models.SourceAnswer, int]:
+    done = way.released
+    released = done and models.ReleasedAnswer(
         changed=done.is_new,
         draft=done.is_draft,
         max_score=float(done.max_points),
         opens_at=done.opens_at.isoformat() if done.opens_at else None,
         course_shown=done.is_course_shown,
     )
+    answer = models.SourceAnswer(
+        stage=way.stage,
+        sha256=way.sha256,
+        said=way.said,
+        errors=list(way.errors),
+        warnings=list(way.warnings),
+        news=list(way.news),
+        released=released,
+    )
+    return answer, 202 if way.stage in (ReleaseStage.CHECKING, ReleaseStage.RELEASING) else 200
 
 
 def _asked(name: str) -> str | None:

@@ -38,7 +38,7 @@ from grading.releasing import (
 )
 from grading.releasing_apart import install_quizzes_apart
 from grading.results import find_result_row
-from grading.source_releases import ReleasedSource, SourceVersion, set_source_releases
+from grading.source_releases import ReleasedSource, ReleaseStage, SourceRelease, SourceVersion, set_source_releases
 from grading.submissions import Learner
 from grading.surroundings import Neighbour, Surroundings, tell_surroundings
 from lti_tool.kernel.db import Tx
@@ -60,11 +60,13 @@ __all__ = [
     "Packed",
     "Rehearsal",
     "Release",
+    "ReleaseStage",
     "ReleasedSource",
     "Result",
     "Rules",
     "Source",
     "SourceChange",
+    "SourceRelease",
     "SourceVersion",
     "Started",
     "Surroundings",

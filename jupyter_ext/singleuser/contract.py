@@ -224,6 +224,28 @@ class SourceReleased:
     is_course_shown: bool
 
 
+@dataclass(frozen=True)
+class SourceRelease:
+    """A version on its way to learners, as far as it is. All texts are sentences for the teacher."""
+
+    stage: str
+    """checking, checked, releasing, failed or released"""
+    sha256: str
+    said: str
+    """What it waits for, or why it was not released."""
+    errors: Sequence[str]
+    warnings: Sequence[str]
+    """They have to be confirmed."""
+    news: Sequence[str]
+    """What changes, and what it means for learners who have begun."""
+    released: SourceReleased | None
+
+    @property
+    def is_busy(self) -> bool:
+        """Is the tool at it?"""
+        return self.stage in ("checking", "releasing")
+
+
 def list_class_work(course: str, assignment: str = "") -> Call[list[ClassAttempt]]:
     """Every attempt of the class, or those of one quiz: by quiz, learner and number."""
     query = f"?assignment={_quoted(assignment)}" if assignment else ""
@@ -243,10 +265,21 @@ def release_feedback(course: str, assignment: str, learners: Sequence[str]) -> C
     return Call("POST", _of(course, assignment, "feedback"), lambda data: int(data["learners"]), body)
 
 
-def release_source(course: str, assignment: str, files: Files, *, force: bool) -> Call[SourceReleased]:
-    """Release a quiz from its source files; the same again changes nothing."""
+def begin_release(course: str, assignment: str, files: Files, *, force: bool) -> Call[SourceRelease]:
+    """Have the source files of a quiz checked; the same again goes on with what is on its way."""
     body = {"files": _encoded(files), "force": force}
-    return Call("POST", _of(course, assignment, "source"), _source_released, body, timeout_s=360)
+    return Call("POST", _of(course, assignment, "source"), _source_release, body, timeout_s=360)
+
+
+def look_at_release(course: str, assignment: str) -> Call[SourceRelease]:
+    """How far it is."""
+    return Call("GET", _of(course, assignment, "source/release"), _source_release)
+
+
+def release_checked(course: str, assignment: str, sha256: str, *, confirmed: bool) -> Call[SourceRelease]:
+    """Release what was checked."""
+    body = {"sha256": sha256, "confirmed": confirmed}
+    return Call("POST", _of(course, assignment, "source/release"), _source_release, body)
 
 
 def get_source(course: str, assignment: str) -> Call[Source]:
@@ -342,14 +375,17 @@ def _class_attempt(data: Any) -> ClassAttempt:
     )
 
 
-def _source_released(data: Any) -> SourceReleased:
-    return SourceReleased(
-        is_new=bool(data["changed"]),
-        is_draft=bool(data["draft"]),
-        max_score=float(data["max_score"]),
-        opens_at=data["opens_at"],
-        is_course_shown=bool(data["course_shown"]),
+def _source_release(data: Any) -> SourceRelease:
+    done = data["released"]
+    released = done and SourceReleased(
+        is_new=bool(done["changed"]),
+        is_draft=bool(done["draft"]),
+        max_score=float(done["max_score"]),
+        opens_at=done["opens_at"],
+        is_course_shown=bool(done["course_shown"]),
     )
+    errors, warnings, news = ([str(text) for text in data[name]] for name in ("errors", "warnings", "news"))
+    return SourceRelease(data["stage"], data["sha256"], data["said"], errors, warnings, news, released)
 
 
 def _encoded(files: Files) -> Sequence[Mapping[str, str]]:

@@ -46,7 +46,13 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
             for slug, row in tx.execute(unsaved.where(Unsaved.user_id == user_id))
         ],
         "written": [
-            {"course": slug, "quiz": row.assignment, "files": row.files, "saved_at": row.saved_at.isoformat()}
+            {
+                "course": slug,
+                "quiz": row.assignment,
+                "way": row.way.value,
+                "files": row.files,
+                "saved_at": row.saved_at.isoformat(),
+            }
             for slug, row in tx.execute(written.where(Written.user_id == user_id))
         ],
     }

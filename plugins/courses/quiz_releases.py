@@ -1,6 +1,10 @@
-"""Quizzes released from Jupyter: `nbgrader release_assignment` goes the way of the editor, checks included."""
+"""Quizzes released from Jupyter: `nbgrader release_assignment` goes the way of Publish, with the whole check.
+
+What is sent is a version of its teacher beside the one that they may be writing: neither takes the place of the other.
+"""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from flask import Flask
@@ -11,51 +15,143 @@ from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
+from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.slugs import free_slug
+from lti_tool.lti import public as lti
 from lti_tool.web.runtime import current_runtime
 from plugins.courses.authoring import editor_of
 from plugins.courses.blueprint import blueprint
 from plugins.courses.course_file import CourseFolderError
-from plugins.courses.editing import publish_item, require_editor
-from plugins.courses.models import Item, PartState
-from plugins.courses.quiz_sources import Version, change_quiz, check_given, get_source, list_sources, make_quiz
-from plugins.courses.service import Outline, get_item, get_outline
+from plugins.courses.editing import Editor, open_for_editing, require_editor
+from plugins.courses.models import Course, Item, PartState
+from plugins.courses.quiz_sources import Version, check_given, get_source, list_sources, make_quiz, next_files
+from plugins.courses.service import Outline, get_outline
+from plugins.courses.version_checking import ask_for_check
+from plugins.courses.version_pages import tell_report
+from plugins.courses.version_publishing import ask_to_publish
+from plugins.courses.version_report import has_errors
+from plugins.courses.written import find_published, find_written, save_written
+from plugins.courses.written_models import Written, WrittenState, WrittenWay
+
+STAGES = {
+    WrittenState.WRITING: grading.ReleaseStage.FAILED,
+    WrittenState.CHECKING: grading.ReleaseStage.CHECKING,
+    WrittenState.CHECKED: grading.ReleaseStage.CHECKED,
+    WrittenState.PUBLISHING: grading.ReleaseStage.RELEASING,
+    WrittenState.PUBLISHED: grading.ReleaseStage.RELEASED,
+    WrittenState.FAILED: grading.ReleaseStage.FAILED,
+}
+"""`WRITING` is passed within one transaction and seen by nobody."""
 
 
-def release_from_jupyter(version: grading.SourceVersion, who: grading.Writer) -> grading.ReleasedSource:
-    """Make these files the quiz that learners get, and publish it if it is a draft. Takes seconds.
+class QuizReleases:
+    """Answers `grading.source_releases.SourceReleases`."""
 
-    What a draft's item says of title, dates and rules is published as it was saved last. A quiz that the course does
-    not have becomes a draft at its end: whoever writes the course says what it is called and when it is due.
-    Raises: NotFound, Forbidden. CourseFolderError: it cannot be released, or does not fit what was handed in. Conflict:
-        learners have it already, or an import is running.
-    """
-    runtime, slug = current_runtime(), version.course_slug
-    editor = editor_of(who)
-    with runtime.db.reading() as tx:
-        outline = get_outline(tx, slug)
-        require_editor(tx, outline.course, editor)
-        item = _find_quiz(outline, version.assignment)
+    def begin(self, version: grading.SourceVersion, who: grading.Writer) -> grading.SourceRelease:
+        """Have these files checked. A quiz that the course does not have becomes a draft at its end: whoever writes the
+        course says what it is called and when it is due.
+
+        Raises: NotFound, Forbidden. CourseFolderError: files are not accepted. Conflict: learners have it already, or
+            another version of the same person is on its way.
+        """
+        runtime, slug = current_runtime(), version.course_slug
+        editor = editor_of(who)
+        with runtime.db.reading() as tx:
+            outline = get_outline(tx, slug)
+            require_editor(tx, outline.course, editor)
+            item = _find_quiz(outline, version.assignment)
+            if item is None:
+                _require_free(tx, outline, version.assignment)
         if item is None:
-            _require_free(tx, outline, version.assignment)
-    if item is None:
-        _refuse_folders({}, version.files)
-        given = check_given(runtime, list(version.files.items()))
-        return _told(outline, make_quiz(runtime, slug, outline.modules[-1][0].slug, version.assignment, given, editor))
-    there = _read_sources(runtime.settings, slug, version.assignment)
-    is_changed, is_draft = dict(version.files) != there, item.state is PartState.DRAFT
-    if not version.replaces and not is_draft:
-        raise _already_released(item, is_changed=is_changed)
-    if is_changed:
-        _refuse_folders(there, version.files)
-        given = check_given(runtime, _changed(there, version.files))
-        change_quiz(runtime, slug, item.slug, Version(given, there.keys() - version.files.keys()), editor)
-    if is_draft:
+            return _make_draft(runtime, outline, version, editor)
+        there = _read_sources(runtime.settings, slug, version.assignment)
+        is_changed, is_draft = dict(version.files) != there, item.state is PartState.DRAFT
+        if not version.replaces and not is_draft:
+            raise _already_released(item, is_changed=is_changed)
+        if not is_changed and not is_draft:
+            return grading.SourceRelease(grading.ReleaseStage.RELEASED, released=_told(outline, item, is_new=False))
+        files = there
+        if is_changed:
+            _refuse_folders(there, version.files)
+            given = check_given(runtime, _changed(there, version.files))
+            files = next_files(there, Version(given, there.keys() - version.files.keys()))
+        packed = grading.pack_files(grading.accept_files(files, runtime.settings.grading.max_submission_bytes))
         with runtime.db.transaction() as tx:
-            publish_item(tx, slug, item.slug, editor)
-    with runtime.db.reading() as tx:
+            return _tell(tx, slug, _send_to_check(tx, open_for_editing(tx, slug, editor), item, packed, editor))
+
+    def look(self, course_slug: str, assignment: str, who: grading.Writer) -> grading.SourceRelease:
+        """Raises: NotFound, Forbidden."""
+        with current_runtime().db.reading() as tx:
+            return _tell(tx, course_slug, _get_sent(tx, course_slug, assignment, editor_of(who)))
+
+    def release(
+        self, course_slug: str, assignment: str, who: grading.Writer, sha256: str, *, confirmed: bool
+    ) -> grading.SourceRelease:
+        """Have it put in place. Raises: NotFound, Forbidden, Conflict, Unacceptable."""
+        with current_runtime().db.transaction() as tx:
+            row = _get_sent(tx, course_slug, assignment, editor_of(who))
+            ask_to_publish(tx, row, sha256, confirmed=confirmed)
+            return _tell(tx, course_slug, row)
+
+
+def _make_draft(
+    runtime: Runtime, outline: Outline, version: grading.SourceVersion, editor: Editor
+) -> grading.SourceRelease:
+    _refuse_folders({}, version.files)
+    given = check_given(runtime, list(version.files.items()))
+    item = make_quiz(runtime, version.course_slug, outline.modules[-1][0].slug, version.assignment, given, editor)
+    return grading.SourceRelease(grading.ReleaseStage.RELEASED, released=_told(outline, item))
+
+
+def _send_to_check(tx: Tx, course: Course, item: Item, packed: grading.Packed, editor: Editor) -> Written:
+    """What is known of these files already, or on its way, is not done again.
+
+    Raises: Conflict: others are being put in place.
+    """
+    newest, assignment = find_published(tx, course.id, str(item.assignment)), str(item.assignment)
+    base = newest.number if newest else 0
+    before = find_written(tx, course.id, assignment, editor.user_id, WrittenWay.COMMAND)
+    if before is not None and before.sha256 == packed.sha256 and (before.state.is_busy or _may_go_on(before, base)):
+        return before
+    save_written(tx, course, assignment, editor, packed, base, clock.now(), WrittenWay.COMMAND)
+    row = find_written(tx, course.id, assignment, editor.user_id, WrittenWay.COMMAND)
+    if row is None or row.sha256 != packed.sha256:
+        raise Conflict("version_busy", "Another version of yours is being sent right now. Give the command again.")
+    row.base = base
+    ask_for_check(tx, course, row)
+    return row
+
+
+def _may_go_on(row: Written, newest: int) -> bool:
+    """Does it wait for a yes to what its check has found?"""
+    is_checked = row.state is WrittenState.CHECKED and row.said is None and row.report is not None
+    return is_checked and not has_errors(row.report or {}) and (row.report or {})["against"] == newest
+
+
+def _get_sent(tx: Tx, slug: str, assignment: str, editor: Editor) -> Written:
+    course = get_outline(tx, slug).course
+    require_editor(tx, course, editor)
+    row = find_written(tx, course.id, assignment, editor.user_id, WrittenWay.COMMAND)
+    if row is None:
+        raise NotFound("version_not_found", f"You have sent no version of {assignment}. Give the command again.")
+    return row
+
+
+def _tell(tx: Tx, slug: str, row: Written) -> grading.SourceRelease:
+    """What the command says of it."""
+    report = row.report if row.state is WrittenState.CHECKED else None
+    way = grading.SourceRelease(STAGES[row.state], row.sha256, row.said or "")
+    if report is not None:
+        started = grading.count_started(tx, slug, row.assignment)
+        item = _find_quiz(get_outline(tx, slug), row.assignment)
+        columns = lti.count_columns(tx, f"courses/{slug}/{item.slug if item else ''}")
+        said = tell_report(report, started, columns)
+        return replace(way, errors=said.errors, warnings=said.warnings, news=said.news)
+    if row.state is WrittenState.PUBLISHED:
         outline = get_outline(tx, slug)
-        return _told(outline, get_item(tx, outline.course.id, item.slug), is_new=is_changed or is_draft)
+        item = _find_quiz(outline, row.assignment)
+        return replace(way, released=None if item is None else _told(outline, item))
+    return way
 
 
 def _find_quiz(outline: Outline, assignment: str) -> Item | None:
@@ -123,4 +219,4 @@ def _told(outline: Outline, item: Item, *, is_new: bool = True) -> grading.Relea
 @blueprint.record_once
 def _give_releases(state: BlueprintSetupState) -> None:
     assert isinstance(state.app, Flask)
-    grading.set_source_releases(state.app, release_from_jupyter)
+    grading.set_source_releases(state.app, QuizReleases())

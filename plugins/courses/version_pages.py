@@ -1,13 +1,15 @@
 """What the page of a quiz's next version shows."""
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from flask import url_for
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from grading import public as grading
 from lti_tool.kernel.permissions import Right
@@ -31,19 +33,45 @@ def version_context(
 ) -> dict[str, Any]:
     """The context of `courses/edit/version.html` but for what was refused."""
     report = row.report if row is not None else None
+    shown = {
+        "version": None if row is None else _show_version(row, newest),
+        "report": None if report is None else _show_report(report),
+        "started": _tell_started(started, report, columns),
+        "remark_url": _remark_url(slug, item, started),
+    }
     return (
         frame(slug, outline, "outline")
+        | shown
         | {
             "item": {"title": item.title, "is_published": item.state.value == "published"},
-            "version": None if row is None else _show_version(row, newest),
-            "report": None if report is None else _show_report(report),
-            "started": _tell_started(started, report, columns),
+            "key": hashlib.sha256(repr(shown).encode()).hexdigest()[:16],
             "refused": None,
             "is_at_placement": current_session().placement_id is not None,
-            "remark_url": _remark_url(slug, item, started),
         }
         | _addresses(slug, item)
     )
+
+
+@dataclass(frozen=True)
+class Told:
+    """A report in sentences, for a terminal."""
+
+    errors: list[str]
+    warnings: list[str]
+    news: list[str]
+    """Points, what changes, and what it means for learners who have begun and for the LMS."""
+
+
+def tell_report(report: Report, started: grading.Started, columns: lti.Columns) -> Told:
+    """What the page of a version shows, line by line."""
+    shown = _show_report(report)
+    total, was = shown["total"], shown["was"]
+    news = [] if total is None or was is None or total == was else [_points_words(total, was)]
+    return Told(shown["errors"], shown["warnings"], news + shown["changes"] + _tell_started(started, report, columns))
+
+
+def _points_words(total: Decimal, was: Decimal) -> str:
+    return str(_("%(total)s points in all; it was %(was)s.", total=format_decimal(total), was=format_decimal(was)))
 
 
 def _addresses(slug: str, item: Item) -> dict[str, str]:

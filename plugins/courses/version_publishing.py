@@ -16,11 +16,12 @@ from lti_tool.kernel.audit import Actor, record
 from lti_tool.kernel.audit import Via as AuditVia
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Conflict, Unacceptable
+from lti_tool.kernel.errors import Conflict, Invalid, Unacceptable
 from lti_tool.kernel.jobs import JobRun
 from plugins.courses.course_file import CourseFolderError
+from plugins.courses.editing import show_saved
 from plugins.courses.messages import PublishVersion
-from plugins.courses.models import Course, Item
+from plugins.courses.models import Course, Item, PartState
 from plugins.courses.quiz_rules import conditions_of
 from plugins.courses.quiz_sources import install_version, note_version, write_source
 from plugins.courses.revisions import Author, lock_course
@@ -28,7 +29,7 @@ from plugins.courses.staging import alone
 from plugins.courses.version_checking import clean_files
 from plugins.courses.version_report import has_errors, has_warnings
 from plugins.courses.written import find_published, load_written, lock_written
-from plugins.courses.written_models import Written, WrittenState
+from plugins.courses.written_models import Written, WrittenState, WrittenWay
 
 AGAIN = timedelta(seconds=5)
 """After which it is tried again while the course's quizzes are being changed by somebody else."""
@@ -47,6 +48,8 @@ class Work:
     author: Author
     due_at: datetime | None
     conditions: grading.Conditions
+    shows: str
+    """Slug of the item that is a draft and published with it; empty: none."""
     files: Mapping[str, bytes] = field(repr=False)
 
 
@@ -98,6 +101,8 @@ def publish_version(run: JobRun, message: PublishVersion) -> None:
                 before = grading.list_max_points(tx, {work.slug}).get((work.slug, work.assignment))
                 revision = note_version(tx, course.id, work.slug, work.assignment, said, done, work.author)
                 now = done.releases[work.assignment].max_score
+                if work.shows:
+                    show_saved(tx, course, work.shows)
                 _record_act(tx, work, message.sha256, revision.number, before, now)
                 _settle(tx, message, revision.number)
             reach("version.published")
@@ -105,9 +110,15 @@ def publish_version(run: JobRun, message: PublishVersion) -> None:
         with runtime.db.transaction() as tx:
             run.postpone(tx, clock.now() + AGAIN, busy.message)
     except CourseFolderError as refused:
-        with runtime.db.transaction() as tx:
-            run.finish(tx)
-            _end(tx, message, WrittenState.CHECKED, " ".join(refused.problems))
+        _refuse(run, message, " ".join(refused.problems))
+    except Invalid as refused:  # what its page in the editor says cannot be published
+        _refuse(run, message, refused.message)
+
+
+def _refuse(run: JobRun, message: PublishVersion, why: str) -> None:
+    with run.runtime.db.transaction() as tx:
+        run.finish(tx)
+        _end(tx, message, WrittenState.CHECKED, why)
 
 
 def _is_overtaken(tx: Tx, row: Written) -> bool:
@@ -133,8 +144,14 @@ def _read(tx: Tx, message: PublishVersion) -> Work | None:
         author=Author(row.user_id, row.author_name),
         due_at=item.due_at if item is not None else None,
         conditions=conditions_of(item) if item is not None else grading.Conditions(),
+        shows=item.slug if item is not None and _shows(row, item) else "",
         files=load_written(tx, row),
     )
+
+
+def _shows(row: Written, item: Item) -> bool:
+    """Whoever releases a quiz by nbgrader's command publishes it; on the pages that is a step of its own."""
+    return row.way is WrittenWay.COMMAND and item.state is PartState.DRAFT
 
 
 def _record_act(tx: Tx, work: Work, sha256: str, number: int, before: Decimal | None, now: Decimal) -> None:

@@ -1,10 +1,10 @@
 """Versions of quizzes that teachers write: kept for each of them, whole, until they are published or thrown away."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import ColumnElement, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from config.settings import Settings
@@ -17,7 +17,7 @@ from plugins.courses.models import Course, Revision
 from plugins.courses.parts import source_part
 from plugins.courses.quiz_sources import find_source_files
 from plugins.courses.revisions import find_newest
-from plugins.courses.written_models import Written, WrittenBlob, WrittenState
+from plugins.courses.written_models import Written, WrittenBlob, WrittenState, WrittenWay
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,11 @@ class ToWrite:
     """None: nothing of theirs is kept; these are the files that learners' version is made of."""
 
 
-def find_written(tx: Tx, course_id: int, assignment: str, user_id: int) -> Written | None:
+def find_written(
+    tx: Tx, course_id: int, assignment: str, user_id: int, way: WrittenWay = WrittenWay.JUPYTER
+) -> Written | None:
     """The version of one teacher."""
-    mine = (Written.course_id == course_id, Written.assignment == assignment, Written.user_id == user_id)
-    return tx.scalar(select(Written).where(*mine))
+    return tx.scalar(select(Written).where(*_theirs(course_id, assignment, user_id, way)))
 
 
 def find_published(tx: Tx, course_id: int, assignment: str) -> Revision | None:
@@ -63,6 +64,7 @@ def save_written(
     version: grading.Packed,
     base: int,
     saved_at: datetime,
+    way: WrittenWay = WrittenWay.JUPYTER,
 ) -> datetime:
     """Keep what an editor has written; an older save than the one kept changes nothing. Returns the time of that.
 
@@ -71,15 +73,15 @@ def save_written(
     """
     saved_at = min(saved_at, clock.now())
     for _ in range(2):
-        mine = (Written.course_id == course.id, Written.assignment == assignment, Written.user_id == editor.user_id)
-        row = tx.scalar(select(Written).where(*mine).with_for_update().execution_options(populate_existing=True))
+        mine = select(Written).where(*_theirs(course.id, assignment, editor.user_id, way))
+        row = tx.scalar(mine.with_for_update().execution_options(populate_existing=True))
         if row is not None:
             if saved_at > row.saved_at:
                 _replace(tx, row, version, base, saved_at)
             return row.saved_at
         try:
             with tx.begin_nested():
-                row = Written(course_id=course.id, assignment=assignment, user_id=editor.user_id, base=base)
+                row = Written(course_id=course.id, assignment=assignment, user_id=editor.user_id, way=way, base=base)
                 row.author_name, row.files, row.sha256 = editor.name, [], ""
                 row.saved_at, row.state = saved_at, WrittenState.WRITING
                 tx.add(row)
@@ -110,6 +112,15 @@ def lock_written(tx: Tx, written_id: int, sha256: str, state: WrittenState) -> W
     """A version that is still in this state with these files; nobody changes it until the transaction ends."""
     row = tx.get(Written, written_id, with_for_update=True, populate_existing=True)
     return row if row is not None and (row.sha256, row.state) == (sha256, state) else None
+
+
+def _theirs(course_id: int, assignment: str, user_id: int, way: WrittenWay) -> Sequence[ColumnElement[bool]]:
+    return (
+        Written.course_id == course_id,
+        Written.assignment == assignment,
+        Written.user_id == user_id,
+        Written.way == way,
+    )
 
 
 def _replace(tx: Tx, row: Written, version: grading.Packed, base: int, saved_at: datetime) -> None:

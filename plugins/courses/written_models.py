@@ -29,6 +29,15 @@ class WrittenState(StrEnum):
         return self in (WrittenState.CHECKING, WrittenState.PUBLISHING)
 
 
+class WrittenWay(StrEnum):
+    """How a teacher writes. The two do not replace each other's files."""
+
+    JUPYTER = "jupyter"
+    """On the server for writing, or uploaded to the page of the version."""
+    COMMAND = "command"
+    """Sent by `nbgrader release_assignment`."""
+
+
 _W = WrittenState
 WRITTEN_TRANSITIONS: dict[WrittenState, frozenset[WrittenState]] = {
     # whatever is saved with other content is being written again
@@ -46,13 +55,14 @@ class Written(Base):
     """The newest files of a quiz as one teacher saved them. Others have theirs; what was published last is shared."""
 
     __tablename__ = "courses_written"
-    __table_args__ = (UniqueConstraint("course_id", "assignment", "user_id"),)
+    __table_args__ = (UniqueConstraint("course_id", "assignment", "user_id", "way"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("courses_course.id", ondelete="CASCADE"))
     assignment: Mapped[str] = mapped_column(String(80))
     user_id: Mapped[int] = mapped_column(index=True)
     author_name: Mapped[str] = mapped_column(String(255))
+    way: Mapped[WrittenWay] = mapped_column(EnumValue(WrittenWay))
     base: Mapped[int]
     """Number of the revision of the quiz's source that they began with; 0: none."""
     files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)

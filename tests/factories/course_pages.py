@@ -257,6 +257,7 @@ VERSION: Context = (
     FRAME
     | {
         "item": {"title": "The weather of a hundred years", "is_published": True},
+        "key": "5f2a",
         "version": {
             "state": "checked",
             "is_busy": False,

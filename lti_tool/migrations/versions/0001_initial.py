@@ -599,6 +599,7 @@ def upgrade() -> None:
     sa.Column('assignment', sa.String(length=80), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('author_name', sa.String(length=255), nullable=False),
+    sa.Column('way', sa.String(length=40), nullable=False),
     sa.Column('base', sa.Integer(), nullable=False),
     sa.Column('files', sa.JSON(), nullable=False),
     sa.Column('sha256', sa.String(length=64), nullable=False),
@@ -610,7 +611,7 @@ def upgrade() -> None:
     sa.Column('said', sa.Text(), nullable=True),
     sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_written_course_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_courses_written')),
-    sa.UniqueConstraint('course_id', 'assignment', 'user_id', name=op.f('uq_courses_written_course_id_assignment_user_id'))
+    sa.UniqueConstraint('course_id', 'assignment', 'user_id', 'way', name=op.f('uq_courses_written_course_id_assignment_user_id_way'))
     )
     with op.batch_alter_table('courses_written', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_courses_written_user_id'), ['user_id'], unique=False)

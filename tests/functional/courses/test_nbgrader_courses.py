@@ -7,13 +7,16 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import closing
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import func, select
@@ -39,6 +42,7 @@ from plugins.courses.importer import import_course
 from tests.factories import notebooks as make
 from tests.factories.grading import Place, Someone, make_person, make_place, work
 from tests.factories.nbgrader_courses import BITDIDDLE, HACKER, QUIET, REASONER, TWO, say, write_course
+from tests.servers import free_port
 
 SLUG = "nb-course"
 ITEM_REF = f"courses/{SLUG}/ps1"
@@ -336,11 +340,34 @@ def test_stock_nbgrader_opens_what_is_exported(runtime: Runtime, place: Place, f
     out = tmp_path / "out"
     succeed(runtime, "export", key(place), out)
 
-    assert "hacker@uni.example (Hacker, Alyssa)" in run_nbgrader(out, "db", "student", "list")
     run_nbgrader(out, "export")
     lines = (out / "grades.csv").read_text().splitlines()
     (ben,) = (line for line in lines if line.startswith("ps1") and BITDIDDLE in line)
     assert ben.endswith(",bitdiddle,Bitdiddle,Ben,,7.0,0.0,7.0,8.0")
+
+
+@pytest.mark.one_database
+def test_formgrader_opens_what_is_exported(runtime: Runtime, place: Place, folder: Path, tmp_path: Path) -> None:
+    join(runtime, place, "sub-ben")
+    bring(runtime, place, folder)
+    succeed(runtime, "export", key(place), tmp_path / "out")
+
+    with formgrader(tmp_path / "out") as http:
+
+        def rows(path: str) -> list[dict[str, Any]]:
+            found = http.get(f"api/{path}")
+            assert found.status_code == 200, found.text
+            return list(found.json())
+
+        assert {each["name"]: each["max_score"] for each in rows("assignments")} == {"ps1": 8.0, "ps2": 4.0}
+        assert {each["id"] for each in rows("students")} >= {BITDIDDLE, HACKER, REASONER}
+        (ben,) = (each for each in rows("submitted_notebooks/ps1/ps1") if each["student"] == BITDIDDLE)
+        assert (ben["score"], ben["max_score"], ben["needs_manual_grade"]) == (7.0, 8.0, False)
+        given = {each["name"]: each["manual_score"] for each in rows(f"grades?submission_id={ben['id']}")}
+        assert (given["why"], given["draw"]) == (2.5, 1.0)
+        page = http.get(f"submissions/{ben['id']}/")
+        assert page.status_code == 200 and 'id="why"' in page.text
+        assert http.get("gradebook/ps1/ps1").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -480,13 +507,47 @@ def die_at(runtime: Runtime, point: str, call: Callable[[Runtime], object]) -> N
     assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
+@contextmanager
+def formgrader(folder: Path) -> Iterator[httpx.Client]:
+    """nbgrader's formgrader in a Jupyter server on a folder, which knows nothing of us."""
+    port = free_port()
+    command = [sys.executable, "-m", "jupyter_server", f"--ServerApp.port={port}", "--IdentityProvider.token=t"]
+    command += ["--ServerApp.port_retries=0", "--no-browser"] + (["--allow-root"] if os.geteuid() == 0 else [])
+    said = folder.parent / "jupyter.log"
+    with said.open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, env=stock_environment(folder), stdout=log, stderr=log)
+    base, headers = f"http://127.0.0.1:{port}/formgrader/", {"Authorization": "token t"}
+    try:
+        with httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False) as http:
+            for _ in range(600):
+                try:
+                    http.get("api/assignments")
+                    break
+                except httpx.TransportError:
+                    assert server.poll() is None, said.read_text()
+                    time.sleep(0.1)
+            yield http
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def stock_environment(folder: Path) -> dict[str, str]:
+    """Without anything of ours."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {
+        **os.environ,
+        "PATH": path,
+        "JUPYTER_CONFIG_DIR": str(folder.parent / "config"),
+        "JUPYTER_RUNTIME_DIR": str(folder.parent),
+    }
+
+
 def run_nbgrader(folder: Path, *arguments: str) -> str:
     """nbgrader's own command line, which knows nothing of us."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "JUPYTER_CONFIG_DIR": str(folder.parent / "config")}
     command = [sys.executable, "-m", "nbgrader", *arguments]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=stock_environment(folder), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import chdir
 from dataclasses import dataclass, replace
@@ -31,7 +32,7 @@ from plugins.courses.importer import import_course
 from tests.browser.serving import serving
 from tests.conftest import empty_database, make_app, make_settings, running
 from tests.factories.course_folders import write_folder
-from tests.factories.grading import Place, Someone, make_context, make_person, make_place
+from tests.factories.grading import Place, Someone, make_context, make_person, make_place, work
 from tests.fakes.engine import open_fake_course
 from tests.fakes.hub import FakeHub, running_hub
 
@@ -213,6 +214,22 @@ def sit(runtime: Runtime, hub: FakeHub, url: str, place: Place, tmp_path: Path) 
         return Terminal(who, home, environment)
 
     return make
+
+
+@pytest.fixture
+def worker(runtime: Runtime) -> Iterator[None]:
+    """Does the jobs that a command waits for."""
+    ends = threading.Event()
+
+    def go_on() -> None:
+        while not ends.wait(0.02):
+            work(runtime)
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    yield
+    ends.set()
+    thread.join()
 
 
 @pytest.fixture

@@ -51,6 +51,8 @@ FOR_MARKING = {
     "collect": Address("GET", f"{A_QUIZ}/learners/u-somebody/submissions/1/files"),
     "release_feedback": Address("POST", f"{A_QUIZ}/feedback", {"learners": ["u-somebody"]}),
     "release_assignment": Address("POST", f"{A_QUIZ}/source", {"files": encoded(NOTEBOOK), "force": True}),
+    "how far it is": Address("GET", f"{A_QUIZ}/source/release"),
+    "release": Address("POST", f"{A_QUIZ}/source/release", {"sha256": "0", "confirmed": True}),
 }
 ALL = FOR_PEOPLE | FOR_MARKING
 each_address = pytest.mark.parametrize("address", ALL.values(), ids=ALL)
@@ -124,7 +126,7 @@ def test_an_assistant_without_the_right_is_refused(sit: Sit, runtime: Runtime, p
 @pytest.mark.parametrize("address", [each for each in ALL.values() if each.names_a_quiz])
 def test_a_quiz_that_is_not_there_or_is_no_name(sit: Sit, teacher: Terminal, address: Address) -> None:
     who = teacher if address in FOR_MARKING.values() else sit()
-    known = {"assignment_not_found", "quiz_not_found", "http_404"}
+    known = {"assignment_not_found", "quiz_not_found", "version_not_found", "http_404"}
     for quiz in ("Quiz%209", "..%2Fquiz-2", "quiz-1%00", "q" * 300):
         status, code = refusal(who, *address.of(who.key, quiz))
         assert status == 404 and code in known, (quiz, code)

@@ -259,6 +259,8 @@ def test_description_names_every_call(client: FlaskClient) -> None:
         f"GET {base}/learners/{{learner}}/submissions/{{number}}/files",
         f"POST {base}/feedback",
         f"POST {base}/source",
+        f"GET {base}/source/release",
+        f"POST {base}/source/release",
     }
     body = document["paths"][f"{base}/submissions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert body["$ref"].split("/")[-1] in document["components"]["schemas"]
