@@ -152,6 +152,16 @@ def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, 
     assert titles(browser.get(f"{HERE}?sort=newest").text) == ["Rivers", "Stones", "Trees"]
     assert titles(browser.get(f"{HERE}?sort=nonsense").text) == ["Rivers", "Stones", "Trees"]
 
+    with runtime.db.transaction() as tx:
+        add_to_totals(tx, "trees", {3: 1})  # 4.0 now, from 4.0 up
+    filtered = {query: titles(browser.get(f"{HERE}?{query}").text) for query in ("rating=4", "rating=4&price=paid")}
+    assert filtered == {"rating=4": ["Stones", "Trees"], "rating=4&price=paid": []}
+    with runtime.db.transaction() as tx:
+        add_to_totals(tx, "trees", {2: 1})
+    assert titles(browser.get(f"{HERE}?rating=4").text) == ["Stones"]
+    assert titles(browser.get(f"{HERE}?rating=3").text) == ["Stones", "Trees"]
+    assert titles(browser.get(f"{HERE}?rating=9").text) == ["Rivers", "Stones", "Trees"]
+
 
 def test_a_course_without_reviews_stands_between_good_and_bad_ones(runtime: Runtime, visit: Any) -> None:
     with runtime.db.transaction() as tx:
