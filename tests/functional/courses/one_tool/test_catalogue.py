@@ -134,6 +134,19 @@ def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: lis
     assert len(statements) <= (3 if "9999999999" in query else 2)
 
 
+def selects(page: str) -> list[str]:
+    return re.findall(r'<select [^>]*name="(\w+)"', page)
+
+
+def test_what_can_be_filtered_by_can_be_chosen_on_the_page(visit: Any) -> None:
+    """A filter with one category is none; a learner's own courses are always one."""
+    page = visit().get(HERE).text
+    assert selects(page) == ["level", "language", "price", "rating", "mine", "sort"]
+    assert '<option value="1">My courses</option>' in page
+    assert selects(visit().get(f"{HERE}?category=Nature").text)[0] == "category"
+    assert "mine" not in selects(visit(Role.TEACHER).get(HERE).text)
+
+
 def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, visit: Any) -> None:
     with runtime.db.transaction() as tx:
         add_to_totals(tx, "trees", {5: 1})
