@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from grading import public as grading
 from lti_tool.kernel import clock
@@ -28,7 +28,6 @@ from plugins.courses.quiz_rules import rules_of
 from plugins.courses.revisions import Author, add_revision, find_newest, get_revision, lock_course
 from plugins.courses.service import find_course, get_item, get_module, get_outline, link_targets
 from plugins.courses.videos import find_video, take_up_video
-from plugins.reviews import public as reviews
 
 
 @dataclass(frozen=True)
@@ -171,15 +170,8 @@ def show_saved(tx: Tx, course: Course, item_slug: str) -> Item:
     describe_quiz(tx, slug, item)
     take_up_video(tx, slug, item)
     note_library(tx, slug, item)
-    reviews.set_authors(tx, slug, list_author_ids(tx, course.id))
     publish_progress_outline(tx, slug)
     return item
-
-
-def list_author_ids(tx: Tx, course_id: int) -> set[int]:
-    """Everybody who wrote a revision in the browser."""
-    query = select(Revision.author_id).where(Revision.course_id == course_id, Revision.author_id.is_not(None))
-    return {user_id for user_id in tx.scalars(query.distinct()) if user_id is not None}
 
 
 def unpublish_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:

@@ -15,6 +15,7 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from plugins.courses.models import Course, Origin, Revision
 from plugins.courses.parts import Content
+from plugins.reviews import public as reviews
 
 MOST_REVISIONS = 2**31 - 1
 """What a database takes as a number."""
@@ -102,6 +103,8 @@ def add_revision(
 ) -> Revision:
     """Write down what a part says from now on; nothing new if it says so already. The course must be locked.
 
+    Whoever makes one has a part in writing the course, and does not review it.
+
     `base`: number of the revision that the author began with, 0 for none; None: whatever is there.
 
     Raises: EditConflict: there is a newer one that says something else.
@@ -126,4 +129,6 @@ def add_revision(
     )
     tx.add(made)
     tx.flush()
+    if author.user_id is not None:
+        reviews.add_author(tx, tx.get_one(Course, course_id).slug, author.user_id)
     return made

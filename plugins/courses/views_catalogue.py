@@ -148,10 +148,11 @@ def _filters(wanted: Wanted, facets: Facets, *, is_learner: bool) -> list[dict[s
     filters.append(("rating", _("Rating"), [("", _("Any rating")), *stars], wanted.rating))
     first = _("Best match first") if wanted.text else _("By title")
     order = [("", first), ("rating", _("Best rated first")), ("newest", _("Newest first"))]
-    if is_learner:
-        filters.append(("mine", _("Whose"), [("", _("All courses")), ("1", _("My courses"))], wanted.mine))
     filters.append(("sort", _("Order"), order, wanted.sort))
-    shown = [each for each in filters if len(each[2]) > 2 or each[3]]
+    shown = [each for each in filters if len(each[2]) > 2 or each[3]]  # one language is nothing to choose from
+    if is_learner:
+        mine = ("mine", _("Whose"), [("", _("All courses")), ("1", _("My courses"))], wanted.mine)
+        shown.insert(-1, mine)
     return [{"name": name, "label": label, "options": options, "value": value} for name, label, options, value in shown]
 
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, select
-
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
+from lti_tool.kernel.upsert import insert_new
 from lti_tool.lti import public as lti
 from plugins.progress import public as progress
 from plugins.reviews.models import AuthorRow
@@ -73,11 +72,6 @@ def read_percent(tx: Tx, who: Who) -> int:
     return progress.read_percent(tx, progress.Learner(who.placement_id, who.user_id))
 
 
-def set_authors(tx: Tx, course_slug: str, user_ids: set[int]) -> None:
-    """From now on these people write the course, and nobody else. Reviews that are there stay."""
-    before = set(tx.scalars(select(AuthorRow.user_id).where(AuthorRow.course_slug == course_slug)))
-    gone = before - user_ids
-    if gone:
-        tx.execute(delete(AuthorRow).where(AuthorRow.course_slug == course_slug, AuthorRow.user_id.in_(gone)))
-    tx.add_all(AuthorRow(course_slug=course_slug, user_id=user_id) for user_id in sorted(user_ids - before))
-    tx.flush()
+def add_author(tx: Tx, course_slug: str, user_id: int) -> None:
+    """This person has a part in writing the course, from now on. A review of theirs that is there stays."""
+    insert_new(tx, AuthorRow, {"course_slug": course_slug, "user_id": user_id})

@@ -10,10 +10,10 @@ from sqlalchemy import Subquery
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.runtime import Runtime
 from plugins.reviews import totals
-from plugins.reviews.eligibility import set_authors
+from plugins.reviews.eligibility import add_author
 from plugins.reviews.totals import MIDDLE, Rating, prior_mean
 
-__all__ = ["MIDDLE", "Rating", "prior_mean", "rating", "ratings_table", "set_authors"]
+__all__ = ["MIDDLE", "Rating", "add_author", "prior_mean", "rating", "ratings_table"]
 
 
 def rating(tx: Tx, runtime: Runtime, course_slugs: Collection[str]) -> dict[str, Rating]:

@@ -141,6 +141,26 @@ def test_offline_saves_wait_in_the_browser_for_the_next_session(
     assert (found.items[ref("film")].percent, found.items[ref("film")].resume_s) == (60, 60)
 
 
+def test_a_page_that_stays_open_sends_what_waits_as_soon_as_there_is_a_line(
+    runtime: Runtime, app: Flask, site: str, device: Device, ada: Someone
+) -> None:
+    laptop = device()
+    film = open_page(app, site, laptop, ada, f"/courses/{SLUG}/film")
+    laptop.set_offline(True)
+    for start in (0, 20, 10):
+        film.evaluate(WATCH, {"from": start, "to": start + 10, "position": start + 10, "duration": 100, "flush": True})
+    expect(film.locator("[data-progress]")).to_contain_text("Offline", timeout=10_000)
+    laptop.set_offline(False)
+    expect(film.locator("[data-progress]")).to_contain_text("Progress saved at", timeout=10_000)
+
+    found = wait_for(runtime, ada, lambda found: found.items[ref("film")].percent == 30)
+    assert found.items[ref("film")].watched == ((0, 30),)
+    assert found.items[ref("film")].resume_s == 20
+    assert (
+        film.evaluate("Object.keys(localStorage).filter((key) => localStorage[key].includes('courses/')).length") == 0
+    )
+
+
 def test_saves_of_two_people_on_one_computer_do_not_mix(
     runtime: Runtime, app: Flask, site: str, device: Device, ada: Someone
 ) -> None:

@@ -431,6 +431,11 @@ CATALOGUE: Context = {
     "filters": [
         {"name": "category", "label": "Category", "options": [("", "Any category"), ("Data", "Data")], "value": "Data"},
         {"name": "level", "label": "Level", "options": [("", "Any level"), ("beginner", "Beginner")], "value": ""},
+        {"name": "language", "label": "Language", "options": [("", "Any language"), ("de", "German")], "value": ""},
+        {"name": "price", "label": "Price", "options": [("", "Any price"), ("free", "Free")], "value": ""},
+        {"name": "rating", "label": "Rating", "options": [("", "Any rating"), ("4", "4 stars or more")], "value": ""},
+        {"name": "mine", "label": "Whose", "options": [("", "All courses"), ("1", "My courses")], "value": ""},
+        {"name": "sort", "label": "Order", "options": [("", "Best match first")], "value": ""},
     ],
     "applied": [{"label": "Data", "remove_url": "#"}],
     "clear_url": "#",

@@ -1,6 +1,7 @@
 """What teachers change in the browser: revisions, publishing, conflicts, order; and what imports do with it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from plugins.courses.exporter import export_course
 from plugins.courses.importer import import_course
 from plugins.courses.models import Item, ItemKind, Origin, PartState, Revision
 from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
-from plugins.courses.revisions import EditConflict, find_newest, list_history
+from plugins.courses.revisions import EditConflict, find_newest, list_history, list_newest
 from plugins.courses.service import get_item, get_outline
 from plugins.progress import public as progress
 from plugins.progress.courses import read_outlines
+from plugins.reviews.eligibility import Obstacle, Who, read_eligibility
 from tests.factories.grading import Place, make_place
 from tests.functional.courses.conftest import SLUG, Import
 
@@ -407,3 +409,25 @@ def test_settings_are_seen_at_once(runtime: Runtime, ada: Editor) -> None:
         editing.save_settings(tx, SLUG, newest.content | {"title": "All trees", "tags": ["wood"]}, ada, 1)
     with runtime.db.reading() as tx:
         assert get_outline(tx, SLUG).course.title == "All trees"
+
+
+def test_whoever_has_written_any_part_does_not_review_the_course(
+    runtime: Runtime, place: Place, ada: Editor, save: Save
+) -> None:
+    settings, module, item, order, made = (replace(ada, user_id=number) for number in range(11, 16))
+    with runtime.db.reading() as tx:
+        newest = list_newest(tx, get_outline(tx, SLUG).course.id, [COURSE, module_part("wood")])
+    with runtime.db.transaction() as tx:
+        editing.save_settings(tx, SLUG, newest[COURSE].content | {"title": "All trees"}, settings, 1)
+        editing.save_module(tx, SLUG, "wood", newest[module_part("wood")].content | {"title": "Woods"}, module, 1)
+        outline_edits.move_item(tx, SLUG, "watering", -1, order)
+        outline_edits.add_item(tx, SLUG, "wood", ItemKind.LINK, "Forest", made)
+    save(item, 1, title="Water")
+
+    def obstacle(user_id: int) -> Obstacle | None:
+        who = Who(user_id, place.registration_id, place.placement_id, Role.LEARNER)
+        with runtime.db.reading() as tx:
+            return read_eligibility(tx, who, SLUG, 0, has_review=False).obstacle
+
+    assert [obstacle(who.user_id) for who in (settings, module, item, order, made)] == [Obstacle.AUTHOR] * 5
+    assert obstacle(99) is None

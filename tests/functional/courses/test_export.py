@@ -2,16 +2,25 @@
 
 import io
 import random
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from pydantic import BaseModel
 
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from plugins.courses.course_file import CourseFolderError, check_course_file, read_course_file
+from plugins.courses.course_file import (
+    CourseFile,
+    CourseFolderError,
+    Module,
+    QuizItem,
+    check_course_file,
+    read_course_file,
+)
 from plugins.courses.editing import Editor, publish_item, save_item
 from plugins.courses.exporter import export_course
 from plugins.courses.folder import read_course_folder
@@ -30,12 +39,15 @@ from tests.functional.courses.teaching import located_photo
 from tests.functional.files.conftest import picture
 
 EVERYTHING = (
-    TOML.replace("attempts = 3", 'attempts = 3\ncounts = "best"\npass = 60')
+    TOML.replace("attempts = 3", 'attempts = 3\ncounts = "best"\npass = 60\ntime_limit = 300\ncell_time_limit = 60')
     .replace("59:00+01:00", "59:00+01:00\nlate_per_day = 10\nlate_at_most = 50\ncloses = 2026-12-05T23:59:00+01:00")
+    .replace('summary = "Two small sums."', 'summary = "Two small sums."\nmemory_limit = 1536\nafter = ["sowing"]')
+    .replace("attempts = 3", "attempts = 3\nrelease = 2026-11-01T08:00:00Z\nminutes = 40\nrequired = false")
     .replace(
         'licence = "CC-BY-4.0"',
         'licence = "CC-BY-4.0"\ndescription = """\nTwo\n"quoted" \\\\ lines."""\nlevel = "beginner"\n'
-        'categories = ["Nature"]\ntags = ["wood", "größe"]\nprice = 1999\ncurrency = "EUR"\nadmission = "open"',
+        'categories = ["Nature"]\ntags = ["wood", "größe"]\nprice = 1999\ncurrency = "EUR"\n'
+        'admission = "paid"\nlms_members_pay = true',
     )
     + """
 [[module]]
@@ -97,6 +109,21 @@ def test_what_was_imported_is_exported_byte_for_byte(runtime: Runtime, rich: Pat
 
     assert files_of(tmp_path / "out") == files_of(rich)
     assert done.files == len(files_of(rich))
+
+
+def test_a_course_that_uses_everything_says_all_that_a_folder_can_say() -> None:
+    """So that no field that is new is forgotten by an export."""
+    said = tomllib.loads(EVERYTHING)
+    modules = [module for module in said["module"] if "item" in module]
+    quiz = next(item for module in modules for item in module["item"] if item["type"] == "quiz")
+
+    assert _names(CourseFile) - {*said} == {"state", "revision"}, "drafts are below; what an export writes itself"
+    assert _names(Module) - {name for module in modules for name in module} == set()
+    assert _names(QuizItem) - {*quiz} == {"state", "environment"}, "see test_quiz_rules.py"
+
+
+def _names(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
 
 
 def test_the_demo_course_is_exported_byte_for_byte(runtime: Runtime, tmp_path: Path) -> None:

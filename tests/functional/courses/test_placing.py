@@ -204,3 +204,21 @@ def test_a_launch_of_an_old_slug_says_so_kindly_and_counts_as_an_activity(
     assert "1 activity in an LMS still shows the old slug" in done.notes[0]
     assert launcher.client.get(launcher.open("ada", activity)).status_code == 404
     assert launcher.open("ada", add_activity(campus, f"courses/{SLUG}/wood")).endswith("/grading/trees/quiz-2")
+
+
+def test_progress_of_a_whole_course_gets_a_column_of_its_own_in_the_lms(
+    runtime: Runtime, launcher: Launcher, campus: CampusServer, run_import: Import
+) -> None:
+    run_import()
+    whole = campus.add_activity("Trees", custom={"coursebridge_item": REFS[0]})
+    settings = launcher.open("tess", whole).replace("/courses/trees/", "/progress/trees/settings")
+    assert launcher.client.post(settings, data={"own": "no", "sends_score": "yes"}).status_code == 303
+    mark = launcher.open("ada", whole).replace("/courses/trees/", "/progress/trees/mark")
+    assert campus.line_items(whole) == [], "there is nothing to say yet"
+
+    for item in ("sowing", "watering"):
+        assert launcher.client.post(mark, data={"item": item, "done": "yes"}).status_code == 303
+    work(runtime)
+    grade = campus.grade("ada", whole)
+    assert grade is not None and grade.final == 50
+    assert [(column.label, column.score_maximum) for column in campus.line_items(whole)] == [("Trees", 100)]

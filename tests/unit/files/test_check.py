@@ -5,6 +5,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -162,6 +163,28 @@ def test_exif_gps_comments_and_profiles_go_and_the_image_stays_upright(tmp_path:
     assert b"secret" not in kept
     assert b"Exif" not in kept
     assert (checked.content.width, checked.content.height) == (40, 60)
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "AVIF"])
+def test_no_kind_of_image_keeps_who_made_it_and_where(tmp_path: Path, kind: str, frames: int) -> None:
+    exif = Image.Exif()
+    exif[0x013B] = "Ada Lovelace"
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 30.0, 0.0)})
+    said: dict[str, Any] = {"exif": exif, "xmp": b"<x:xmpmeta>Ada Lovelace</x:xmpmeta>"}
+    if kind == "GIF":
+        said = {"comment": b"Ada Lovelace"}
+    moving: dict[str, Any] = {}
+    if frames > 1 and kind != "JPEG":
+        moving = {"save_all": True, "append_images": [Image.new("RGB", (64, 48), "navy")]}
+    given = image(kind, **said, **moving)
+    kept = check(tmp_path, given, "a").path
+    with Image.open(kept) as opened:
+        left = {*opened.info} & {"exif", "xmp", "XML:com.adobe.xmp", "comment", "photoshop"}, dict(opened.getexif())
+
+    assert b"Ada Lovelace" in given
+    assert b"Ada Lovelace" not in kept.read_bytes()
+    assert left == (set(), {})
 
 
 def test_text_in_a_png_goes(tmp_path: Path) -> None:

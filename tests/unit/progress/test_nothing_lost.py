@@ -1,7 +1,7 @@
 """Ten thousand saves, shuffled and duplicated, by writers at the same time: nothing is lost, nothing counts twice."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,7 +19,7 @@ from plugins.progress.merging import Change, Facts, Learner, conclude, merge
 from plugins.progress.models import ItemRow, ItemState, LearnerRow
 from plugins.progress.outline import Rule
 from plugins.progress.public import publish_outline
-from plugins.progress.ranges import SLOT_S, unite
+from plugins.progress.ranges import JOIN_S, SLOT_S, unite
 from tests.factories.grading import SLUG
 from tests.factories.progress import T0, change, item, outline, ref
 from tests.unit.progress.conftest import Heard
@@ -162,10 +162,9 @@ def _compare(runtime: Runtime, placement_id: int, said: list[Change]) -> None:
         if name == ref("film"):
             newest = max((one.at, one.position_s) for one in mine)
             assert (row.resume_at, row.resume_s) == newest
-            assert _covers(row.watched, [one.watched[0] for one in mine])
-            assert row.percent == (
-                100 if sum(b - a for a, b in unite(row.watched, FILM_S)) >= 0.95 * FILM_S else row.percent
-            )
+            watched = _joined(_tenths([one.watched[0] for one in mine]))
+            assert _tenths(row.watched) == watched
+            assert (row.percent == 100) is (len({*watched} & {*range(int(FILM_S * 10))}) >= 0.95 * FILM_S * 10)
         else:
             assert (row.state is ItemState.DONE) == any(one.seen for one in mine)
     for user_id, learner in learners.items():
@@ -176,5 +175,16 @@ def _compare(runtime: Runtime, placement_id: int, said: list[Change]) -> None:
         assert learner.percent == (100 if done == 7 else done * 100 // 7)
 
 
-def _covers(union: list[list[float]], some: list[Sequence[float]]) -> bool:
-    return all(any(a <= start and end <= b for a, b in union) for start, end in some)
+def _tenths(some: Iterable[Sequence[float]]) -> set[int]:
+    """The tenths of seconds that ranges cover."""
+    return set().union(*(range(round(10 * start), round(10 * end)) for start, end in some))
+
+
+def _joined(tenths: set[int]) -> set[int]:
+    """With the gaps filled that are too short to be one."""
+    found, gap = set(tenths), []
+    for tenth in range(min(tenths), max(tenths)):
+        gap = [] if tenth in tenths else [*gap, tenth]
+        if gap and len(gap) <= JOIN_S * 10 and tenth + 1 in tenths:
+            found.update(gap)
+    return found

@@ -134,6 +134,19 @@ def test_search_and_filters(runtime: Runtime, visit: Any, query: str, found: lis
     assert len(statements) <= (3 if "9999999999" in query else 2)
 
 
+def selects(page: str) -> list[str]:
+    return re.findall(r'<select [^>]*name="(\w+)"', page)
+
+
+def test_what_can_be_filtered_by_can_be_chosen_on_the_page(visit: Any) -> None:
+    """A filter with one category is none; a learner's own courses are always one."""
+    page = visit().get(HERE).text
+    assert selects(page) == ["level", "language", "price", "rating", "mine", "sort"]
+    assert '<option value="1">My courses</option>' in page
+    assert selects(visit().get(f"{HERE}?category=Nature").text)[0] == "category"
+    assert "mine" not in selects(visit(Role.TEACHER).get(HERE).text)
+
+
 def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, visit: Any) -> None:
     with runtime.db.transaction() as tx:
         add_to_totals(tx, "trees", {5: 1})
@@ -151,6 +164,16 @@ def test_the_best_rated_come_first_and_one_review_is_not_much(runtime: Runtime, 
     assert "Best match first" in browser.get(f"{HERE}?q=wood").text
     assert titles(browser.get(f"{HERE}?sort=newest").text) == ["Rivers", "Stones", "Trees"]
     assert titles(browser.get(f"{HERE}?sort=nonsense").text) == ["Rivers", "Stones", "Trees"]
+
+    with runtime.db.transaction() as tx:
+        add_to_totals(tx, "trees", {3: 1})  # 4.0 now, from 4.0 up
+    filtered = {query: titles(browser.get(f"{HERE}?{query}").text) for query in ("rating=4", "rating=4&price=paid")}
+    assert filtered == {"rating=4": ["Stones", "Trees"], "rating=4&price=paid": []}
+    with runtime.db.transaction() as tx:
+        add_to_totals(tx, "trees", {2: 1})
+    assert titles(browser.get(f"{HERE}?rating=4").text) == ["Stones"]
+    assert titles(browser.get(f"{HERE}?rating=3").text) == ["Stones", "Trees"]
+    assert titles(browser.get(f"{HERE}?rating=9").text) == ["Rivers", "Stones", "Trees"]
 
 
 def test_a_course_without_reviews_stands_between_good_and_bad_ones(runtime: Runtime, visit: Any) -> None:
