@@ -31,9 +31,9 @@ PICTURES = ("image/png", "image/jpeg", "image/gif")
 SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif"}
 LARGEST_PICTURE = 2 << 20
 SHOWN_TEXT = 40_000
+"""Characters of one output that the page shows."""
 KEPT_SIGNS = 4000
 """A longer cell is coloured anew each time."""
-"""Characters of one output that the page shows."""
 _EMPTY_HEADING = re.compile(r"<th( [^>]*)?>\s*</th>")
 """Above the row names of a data frame; a screen reader would read it as a heading of nothing."""
 REVEALING = "This output is not shown, because it repeats part of a hidden test."
