@@ -59,7 +59,7 @@ SCRIPT = """<script>
 </script>"""
 
 
-class ComparesFirst:
+class ComparesFirst(base.BaseApiHandler):
     """Mixed into the handlers that save: 409 with the row as it is, if the page has not seen it so."""
 
     finder = ""
@@ -69,7 +69,7 @@ class ComparesFirst:
 
     @web.authenticated
     @base.check_xsrf
-    def put(self: Any, row_id: str) -> None:
+    def put(self, row_id: str) -> None:
         """Save, unless somebody else has changed it since."""
         seen = self.get_json_body().get("seen")
         if isinstance(seen, list):
@@ -84,7 +84,7 @@ class ComparesFirst:
                 self.set_status(HTTPStatus.CONFLICT)
                 self.finish(json.dumps({"message": _tell(row), "now": row}))
                 return
-        super().put(row_id)  # type: ignore[misc]  # a mixin: the class it is mixed into has the method
+        super().put(row_id)
 
 
 def _is_same(row: Mapping[str, Any], state: Any, names: Sequence[str]) -> bool:
