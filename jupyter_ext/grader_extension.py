@@ -1,5 +1,6 @@
 """Jupyter server extension for a grader's server: formgrader marks, Coursebridge does everything else.
 
+* A mark that somebody else has changed since the page was opened is not overwritten unseen (`grader_conflicts`).
 * A mark or comment that formgrader saves is reported to the tool, which brings the new total to the LMS.
 * What the tool does itself (release, collect, autograde, feedback, students) is refused here: run by formgrader it
   would be outside the sandbox and the record of attempts.
@@ -20,9 +21,12 @@ from nbgrader.server_extensions.formgrader import apihandlers, base, handlers
 from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
+from jupyter_ext.grader_conflicts import COMMENT, MARK, SCRIPT, ComparesFirst
+
 log = logging.getLogger(__name__)
 
 TRIES = 10
+FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 REQUEST_S = 10.0
 DONE_BY_COURSEBRIDGE = (
@@ -39,6 +43,8 @@ MATHJAX_FONT = (
 )
 """jupyter_server_mathjax brings this one font."""
 
+MODELS = re.compile(r'<script src="[^"]*/formgrader/static/js/formgrade_models\.js"></script>')
+
 _API = r"/formgrader/api"
 REFUSED = (
     rf"{_API}/assignment/[^/]+/(?:assign|unrelease|release|collect|generate_feedback|release_feedback)",
@@ -47,13 +53,18 @@ REFUSED = (
 )
 
 
+def pauses_s(first_s: float) -> list[float]:
+    """Seconds to wait before each try, in order. What is saved within the first one is one report."""
+    return [min(first_s * 2**number, LONGEST_WAIT_S) for number in range(TRIES)]
+
+
 class MarksReporter:
     """Tells the tool, in the background and with patience, whose marks changed.
 
     Losing a report is harmless, since the tool also compares the gradebook by itself; so after `TRIES` it gives up.
     """
 
-    def __init__(self, tool_url: str, course: str, token: str, first_wait_s: float = 1.0) -> None:
+    def __init__(self, tool_url: str, course: str, token: str, first_wait_s: float = FIRST_WAIT_S) -> None:
         self._url = f"{tool_url.rstrip('/')}/api/v1/courses/{quote(course)}/marks-changed"
         self._token = token
         self._first_wait_s = first_wait_s
@@ -71,10 +82,8 @@ class MarksReporter:
         task.add_done_callback(self._tasks.discard)
 
     async def _deliver(self, key: tuple[str, str]) -> None:
-        wait_s = self._first_wait_s
-        for _ in range(TRIES):
-            await asyncio.sleep(min(wait_s, LONGEST_WAIT_S))
-            wait_s *= 2
+        for wait_s in pauses_s(self._first_wait_s):
+            await asyncio.sleep(wait_s)
             self._waiting.discard(key)  # a change from here on needs a report of its own
             if await self._post(*key):
                 return
@@ -122,16 +131,18 @@ class _ReportsMarks:
         super().on_finish()  # type: ignore[misc]  # a mixin: the class it is mixed into has the method
 
 
-class ReportingGradeHandler(_ReportsMarks, apihandlers.GradeHandler):
-    """nbgrader's handler for one mark, with a report after each save."""
+class ReportingGradeHandler(_ReportsMarks, ComparesFirst, apihandlers.GradeHandler):
+    """nbgrader's handler for one mark, with a comparison before each save and a report after it."""
 
     finder = "find_grade_by_id"
+    compared = MARK
 
 
-class ReportingCommentHandler(_ReportsMarks, apihandlers.CommentHandler):
-    """nbgrader's handler for one comment, with a report after each save."""
+class ReportingCommentHandler(_ReportsMarks, ComparesFirst, apihandlers.CommentHandler):
+    """nbgrader's handler for one comment, with a comparison before each save and a report after it."""
 
     finder = "find_comment_by_id"
+    compared = COMMENT
 
 
 class RefusedActionHandler(base.BaseApiHandler):
@@ -175,7 +186,7 @@ class FormgraderStartHandler(handlers.FormgraderHandler):
 
 
 class SubmissionPageHandler(handlers.SubmissionHandler):
-    """nbgrader's page of one submission, with MathJax from this server and nothing from any other."""
+    """nbgrader's page of one submission: MathJax from this server, nothing from any other, and no save unseen."""
 
     def set_default_headers(self) -> None:
         """Headers of every answer here."""
@@ -191,6 +202,7 @@ class SubmissionPageHandler(handlers.SubmissionHandler):
         if isinstance(chunk, str):
             here = f"{self.base_url}/static/jupyter_server_mathjax/MathJax.js?{MATHJAX_CONFIG}"
             chunk = MATHJAX_CDN.sub(here, chunk).replace(MATHJAX_START, MATHJAX_START + MATHJAX_FONT, 1)
+            chunk = MODELS.sub(lambda found: found[0] + SCRIPT, chunk, count=1)
         super().write(chunk)
 
 

@@ -14,6 +14,7 @@ from tests.browser.conftest import PHONE, WIDE, Visit
 from tests.browser.demo import Demo
 from tests.browser.visitor import Visitor
 from tests.browser.walk import (
+    comment_elsewhere,
     give_points,
     hidden_tests,
     open_notebook,
@@ -105,6 +106,11 @@ class Journeys:
         expect(formgrader.get_by_role("link", name="Submission #1")).to_be_visible()
         teacher.keep("formgrader", formgrader)
         give_points(formgrader, "5")
+        comment_elsewhere(formgrader, "Read by another.")
+        formgrader.locator("textarea.comment").first.fill("Read by me.")
+        formgrader.locator("textarea.comment").first.press("Tab")
+        expect(formgrader.get_by_role("alert")).to_contain_text("Somebody else has saved this comment: “Read by an")
+        expect(formgrader.locator("textarea.comment").first).to_have_value("Read by another.")
         teacher.keep("formgrader submission", formgrader)
 
         wait_until(lambda: demo.grade("chi", WRITTEN) == 9, "the mark by hand is in the gradebook")

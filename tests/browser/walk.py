@@ -68,6 +68,8 @@ def type_answer(lab: Page, answer: Answer) -> None:
 def write_answer(lab: Page, answer: Answer) -> None:
     """Write an answer into the notebook on the server, as another program of the learner would."""
     url = re.sub(r"/(lab|doc)(/workspaces/[^/]+)?/tree/", "/api/contents/", lab.url)
+    if not url.endswith(".ipynb"):  # after starting again the address names the folder
+        url += f"/{url.rpartition('/')[2]}.ipynb"
     notebook = fill_in(json.dumps(lab.evaluate(READ_AND_WRITE, [url, None])), answer)
     assert lab.evaluate(READ_AND_WRITE, [url, json.loads(notebook)]) == 200
 
@@ -92,6 +94,22 @@ def give_points(formgrader: Page, points: str) -> None:
     box.fill(points)
     with formgrader.expect_response(lambda answer: "/api/grade/" in answer.url and answer.request.method == "PUT"):
         box.press("Tab")
+
+
+COMMENT_ELSEWHERE = """async ([words]) => {
+    const headers = {"X-XSRFToken": document.cookie.match(/_xsrf=([^;]+)/)[1]};
+    const api = base_url + "/api/";
+    const rows = await (await fetch(`${api}comments?submission_id=${submission_id}`, {headers})).json();
+    const name = document.querySelector("textarea.comment").id.replace(/-comment$/, "");
+    const row = rows.find((each) => each.name === name);
+    const body = JSON.stringify({manual_comment: words});
+    return (await fetch(`${api}comment/${row.id}`, {method: "PUT", headers, body})).status;
+}"""
+
+
+def comment_elsewhere(formgrader: Page, words: str) -> None:
+    """Another grader comments on the first answer; this page does not know."""
+    assert formgrader.evaluate(COMMENT_ELSEWHERE, [words]) == 200
 
 
 def hidden_tests(assignment: str) -> set[str]:

@@ -63,6 +63,39 @@ def test_saved_comment_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None
     wait_for(lambda: tool.marks_changed, 20)
 
 
+def test_who_saves_over_a_mark_that_they_have_not_seen_is_told_and_nothing_is_written(
+    teacher: Visitor, tool: HubTool
+) -> None:
+    assert "coursebridge-told" in teacher.go(f"{PREFIX}formgrader/submissions/{submission(teacher)}/").text
+    row = grade(teacher)
+    mark = f"formgrader/api/grade/{row['id']}"
+    before = {"manual_score": row["manual_score"], "extra_credit": row["extra_credit"]}
+    theirs = teacher.send("PUT", PREFIX, mark, {"manual_score": "3", "extra_credit": None, "seen": [before]})
+    assert theirs.status_code == 200, theirs.text
+    tool.marks_changed.clear()
+
+    mine = teacher.send("PUT", PREFIX, mark, {"manual_score": "2", "extra_credit": None, "seen": [before]})
+
+    assert mine.status_code == 409
+    assert "Somebody else has saved 3 points here" in mine.json()["message"]
+    assert mine.json()["now"]["manual_score"] == grade(teacher)["manual_score"] == 3
+    seen = [
+        before,
+        {"manual_score": "3", "extra_credit": ""},
+    ]  # as typed: what this page has sent itself is no surprise
+    again = teacher.send("PUT", PREFIX, mark, {"manual_score": "2", "extra_credit": None, "seen": seen})
+    assert (again.status_code, grade(teacher)["manual_score"]) == (200, 2)
+
+    (row,) = teacher.send("GET", PREFIX, f"formgrader/api/comments?submission_id={submission(teacher)}").json()
+    words = {"manual_comment": "Mine.", "seen": [{"manual_comment": "not what is there"}]}
+    refused = teacher.send("PUT", PREFIX, f"formgrader/api/comment/{row['id']}", words)
+    assert refused.status_code == 409
+    assert refused.json()["now"]["manual_comment"] == row["manual_comment"]
+    assert teacher.send("PUT", PREFIX, "formgrader/api/grade/nobody", {"seen": []}).status_code == 404
+    wait_for(lambda: tool.marks_changed, 20)
+    assert len(tool.marks_changed) == 1, "what was refused is not reported"
+
+
 def test_learners_scripts_are_not_run_in_the_graders_page(teacher: Visitor) -> None:
     page = teacher.go(f"{PREFIX}formgrader/submissions/{submission(teacher)}/")
     assert page.status_code == 200
