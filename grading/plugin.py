@@ -18,6 +18,7 @@ from grading.commands import sandbox
 from grading.commands_nbgrader import nbgrader
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
+from grading.group_models import GROUP_MODELS
 from grading.handlers import make_handlers, make_recurring
 from grading.health import check_hub
 from grading.kernels import check_kernels
@@ -69,6 +70,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             AssignmentRow,
             EnvironmentRow,
             BlobRow,
+            *GROUP_MODELS,
             SubmissionRow,
             DraftRow,
             DraftBlobRow,

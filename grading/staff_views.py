@@ -22,7 +22,7 @@ from grading.marking import mark_again
 from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
 from grading.pages import Attempt, show_attempt, show_questions
 from grading.passback import compare_with_lms, list_passbacks, send_again, send_all_again
-from grading.results import settle_result
+from grading.results import settle_submission
 from grading.staff_pages import (
     TABS,
     export_csv,
@@ -34,7 +34,7 @@ from grading.staff_pages import (
     show_extension,
     submissions_context,
 )
-from grading.submissions import Learner, list_submissions, submitter_of
+from grading.submissions import Learner, list_owners, list_submissions
 from grading.surroundings import find_write_url
 from grading.terms_pages import say_which_counts, show_terms
 from grading.views import marked_html, show_notebooks
@@ -188,7 +188,7 @@ def decide_submission(slug: str, name: str, submission_id: int, what: str) -> An
     with _changing(slug, name, submission_id) as (tx, row, found):
         decide(tx, row, found, Decision.ACCEPTED if what == "accept" else Decision.ZEROED, by)
         tx.flush()
-        settle_result(tx, row.id, submitter_of(found))
+        settle_submission(tx, found)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 
@@ -197,7 +197,8 @@ def decide_submission(slug: str, name: str, submission_id: int, what: str) -> An
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
-        send_again(tx, found.placement_id, row.id, found.user_id)
+        for who in list_owners(tx, found):
+            send_again(tx, found.placement_id, row.id, who.user_id)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 

@@ -70,6 +70,7 @@ __all__ = [
     "follow_item",
     "get_observed",
     "get_person",
+    "keep_learners",
     "list_class_placements",
     "list_contacts",
     "list_entries",
@@ -301,14 +302,30 @@ def read_roster_state(tx: Tx, context_id: int) -> RosterState:
     )
 
 
-def list_grade_targets(tx: Tx, placement_id: int, user_id: int, item_ref: str) -> list[GradeTarget]:
-    """The activities showing this item that the person has launched as a learner, in the placement's LMS course."""
+def keep_learners(tx: Tx, placement_id: int, user_ids: Collection[int]) -> set[int]:
+    """Those of the ids who are learners in the placement's LMS course now; one query."""
+    query = (
+        select(Membership.user_id)
+        .join(PlacementRow, PlacementRow.context_id == Membership.context_id)
+        .where(PlacementRow.id == placement_id, Membership.user_id.in_(user_ids))
+        .where(Membership.role.in_(LEARNING), Membership.left_at.is_(None))
+    )
+    return set(tx.scalars(query))
+
+
+def list_grade_targets(
+    tx: Tx, placement_id: int, user_id: int, item_ref: str, launched_by: Collection[int] = ()
+) -> list[GradeTarget]:
+    """The activities showing this item that the person has launched as a learner, in the placement's LMS course.
+
+    `launched_by`: others who have launched for them, as those who work in a group do for each other.
+    """
+    visited = select(Visit.link_id).where(Visit.user_id.in_({user_id, *launched_by}), Visit.role.in_(LEARNING))
     query = (
         select(Link)
-        .join(Visit, Visit.link_id == Link.id)
         .join(PlacementRow, PlacementRow.context_id == Link.context_id)
         .where(PlacementRow.id == placement_id, Link.item_ref == item_ref)
-        .where(Visit.user_id == user_id, Visit.role.in_(LEARNING))
+        .where(Link.id.in_(visited))
         .order_by(Link.id)
     )
     return [GradeTarget(link.id, user_id, link.registration_id, link.title) for link in tx.scalars(query)]

@@ -1,0 +1,102 @@
+"""Group work as the rest of grading sees it: which quizzes are done in groups, and for whom a learner hands in.
+
+One submission is the group's. Its marks go to those who were members when it was handed in, whoever joins or leaves
+later; a learner in no group hands in alone (docs/adr/0028-group-work.md).
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from grading.group_models import GroupMemberRow, GroupRow, GroupWorkRow, ShareRow
+from grading.models import SubmissionRow
+from lti_tool.kernel.db import Tx
+from lti_tool.lti import public as lti
+
+PREFIX = "group-"
+
+
+@dataclass(frozen=True)
+class Team:
+    """A group as it is now."""
+
+    id: int
+    name: str
+    user_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Party:
+    """Those for whom a submission is handed in: a group, or one learner."""
+
+    student: str
+    """What the gradebook calls them."""
+    group_id: int | None
+    user_ids: tuple[int, ...]
+
+
+def student_of(group_id: int) -> str:
+    """What nbgrader's gradebook calls a group; no person in the Hub is called so."""
+    return f"{PREFIX}{group_id}"
+
+
+def find_party(tx: Tx, assignment_id: int, placement_id: int, user_id: int, hub_name: str) -> Party:
+    """For whom a learner hands in now. In group work one hand-in waits for the other, so no two get one number."""
+    work = select(GroupWorkRow.set_id).where(
+        GroupWorkRow.placement_id == placement_id, GroupWorkRow.assignment_id == assignment_id
+    )
+    set_id = tx.scalar(work.with_for_update())
+    team = None if set_id is None else _team_in(tx, set_id, user_id)
+    if team is None:
+        return Party(hub_name, None, (user_id,))
+    there = lti.keep_learners(tx, placement_id, team.user_ids) | {user_id}
+    return Party(student_of(team.id), team.id, tuple(sorted(there)))
+
+
+def find_team(tx: Tx, assignment_id: int, placement_id: int, user_id: int) -> Team | None:
+    """The group of a learner for a quiz; None: they do it alone. One query, or two."""
+    work = select(GroupWorkRow.set_id).where(
+        GroupWorkRow.placement_id == placement_id, GroupWorkRow.assignment_id == assignment_id
+    )
+    return _team_in(tx, work.scalar_subquery(), user_id)
+
+
+def list_teams(tx: Tx, set_id: int) -> dict[int, Team]:
+    """The groups of a set that have members, by the user id of each member; one query."""
+    query = select(GroupRow.id, GroupRow.name, GroupMemberRow.user_id)
+    query = query.join(GroupMemberRow, GroupMemberRow.group_id == GroupRow.id).where(GroupMemberRow.set_id == set_id)
+    members: dict[tuple[int, str], list[int]] = {}
+    for group_id, name, user_id in tx.execute(query.order_by(GroupMemberRow.user_id)):
+        members.setdefault((group_id, name), []).append(user_id)
+    teams = [Team(group_id, name, tuple(user_ids)) for (group_id, name), user_ids in members.items()]
+    return {user_id: team for team in teams for user_id in team.user_ids}
+
+
+def list_sharers(tx: Tx, submission_ids: Collection[int]) -> dict[int, list[int]]:
+    """The ids of those who have a share in these submissions of groups, by submission; one query."""
+    found: dict[int, list[int]] = {}
+    query = select(ShareRow.submission_id, ShareRow.user_id).where(ShareRow.submission_id.in_(submission_ids))
+    for submission_id, user_id in tx.execute(query.order_by(ShareRow.user_id)):
+        found.setdefault(submission_id, []).append(user_id)
+    return found
+
+
+def list_group_names(tx: Tx, placement_id: int) -> dict[str, str]:
+    """The names of the groups that have handed in in a placement, by what the gradebook calls them; one query."""
+    handed_in = select(SubmissionRow.group_id).where(SubmissionRow.placement_id == placement_id)
+    query = select(GroupRow.id, GroupRow.name).where(GroupRow.id.in_(handed_in))
+    return {student_of(group_id): name for group_id, name in tx.execute(query)}
+
+
+def say_members(names: Mapping[int, str], user_ids: Collection[int]) -> str:
+    """The names of members in their order, for people."""
+    return ", ".join(sorted((names[each] for each in user_ids if each in names), key=str.casefold))
+
+
+def _team_in(tx: Tx, set_id: object, user_id: int) -> Team | None:
+    mine = select(GroupMemberRow.group_id).where(GroupMemberRow.set_id == set_id, GroupMemberRow.user_id == user_id)
+    query = select(GroupRow.id, GroupRow.name, GroupMemberRow.user_id)
+    query = query.join(GroupMemberRow, GroupMemberRow.group_id == GroupRow.id)
+    rows = tx.execute(query.where(GroupRow.id == mine.scalar_subquery()).order_by(GroupMemberRow.user_id)).all()
+    return Team(rows[0][0], rows[0][1], tuple(row[2] for row in rows)) if rows else None
