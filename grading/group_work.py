@@ -7,7 +7,8 @@ later; a learner in no group hands in alone (docs/adr/0028-group-work.md).
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import aliased
 
 from grading.group_models import GroupMemberRow, GroupRow, GroupWorkRow, ShareRow
 from grading.models import SubmissionRow
@@ -24,6 +25,16 @@ class Team:
     id: int
     name: str
     user_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class OwnGroup:
+    """The group of a learner for one quiz."""
+
+    name: str
+    members: tuple[str, ...]
+    used: int
+    """Attempts that it has made."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +65,29 @@ def find_party(tx: Tx, assignment_id: int, placement_id: int, user_id: int, hub_
     return Party(student_of(team.id), team.id, tuple(sorted(there)))
 
 
-def find_team(tx: Tx, assignment_id: int, placement_id: int, user_id: int) -> Team | None:
-    """The group of a learner for a quiz; None: they do it alone. One query, or two."""
-    work = select(GroupWorkRow.set_id).where(
-        GroupWorkRow.placement_id == placement_id, GroupWorkRow.assignment_id == assignment_id
+def list_own_groups(tx: Tx, assignment_ids: Collection[int], placement_id: int, user_id: int) -> dict[int, OwnGroup]:
+    """The groups of a learner by quiz; one query."""
+    names, mine, member = lti.select_names().subquery(), aliased(GroupMemberRow), GroupMemberRow
+    used = (
+        select(func.coalesce(func.max(SubmissionRow.number), 0))
+        .where(SubmissionRow.group_id == GroupRow.id, SubmissionRow.assignment_id == GroupWorkRow.assignment_id)
+        .correlate(GroupRow, GroupWorkRow)
+        .scalar_subquery()
     )
-    return _team_in(tx, work.scalar_subquery(), user_id)
+    query = (
+        select(GroupWorkRow.assignment_id, GroupRow.name.label("group"), names.c.name, used.label("used"))
+        .join(mine, and_(mine.set_id == GroupWorkRow.set_id, mine.user_id == user_id))
+        .join(GroupRow, GroupRow.id == mine.group_id)
+        .join(member, member.group_id == GroupRow.id)
+        .join(names, names.c.id == member.user_id)
+        .where(GroupWorkRow.placement_id == placement_id, GroupWorkRow.assignment_id.in_(assignment_ids))
+        .order_by(names.c.name, names.c.id)
+    )
+    found: dict[int, OwnGroup] = {}
+    for assignment_id, group, name, number in tx.execute(query):
+        before = found.get(assignment_id, OwnGroup(group, (), number))
+        found[assignment_id] = OwnGroup(group, (*before.members, name), number)
+    return found
 
 
 def list_teams(tx: Tx, set_id: int) -> dict[int, Team]:
@@ -94,7 +122,7 @@ def say_members(names: Mapping[int, str], user_ids: Collection[int]) -> str:
     return ", ".join(sorted((names[each] for each in user_ids if each in names), key=str.casefold))
 
 
-def _team_in(tx: Tx, set_id: object, user_id: int) -> Team | None:
+def _team_in(tx: Tx, set_id: int, user_id: int) -> Team | None:
     mine = select(GroupMemberRow.group_id).where(GroupMemberRow.set_id == set_id, GroupMemberRow.user_id == user_id)
     query = select(GroupRow.id, GroupRow.name, GroupMemberRow.user_id)
     query = query.join(GroupMemberRow, GroupMemberRow.group_id == GroupRow.id)

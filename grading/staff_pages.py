@@ -134,12 +134,12 @@ def submissions_context(session: SignedIn, group: Class, shown: str, number: int
             "following": links(page=number + 1) if number < pages else None,
         },
         "compared_at": group.compared_at(),
-        **_addresses(group, place),
+        **_addresses(group, place, may_group=Right.GRANT_EXTENSIONS in session.rights),
         **_conditions(row),
     }
 
 
-def _addresses(group: Class, place: dict[str, Any]) -> dict[str, str | None]:
+def _addresses(group: Class, place: dict[str, Any], *, may_group: bool) -> dict[str, str | None]:
     """To other pages of the quiz, files, and what can be done."""
     return {
         "compare_url": url_for("grading.compare_quiz", **place) if any(group.deliveries.values()) else None,
@@ -150,6 +150,7 @@ def _addresses(group: Class, place: dict[str, Any]) -> dict[str, str | None]:
         "similar_url": url_for("grading.list_similar", **place),
         "marks_url": url_for("grading.export_marks", **place),
         "remark_url": url_for("grading.begin_remark", **place) if group.attempts else None,
+        "groups_url": url_for("grading.show_groups", **place) if may_group else None,
         "health_url": url_for("grading.show_health", **place),
     }
 

@@ -13,7 +13,6 @@ from grading.assignments import get_assignment, list_assignments
 from grading.blueprint import blueprint
 from grading.conditions_pages import notice_of
 from grading.extensions import load_class_terms
-from grading.filesets import load_files
 from grading.gradebooks import require_gradebook
 from grading.holding import decide
 from grading.hub_tickets import Ticket, formgrader_path
@@ -37,7 +36,7 @@ from grading.staff_pages import (
 from grading.submissions import Learner, list_owners, list_submissions
 from grading.surroundings import find_write_url
 from grading.terms_pages import say_which_counts, show_terms
-from grading.views import marked_html, show_notebooks
+from grading.views import file_of, marked_html, show_notebooks
 from lti_tool.kernel.audit import Actor, Via
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
@@ -161,13 +160,7 @@ def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyRes
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         found, *_rest = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
-        listing = [entry for entry in found.files if entry["path"] == path]
-        if not listing:
-            raise NotFound("file_not_found", _("There is no file of that name in this submission."))
-        content = load_files(tx, listing)[path]
-    response = Response(content, content_type="application/octet-stream", headers={"Cache-Control": "no-store"})
-    response.headers.set("Content-Disposition", "attachment", filename=path.rsplit("/", 1)[-1])
-    return response
+        return file_of(tx, found, path)
 
 
 @blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/mark-again")

@@ -52,6 +52,16 @@ class Attempt:
     has_feedback: bool
     is_held: bool = False
     """Marked, and a teacher has to look at it before its points count."""
+    by: str | None = None
+    """Who handed it in for the group; None: the person, alone."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """The group that the person does a quiz in: one of them hands in for all."""
+
+    name: str
+    members: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -85,18 +95,21 @@ class Assignment:
     why_not: str | None = None
     """Why the person cannot hand in now, in words; None: they can."""
     result: Result | None = None
+    group: Group | None = None
+    attempts_used: int = 0
+    """By the person, or by any member of their group."""
 
     @property
     def attempts_left(self) -> int | None:
         """How many more attempts are allowed; None means without limit."""
         if self.attempts_allowed is None:
             return None
-        return max(0, self.attempts_allowed - len(self.attempts))
+        return max(0, self.attempts_allowed - (self.next_attempt - 1))
 
     @property
     def next_attempt(self) -> int:
         """The number that the next submission gets."""
-        return max((attempt.number for attempt in self.attempts), default=0) + 1
+        return max(self.attempts_used, *(attempt.number for attempt in self.attempts), 0) + 1
 
 
 @dataclass(frozen=True)
@@ -321,7 +334,12 @@ def _attempt(data: Any) -> Attempt:
         max_score=data.get("max_score"),
         has_feedback=bool(data.get("feedback")),
         is_held=bool(data.get("held")),
+        by=data.get("by"),
     )
+
+
+def _group(data: Any) -> Group | None:
+    return Group(data["name"], tuple(data["members"])) if data else None
 
 
 def _result(data: Any) -> Result | None:
@@ -345,6 +363,8 @@ def _assignment(data: Any) -> Assignment:
         is_extended=bool(data.get("extended")),
         why_not=data.get("why_not"),
         result=_result(data.get("result")),
+        group=_group(data.get("group")),
+        attempts_used=int(data.get("attempts_used") or 0),
     )
 
 

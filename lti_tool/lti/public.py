@@ -85,10 +85,12 @@ __all__ = [
     "list_platform_people",
     "list_reach",
     "list_tries",
+    "offers_groups",
     "overrule",
     "place_course",
     "read_roster_state",
     "request_reading",
+    "select_names",
     "select_test_people",
     "send_again",
     "uses_course",
@@ -198,6 +200,11 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
     return {row.id: _person(row) for row in tx.scalars(select(User).where(User.id.in_(user_ids)))}
 
 
+def select_names() -> Select[int, str]:
+    """Ids and names of everybody, to join what is shown with whose it is: `.subquery()`, columns `id` and `name`."""
+    return select(User.id, User.display_name.label("name"))
+
+
 def select_test_people() -> Select[int]:
     """Ids of test students, to keep them out of a statistic: `.where(Row.user_id.not_in(select_test_people()))`."""
     return select(User.id).where(User.is_test)
@@ -274,6 +281,12 @@ def list_members(tx: Tx, context_id: int, user_ids: Collection[int] | None = Non
         MemberState(_person(user), row.role, row.launched_at, row.listed_at, row.left_at)
         for user, row in tx.execute(query)
     ]
+
+
+def offers_groups(tx: Tx, placement_id: int) -> bool:
+    """Does the LMS tell the groups of the placement's course?"""
+    query = select(Context.groups_url).join(PlacementRow, PlacementRow.context_id == Context.id)
+    return tx.scalar(query.where(PlacementRow.id == placement_id)) is not None
 
 
 def list_class_placements(tx: Tx, context_id: int) -> list[Placement]:
