@@ -11,7 +11,7 @@ from sqlalchemy import and_, func, select
 from sqlalchemy.orm import aliased
 
 from grading.group_models import GroupMemberRow, GroupRow, GroupWorkRow, ShareRow
-from grading.models import SubmissionRow
+from grading.models import AssignmentRow, SubmissionRow
 from lti_tool.kernel.db import Tx
 from lti_tool.lti import public as lti
 
@@ -25,6 +25,20 @@ class Team:
     id: int
     name: str
     user_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class HandedIn:
+    """For whom a group's submission was handed in."""
+
+    name: str
+    """Of the group."""
+    user_ids: tuple[int, ...]
+
+    def say(self, names: Mapping[int, str]) -> str:
+        """The group and those members who have a name here."""
+        members = say_members(names, self.user_ids)
+        return f"{self.name}: {members}" if members else self.name
 
 
 @dataclass(frozen=True)
@@ -90,31 +104,37 @@ def list_own_groups(tx: Tx, assignment_ids: Collection[int], placement_id: int, 
     return found
 
 
-def list_teams(tx: Tx, set_id: int) -> dict[int, Team]:
-    """The groups of a set that have members, by the user id of each member; one query."""
-    query = select(GroupRow.id, GroupRow.name, GroupMemberRow.user_id)
-    query = query.join(GroupMemberRow, GroupMemberRow.group_id == GroupRow.id).where(GroupMemberRow.set_id == set_id)
-    members: dict[tuple[int, str], list[int]] = {}
-    for group_id, name, user_id in tx.execute(query.order_by(GroupMemberRow.user_id)):
-        members.setdefault((group_id, name), []).append(user_id)
-    teams = [Team(group_id, name, tuple(user_ids)) for (group_id, name), user_ids in members.items()]
-    return {user_id: team for team in teams for user_id in team.user_ids}
-
-
-def list_sharers(tx: Tx, submission_ids: Collection[int]) -> dict[int, list[int]]:
-    """The ids of those who have a share in these submissions of groups, by submission; one query."""
-    found: dict[int, list[int]] = {}
-    query = select(ShareRow.submission_id, ShareRow.user_id).where(ShareRow.submission_id.in_(submission_ids))
-    for submission_id, user_id in tx.execute(query.order_by(ShareRow.user_id)):
-        found.setdefault(submission_id, []).append(user_id)
+def list_handed_in(tx: Tx, placement_id: int, assignment_id: int | None = None) -> dict[int, HandedIn]:
+    """What groups handed in, for one quiz or all, by id of the submission; one query."""
+    query = (
+        select(ShareRow.submission_id, GroupRow.name, ShareRow.user_id)
+        .join(SubmissionRow, SubmissionRow.id == ShareRow.submission_id)
+        .join(GroupRow, GroupRow.id == SubmissionRow.group_id)
+        .where(SubmissionRow.placement_id == placement_id)
+        .order_by(ShareRow.user_id)
+    )
+    if assignment_id is not None:
+        query = query.where(SubmissionRow.assignment_id == assignment_id)
+    found: dict[int, HandedIn] = {}
+    for submission_id, name, user_id in tx.execute(query):
+        before = found.get(submission_id, HandedIn(name, ()))
+        found[submission_id] = HandedIn(name, (*before.user_ids, user_id))
     return found
 
 
-def list_group_names(tx: Tx, placement_id: int) -> dict[str, str]:
-    """The names of the groups that have handed in in a placement, by what the gradebook calls them; one query."""
-    handed_in = select(SubmissionRow.group_id).where(SubmissionRow.placement_id == placement_id)
-    query = select(GroupRow.id, GroupRow.name).where(GroupRow.id.in_(handed_in))
-    return {student_of(group_id): name for group_id, name in tx.execute(query)}
+def list_group_members(tx: Tx, placement_id: int) -> dict[tuple[str, str], tuple[int, ...]]:
+    """Whose the newest marked submission of each group is, by (assignment, what the gradebook calls it); one query."""
+    query = (
+        select(AssignmentRow.name, SubmissionRow.hub_name, SubmissionRow.id, ShareRow.user_id)
+        .join(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
+        .join(ShareRow, ShareRow.submission_id == SubmissionRow.id)
+        .where(SubmissionRow.placement_id == placement_id, SubmissionRow.points.is_not(None))
+        .order_by(SubmissionRow.number, ShareRow.user_id)
+    )
+    newest: dict[tuple[str, str], dict[int, list[int]]] = {}
+    for assignment, student, submission_id, user_id in tx.execute(query):
+        newest.setdefault((assignment, student), {}).setdefault(submission_id, []).append(user_id)
+    return {key: tuple(list(found.values())[-1]) for key, found in newest.items()}
 
 
 def say_members(names: Mapping[int, str], user_ids: Collection[int]) -> str:

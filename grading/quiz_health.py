@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from grading.extensions import ClassTerms
 from grading.models import SubmissionRow
+from grading.submissions import is_of
 from grading.terms import attempt_that_counts
 from lti_tool.kernel.db import Tx
 
@@ -20,6 +21,7 @@ CALM = frozenset({"graded", "needs_manual"})
 LIGHT = (
     SubmissionRow.id,
     SubmissionRow.user_id,
+    SubmissionRow.hub_name,
     SubmissionRow.number,
     SubmissionRow.submitted_at,
     SubmissionRow.state,
@@ -71,7 +73,7 @@ class Health:
 
     learners: int
     handed_in: int
-    """Learners with an attempt."""
+    """Learners with an attempt, and groups."""
     attempts: int
     shares: tuple[int, ...]
     """Results by tenth of the points: 0 up to 10 %, …, 90 % and more; `BANDS` of them."""
@@ -94,13 +96,13 @@ def load_health(tx: Tx, placement_id: int, terms: ClassTerms, learner_ids: Seque
     query = (
         select(*LIGHT)
         .where(SubmissionRow.placement_id == placement_id, SubmissionRow.assignment_id == terms.row.id)
-        .where(SubmissionRow.user_id.in_(list(learner_ids)))
-        .order_by(SubmissionRow.user_id, SubmissionRow.number)
+        .where(is_of(list(learner_ids)))
+        .order_by(SubmissionRow.hub_name, SubmissionRow.number)
     )
-    by_learner: dict[int, list[SubmissionRow]] = defaultdict(list)
+    by_learner: dict[str, list[SubmissionRow]] = defaultdict(list)  # of a group once, under the group's own name
     for row in tx.execute(query):
-        by_learner[row.user_id].append(SubmissionRow(**row._mapping))
-    counting = {user_id: attempt_that_counts(terms.of(user_id), rows) for user_id, rows in by_learner.items()}
+        by_learner[row.hub_name].append(SubmissionRow(**row._mapping))
+    counting = {name: attempt_that_counts(terms.of(rows[-1].user_id), rows) for name, rows in by_learner.items()}
     shares = [_share(terms, row) for row in counting.values() if row is not None and not row.is_held]
     every = [row for rows in by_learner.values() for row in rows]
     ends = Counter(row.outcome for row in every if row.outcome and row.outcome not in CALM)

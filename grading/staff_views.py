@@ -31,6 +31,7 @@ from grading.staff_pages import (
     load_class,
     overview_rows,
     show_extension,
+    show_members,
     submissions_context,
 )
 from grading.submissions import Learner, list_owners, list_submissions
@@ -116,8 +117,9 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         everybody = load_class_terms(tx, slug, name, placement_of(session))
         row = everybody.row
-        found, learner, all_of_theirs = get_submission(tx, session, row, submission_id)
-        deliveries = list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, [])
+        theirs = get_submission(tx, session, row, submission_id)
+        found, ids = theirs.row, [person.id for person in theirs.members]
+        deliveries = [each for some in list_passbacks(tx, found.placement_id, row.id, ids).values() for each in some]
         history = history_of(tx, found, session.platform_name)
     terms = everybody.of(found.user_id)
     attempt = show_attempt(found, terms, deliveries, feedback_url=None, ahead=None, to_staff=True)
@@ -127,19 +129,20 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
         "grading/submission.html",
         trail=[(row.title, url_for("grading.list_quiz", slug=slug, name=name))],
         quiz={"title": row.title},
-        learner={"name": learner.display_name},
+        learner={"name": theirs.name},
+        members=show_members(session, everybody, found, theirs.members),
         terms=show_terms(terms) | {"due": terms.due_at},
-        which_counts=say_which_counts(terms, all_of_theirs, found),
+        which_counts=say_which_counts(terms, theirs.attempts, found),
         extension=show_extension(session, everybody, found.user_id),
         platform=session.platform_name,
         attempt=attempt,
-        attempts=_tabs(row, all_of_theirs, found),
+        attempts=_tabs(row, theirs.attempts, found),
         questions=questions,
         total=total,
         notebooks=show_notebooks(found, "grading.show_submission_notebook", place, downloads=False),
         files=_files(found, place),
         history=history,
-        **_actions(found, attempt, all_of_theirs[0], place),
+        **_actions(found, attempt, theirs.attempts[0], place),
     )
 
 
@@ -149,7 +152,7 @@ def show_submission_notebook(slug: str, name: str, submission_id: int, path: str
     """A marked notebook of a learner."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        found, *_rest = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
+        found = get_submission(tx, session, get_assignment(tx, slug, name), submission_id).row
         return marked_html(tx, found, path)
 
 
@@ -159,7 +162,7 @@ def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyRes
     """A file as it was submitted; never shown, only saved."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        found, *_rest = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
+        found = get_submission(tx, session, get_assignment(tx, slug, name), submission_id).row
         return file_of(tx, found, path)
 
 
@@ -233,7 +236,7 @@ def _changing(slug: str, name: str, submission_id: int) -> Iterator[tuple[Tx, As
     session: SignedIn = open_course(slug)
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, slug, name)
-        found, *_rest = get_submission(tx, session, row, submission_id)
+        found = get_submission(tx, session, row, submission_id).row
         yield tx, row, found
 
 
