@@ -377,13 +377,14 @@ def show_extension(session: SignedIn, terms: ClassTerms, user_id: int) -> dict[s
 def show_members(
     session: SignedIn, terms: ClassTerms, row: SubmissionRow, members: Sequence[lti.Person]
 ) -> list[dict[str, Any]]:
-    """The members of a group for the page of its submission: .name .extension .late (what lateness does, or none)."""
+    """The members of a group, for its submission's page: .name .handed_in .extension .late (of lateness, or none)."""
     if row.group_id is None:
         return []
     marked = row.state.is_marked
     return [
         {
             "name": person.display_name,
+            "handed_in": person.id == row.user_id,
             "extension": show_extension(session, terms, person.id),
             "late": show_late(terms.of(person.id).weigh_attempt(row), row.max_points) if marked else None,
         }

@@ -130,6 +130,7 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
         trail=[(row.title, url_for("grading.list_quiz", slug=slug, name=name))],
         quiz={"title": row.title},
         learner={"name": theirs.name},
+        student=found.hub_name,
         members=show_members(session, everybody, found, theirs.members),
         terms=show_terms(terms) | {"due": terms.due_at},
         which_counts=say_which_counts(terms, theirs.attempts, found),

@@ -318,6 +318,7 @@ def submission(**changes: Any) -> Context:
         "terms": TERMS | {"due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC)},
         "which_counts": "This attempt counts.",
         "members": [],
+        "student": "u-7f3a",
         "extension": GIVEN,
         "attempts": [
             {"label": "Attempt 2", "url": "#", "current": True, "number": None},
@@ -610,8 +611,13 @@ FRAGMENT = {
 RED: Context = {"name": "Red", "members": ["Ada Lovelace", "Grace Hopper"], "unseen": 1}
 BY_GRACE = attempt(by="Grace Hopper")
 MEMBERS: list[Context] = [
-    {"name": "Ada Lovelace", "extension": GIVEN, "late": None},
-    {"name": "Grace Hopper", "extension": {"is_given": False, "due": None, "url": "#"}, "late": LATE},
+    {"name": "Ada Lovelace", "handed_in": True, "extension": GIVEN, "late": None},
+    {
+        "name": "Grace Hopper",
+        "handed_in": False,
+        "extension": {"is_given": False, "due": None, "url": "#"},
+        "late": LATE,
+    },
 ]
 THIRD = quiz()["quiz"] | {"attempts_left": 2, "next_attempt": 4}
 L, T = Role.LEARNER, Role.TEACHER
@@ -778,7 +784,7 @@ PAGES: Samples = {
     "submission-of-group": (
         "grading/submission.html",
         T,
-        submission(learner={"name": "Red: Ada Lovelace, Grace Hopper"}, members=MEMBERS),
+        submission(learner={"name": "Red: Ada Lovelace, Grace Hopper"}, members=MEMBERS, student="group-1"),
     ),
     "extension": ("grading/extension.html", T, extension()),
     "extension-refused": ("grading/extension.html", T, extension(errors=UNGRANTED, withdraw_url=None)),

@@ -326,3 +326,50 @@ def test_groups_in_work_are_read_again(runtime: Runtime, place: Place, learner: 
 
     with runtime.db.reading() as tx:
         assert list_sets(tx, place.placement_id)[0].groups == {}
+
+
+class Killed(BaseException):
+    """The worker is gone at this moment: nothing after it is run."""
+
+
+@pytest.mark.parametrize("point", ["started", "claimed", "marked", "recorded", "committed"])
+def test_killed_while_it_marks_nothing_is_doubled_and_nobody_left_out(
+    runtime: Runtime, red: list[Someone], lms: FakeLms, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    deaths = [f"autograde.{point}"]
+
+    def reach(name: str) -> None:
+        if name in deaths:
+            deaths.remove(name)
+            raise Killed(name)
+
+    monkeypatch.setattr("grading.marking.reach", reach)
+    submission_id = submit(runtime, red[0], points=3)
+    with clock.frozen(clock.now()):
+        with pytest.raises(Killed):
+            work(runtime)
+        with runtime.db.reading() as tx:
+            done = len(tx.scalars(select(ResultRow)).all())
+        assert done == (2 if point == "committed" else 0), "both members have the result, or none has"
+        clock.advance(runtime.settings.jobs.lease_s + 1)
+        work(runtime)
+
+    assert [result(runtime, who) for who in red] == [(Decimal(3), submission_id)] * 2
+    assert given(lms) == {who.user_id: [3] for who in red}
+
+
+def test_marked_again_after_a_member_left_everybody_of_then_gets_it(
+    runtime: Runtime, place: Place, red: list[Someone], third: Someone, engine: FakeCourse, lms: FakeLms
+) -> None:
+    ada, grace = red
+    submit(runtime, ada, points=2)
+    work(runtime)
+    work_in_groups(runtime, place, {"Red": [ada, third]})
+    engine.mark_by_hand(NAME, "group-1", "1")
+    reconcile(open_fake_course, runtime)
+    work(runtime)
+
+    with runtime.db.reading() as tx:
+        owners = {row.user_id for row in tx.scalars(select(ResultRow))}
+    assert owners == {ada.user_id, grace.user_id}
+    assert {user_id: points[-1] for user_id, points in given(lms).items()} == {ada.user_id: 3, grace.user_id: 3}
