@@ -122,6 +122,13 @@ def list_handed_in(tx: Tx, placement_id: int, assignment_id: int | None = None) 
     return found
 
 
+def list_group_names(tx: Tx, placement_id: int) -> dict[str, str]:
+    """The names of the groups of a placement by what the gradebook calls them; one query."""
+    handed_in = select(SubmissionRow.group_id).where(SubmissionRow.placement_id == placement_id)
+    query = select(GroupRow.id, GroupRow.name).where(GroupRow.id.in_(handed_in))
+    return {student_of(group_id): name for group_id, name in tx.execute(query)}
+
+
 def list_group_members(tx: Tx, placement_id: int) -> dict[tuple[str, str], tuple[int, ...]]:
     """Whose the newest marked submission of each group is, by (assignment, what the gradebook calls it); one query."""
     query = (

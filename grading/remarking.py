@@ -73,7 +73,7 @@ def list_markable(
         select(*columns)
         .where(SubmissionRow.placement_id == placement_id, SubmissionRow.assignment_id == assignment_id)
         .where(is_of(list(user_ids)))
-        .order_by(SubmissionRow.hub_name, SubmissionRow.number.desc())
+        .order_by(SubmissionRow.number.desc())
     )
     found: list[tuple[int, int]] = []
     seen: set[str] = set()
@@ -83,7 +83,7 @@ def list_markable(
         is_wanted = which is Which.ALL or (is_newest and (which is Which.NEWEST or has_problem))
         if is_wanted and not state.is_busy:
             found.append((submission_id, user_id))
-    return found
+    return sorted(found, key=lambda each: each[1])
 
 
 def start_run(
