@@ -1,26 +1,29 @@
 """Answers of the API about quizzes and attempts."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import defer
 
 from config.settings import Settings
-from grading.api_models import AssignmentAnswer, AttemptAnswer, ResultAnswer, SubmissionAnswer
+from grading.api_models import AssignmentAnswer, AttemptAnswer, GroupAnswer, ResultAnswer, SubmissionAnswer
 from grading.assignments import list_assignments
+from grading.group_work import list_own_groups
 from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow, SubmissionState
 from grading.pages import say_why_not, state_text
 from grading.public import assignment_path
-from grading.submissions import Learner
+from grading.submissions import Learner, is_of
 from grading.terms import Terms, attempt_that_counts, terms_of
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
+from lti_tool.lti import public as lti
 
 
 def assignment_answers(
     tx: Tx, settings: Settings, slug: str, who: Learner, *, is_learner: bool
 ) -> list[AssignmentAnswer]:
-    """The quizzes of a course and one person's work on them, in four queries."""
+    """The quizzes of a course and one person's work on them, in five queries."""
     rows = list_assignments(tx, slug)
     ids = [row.id for row in rows]
     drafts = select(DraftRow.assignment_id, DraftRow.saved_at).where(
@@ -29,20 +32,39 @@ def assignment_answers(
         DraftRow.assignment_id.in_(ids),
     )
     saved = {assignment_id: saved_at.isoformat() for assignment_id, saved_at in tx.execute(drafts)}
-    mine = (SubmissionRow.placement_id == who.placement_id, SubmissionRow.user_id == who.user_id)
-    query = select(SubmissionRow).where(*mine, SubmissionRow.assignment_id.in_(ids))
-    attempts: dict[int, list[SubmissionRow]] = {}
-    for attempt in tx.scalars(query.options(defer(SubmissionRow.files)).order_by(SubmissionRow.number)):
-        attempts.setdefault(attempt.assignment_id, []).append(attempt)
+    attempts, names = _own_attempts(tx, ids, who)
+    groups = list_own_groups(tx, ids, who.placement_id, who.user_id)
     theirs = (ExtensionRow.placement_id == who.placement_id, ExtensionRow.user_id == who.user_id)
     given = select(ExtensionRow).where(*theirs, ExtensionRow.assignment_id.in_(ids))
     extensions = {row.assignment_id: row for row in tx.scalars(given)}
     answers = []
     for row in rows:
         terms, made = terms_of(row, extensions.get(row.id)), attempts.get(row.id, [])
-        answer = _assignment(settings, row, terms, saved.get(row.id), made)
-        answers.append(answer.model_copy(update={"why_not": say_why_not(terms, made, is_learner=is_learner)}))
+        group = groups.get(row.id)
+        used = max(group.used if group else 0, max((each.number for each in made), default=0))
+        answer = _assignment(settings, row, terms, saved.get(row.id), made, names)
+        told = {
+            "why_not": say_why_not(terms, made, is_learner=is_learner, used=used),
+            "attempts_used": used,
+            "group": GroupAnswer(name=group.name, members=list(group.members)) if group else None,
+        }
+        answers.append(answer.model_copy(update=told))
     return answers
+
+
+def _own_attempts(tx: Tx, ids: list[int], who: Learner) -> tuple[dict[int, list[SubmissionRow]], dict[int, str]]:
+    """A learner's attempts by quiz, oldest first; and who handed in those of groups, by submission."""
+    people = lti.select_names().subquery()
+    query = select(SubmissionRow, people.c.name).outerjoin(people, people.c.id == SubmissionRow.user_id)
+    query = query.where(SubmissionRow.placement_id == who.placement_id, SubmissionRow.assignment_id.in_(ids))
+    query = query.where(is_of([who.user_id])).options(defer(SubmissionRow.files)).order_by(SubmissionRow.number)
+    attempts: dict[int, list[SubmissionRow]] = {}
+    names: dict[int, str] = {}
+    for attempt, name in tx.execute(query):
+        attempts.setdefault(attempt.assignment_id, []).append(attempt)
+        if attempt.group_id is not None:
+            names[attempt.id] = name or ""
+    return attempts, names
 
 
 def submission_answer(row: SubmissionRow, url: str) -> SubmissionAnswer:
@@ -63,7 +85,12 @@ def page_url(settings: Settings, slug: str, name: str) -> str:
 
 
 def _assignment(
-    settings: Settings, row: AssignmentRow, terms: Terms, draft_saved_at: str | None, attempts: list[SubmissionRow]
+    settings: Settings,
+    row: AssignmentRow,
+    terms: Terms,
+    draft_saved_at: str | None,
+    attempts: list[SubmissionRow],
+    names: Mapping[int, str],
 ) -> AssignmentAnswer:
     return AssignmentAnswer(
         name=row.name,
@@ -75,11 +102,13 @@ def _assignment(
         why_not=None,
         max_score=float(row.max_points),
         attempts_allowed=terms.max_attempts,
+        attempts_used=0,
+        group=None,
         release_sha256=row.release_sha256,
         notebooks=row.notebooks,
         draft_saved_at=draft_saved_at,
         page_url=page_url(settings, row.course_slug, row.name),
-        attempts=[attempt_answer(attempt) for attempt in attempts],
+        attempts=[attempt_answer(attempt, names.get(attempt.id)) for attempt in attempts],
         result=_result(terms, attempts),
     )
 
@@ -96,7 +125,7 @@ def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
 
 
-def attempt_answer(row: SubmissionRow) -> AttemptAnswer:
+def attempt_answer(row: SubmissionRow, by: str | None = None) -> AttemptAnswer:
     """One attempt. Jupyter knows the states of marking only: one whose points are held waits for a teacher."""
     points = row.given_points if row.state.is_marked and not row.is_held else None
     return AttemptAnswer(
@@ -109,4 +138,5 @@ def attempt_answer(row: SubmissionRow) -> AttemptAnswer:
         max_score=float(row.max_points),
         feedback=bool(row.feedback) and not row.is_held,
         held=row.is_held,
+        by=by,
     )

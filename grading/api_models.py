@@ -119,6 +119,15 @@ class AttemptAnswer(BaseModel):
     feedback: bool
     held: bool
     """Marked, and a teacher has to look at it before its points count."""
+    by: str | None = Field(description="Who handed it in for the group; null: the learner, alone.")
+
+
+class GroupAnswer(BaseModel):
+    """The group that a learner does a quiz in."""
+
+    name: str
+    members: list[str]
+    """Their names now."""
 
 
 class ResultAnswer(BaseModel):
@@ -141,6 +150,8 @@ class AssignmentAnswer(BaseModel):
     why_not: str | None = Field(description="Why they cannot hand in now; null: they can.")
     max_score: float
     attempts_allowed: int | None
+    attempts_used: int = Field(description="By the learner, or by any member of their group.")
+    group: GroupAnswer | None = Field(description="null: they do it alone.")
     release_sha256: str
     notebooks: list[str]
     draft_saved_at: str | None

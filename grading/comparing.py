@@ -83,12 +83,12 @@ def read_pair(tx: Tx, assignment: AssignmentRow, one: SubmissionRow, other: Subm
 
 
 def _newest(tx: Tx, message: CompareSubmissions) -> list[SubmissionRow]:
-    """The newest attempt of each learner of the LMS course, test students left out."""
+    """The newest attempt of each learner and group of the LMS course, test students left out."""
     learners = {person.id for person in lti.list_learners(tx, message.placement_id) if not person.is_test}
     mine = (SubmissionRow.placement_id == message.placement_id, SubmissionRow.assignment_id == message.assignment_id)
-    last = select(SubmissionRow.user_id, func.max(SubmissionRow.number).label("number")).where(*mine)
-    newest = last.group_by(SubmissionRow.user_id).subquery()
-    same = and_(SubmissionRow.user_id == newest.c.user_id, SubmissionRow.number == newest.c.number)
+    last = select(SubmissionRow.hub_name, func.max(SubmissionRow.number).label("number")).where(*mine)
+    newest = last.group_by(SubmissionRow.hub_name).subquery()
+    same = and_(SubmissionRow.hub_name == newest.c.hub_name, SubmissionRow.number == newest.c.number)
     rows = tx.scalars(select(SubmissionRow).join(newest, same).where(*mine).order_by(SubmissionRow.id))
     return [row for row in rows if row.user_id in learners]
 

@@ -10,7 +10,8 @@ from grading.assignments import get_assignment
 from grading.blueprint import blueprint
 from grading.engine.nbgrader_export import list_rows
 from grading.extensions import load_class_terms
-from grading.mark_exports import load_mark_book, marks_csv, nbgrader_csv
+from grading.group_work import list_group_members
+from grading.mark_exports import load_mark_book, marks_csv, nbgrader_csv, spread_groups
 from grading.staff_pages import learners_of
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.permissions import Right
@@ -52,13 +53,16 @@ def export_gradebook(slug: str) -> AnyResponse:
 def _nbgrader(slug: str, only: str | None) -> str:
     session, runtime = open_course(slug), current_runtime()
     with runtime.db.reading() as tx:
-        names = {person.hub_name: person.display_name for person in learners_of(tx, session).values()}
+        learners = learners_of(tx, session)
+        shared = list_group_members(tx, placement_of(session))
+    names = {person.hub_name: person.display_name for person in learners.values()}
     try:
         rows = list_rows(runtime.settings.gradebook_url(slug, placement_of(session)), only)
     except OperationalError as error:
         message = _("Somebody is writing into the gradebook. Wait a few seconds and try again.")
         raise Conflict("gradebook_busy", message) from error
-    return nbgrader_csv(rows, names)
+    hub_names = {person.id: person.hub_name for person in learners.values()}
+    return nbgrader_csv(spread_groups(rows, shared, hub_names), names)
 
 
 def _file(text: str, name: str) -> Response:

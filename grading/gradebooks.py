@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy import select
+
 from grading.engine_port import OpenEngine
 from grading.messages import ForgetLearner, PrepareGradebook
-from grading.models import CourseRow, GradebookRow
+from grading.models import CourseRow, GradebookRow, SubmissionRow
 from grading.portable_placing import ensure_placed
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
@@ -31,10 +33,12 @@ def prepare_launched_gradebook(open_engine: OpenEngine, run: JobRun, message: Li
 
 
 def forget_learner(open_engine: OpenEngine, run: JobRun, message: ForgetLearner) -> None:
-    """Handle `ForgetLearner`."""
+    """Handle `ForgetLearner`. The place of a group stays as long as one of its submissions is somebody's."""
+    theirs = (SubmissionRow.placement_id == message.placement_id, SubmissionRow.hub_name == message.hub_name)
     with run.runtime.db.reading() as tx:
         placement = lti.find_placement(tx, message.placement_id)
-    if placement is not None:
+        is_kept = tx.scalar(select(SubmissionRow.id).where(*theirs, SubmissionRow.group_id.is_not(None)).limit(1))
+    if placement is not None and is_kept is None:
         ensure_placed(run.runtime, placement.id)
         open_engine(run.runtime.settings, placement).forget(message.hub_name)
 

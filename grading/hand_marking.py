@@ -21,6 +21,7 @@ from grading.assignments import no_such_quiz
 from grading.engine.answers import AnswerFiles
 from grading.engine.hand_marks import CellRef, GradedCell, HandMark, HandMarks, NewMark, Standing
 from grading.engine.model import QuestionKind
+from grading.group_work import PREFIX, HandedIn, list_handed_in
 from grading.messages import SyncMarks
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.rubric_models import HandMarkingRow
@@ -40,9 +41,10 @@ class Paper:
 
     submission_id: int
     user_id: int
+    """Who handed it in."""
     hub_name: str
     name: str
-    """What the grader sees: the learner's name, or a code where names are hidden."""
+    """What the grader sees: the learner's or group's name, or a code where names are hidden."""
     number: int
     submitted_at: datetime
     is_outdated: bool
@@ -87,6 +89,18 @@ class Sheet:
     """By hub name; those of the LMS course."""
     attempts: dict[str, list[tuple[int, int, datetime, SubmissionState]]]
     """By hub name: (id, number, submitted at, state)."""
+    submitters: dict[int, int]
+    """Who handed in, by submission id."""
+    groups: dict[int, HandedIn]
+    """Of the attempts that are a group's, by submission id."""
+
+    def say_whose(self, hub_name: str, submission_id: int) -> str | None:
+        """The learner's name, or the group's with those of its members; None: nobody of them is in the course."""
+        group = self.groups.get(submission_id)
+        if group is None:
+            return self.learners[hub_name].display_name if hub_name in self.learners else None
+        names = {person.id: person.display_name for person in self.learners.values()}
+        return group.say(names) if any(user_id in names for user_id in group.user_ids) else None
 
     def rubric_of(self, ref: CellRef) -> RubricOf:
         """The place of a question's rubric."""
@@ -144,13 +158,16 @@ def load_sheet(tx: Tx, slug: str, name: str, placement_id: int) -> Sheet:
     row, hides_names = found
     learners = {person.hub_name: person for person in lti.list_learners(tx, placement_id)}
     columns = (SubmissionRow.hub_name, SubmissionRow.id, SubmissionRow.number, SubmissionRow.submitted_at)
-    theirs = select(*columns, SubmissionRow.state).where(
+    theirs = select(*columns, SubmissionRow.state, SubmissionRow.user_id).where(
         SubmissionRow.placement_id == placement_id, SubmissionRow.assignment_id == row.id
     )
     attempts: dict[str, list[tuple[int, int, datetime, SubmissionState]]] = {}
-    for hub_name, submission_id, number, at, state in tx.execute(theirs):
+    submitters: dict[int, int] = {}
+    for hub_name, submission_id, number, at, state, user_id in tx.execute(theirs):
         attempts.setdefault(hub_name, []).append((submission_id, number, at, state))
-    return Sheet(row, placement_id, bool(hides_names), learners, attempts)
+        submitters[submission_id] = user_id
+    groups = list_handed_in(tx, placement_id, row.id) if any(name.startswith(PREFIX) for name in attempts) else {}
+    return Sheet(row, placement_id, bool(hides_names), learners, attempts, submitters, groups)
 
 
 def open_marks(settings: Settings, sheet: Sheet) -> HandMarks:
@@ -210,14 +227,16 @@ def _papers(sheet: Sheet, standings: Sequence[Standing]) -> tuple[Paper, ...]:
     held = {each.learner: each.submitted_at for each in standings}
     papers = []
     for hub_name, submitted_at in held.items():
-        person, attempts = sheet.learners.get(hub_name), sheet.attempts.get(hub_name, [])
+        attempts = sheet.attempts.get(hub_name, [])
         found = next((each for each in attempts if each[2] == submitted_at), None)
-        if person is None or found is None:
+        whose = sheet.say_whose(hub_name, found[0]) if found else None
+        if whose is None or found is None:
             continue
         submission_id, number, at, _state = found
         outdated = any(each[1] > number and each[3].is_busy for each in attempts)
-        name = _code(sheet, hub_name) if sheet.hides_names else person.display_name
-        papers.append(Paper(submission_id, person.id, hub_name, name, number, at, outdated))
+        name = _code(sheet, hub_name) if sheet.hides_names else whose
+        user_id = sheet.submitters[submission_id]
+        papers.append(Paper(submission_id, user_id, hub_name, name, number, at, outdated))
     return tuple(sorted(papers, key=lambda paper: (paper.name.casefold(), paper.submission_id)))
 
 

@@ -8,12 +8,14 @@ from grading.environment_clearing import EVERY_S as CLEAR_S
 from grading.environment_clearing import clear_environments
 from grading.environments import build_environment, give_up_building
 from grading.gradebooks import forget_learner, prepare_gradebook, prepare_launched_gradebook
+from grading.group_sets import FOLLOW_S, follow_all_groups, follow_groups
 from grading.marking import autograde, give_up_marking
 from grading.messages import (
     ApplyRemark,
     Autograde,
     BuildEnvironment,
     CompareSubmissions,
+    FollowGroups,
     ForgetLearner,
     PlaceArrival,
     PrepareGradebook,
@@ -53,6 +55,7 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
         Handler("grading.forget_learner", ForgetLearner, partial(forget_learner, open_engine), queue="default"),
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
         Handler("grading.build_environment", BuildEnvironment, build_environment, on_dead=give_up_building),
+        Handler("grading.follow_groups", FollowGroups, follow_groups, max_attempts=3),
         Handler("grading.place_arrival", PlaceArrival, place_arrival),
         Handler("grading.adopt_who_launched", LinkLaunched, adopt_who_launched),
         Handler("grading.adopt_who_joined", MembersJoined, adopt_who_joined),
@@ -66,5 +69,6 @@ def make_recurring(open_engine: OpenEngine) -> tuple[Recurring, ...]:
     """What is done again and again."""
     return (
         Recurring("grading.reconcile", RECONCILE_S, partial(reconcile, open_engine)),
+        Recurring("grading.follow_groups", FOLLOW_S, follow_all_groups),
         Recurring("grading.clear_environments", CLEAR_S, clear_environments),
     )

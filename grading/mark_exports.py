@@ -2,18 +2,18 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import defer
-
 from grading.access import placement_of
+from grading.class_attempts import ClassAttempts, load_class_attempts
 from grading.engine.nbgrader_export import COLUMNS, ExportRow
 from grading.extensions import ClassTerms
+from grading.group_work import PREFIX
 from grading.models import SubmissionRow
+from grading.plain_csv import plain_cell
 from grading.staff_pages import learners_of
 from grading.terms import attempt_that_counts
 from lti_tool.kernel.db import Tx
@@ -21,8 +21,6 @@ from lti_tool.kernel.types import as_points
 from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 
-FORMULA = "=+-@\t\r\n"
-"""What makes a spreadsheet take a text for a formula."""
 MISSING = "missing"
 Key = tuple[str, str]
 """(notebook, grade id) of a question."""
@@ -36,6 +34,8 @@ class Marked:
     attempt: SubmissionRow | None
     attempts: int
     counts: bool
+    group: str
+    """That the attempt was handed in for; empty: none."""
 
 
 @dataclass(frozen=True)
@@ -49,24 +49,19 @@ class MarkBook:
 def load_mark_book(tx: Tx, session: SignedIn, terms: ClassTerms) -> MarkBook:
     """Everybody in the LMS course by name; three queries."""
     learners = learners_of(tx, session)
-    query = (
-        select(SubmissionRow)
-        .where(SubmissionRow.placement_id == placement_of(session), SubmissionRow.assignment_id == terms.row.id)
-        .options(defer(SubmissionRow.files), defer(SubmissionRow.feedback))
-        .order_by(SubmissionRow.number.desc())
-    )
-    attempts: dict[int, list[SubmissionRow]] = {}
-    for row in tx.scalars(query):
-        attempts.setdefault(row.user_id, []).append(row)
+    large = (SubmissionRow.files, SubmissionRow.feedback)
+    made = load_class_attempts(tx, placement_of(session), terms.row.id, learners.keys(), large)
     _ = terms.row.questions  # loaded here, while there is a transaction
     people = sorted(learners.values(), key=lambda person: (person.display_name.casefold(), person.id))
-    return MarkBook(terms, [_marked(terms, person, attempts.get(person.id, [])) for person in people])
+    return MarkBook(terms, [_marked(terms, person, made) for person in people])
 
 
-def _marked(terms: ClassTerms, person: lti.Person, attempts: Sequence[SubmissionRow]) -> Marked:
+def _marked(terms: ClassTerms, person: lti.Person, made: ClassAttempts) -> Marked:
+    attempts = made.by_learner.get(person.id, [])
     counts = attempt_that_counts(terms.of(person.id), attempts)
     shown = counts or (attempts[0] if attempts else None)
-    return Marked(person, shown, len(attempts), counts is not None)
+    group = made.groups[shown.id].name if shown is not None and shown.id in made.groups else ""
+    return Marked(person, shown, len(attempts), counts is not None, group)
 
 
 def marks_csv(book: MarkBook) -> str:
@@ -74,7 +69,7 @@ def marks_csv(book: MarkBook) -> str:
     questions = _questions(book)
     head = ["learner", "id", "attempt", "attempts", "submitted_at", "late", "days_late", "state"]
     titles = [f"{label} ({maximum})" for label, maximum in questions.values()]
-    tail = ["total", "max_points", "late_off", "result"]
+    tail = ["total", "max_points", "late_off", "result", "group"]
     return write_csv([head + titles + tail, *(_line(book.terms, each, list(questions)) for each in book.lines)])
 
 
@@ -82,7 +77,7 @@ def _line(terms: ClassTerms, each: Marked, keys: Sequence[Key]) -> list[object]:
     about: list[object] = [each.person.display_name, each.person.hub_name]
     row = each.attempt
     if row is None:
-        return [*about, "", 0, "", "", "", MISSING, *("" for _key in keys), "", terms.row.max_points, "", ""]
+        return [*about, "", 0, "", "", "", MISSING, *("" for _key in keys), "", terms.row.max_points, "", "", ""]
     mine = terms.of(each.person.id)
     days = mine.days_late(row.submitted_at)
     weighed = mine.weigh_attempt(row) if row.state.is_marked else None
@@ -96,7 +91,7 @@ def _line(terms: ClassTerms, each: Marked, keys: Sequence[Key]) -> list[object]:
     )
     if row.is_held or not each.counts:
         total[-1] = ""
-    return [*about, *facts, *points, *total]
+    return [*about, *facts, *points, *total, each.group]
 
 
 def _questions(book: MarkBook) -> dict[Key, tuple[str, str]]:
@@ -131,6 +126,30 @@ def nbgrader_csv(rows: Iterable[ExportRow], names: dict[str, str]) -> str:
     return write_csv([list(COLUMNS), *lines])
 
 
+def spread_groups(
+    rows: Sequence[ExportRow], handed_in: Mapping[tuple[str, str], Collection[int]], hub_names: Mapping[int, str]
+) -> list[ExportRow]:
+    """Rows of groups once for each member, in the place of what the member does not have of their own.
+
+    `handed_in`: user ids by (assignment, what the gradebook calls the group); `hub_names` by user id.
+    """
+    members = {
+        (row.assignment, hub_names[user_id]): row
+        for row in rows
+        if row.timestamp is not None
+        for user_id in handed_in.get((row.assignment, row.student_id), ())
+        if user_id in hub_names
+    }
+    alone = [row for row in rows if not row.student_id.startswith(PREFIX)]
+    kept = [row for row in alone if row.timestamp is not None or (row.assignment, row.student_id) not in members]
+    own = {(row.assignment, row.student_id) for row in kept}
+    return kept + [
+        replace(row, student_id=hub_name, last_name="", first_name="", email="")
+        for (assignment, hub_name), row in members.items()
+        if (assignment, hub_name) not in own
+    ]
+
+
 def write_csv(lines: Iterable[Sequence[object]]) -> str:
     """CSV in which no text is a formula for a spreadsheet."""
     out = io.StringIO()
@@ -138,8 +157,3 @@ def write_csv(lines: Iterable[Sequence[object]]) -> str:
     for line in lines:
         write([plain_cell(value) if isinstance(value, str) else value for value in line])
     return out.getvalue()
-
-
-def plain_cell(text: str) -> str:
-    """A text that a spreadsheet leaves alone. Blanks before a formula do not make it harmless."""
-    return f"'{text}" if text.lstrip(" \u00a0")[:1] in tuple(FORMULA) and text else text

@@ -2,7 +2,7 @@
 
 Killed at any point, the job starts over, and nothing has happened or all of it has. The attempts of one learner are
 marked one after the other in the order of their numbers, because the gradebook holds one submission of each learner:
-the newest.
+the newest. Of a group it holds one, too.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ from grading.messages import Autograde, ForgetLearner
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.portable_placing import ensure_placed
 from grading.results import GIVEN_UP, record_failure, record_marking
-from grading.submissions import attempts_of, list_submissions, move, put_in_line, submitter_of
+from grading.submissions import in_place_of, list_siblings, move, put_in_line
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
@@ -125,8 +125,8 @@ def mark_again(tx: Tx, submission: SubmissionRow) -> None:
 
 def _is_superseded(tx: Tx, submission: SubmissionRow) -> bool:
     """Is there a later attempt that has marks or will have them?"""
-    all_of_theirs = list_submissions(tx, submission.assignment_id, submitter_of(submission))
-    return any(row.number > submission.number and row.state is not SubmissionState.FAILED for row in all_of_theirs)
+    later = (row for row in list_siblings(tx, submission) if row.number > submission.number)
+    return any(row.state is not SubmissionState.FAILED for row in later)
 
 
 def _claim(tx: Tx, settings: Settings, submission_id: int) -> Work | None:
@@ -167,7 +167,7 @@ def _claim(tx: Tx, settings: Settings, submission_id: int) -> Work | None:
 def _must_wait(tx: Tx, submission: SubmissionRow) -> bool:
     earlier = and_(SubmissionRow.state == SubmissionState.QUEUED, SubmissionRow.number < submission.number)
     query = select(SubmissionRow.id).where(
-        attempts_of(submission.assignment_id, submitter_of(submission)),
+        in_place_of(submission),
         SubmissionRow.id != submission.id,
         or_(SubmissionRow.state == SubmissionState.RUNNING, earlier),
     )

@@ -84,6 +84,14 @@ class ForgetLearner(Job):
 
 
 @dataclass(frozen=True)
+class FollowGroups(Job):
+    """Take over the groups of an LMS course as they are now."""
+
+    name: ClassVar[str] = "grading.follow_groups"
+    placement_id: int
+
+
+@dataclass(frozen=True)
 class BuildEnvironment(Job):
     """Install the packages of an environment."""
 

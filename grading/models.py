@@ -179,13 +179,14 @@ class SubmissionRow(Base):
     __tablename__ = "grading_submission"
     __table_args__ = (
         UniqueConstraint("placement_id", "assignment_id", "user_id", "number"),
+        UniqueConstraint("placement_id", "assignment_id", "hub_name", "number"),
         UniqueConstraint("placement_id", "user_id", "request_id"),
-        # The gradebook holds one submission per learner and assignment: two are never marked at once.
+        # The gradebook holds one submission per learner or group and assignment: two are never marked at once.
         Index(
             "uq_grading_submission_running",
             "placement_id",
             "assignment_id",
-            "user_id",
+            "hub_name",
             unique=True,
             sqlite_where=text("state = 'running'"),
             postgresql_where=text("state = 'running'"),
@@ -196,8 +197,13 @@ class SubmissionRow(Base):
     placement_id: Mapped[int]
     assignment_id: Mapped[int] = mapped_column(ForeignKey("grading_assignment.id"), index=True)
     user_id: Mapped[int] = mapped_column(index=True)
+    """Who handed in; a group's is also its other members', see `group_models.ShareRow`."""
     hub_name: Mapped[str] = mapped_column(String(40))
+    """What the gradebook calls the learner, or the group."""
+    group_id: Mapped[int | None] = mapped_column(ForeignKey("grading_group.id"))
+    """None: the learner's alone."""
     number: Mapped[int]
+    """Counts up for each person who has a share in it: no two of their attempts have the same."""
     request_id: Mapped[str] = mapped_column(String(64))
     sha256: Mapped[str] = mapped_column(String(64))
     files: Mapped[list[dict[str, Any]]] = mapped_column(JSON)

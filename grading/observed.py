@@ -14,7 +14,13 @@ from lti_tool.web.session import SignedIn
 
 WANTED = "of"
 """Query parameter: which of several learners an observer looks at."""
-READABLE = ("grading.show_quiz", "grading.show_status", "grading.show_feedback", "grading.show_marked_notebook")
+READABLE = (
+    "grading.show_quiz",
+    "grading.show_status",
+    "grading.show_feedback",
+    "grading.show_marked_notebook",
+    "grading.download_own_file",
+)
 
 
 def find_observed(tx: Tx, session: SignedIn) -> lti.Observed | None:

@@ -66,6 +66,8 @@ class Attempt:
     log: str | None
     suspicion: str | None
     """Why its points are held back, or were; for the staff."""
+    by: str | None
+    """Who handed it in for a group."""
 
 
 def show_attempt(
@@ -76,6 +78,7 @@ def show_attempt(
     feedback_url: str | None,
     ahead: Place | None,
     to_staff: bool = False,
+    by: str | None = None,
 ) -> Attempt:
     """An attempt for a template; `deliveries` are the outbox rows of its learner, who sees no points that are held."""
     has_points = row.state.is_marked and (to_staff or not row.is_held)
@@ -98,6 +101,7 @@ def show_attempt(
         via=row.via,
         log=row.teacher_text,
         suspicion=row.suspicion if to_staff else None,
+        by=by,
     )
 
 
@@ -187,9 +191,9 @@ def _question_state(question: dict[str, Any]) -> str:
     return "full" if points >= maximum else "part" if points > 0 else "zero"
 
 
-def say_why_not(terms: Terms, attempts: Sequence[SubmissionRow], *, is_learner: bool) -> str | None:
-    """Why a person cannot hand in now; None: they can. `attempts` in any order."""
-    used = max((row.number for row in attempts), default=0)
+def say_why_not(terms: Terms, attempts: Sequence[SubmissionRow], *, is_learner: bool, used: int = 0) -> str | None:
+    """Why a person cannot hand in now; None: they can. `attempts` in any order; `used`: by their group."""
+    used = max(used, max((row.number for row in attempts), default=0))
     why_not: str | None = None
     if not is_learner:
         why_not = _("Only learners hand in. To try it yourself, use your LMS's student view.")
@@ -205,12 +209,12 @@ def say_why_not(terms: Terms, attempts: Sequence[SubmissionRow], *, is_learner: 
 
 
 def quiz_context(
-    session: SignedIn, row: AssignmentRow, terms: Terms, attempts: Sequence[SubmissionRow]
+    session: SignedIn, row: AssignmentRow, terms: Terms, attempts: Sequence[SubmissionRow], used: int = 0
 ) -> dict[str, Any]:
-    """The facts on a quiz and whether this person may hand in."""
-    used = attempts[0].number if attempts else 0
+    """The facts on a quiz and whether this person may hand in. `used`: attempts that their group has made."""
+    used = max(used, attempts[0].number if attempts else 0)
     left, closed = terms.attempts_left(used), terms.is_closed(clock.now())
-    why_not = say_why_not(terms, attempts, is_learner=session.role.is_learner)
+    why_not = say_why_not(terms, attempts, is_learner=session.role.is_learner, used=used)
     quiz = {
         "title": row.title,
         "summary": row.summary or None,
@@ -234,8 +238,11 @@ def status_context(
     terms: Terms,
     attempts: Sequence[SubmissionRow],
     deliveries: Sequence[lti.Entry],
+    by: str | None,
 ) -> dict[str, Any]:
-    """What `_attempt_status.html` needs; `attempts` newest first, at least one."""
+    """What `_attempt_status.html` needs; `attempts` newest first, at least one; `by`: who
+    handed in the newest for a group.
+    """
     counts = attempt_that_counts(terms, attempts)
     weighed = terms.weigh_attempt(counts) if counts is not None else None
     counting = None
@@ -249,11 +256,22 @@ def status_context(
             deliveries,
             feedback_url=own_feedback_url(row, attempts[0]),
             ahead=find_attempt_place(tx, attempts[0]),
+            by=by,
         ),
+        "files": _own_files(row, attempts[0]),
         "counting": counting,
         "platform": session.platform_name,
         "status_url": url_for("grading.show_status", slug=row.course_slug, name=row.name),
     }
+
+
+def _own_files(row: AssignmentRow, attempt: SubmissionRow) -> list[tuple[str, str]]:
+    """(name, address) of what a group handed in: its members have it from each other here."""
+    if attempt.group_id is None:
+        return []
+    place: dict[str, Any] = {"slug": row.course_slug, "name": row.name, "number": attempt.number}
+    paths = [entry["path"] for entry in attempt.files]
+    return [(path, url_for("grading.download_own_file", **place, path=path)) for path in paths]
 
 
 def own_feedback_url(row: AssignmentRow, attempt: SubmissionRow) -> str | None:

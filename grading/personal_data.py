@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, func, select, update
 
 from grading.comparing import erase_similarity, export_similarity
+from grading.group_models import GroupMemberRow, GroupRow, GroupSetRow, ShareRow
 from grading.messages import ForgetLearner
 from grading.models import (
     AssignmentRow,
@@ -19,6 +20,7 @@ from grading.portable_models import ArrivedStudentRow
 from grading.remarking import forget_person
 from grading.remarking_rows import RemarkedRow, RemarkRow
 from grading.rubric_models import RubricChoiceRow, RubricItemRow
+from grading.submissions import is_of
 from lti_tool.kernel import jobs
 from lti_tool.kernel.db import Tx
 
@@ -32,6 +34,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
             "assignment": assignment.name,
             "placement_id": row.placement_id,
             "attempt": row.number,
+            "handed_in_for_a_group": row.group_id is not None,
             "submitted_at": row.submitted_at.isoformat(),
             "receipt": row.receipt,
             "files": row.files,
@@ -41,7 +44,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
             "marks": row.marks,
             "cell_ms": row.cell_ms,
         }
-        for row, assignment in tx.execute(query.where(SubmissionRow.user_id == user_id).order_by(SubmissionRow.id))
+        for row, assignment in tx.execute(query.where(is_of([user_id])).order_by(SubmissionRow.id))
     ]
     results = [
         {"assignment_id": row.assignment_id, "points": str(row.points), "recorded_at": row.recorded_at.isoformat()}
@@ -63,6 +66,7 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
         for row in tx.scalars(select(ExtensionRow).where(ExtensionRow.user_id == user_id))
     ]
     kept = {"submissions": submissions, "results": results, "drafts": drafts, "extensions": extensions}
+    kept |= {"groups": _groups_of(tx, user_id)}
     kept |= {"nbgrader": [row.student_id for row in tx.scalars(_arrived(user_id))]}
     kept |= {"rubric": _chosen(tx, user_id), "marked_again": _marked_again(tx, user_id)}
     return kept | {"similar": export_similarity(tx, user_id)}
@@ -71,6 +75,27 @@ def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
 def _arrived(user_id: int) -> Select[ArrivedStudentRow]:
     """What they were called in nbgrader courses that came here."""
     return select(ArrivedStudentRow).where(ArrivedStudentRow.user_id == user_id)
+
+
+def _groups_of(tx: Tx, user_id: int) -> list[dict[str, Any]]:
+    """The groups that they are in now."""
+    query = select(GroupSetRow.placement_id, GroupSetRow.name.label("set_name"), GroupRow.name)
+    query = query.join(GroupRow, GroupRow.set_id == GroupSetRow.id)
+    query = query.join(GroupMemberRow, GroupMemberRow.group_id == GroupRow.id).order_by(GroupRow.id)
+    rows = tx.execute(query.where(GroupMemberRow.user_id == user_id))
+    return [{"placement_id": row.placement_id, "set": row.set_name, "group": row.name} for row in rows]
+
+
+def _leave_to_mates(tx: Tx, user_id: int) -> None:
+    """What a group handed in is also its other members': one of them stands for who handed it in."""
+    tx.execute(delete(ShareRow).where(ShareRow.user_id == user_id))
+    heir = select(func.min(ShareRow.user_id)).where(ShareRow.submission_id == SubmissionRow.id).scalar_subquery()
+    query = select(SubmissionRow, heir).where(SubmissionRow.user_id == user_id, SubmissionRow.group_id.is_not(None))
+    for row, mate in tx.execute(query).all():
+        if mate is not None:
+            row.user_id, row.request_id = mate, f"left-{row.id:08d}"
+            tx.execute(update(RemarkedRow).where(RemarkedRow.submission_id == row.id).values(user_id=mate))
+    tx.flush()
 
 
 def _chosen(tx: Tx, user_id: int) -> list[dict[str, Any]]:
@@ -97,7 +122,11 @@ def _marked_again(tx: Tx, user_id: int) -> list[dict[str, Any]]:
 
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
-    """Delete a person's work and marks, and files that nobody else has handed in too. Gradebooks follow by a job."""
+    """Delete a person's work and marks, and files that nobody else has handed in too. Gradebooks follow by a job.
+
+    What a group handed in stays, with its marks, for the other members.
+    """
+    _leave_to_mates(tx, user_id)
     kept_in = select(SubmissionRow.placement_id, SubmissionRow.hub_name).where(SubmissionRow.user_id == user_id)
     for placement_id, hub_name in tx.execute(kept_in.distinct()).all():
         jobs.enqueue(tx, ForgetLearner(placement_id, hub_name))
@@ -111,7 +140,7 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
     tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
     erase_similarity(tx, user_id)
-    for table in (ResultRow, DraftRow, ExtensionRow, RubricChoiceRow):
+    for table in (ResultRow, DraftRow, ExtensionRow, RubricChoiceRow, GroupMemberRow):
         tx.execute(delete(table).where(table.user_id == user_id))
     tx.execute(delete(SubmissionRow).where(SubmissionRow.user_id == user_id))
     tx.flush()

@@ -6,6 +6,7 @@ from grading import (
     environment_views,
     export_views,
     extension_views,
+    group_views,
     hand_marking_views,
     quiz_health_views,
     remarking_views,
@@ -18,6 +19,7 @@ from grading.commands import sandbox
 from grading.commands_nbgrader import nbgrader
 from grading.engine_nbgrader import open_placement
 from grading.engine_port import OpenEngine
+from grading.group_models import GROUP_MODELS
 from grading.handlers import make_handlers, make_recurring
 from grading.health import check_hub
 from grading.kernels import check_kernels
@@ -47,6 +49,7 @@ PAGES = (
     views,
     staff_views,
     extension_views,
+    group_views,
     hand_marking_views,
     export_views,
     similarity_views,
@@ -69,6 +72,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             AssignmentRow,
             EnvironmentRow,
             BlobRow,
+            *GROUP_MODELS,
             SubmissionRow,
             DraftRow,
             DraftBlobRow,

@@ -28,6 +28,7 @@ from grading.engine.portable_folder import (
 from grading.engine.portable_rows import TABLES, NotAGradebook, Rows, moment_of, read_rows, rename_students
 from grading.engine_nbgrader import open_placement_at
 from grading.filesets import Listing, load_files
+from grading.group_work import list_group_names
 from grading.models import AssignmentRow, SubmissionRow
 from grading.portable_import import get_placement_by_key
 from grading.portable_models import ArrivalRow, ArrivedStudentRow
@@ -63,6 +64,8 @@ class _Names:
     """Student id by hub name, of those who came from an nbgrader course."""
     people: Mapping[str, lti.Person]
     """By hub name."""
+    groups: Mapping[str, str]
+    """Names of groups by what the gradebook calls them."""
 
     def of(self, hub_name: str) -> str:
         return self.ids.get(hub_name, hub_name)
@@ -136,7 +139,7 @@ def _read_names(tx: Tx, placement: lti.Placement) -> _Names:
     )
     ids = {row.hub_name: row.student_id for row in tx.scalars(query) if row.hub_name}
     people = [each.person for each in lti.list_members(tx, placement.context_id)]
-    return _Names(ids, {person.hub_name: person for person in people})
+    return _Names(ids, {person.hub_name: person for person in people}, list_group_names(tx, placement.id))
 
 
 def _named(rows: Rows, names: _Names) -> Rows:
@@ -149,6 +152,8 @@ def _named(rows: Rows, names: _Names) -> Rows:
         if person is not None and str(said["id"]) not in names.ids:
             said["last_name"] = said["last_name"] or person.display_name[:128]
             said["lms_user_id"] = said["lms_user_id"] or (person.sub if len(person.sub) <= 128 else None)
+        if str(said["id"]) in names.groups:
+            said["last_name"] = said["last_name"] or names.groups[str(said["id"])][:128]
         told.append(tuple(said.values()))
     return rename_students({**rows, "student": told}, names.ids)
 

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import select
 
 from grading.extensions import ClassTerms
+from grading.group_work import list_handed_in
 from grading.models import SubmissionRow
+from grading.submissions import is_of
 from grading.terms import attempt_that_counts
 from lti_tool.kernel.db import Tx
 
@@ -20,6 +22,8 @@ CALM = frozenset({"graded", "needs_manual"})
 LIGHT = (
     SubmissionRow.id,
     SubmissionRow.user_id,
+    SubmissionRow.hub_name,
+    SubmissionRow.group_id,
     SubmissionRow.number,
     SubmissionRow.submitted_at,
     SubmissionRow.state,
@@ -71,7 +75,7 @@ class Health:
 
     learners: int
     handed_in: int
-    """Learners with an attempt."""
+    """Learners with an attempt, of their own or of a group."""
     attempts: int
     shares: tuple[int, ...]
     """Results by tenth of the points: 0 up to 10 %, …, 90 % and more; `BANDS` of them."""
@@ -94,19 +98,19 @@ def load_health(tx: Tx, placement_id: int, terms: ClassTerms, learner_ids: Seque
     query = (
         select(*LIGHT)
         .where(SubmissionRow.placement_id == placement_id, SubmissionRow.assignment_id == terms.row.id)
-        .where(SubmissionRow.user_id.in_(list(learner_ids)))
+        .where(is_of(list(learner_ids)))
         .order_by(SubmissionRow.user_id, SubmissionRow.number)
     )
-    by_learner: dict[int, list[SubmissionRow]] = defaultdict(list)
+    by_learner: dict[str, list[SubmissionRow]] = defaultdict(list)  # of a group once, under the group's own name
     for row in tx.execute(query):
-        by_learner[row.user_id].append(SubmissionRow(**row._mapping))
-    counting = {user_id: attempt_that_counts(terms.of(user_id), rows) for user_id, rows in by_learner.items()}
+        by_learner[row.hub_name].append(SubmissionRow(**row._mapping))
+    counting = {name: attempt_that_counts(terms.of(rows[-1].user_id), rows) for name, rows in by_learner.items()}
     shares = [_share(terms, row) for row in counting.values() if row is not None and not row.is_held]
     every = [row for rows in by_learner.values() for row in rows]
     ends = Counter(row.outcome for row in every if row.outcome and row.outcome not in CALM)
     return Health(
         learners=len(learner_ids),
-        handed_in=len(by_learner),
+        handed_in=len(_owners(tx, placement_id, terms, every) & set(learner_ids)),
         attempts=len(every),
         shares=_bands(shares),
         mean=sum(shares, Decimal(0)) / len(shares) if shares else None,
@@ -117,6 +121,12 @@ def load_health(tx: Tx, placement_id: int, terms: ClassTerms, learner_ids: Seque
         states=Counter(row.shown_state for row in every),
         per_learner=dict(sorted(Counter(len(rows) for rows in by_learner.values()).items())),
     )
+
+
+def _owners(tx: Tx, placement_id: int, terms: ClassTerms, every: Iterable[SubmissionRow]) -> set[int]:
+    """Whose the attempts are; a query more where some are of groups."""
+    groups = list_handed_in(tx, placement_id, terms.row.id) if any(row.group_id for row in every) else {}
+    return {row.user_id for row in every} | {user_id for group in groups.values() for user_id in group.user_ids}
 
 
 def _share(terms: ClassTerms, row: SubmissionRow) -> Decimal:

@@ -14,6 +14,7 @@ from grading.messages import ApplyRemark
 from grading.models import AssignmentRow, CourseRow, SubmissionRow, SubmissionState
 from grading.remarking_rows import AgainState, RemarkedRow, RemarkRow, RunState
 from grading.remarking_work import put_in_line
+from grading.submissions import is_of
 from lti_tool.kernel import audit, clock, jobs
 from lti_tool.kernel.audit import Actor
 from lti_tool.kernel.audit_guard import ERASED
@@ -67,22 +68,22 @@ def list_markable(
     tx: Tx, placement_id: int, assignment_id: int, user_ids: Collection[int], which: Which
 ) -> list[tuple[int, int]]:
     """(submission id, user id) of what a run would be about; without what is in line for marking anyway."""
-    columns = (SubmissionRow.id, SubmissionRow.user_id, SubmissionRow.state, SubmissionRow.text)
+    columns = (SubmissionRow.id, SubmissionRow.user_id, SubmissionRow.hub_name, SubmissionRow.state, SubmissionRow.text)
     query = (
         select(*columns)
         .where(SubmissionRow.placement_id == placement_id, SubmissionRow.assignment_id == assignment_id)
-        .where(SubmissionRow.user_id.in_(list(user_ids)))
-        .order_by(SubmissionRow.user_id, SubmissionRow.number.desc())
+        .where(is_of(list(user_ids)))
+        .order_by(SubmissionRow.number.desc())
     )
     found: list[tuple[int, int]] = []
-    seen: set[int] = set()
-    for submission_id, user_id, state, text in tx.execute(query):
-        is_newest, has_problem = user_id not in seen, state is SubmissionState.FAILED or text is not None
-        seen.add(user_id)
+    seen: set[str] = set()
+    for submission_id, user_id, hub_name, state, text in tx.execute(query):
+        is_newest, has_problem = hub_name not in seen, state is SubmissionState.FAILED or text is not None
+        seen.add(hub_name)
         is_wanted = which is Which.ALL or (is_newest and (which is Which.NEWEST or has_problem))
         if is_wanted and not state.is_busy:
             found.append((submission_id, user_id))
-    return found
+    return sorted(found, key=lambda each: each[1])
 
 
 def start_run(

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import defer
 
 from grading.extensions import ClassTerms
+from grading.group_work import PREFIX, HandedIn, list_handed_in
 from grading.models import AssignmentRow, SubmissionRow, SubmissionState
 from grading.remarking_rows import AgainState, RemarkedRow, RemarkRow, RunState
 from grading.staff_pages import ON_PAGE
@@ -31,22 +32,24 @@ class Preview:
 
     run: RemarkRow
     rows: list[RemarkedRow]
-    attempts: dict[int, list[SubmissionRow]]
-    """By user id, newest first; all of a learner's, since others than those of the run may count."""
+    attempts: dict[str, list[SubmissionRow]]
+    """By hub name, newest first; all of a learner's or a group's, since others than those of the run may count."""
     learners: Mapping[int, lti.Person]
     terms: ClassTerms
 
-    planned: dict[int, dict[int, RemarkedRow]]
-    """By user id and submission id: what could still be applied."""
+    planned: dict[str, dict[int, RemarkedRow]]
+    """By hub name and submission id: what could still be applied."""
+    groups: Mapping[int, HandedIn]
+    """Of the attempts that are a group's, by submission id."""
 
     def attempt_of(self, row: RemarkedRow) -> SubmissionRow:
         """The attempt that a row is about."""
-        return next(each for each in self.attempts[row.user_id] if each.id == row.submission_id)
+        return next(each for some in self.attempts.values() for each in some if each.id == row.submission_id)
 
-    def effect_on(self, user_id: int) -> tuple[Decimal | None, Decimal | None] | None:
+    def effect_on(self, hub_name: str) -> tuple[Decimal | None, Decimal | None] | None:
         """(result now, result if all were applied) of a learner; None: it stays as it is."""
-        planned = self.planned.get(user_id, {})
-        terms, attempts = self.terms.of(user_id), self.attempts[user_id]
+        planned, attempts = self.planned.get(hub_name, {}), self.attempts[hub_name]
+        terms = self.terms.of(attempts[0].user_id)
         after = [_as_if(each, planned[each.id]) if each.id in planned else each for each in attempts]
         counts = attempt_that_counts(terms, after)
         if counts is not None and counts.is_held:
@@ -58,22 +61,28 @@ class Preview:
 def load_preview(tx: Tx, run: RemarkRow, terms: ClassTerms, learners: Mapping[int, lti.Person]) -> Preview:
     """The rows of a run and the attempts of their learners, in two queries."""
     rows = list(tx.scalars(select(RemarkedRow).where(RemarkedRow.remark_id == run.id).order_by(RemarkedRow.id)))
+    chosen = select(SubmissionRow.hub_name).join(RemarkedRow, RemarkedRow.submission_id == SubmissionRow.id)
+    chosen = chosen.where(RemarkedRow.remark_id == run.id)
     query = (
         select(SubmissionRow)
         .where(SubmissionRow.placement_id == run.placement_id, SubmissionRow.assignment_id == run.assignment_id)
-        .where(SubmissionRow.user_id.in_(select(RemarkedRow.user_id).where(RemarkedRow.remark_id == run.id)))
+        .where(SubmissionRow.hub_name.in_(chosen))
         .options(*(defer(column) for column in LARGE))
         .order_by(SubmissionRow.number.desc())
     )
-    attempts: dict[int, list[SubmissionRow]] = {}
+    attempts: dict[str, list[SubmissionRow]] = {}
+    names: dict[int, str] = {}
     for attempt in tx.scalars(query):
-        attempts.setdefault(attempt.user_id, []).append(attempt)
-    rows = [row for row in rows if row.user_id in attempts]  # else erased a moment ago
-    planned: dict[int, dict[int, RemarkedRow]] = {}
+        attempts.setdefault(attempt.hub_name, []).append(attempt)
+        names[attempt.id] = attempt.hub_name
+    rows = [row for row in rows if row.submission_id in names]  # else erased a moment ago
+    planned: dict[str, dict[int, RemarkedRow]] = {}
     for row in rows:
         if row.state in PENDING:
-            planned.setdefault(row.user_id, {})[row.submission_id] = row
-    return Preview(run, rows, attempts, learners, terms, planned)
+            planned.setdefault(names[row.submission_id], {})[row.submission_id] = row
+    is_shared = any(name.startswith(PREFIX) for name in attempts)
+    groups = list_handed_in(tx, run.placement_id, run.assignment_id) if is_shared else {}
+    return Preview(run, rows, attempts, learners, terms, planned, groups)
 
 
 def run_context(preview: Preview, shown: str | None, number: int) -> dict[str, Any]:
@@ -195,21 +204,25 @@ def _summary(preview: Preview) -> dict[str, int]:
         "problems": sum(row.state in PROBLEMS for row in preview.rows),
         "pending": sum(row.state is AgainState.MARKED for row in preview.rows),
         "applied": sum(row.state is AgainState.APPLIED for row in preview.rows),
-        "results": sum(preview.effect_on(user_id) is not None for user_id in preview.planned),
+        "results": sum(preview.effect_on(name) is not None for name in preview.planned),
     }
 
 
 def _name(preview: Preview, row: RemarkedRow) -> str:
     person = preview.learners.get(row.user_id)
+    if row.submission_id in preview.groups:
+        return preview.groups[row.submission_id].say({key: each.display_name for key, each in preview.learners.items()})
     if person is None:
         return str(_("Left the course"))
     return str(_("%(name)s (test student)", name=person.display_name)) if person.is_test else person.display_name
 
 
 def _line(preview: Preview, row: RemarkedRow) -> dict[str, Any]:
-    attempt, effect = preview.attempt_of(row), preview.effect_on(row.user_id) if row.state in PENDING else None
+    attempt = preview.attempt_of(row)
+    effect = preview.effect_on(attempt.hub_name) if row.state in PENDING else None
     here = place_of(preview.terms.row) | {"submission_id": attempt.id}
-    is_listed = row.user_id in preview.learners
+    group = preview.groups.get(row.submission_id)
+    is_listed = any(user_id in preview.learners for user_id in (group.user_ids if group else (row.user_id,)))
     return {
         "id": row.id,
         "learner": _name(preview, row),

@@ -165,7 +165,7 @@ def _read_choice(tx: Tx, session: SignedIn, row: AssignmentRow) -> list[tuple[in
     """(submission id, user id) of what was asked for: one submission, or those of some learners, or of all."""
     number = request.form.get("submission", "")
     if _is_id(number):
-        found, *_rest = get_submission(tx, session, row, int(number))
+        found = get_submission(tx, session, row, int(number)).row
         return [] if found.state.is_busy else [(found.id, found.user_id)]
     learners = set(learners_of(tx, session))
     picked = {int(each) for each in request.form.getlist("who") if _is_id(each)}

@@ -3,6 +3,7 @@
 All of it is written in one transaction: a result is never recorded without the rows that deliver it.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,11 +12,20 @@ from sqlalchemy import bindparam, select
 from grading.engine.model import Marking, Marks
 from grading.engine_port import CALM
 from grading.filesets import Packed, store_files
+from grading.group_models import ShareRow
 from grading.holding import note_suspicion
 from grading.messages import GradeRecorded
 from grading.models import AssignmentRow, ResultRow, SubmissionRow, SubmissionState
-from grading.submissions import Learner, list_submissions, move, put_in_line, submitter_of
-from grading.terms import Weighed, attempt_that_counts, find_terms
+from grading.submissions import (
+    Learner,
+    in_place_of,
+    list_owners,
+    list_siblings,
+    list_submissions,
+    move,
+    put_in_line,
+)
+from grading.terms import Terms, Weighed, attempt_that_counts, find_terms
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.types import as_points
@@ -44,7 +54,7 @@ def replace_marks(tx: Tx, submission: SubmissionRow, marking: Marking, feedback:
     _tell_outcome(submission, marking)
     if marking.marks is not None:
         record_marks(tx, submission, marking.marks, feedback)
-    settle_result(tx, submission.assignment_id, submitter_of(submission))
+    settle_submission(tx, submission)
 
 
 def _tell_outcome(submission: SubmissionRow, marking: Marking) -> None:
@@ -90,16 +100,32 @@ def record_marks(tx: Tx, submission: SubmissionRow, marks: Marks, feedback: Pack
 
 
 def finish_attempt(tx: Tx, submission: SubmissionRow) -> None:
-    """After an attempt has got its state: settle the result, and wake the learner's next waiting attempt."""
+    """After an attempt has got its state: settle the result of each whose it is, and wake the next waiting attempt."""
     tx.flush()
-    attempts = settle_result(tx, submission.assignment_id, submitter_of(submission))
-    waiting = [row for row in attempts if row.state is SubmissionState.QUEUED]
+    attempts = settle_submission(tx, submission)
+    siblings = (row for row in attempts if row.hub_name == submission.hub_name)
+    waiting = [row for row in siblings if row.state is SubmissionState.QUEUED]
     if waiting:
         put_in_line(tx, min(waiting, key=lambda row: row.number))
 
 
+def settle_submission(tx: Tx, submission: SubmissionRow) -> list[SubmissionRow]:
+    """Settle the results of those whose attempt it is, and of those who were in the group before.
+
+    Returns the attempts that have its place in the gradebook, and maybe others of the learner.
+    """
+    if submission.group_id is None:
+        return settle_result(tx, submission.assignment_id, Learner(submission.placement_id, submission.user_id))
+    owners = {who.user_id for who in list_owners(tx, submission)}
+    before = select(ShareRow.user_id).join(SubmissionRow, SubmissionRow.id == ShareRow.submission_id)
+    owners |= set(tx.scalars(before.where(in_place_of(submission))))
+    for user_id in sorted(owners):  # always in this order: no two wait for each other
+        settle_result(tx, submission.assignment_id, Learner(submission.placement_id, user_id))
+    return list_siblings(tx, submission)
+
+
 def settle_result(tx: Tx, assignment_id: int, who: Learner, *, sends: bool = True) -> list[SubmissionRow]:
-    """Make the result say what the attempt that counts says; safe to repeat. Returns the attempts, newest first.
+    """Make the result of one learner say what the attempt that counts says; safe to repeat. Returns their attempts.
 
     `sends`: a result that is new or other than before goes to the LMS.
     Who changes the terms holds the quiz's row, so none are read here that are about to change.
@@ -112,16 +138,28 @@ def settle_result(tx: Tx, assignment_id: int, who: Learner, *, sends: bool = Tru
     # else it settles when it is marked, or decided on
     if counts is not None and weighed is not None and not counts.state.is_busy and not counts.is_held:
         # the gradebook holds the newest: in an earlier one nothing is marked by hand any more
-        newest = next(row for row in attempts if terms.weigh_attempt(row) is not None)
-        needs_manual = counts.state is SubmissionState.NEEDS_MANUAL and counts is newest
-        _set_result(tx, assignment, counts, weighed, needs_manual=needs_manual, sends=sends)
+        needs_manual = counts.state is SubmissionState.NEEDS_MANUAL and not _is_replaced(tx, terms, counts, attempts)
+        _set_result(tx, assignment, who, counts, weighed, needs_manual=needs_manual, sends=sends)
     return attempts
 
 
+def _is_replaced(tx: Tx, terms: Terms, row: SubmissionRow, attempts: Sequence[SubmissionRow]) -> bool:
+    """Has a later attempt with points its place in the gradebook? `attempts`: its learner's."""
+    siblings = attempts if row.group_id is None else list_siblings(tx, row)
+    later = (each for each in siblings if each.hub_name == row.hub_name and each.number > row.number)
+    return any(terms.weigh_attempt(each) is not None for each in later)
+
+
 def _set_result(
-    tx: Tx, assignment: AssignmentRow, counts: SubmissionRow, weighed: Weighed, *, needs_manual: bool, sends: bool
+    tx: Tx,
+    assignment: AssignmentRow,
+    who: Learner,
+    counts: SubmissionRow,
+    weighed: Weighed,
+    *,
+    needs_manual: bool,
+    sends: bool,
 ) -> None:
-    who = submitter_of(counts)
     result = tx.scalar(_RESULT_TO_CHANGE, _keys_of(assignment.id, who))
     values = (counts.id, weighed.counts, counts.max_points, needs_manual)
     if result is None:
@@ -158,7 +196,8 @@ def tell_lms(
     """
     if result.is_quiet:
         return
-    targets = lti.list_grade_targets(tx, result.placement_id, result.user_id, assignment.item_ref)
+    mates = [who.user_id for who in list_owners(tx, counts)]
+    targets = lti.list_grade_targets(tx, result.placement_id, result.user_id, assignment.item_ref, launched_by=mates)
     is_final = not result.needs_manual
     wanted = lti.Wanted(
         source=SOURCE,

@@ -12,6 +12,7 @@ from grading.access import placement_of
 from grading.assignments import get_assignment
 from grading.blueprint import blueprint
 from grading.comparing import Comparison, ask_to_compare, find_comparison, read_pair
+from grading.group_work import list_handed_in
 from grading.models import SubmissionRow
 from grading.own_work import OwnWork, Part
 from grading.similarity import LEAST_PERCENT, match_lines
@@ -38,6 +39,8 @@ def list_similar(slug: str, name: str) -> AnyResponse:
         mine = (SimilarPairRow.placement_id == placement_of(session), SimilarPairRow.assignment_id == row.id)
         query = select(SimilarPairRow).where(*mine).order_by(SimilarPairRow.percent.desc(), SimilarPairRow.id)
         pairs, learners = tx.scalars(query).all(), learners_of(tx, session)
+        groups = list_handed_in(tx, placement_of(session), row.id)
+    names = {user_id: person.display_name for user_id, person in learners.items()}
     place: dict[str, Any] = {"slug": slug, "name": name}
     return page(
         "grading/similar.html",
@@ -49,7 +52,13 @@ def list_similar(slug: str, name: str) -> AnyResponse:
         here_url=url_for("grading.list_similar", **place),
         pairs=[
             {
-                "names": [learners[user_id].display_name for user_id in (pair.first_user_id, pair.second_user_id)],
+                "names": [
+                    groups[submission_id].say(names) if submission_id in groups else names[user_id]
+                    for submission_id, user_id in (
+                        (pair.first_id, pair.first_user_id),
+                        (pair.second_id, pair.second_user_id),
+                    )
+                ],
                 "percent": pair.percent,
                 "url": url_for("grading.show_similar", **place, pair_id=pair.id),
             }
@@ -78,6 +87,8 @@ def show_similar(slug: str, name: str, pair_id: int) -> AnyResponse:
         row, learners = get_assignment(tx, slug, name), learners_of(tx, session)
         pair, submissions = _get_pair(tx, learners, placement_of(session), row.id, pair_id)
         works = read_pair(tx, row, *submissions)
+        groups = list_handed_in(tx, placement_of(session), row.id) if any(each.group_id for each in submissions) else {}
+    names = {user_id: person.display_name for user_id, person in learners.items()}
     place: dict[str, Any] = {"slug": slug, "name": name}
     titles = {(each["notebook"], each["name"]): each.get("label") for each in row.questions if "name" in each}
     return page(
@@ -90,7 +101,7 @@ def show_similar(slug: str, name: str, pair_id: int) -> AnyResponse:
         percent=pair.percent,
         people=[
             {
-                "name": learners[each.user_id].display_name,
+                "name": groups[each.id].say(names) if each.id in groups else names[each.user_id],
                 "number": each.number,
                 "submitted_at": each.submitted_at,
                 "url": url_for("grading.show_submission", **place, submission_id=each.id),

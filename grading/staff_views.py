@@ -13,7 +13,6 @@ from grading.assignments import get_assignment, list_assignments
 from grading.blueprint import blueprint
 from grading.conditions_pages import notice_of
 from grading.extensions import load_class_terms
-from grading.filesets import load_files
 from grading.gradebooks import require_gradebook
 from grading.holding import decide
 from grading.hub_tickets import Ticket, formgrader_path
@@ -22,7 +21,7 @@ from grading.marking import mark_again
 from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
 from grading.pages import Attempt, show_attempt, show_questions
 from grading.passback import compare_with_lms, list_passbacks, send_again, send_all_again
-from grading.results import settle_result
+from grading.results import settle_submission
 from grading.staff_pages import (
     TABS,
     export_csv,
@@ -32,12 +31,13 @@ from grading.staff_pages import (
     load_class,
     overview_rows,
     show_extension,
+    show_members,
     submissions_context,
 )
-from grading.submissions import Learner, list_submissions, submitter_of
+from grading.submissions import Learner, list_owners, list_submissions
 from grading.surroundings import find_write_url
 from grading.terms_pages import say_which_counts, show_terms
-from grading.views import marked_html, show_notebooks
+from grading.views import file_of, marked_html, show_notebooks
 from lti_tool.kernel.audit import Actor, Via
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
@@ -117,8 +117,9 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         everybody = load_class_terms(tx, slug, name, placement_of(session))
         row = everybody.row
-        found, learner, all_of_theirs = get_submission(tx, session, row, submission_id)
-        deliveries = list_passbacks(tx, found.placement_id, row.id, [found.user_id]).get(found.user_id, [])
+        theirs = get_submission(tx, session, row, submission_id)
+        found, ids = theirs.row, [person.id for person in theirs.members]
+        deliveries = [each for some in list_passbacks(tx, found.placement_id, row.id, ids).values() for each in some]
         history = history_of(tx, found, session.platform_name)
     terms = everybody.of(found.user_id)
     attempt = show_attempt(found, terms, deliveries, feedback_url=None, ahead=None, to_staff=True)
@@ -128,19 +129,21 @@ def show_submission(slug: str, name: str, submission_id: int) -> AnyResponse:
         "grading/submission.html",
         trail=[(row.title, url_for("grading.list_quiz", slug=slug, name=name))],
         quiz={"title": row.title},
-        learner={"name": learner.display_name},
+        learner={"name": theirs.name},
+        student=found.hub_name,
+        members=show_members(session, everybody, found, theirs.members),
         terms=show_terms(terms) | {"due": terms.due_at},
-        which_counts=say_which_counts(terms, all_of_theirs, found),
+        which_counts=say_which_counts(terms, theirs.attempts, found),
         extension=show_extension(session, everybody, found.user_id),
         platform=session.platform_name,
         attempt=attempt,
-        attempts=_tabs(row, all_of_theirs, found),
+        attempts=_tabs(row, theirs.attempts, found),
         questions=questions,
         total=total,
         notebooks=show_notebooks(found, "grading.show_submission_notebook", place, downloads=False),
         files=_files(found, place),
         history=history,
-        **_actions(found, attempt, all_of_theirs[0], place),
+        **_actions(found, attempt, theirs.attempts[0], place),
     )
 
 
@@ -150,7 +153,7 @@ def show_submission_notebook(slug: str, name: str, submission_id: int, path: str
     """A marked notebook of a learner."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        found, *_rest = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
+        found = get_submission(tx, session, get_assignment(tx, slug, name), submission_id).row
         return marked_html(tx, found, path)
 
 
@@ -160,14 +163,8 @@ def download_file(slug: str, name: str, submission_id: int, path: str) -> AnyRes
     """A file as it was submitted; never shown, only saved."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
-        found, *_rest = get_submission(tx, session, get_assignment(tx, slug, name), submission_id)
-        listing = [entry for entry in found.files if entry["path"] == path]
-        if not listing:
-            raise NotFound("file_not_found", _("There is no file of that name in this submission."))
-        content = load_files(tx, listing)[path]
-    response = Response(content, content_type="application/octet-stream", headers={"Cache-Control": "no-store"})
-    response.headers.set("Content-Disposition", "attachment", filename=path.rsplit("/", 1)[-1])
-    return response
+        found = get_submission(tx, session, get_assignment(tx, slug, name), submission_id).row
+        return file_of(tx, found, path)
 
 
 @blueprint.post("/<slug>/<name>/submissions/<int:submission_id>/mark-again")
@@ -188,7 +185,7 @@ def decide_submission(slug: str, name: str, submission_id: int, what: str) -> An
     with _changing(slug, name, submission_id) as (tx, row, found):
         decide(tx, row, found, Decision.ACCEPTED if what == "accept" else Decision.ZEROED, by)
         tx.flush()
-        settle_result(tx, row.id, submitter_of(found))
+        settle_submission(tx, found)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 
@@ -197,7 +194,8 @@ def decide_submission(slug: str, name: str, submission_id: int, what: str) -> An
 def send_submission_again(slug: str, name: str, submission_id: int) -> AnyResponse:
     """Try once more to send the grade, to every link that does not have it."""
     with _changing(slug, name, submission_id) as (tx, row, found):
-        send_again(tx, found.placement_id, row.id, found.user_id)
+        for who in list_owners(tx, found):
+            send_again(tx, found.placement_id, row.id, who.user_id)
     return redirect(url_for("grading.show_submission", slug=slug, name=name, submission_id=submission_id), 303)
 
 
@@ -239,7 +237,7 @@ def _changing(slug: str, name: str, submission_id: int) -> Iterator[tuple[Tx, As
     session: SignedIn = open_course(slug)
     with current_runtime().db.transaction() as tx:
         row = get_assignment(tx, slug, name)
-        found, *_rest = get_submission(tx, session, row, submission_id)
+        found = get_submission(tx, session, row, submission_id).row
         yield tx, row, found
 
 

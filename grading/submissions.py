@@ -2,13 +2,15 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from grading.filesets import Files, Listing, Packed, accept_files, pack_files, snapshot_sha256, store_files
+from grading.group_models import ShareRow
+from grading.group_work import Party, find_party
 from grading.messages import Autograde
 from grading.models import SUBMISSION_TRANSITIONS, AssignmentRow, Counts, SubmissionRow, SubmissionState
 from grading.terms import Terms, find_terms, must_wait_for_first
@@ -16,6 +18,7 @@ from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound, Unacceptable
+from lti_tool.lti import public as lti
 
 VIAS = ("jupyterlab", "assignment_list", "page")
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -51,6 +54,7 @@ def store_submission(
 ) -> tuple[SubmissionRow, bool]:
     """Keep a snapshot as the learner's next attempt and put it in line for marking.
 
+    A learner in a group hands in for it (docs/adr/0028-group-work.md).
     The same request id again gives the same submission. Returns it, and whether it is new. It is submitted when the
     caller's transaction has committed, not before.
     Raises: Conflict: attempts used up, or closed. Unacceptable: with what to do.
@@ -63,11 +67,12 @@ def store_submission(
     _check_open(terms)
     _check_notebooks(assignment, snapshot)
     listing, sha256 = store_files(tx, snapshot), snapshot.sha256
+    party = find_party(tx, assignment.id, who.placement_id, who.user_id, who.hub_name)
     for _ in range(RACES):
-        number = _next_number(tx, assignment, terms, who)
+        number = _next_number(tx, assignment, terms, who, party)
         try:
             with tx.begin_nested():
-                row = _insert(tx, assignment, who, number, listing, sha256, via, request_id)
+                row = _insert(tx, assignment, who, party, number, listing, sha256, via, request_id)
         except IntegrityError:  # the same learner submits in another window at this moment
             known = _find_request(tx, who, request_id)
             if known is not None:
@@ -100,17 +105,40 @@ def move(row: SubmissionRow, state: SubmissionState) -> None:
 
 
 def attempts_of(assignment_id: int, who: Learner) -> ColumnElement[bool]:
-    """Which rows of `SubmissionRow` are the attempts of a learner."""
+    """Which rows of `SubmissionRow` are the attempts of a learner, alone or in a group."""
     return and_(
         SubmissionRow.placement_id == who.placement_id,
         SubmissionRow.assignment_id == assignment_id,
-        SubmissionRow.user_id == who.user_id,
+        is_of([who.user_id]),
     )
 
 
-def submitter_of(row: SubmissionRow) -> Submitter:
-    """Who handed an attempt in."""
-    return Submitter(row.placement_id, row.user_id, row.hub_name)
+def is_of(user_ids: Collection[int]) -> ColumnElement[bool]:
+    """Did one of these hand it in, or have a share in it?"""
+    shared = select(ShareRow.submission_id).where(ShareRow.user_id.in_(user_ids))
+    return or_(SubmissionRow.user_id.in_(user_ids), SubmissionRow.id.in_(shared))
+
+
+def in_place_of(row: SubmissionRow) -> ColumnElement[bool]:
+    """Which attempts have the same place in the gradebook, that of a learner or of a group: itself and its siblings."""
+    return and_(
+        SubmissionRow.placement_id == row.placement_id,
+        SubmissionRow.assignment_id == row.assignment_id,
+        SubmissionRow.hub_name == row.hub_name,
+    )
+
+
+def list_siblings(tx: Tx, row: SubmissionRow) -> list[SubmissionRow]:
+    """All attempts with the same place in the gradebook, newest first."""
+    return list(tx.scalars(select(SubmissionRow).where(in_place_of(row)).order_by(SubmissionRow.number.desc())))
+
+
+def list_owners(tx: Tx, row: SubmissionRow) -> list[Learner]:
+    """Whose an attempt is: whoever handed it in and, of a group's, all who were members then; in the order of ids."""
+    user_ids = {row.user_id}
+    if row.group_id is not None:
+        user_ids |= set(tx.scalars(select(ShareRow.user_id).where(ShareRow.submission_id == row.id)))
+    return [Learner(row.placement_id, user_id) for user_id in sorted(user_ids)]
 
 
 def list_submissions(tx: Tx, assignment_id: int, who: Learner) -> list[SubmissionRow]:
@@ -124,10 +152,21 @@ _ATTEMPTS = (
     .where(
         SubmissionRow.placement_id == bindparam("placement_id"),
         SubmissionRow.assignment_id == bindparam("assignment_id"),
-        SubmissionRow.user_id == bindparam("user_id"),
+        or_(
+            SubmissionRow.user_id == bindparam("user_id"),
+            SubmissionRow.id.in_(select(ShareRow.submission_id).where(ShareRow.user_id == bindparam("user_id"))),
+        ),
     )
     .order_by(SubmissionRow.number.desc())
 )
+
+
+def list_named(tx: Tx, assignment_id: int, who: Learner) -> tuple[list[SubmissionRow], dict[int, str]]:
+    """A learner's attempts, newest first; and who handed in those of groups, by submission. One query."""
+    people = lti.select_names().subquery()
+    query = select(SubmissionRow, people.c.name).outerjoin(people, people.c.id == SubmissionRow.user_id)
+    rows = tx.execute(query.where(attempts_of(assignment_id, who)).order_by(SubmissionRow.number.desc())).all()
+    return [row for row, _name in rows], {row.id: name or "" for row, name in rows if row.group_id is not None}
 
 
 def get_attempt(tx: Tx, assignment_id: int, who: Learner, number: int) -> SubmissionRow:
@@ -167,6 +206,7 @@ def _insert(
     tx: Tx,
     assignment: AssignmentRow,
     who: Submitter,
+    party: Party,
     number: int,
     listing: Listing,
     sha256: str,
@@ -177,7 +217,8 @@ def _insert(
         placement_id=who.placement_id,
         assignment_id=assignment.id,
         user_id=who.user_id,
-        hub_name=who.hub_name,
+        hub_name=party.student,
+        group_id=party.group_id,
         number=number,
         request_id=request_id,
         sha256=sha256,
@@ -190,6 +231,9 @@ def _insert(
     tx.add(row)
     tx.flush()
     row.receipt = receipt_of(sha256, row.id)
+    if party.group_id is not None:
+        tx.add_all(ShareRow(submission_id=row.id, user_id=user_id) for user_id in party.user_ids)
+        tx.flush()
     return row
 
 
@@ -204,15 +248,27 @@ def _find_request(tx: Tx, who: Learner, request_id: str) -> SubmissionRow | None
     return tx.scalar(select(SubmissionRow).where(*mine, SubmissionRow.request_id == request_id))
 
 
-def _next_number(tx: Tx, assignment: AssignmentRow, terms: Terms, who: Learner) -> int:
-    mine = attempts_of(assignment.id, who)
-    used: int = tx.scalar(select(func.coalesce(func.max(SubmissionRow.number), 0)).where(mine)) or 0
+def attempts_that_count_for(assignment_id: int, placement_id: int, party: Party) -> ColumnElement[bool]:
+    """Which attempts were used up by a group or any of its members: the next one comes after all of them."""
+    return and_(
+        SubmissionRow.placement_id == placement_id,
+        SubmissionRow.assignment_id == assignment_id,
+        or_(SubmissionRow.hub_name == party.student, is_of(party.user_ids)),
+    )
+
+
+def _next_number(tx: Tx, assignment: AssignmentRow, terms: Terms, who: Learner, party: Party) -> int:
+    theirs = attempts_that_count_for(assignment.id, who.placement_id, party)
+    used: int = tx.scalar(select(func.coalesce(func.max(SubmissionRow.number), 0)).where(theirs)) or 0
     if terms.attempts_left(used) == 0:
+        group = "of your group " if party.group_id is not None else ""
         raise Conflict(
             "attempts_used_up",
-            f"All {terms.max_attempts} attempts are used. Ask your teacher if you need another one.",
+            f"All {terms.max_attempts} attempts {group}are used. Ask your teacher if you need another one.",
         )
-    if terms.counts is Counts.FIRST and must_wait_for_first(terms, list_submissions(tx, assignment.id, who)):
+    if terms.counts is Counts.FIRST and must_wait_for_first(
+        terms, tx.scalars(select(SubmissionRow).where(theirs)).all()
+    ):
         raise Conflict(
             "first_not_marked",
             "Your first attempt counts, and it is not marked completely yet. Hand in another one when it is.",

@@ -13,18 +13,19 @@ from grading.blueprint import blueprint
 from grading.drafts import draft_files
 from grading.extensions import load_terms
 from grading.filesets import Files, load_files
+from grading.group_pages import show_group
 from grading.hub_tickets import Ticket, work_path
 from grading.hub_views import go_to_hub
 from grading.models import SubmissionRow
 from grading.observed import find_observed, observed_context, read_learner
 from grading.pages import own_feedback_url, quiz_context, show_attempt, show_questions, status_context
 from grading.passback import list_passbacks
-from grading.quiz_reading import read_quiz
+from grading.quiz_reading import ReadQuiz, read_quiz
 from grading.submissions import (
     Learner,
     Submitter,
     get_attempt,
-    list_submissions,
+    list_named,
     make_snapshot,
     pick_attempt,
     same_click_id,
@@ -32,7 +33,6 @@ from grading.submissions import (
     upload_as_files,
 )
 from grading.surroundings import find_surroundings, find_write_url
-from grading.terms import Terms
 from grading.terms_pages import say_which_counts
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
@@ -62,11 +62,11 @@ def show_status(slug: str, name: str) -> Response:
     with current_runtime().db.reading() as tx:
         who = read_learner(tx, session)
         row, terms = load_terms(tx, slug, name, who)
-        attempts = list_submissions(tx, row.id, who)
+        attempts, names = list_named(tx, row.id, who)
         if not attempts:
             raise NotFound("submission_not_found", _("You have not handed in anything yet."))
         deliveries = list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, [])
-        context = status_context(tx, session, row, terms, attempts, deliveries)
+        context = status_context(tx, session, row, terms, attempts, deliveries, names.get(attempts[0].id))
     return page("grading/_attempt_status.html", quiz={"title": row.title}, **context)
 
 
@@ -109,7 +109,7 @@ def show_feedback(slug: str, name: str, number: int) -> Response:
     with current_runtime().db.reading() as tx:
         who = read_learner(tx, session)
         row, terms = load_terms(tx, slug, name, who)
-        attempts = list_submissions(tx, row.id, who)
+        attempts, names = list_named(tx, row.id, who)
         attempt = _with_marks(pick_attempt(attempts, number))
     place = find_surroundings(slug, name)
     trail = [(place.course_title, place.course_url)] if place else []
@@ -120,7 +120,7 @@ def show_feedback(slug: str, name: str, number: int) -> Response:
         "grading/feedback.html",
         trail=trail,
         quiz={"title": row.title},
-        attempt=show_attempt(attempt, terms, [], feedback_url=None, ahead=None),
+        attempt=show_attempt(attempt, terms, [], feedback_url=None, ahead=None, by=names.get(attempt.id)),
         which_counts=say_which_counts(terms, attempts, attempt),
         questions=questions,
         total=total,
@@ -144,30 +144,33 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
     attempts: list[SubmissionRow] = []
     deliveries: list[lti.Entry] = []
     newest: dict[str, Any] = {}
+    names: dict[int, str] = {}
     observed = _observed_by(session)
     who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
     read = read_quiz(db, slug, name, who)
     row, terms, draft = read.row, read.terms, None if observed else read.draft
     if read.has_attempts:
         with db.reading() as tx:
-            attempts = list_submissions(tx, row.id, who)
+            attempts, names = list_named(tx, row.id, who)
             deliveries = list_passbacks(tx, who.placement_id, row.id, [who.user_id]).get(who.user_id, [])
-            newest = status_context(tx, session, row, terms, attempts, deliveries)
-    context = quiz_context(session, row, terms, attempts)
+            newest = status_context(tx, session, row, terms, attempts, deliveries, names.get(attempts[0].id))
+    context = quiz_context(session, row, terms, attempts, read.group.used if read.group else 0)
     where: dict[str, Any] = {"slug": slug, "name": name}
     context |= observed_context(observed, "grading.show_quiz", where)
     shown = [
-        show_attempt(past, terms, [], feedback_url=own_feedback_url(row, past), ahead=None) for past in attempts[1:]
+        show_attempt(past, terms, [], feedback_url=own_feedback_url(row, past), ahead=None, by=names.get(past.id))
+        for past in attempts[1:]
     ]
     return page(
         "grading/quiz.html",
         status=status,
         draft=draft,
+        group=show_group(read, attempts),
         error=error,
         here_url=url_for("grading.show_quiz", **(where | request.args.to_dict())) if request.method == "GET" else None,
         place=find_surroundings(slug, name),
         write_url=find_write_url(slug, name, session.rights),
-        version=_version(terms, draft, attempts, deliveries),
+        version=_version(read, attempts, deliveries),
         hub_url=url_for("grading.open_in_hub", **where),
         submit_url=url_for("grading.submit_draft", **where),
         upload_url=url_for("grading.submit_upload", **where),
@@ -185,9 +188,10 @@ def _observed_by(session: SignedIn) -> lti.Observed | None:
         return find_observed(tx, session)
 
 
-def _version(terms: Terms, draft: Any, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
+def _version(read: ReadQuiz, attempts: list[SubmissionRow], deliveries: list[lti.Entry]) -> str:
     """A text that is another one when the page has news."""
-    told = [terms, draft and draft.saved_at, *((row.number, row.shown_state, row.points) for row in attempts)]
+    told: list[object] = [read.terms, read.group, read.draft and read.draft.saved_at]
+    told += [(row.number, row.shown_state, row.points) for row in attempts]
     told += [(row.state, row.version, row.changed_at) for row in deliveries]
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
@@ -223,6 +227,26 @@ def marked_html(tx: Tx, row: SubmissionRow, path: str) -> Response:
     response.headers["Cache-Control"] = "private, no-store"
     if "download" in request.args:
         response.headers.set("Content-Disposition", "attachment", filename=path.rsplit("/", 1)[-1])
+    return response
+
+
+@blueprint.get("/<slug>/<name>/attempts/<int:number>/files/<path:path>")
+def download_own_file(slug: str, name: str, number: int, path: str) -> Response:
+    """A file of one of the learner's own attempts as it was handed in, by whomever of the group."""
+    session = open_course(slug)
+    with current_runtime().db.reading() as tx:
+        attempt = get_attempt(tx, get_assignment(tx, slug, name).id, read_learner(tx, session), number)
+        return file_of(tx, attempt, path)
+
+
+def file_of(tx: Tx, row: SubmissionRow, path: str) -> Response:
+    """A file as it was submitted; never shown, only saved. Raises: NotFound."""
+    listing = [entry for entry in row.files if entry["path"] == path]
+    if not listing:
+        raise NotFound("file_not_found", _("There is no file of that name in this submission."))
+    content = load_files(tx, listing)[path]
+    response = Response(content, content_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+    response.headers.set("Content-Disposition", "attachment", filename=path.rsplit("/", 1)[-1])
     return response
 
 

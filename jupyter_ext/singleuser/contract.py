@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from jupyter_ext.singleuser.contract_work import Attempt, Group, Result, read_attempt, read_group, read_result
+
 T = TypeVar("T")
 
 Files = Mapping[str, bytes]
@@ -39,31 +41,6 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """One submission, as the tool tells of it. Times are ISO 8601 with a zone."""
-
-    number: int
-    submitted_at: str
-    receipt: str
-    state: str
-    state_text: str
-    score: float | None
-    max_score: float | None
-    has_feedback: bool
-    is_held: bool = False
-    """Marked, and a teacher has to look at it before its points count."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What counts of a quiz, as far as it is released."""
-
-    attempt: int
-    score: float
-    max_score: float
-
-
-@dataclass(frozen=True)
 class Assignment:
     """A released quiz of a course, with the person's attempts."""
 
@@ -85,18 +62,21 @@ class Assignment:
     why_not: str | None = None
     """Why the person cannot hand in now, in words; None: they can."""
     result: Result | None = None
+    group: Group | None = None
+    attempts_used: int = 0
+    """By the person, or by any member of their group."""
 
     @property
     def attempts_left(self) -> int | None:
         """How many more attempts are allowed; None means without limit."""
         if self.attempts_allowed is None:
             return None
-        return max(0, self.attempts_allowed - len(self.attempts))
+        return max(0, self.attempts_allowed - (self.next_attempt - 1))
 
     @property
     def next_attempt(self) -> int:
         """The number that the next submission gets."""
-        return max((attempt.number for attempt in self.attempts), default=0) + 1
+        return max(self.attempts_used, *(attempt.number for attempt in self.attempts), 0) + 1
 
 
 @dataclass(frozen=True)
@@ -310,24 +290,6 @@ def _course(data: Any) -> Course:
     return Course(data["key"], data["title"], data["role"])
 
 
-def _attempt(data: Any) -> Attempt:
-    return Attempt(
-        number=int(data["number"]),
-        submitted_at=data["submitted_at"],
-        receipt=data["receipt"],
-        state=data["state"],
-        state_text=data.get("state_text") or "",
-        score=data.get("score"),
-        max_score=data.get("max_score"),
-        has_feedback=bool(data.get("feedback")),
-        is_held=bool(data.get("held")),
-    )
-
-
-def _result(data: Any) -> Result | None:
-    return Result(int(data["attempt"]), float(data["score"]), float(data["max_score"])) if data else None
-
-
 def _assignment(data: Any) -> Assignment:
     return Assignment(
         name=data["name"],
@@ -339,12 +301,14 @@ def _assignment(data: Any) -> Assignment:
         notebooks=tuple(data["notebooks"]),
         draft_saved_at=data.get("draft_saved_at"),
         page_url=data.get("page_url") or "",
-        attempts=tuple(sorted((_attempt(item) for item in data["attempts"]), key=lambda one: one.number)),
+        attempts=tuple(sorted((read_attempt(item) for item in data["attempts"]), key=lambda one: one.number)),
         closes=data.get("closes"),
         is_closed=bool(data.get("closed")),
         is_extended=bool(data.get("extended")),
         why_not=data.get("why_not"),
-        result=_result(data.get("result")),
+        result=read_result(data.get("result")),
+        group=read_group(data.get("group")),
+        attempts_used=int(data.get("attempts_used") or 0),
     )
 
 

@@ -51,7 +51,7 @@ def tell_assignment(place: Place, assignment: Assignment | None) -> dict[str, An
     if assignment is None:
         nothing = (
             "due", "closes", "max_score", "attempts_allowed", "attempts_left", "next_attempt", "attempts", "page_url",
-            "why_not", "result",
+            "why_not", "result", "group",
         )  # fmt: skip
         told: dict[str, Any] = {"title": place.assignment, "closed": False, "extended": False} | dict.fromkeys(nothing)
     else:
@@ -68,6 +68,7 @@ def tell_assignment(place: Place, assignment: Assignment | None) -> dict[str, An
             "next_attempt": assignment.next_attempt,
             "attempts": [asdict(attempt) for attempt in assignment.attempts],
             "page_url": assignment.page_url,
+            "group": None if assignment.group is None else asdict(assignment.group),
             "result": None if assignment.result is None else asdict(assignment.result),
         }
     return {"course": place.course, "assignment": place.assignment} | told

@@ -39,7 +39,11 @@ class Group:
     """A group of an LMS course."""
 
     id: int
+    lms_id: str
+    """The platform's own number of it."""
     name: str
+    set_id: str
+    """The platform's number of the set; empty: none."""
     set_name: str
     """Of the set of groups that it belongs to; empty: none."""
     tag: str
@@ -143,7 +147,17 @@ def _keep(
 
 def _group(row: GroupRow, learners: list[int | None]) -> Group:
     known = tuple(user_id for user_id in learners if user_id is not None)
-    return Group(row.id, row.name, row.set_name, row.tag, row.is_hidden, known, len(learners) - len(known))
+    return Group(
+        row.id,
+        row.group_id,
+        row.name,
+        row.set_id or "",
+        row.set_name,
+        row.tag,
+        row.is_hidden,
+        known,
+        len(learners) - len(known),
+    )
 
 
 def _entries(service: PlatformService, url: str, media_type: str, name: str) -> list[dict[str, Any]]:

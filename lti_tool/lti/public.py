@@ -70,6 +70,7 @@ __all__ = [
     "follow_item",
     "get_observed",
     "get_person",
+    "keep_learners",
     "list_class_placements",
     "list_contacts",
     "list_entries",
@@ -84,10 +85,12 @@ __all__ = [
     "list_platform_people",
     "list_reach",
     "list_tries",
+    "offers_groups",
     "overrule",
     "place_course",
     "read_roster_state",
     "request_reading",
+    "select_names",
     "select_test_people",
     "send_again",
     "uses_course",
@@ -197,6 +200,11 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
     return {row.id: _person(row) for row in tx.scalars(select(User).where(User.id.in_(user_ids)))}
 
 
+def select_names() -> Select[int, str]:
+    """Ids and names of everybody, to join what is shown with whose it is: `.subquery()`, columns `id` and `name`."""
+    return select(User.id, User.display_name.label("name"))
+
+
 def select_test_people() -> Select[int]:
     """Ids of test students, to keep them out of a statistic: `.where(Row.user_id.not_in(select_test_people()))`."""
     return select(User.id).where(User.is_test)
@@ -275,6 +283,12 @@ def list_members(tx: Tx, context_id: int, user_ids: Collection[int] | None = Non
     ]
 
 
+def offers_groups(tx: Tx, placement_id: int) -> bool:
+    """Does the LMS tell the groups of the placement's course?"""
+    query = select(Context.groups_url).join(PlacementRow, PlacementRow.context_id == Context.id)
+    return tx.scalar(query.where(PlacementRow.id == placement_id)) is not None
+
+
 def list_class_placements(tx: Tx, context_id: int) -> list[Placement]:
     """The courses of ours that activities of an LMS course show, so that they are for its whole class."""
     return list(_placements(tx, and_(PlacementRow.context_id == context_id, PlacementRow.is_assigned)))
@@ -301,14 +315,30 @@ def read_roster_state(tx: Tx, context_id: int) -> RosterState:
     )
 
 
-def list_grade_targets(tx: Tx, placement_id: int, user_id: int, item_ref: str) -> list[GradeTarget]:
-    """The activities showing this item that the person has launched as a learner, in the placement's LMS course."""
+def keep_learners(tx: Tx, placement_id: int, user_ids: Collection[int]) -> set[int]:
+    """Those of the ids who are learners in the placement's LMS course now; one query."""
+    query = (
+        select(Membership.user_id)
+        .join(PlacementRow, PlacementRow.context_id == Membership.context_id)
+        .where(PlacementRow.id == placement_id, Membership.user_id.in_(user_ids))
+        .where(Membership.role.in_(LEARNING), Membership.left_at.is_(None))
+    )
+    return set(tx.scalars(query))
+
+
+def list_grade_targets(
+    tx: Tx, placement_id: int, user_id: int, item_ref: str, launched_by: Collection[int] = ()
+) -> list[GradeTarget]:
+    """The activities showing this item that the person has launched as a learner, in the placement's LMS course.
+
+    `launched_by`: others who have launched for them, as those who work in a group do for each other.
+    """
+    visited = select(Visit.link_id).where(Visit.user_id.in_({user_id, *launched_by}), Visit.role.in_(LEARNING))
     query = (
         select(Link)
-        .join(Visit, Visit.link_id == Link.id)
         .join(PlacementRow, PlacementRow.context_id == Link.context_id)
         .where(PlacementRow.id == placement_id, Link.item_ref == item_ref)
-        .where(Visit.user_id == user_id, Visit.role.in_(LEARNING))
+        .where(Link.id.in_(visited))
         .order_by(Link.id)
     )
     return [GradeTarget(link.id, user_id, link.registration_id, link.title) for link in tx.scalars(query)]

@@ -10,9 +10,10 @@ from flask import Flask
 
 from grading.assignments import Rules, get_assignment, publish_assignment, publish_course
 from grading.gradebooks import record_prepared
+from grading.group_sets import choose_set, load_group_work, save_own_set
 from grading.models import SubmissionRow
 from grading.submissions import Submitter, make_snapshot, store_submission
-from lti_tool.kernel import clock, jobs
+from lti_tool.kernel import audit, clock, jobs
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
@@ -216,3 +217,14 @@ def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
 def moment(text: str) -> datetime:
     """An aware time."""
     return datetime.fromisoformat(text)
+
+
+def work_in_groups(runtime: Runtime, place: Place, groups: dict[str, list[Someone]]) -> int:
+    """Have the quiz done in groups of this set; returns its id. They may be others later: call it again."""
+    by = audit.Actor("Teacher", audit.Via.COURSE)
+    wanted = {who.user_id: name for name, members in groups.items() for who in members}
+    with runtime.db.transaction() as tx:
+        task = load_group_work(tx, SLUG, NAME, place.placement_id)
+        set_id = save_own_set(tx, place.placement_id, task.set_id, "Teams", wanted)
+        choose_set(tx, task, place.placement_id, set_id, by)
+    return set_id

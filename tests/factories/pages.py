@@ -12,6 +12,7 @@ from lti_tool.kernel.permissions import Role
 from tests.factories.admin_pages import ADMIN_PAGES
 from tests.factories.by_hand_pages import BY_HAND_PAGES
 from tests.factories.course_pages import COURSE_PAGES
+from tests.factories.group_pages import GROUP_PAGES
 from tests.factories.progress_pages import PROGRESS_PAGES
 from tests.factories.remark_pages import REMARK_PAGES
 from tests.factories.review_pages import REVIEW_PAGES
@@ -75,6 +76,7 @@ def attempt(number: int = 2, state: str = "graded", **changes: Any) -> Context:
         "state_text": None,
         "warning": None,
         "suspicion": None,
+        "by": None,
         "lateness": None,
         "waiting": {"text": "about 4 minutes, 37 before yours", "every_ms": 6000} if state == "queued" else None,
         "finished_at": NOW + timedelta(seconds=7) if done else None,
@@ -106,6 +108,7 @@ def quiz(**changes: Any) -> Context:
             "next_attempt": 3,
             "max_points": Decimal(10),
         },
+        "group": None,
         "draft": {"saved_at": NOW},
         "here_url": "/quiz",
         "version": "1",
@@ -248,6 +251,7 @@ def submissions(**changes: Any) -> Context:
         "similar_url": "#",
         "marks_url": "#",
         "remark_url": "#",
+        "groups_url": "#",
         "health_url": "#",
         "write_url": "#",
     }
@@ -313,6 +317,8 @@ def submission(**changes: Any) -> Context:
         "attempt": attempt(2, points=Decimal(8), lateness=LATE, late=True, via="jupyterlab", log=None),
         "terms": TERMS | {"due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC)},
         "which_counts": "This attempt counts.",
+        "members": [],
+        "student": "u-7f3a",
         "extension": GIVEN,
         "attempts": [
             {"label": "Attempt 2", "url": "#", "current": True, "number": None},
@@ -602,6 +608,17 @@ FRAGMENT = {
     "status_url": "/status-done",
 }
 
+RED: Context = {"name": "Red", "members": ["Ada Lovelace", "Grace Hopper"], "unseen": 1}
+BY_GRACE = attempt(by="Grace Hopper")
+MEMBERS: list[Context] = [
+    {"name": "Ada Lovelace", "handed_in": True, "extension": GIVEN, "late": None},
+    {
+        "name": "Grace Hopper",
+        "handed_in": False,
+        "extension": {"is_given": False, "due": None, "url": "#"},
+        "late": LATE,
+    },
+]
 THIRD = quiz()["quiz"] | {"attempts_left": 2, "next_attempt": 4}
 L, T = Role.LEARNER, Role.TEACHER
 REFUSED_FILE = "Files of this kind are not accepted here. What counts is the content, not the name."
@@ -693,6 +710,8 @@ RIGHTS: Context = {
 
 PAGES: Samples = {
     "quiz": ("grading/quiz.html", L, quiz()),
+    "quiz-in-group": ("grading/quiz.html", L, quiz(group=RED, newest=BY_GRACE, files=[("quiz-1.ipynb", "#")])),
+    "quiz-in-no-group": ("grading/quiz.html", L, quiz(group={"name": None, "members": [], "unseen": 0})),
     "quiz-first": (
         "grading/quiz.html",
         L,
@@ -761,6 +780,11 @@ PAGES: Samples = {
             newest=attempt(2, points=Decimal(8), lateness=LATE),
             earlier=[attempt(1, points=Decimal(8), lateness=LATE)],
         ),
+    ),
+    "submission-of-group": (
+        "grading/submission.html",
+        T,
+        submission(learner={"name": "Red: Ada Lovelace, Grace Hopper"}, members=MEMBERS, student="group-1"),
     ),
     "extension": ("grading/extension.html", T, extension()),
     "extension-refused": ("grading/extension.html", T, extension(errors=UNGRANTED, withdraw_url=None)),
@@ -914,6 +938,7 @@ PAGES: Samples = {
     "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
     **VIDEO_PAGES,
     **REVIEW_PAGES,
+    **GROUP_PAGES,
     **REMARK_PAGES,
     **ADMIN_PAGES,
     **BY_HAND_PAGES,

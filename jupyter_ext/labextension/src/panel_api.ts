@@ -20,6 +20,8 @@ export interface IAttempt {
   max_score: number | null;
   has_feedback: boolean;
   is_held: boolean;
+  /** Who handed it in for the group; null: this learner, alone. */
+  by: string | null;
 }
 
 export type QuizState =
@@ -42,6 +44,8 @@ export interface IListedQuiz extends Omit<IQuiz, 'problem'> {
   why_not: string | null;
   attempts_allowed: number | null;
   attempts: IAttempt[] | null;
+  /** The group that the quiz is done in; null: alone. */
+  group: { name: string; members: string[] } | null;
   result: { attempt: number; score: number; max_score: number } | null;
   state: QuizState;
   is_here: boolean;

@@ -3,8 +3,14 @@
 import { button, Child, element, IButton, sign } from './dom';
 import { submitLabel } from './dialogs';
 import { IAttempt, IListedQuiz } from './panel_api';
-import { shortTime } from './times';
-import { attemptsText, dueWords, scoreText, STATES } from './words';
+import {
+  attemptsText,
+  dueWords,
+  groupText,
+  receiptText,
+  scoreText,
+  STATES
+} from './words';
 
 /** What a card can ask for. */
 export interface ICardActions {
@@ -54,9 +60,10 @@ export function quizCard(
   const lines: Child[] = [
     stateLine(quiz),
     quiz.attempts ? dueLine(quiz, now) : null,
+    line(groupText(quiz)),
     line(attemptsText(quiz)),
     line(scoreText(quiz), 'cb-mod-strong'),
-    last ? line(`Receipt ${last.receipt}, ${shortTime(last.submitted_at)}`) : null,
+    line(last ? receiptText(last) : ''),
     line(last?.state_text ?? ''),
     line(quiz.why_not ?? ''),
     line(

@@ -1,6 +1,6 @@
 /** What the panel says of a quiz. */
 
-import { IListedQuiz, IRestored, QuizState } from './panel_api';
+import { IAttempt, IListedQuiz, IRestored, QuizState } from './panel_api';
 import { shortTime } from './times';
 
 const MINUTE_MS = 60_000;
@@ -56,7 +56,7 @@ export function attemptsText(quiz: IListedQuiz): string {
   if (!quiz.attempts) {
     return '';
   }
-  const used = quiz.attempts.length;
+  const used = Math.max(quiz.attempts.length, (quiz.next_attempt ?? 1) - 1);
   const allowed = quiz.attempts_allowed;
   if (allowed === null) {
     return used === 0
@@ -65,6 +65,18 @@ export function attemptsText(quiz: IListedQuiz): string {
   }
   const left = quiz.closed ? '' : `, ${quiz.attempts_left ?? 0} left`;
   return `${used} of ${count(allowed, 'attempt')} used${left}`;
+}
+
+/** "Group Red: Ada L., Grace H."; empty when the quiz is done alone. */
+export function groupText(quiz: IListedQuiz): string {
+  const { group } = quiz;
+  return group ? `Group ${group.name}: ${group.members.join(', ')}` : '';
+}
+
+/** "Receipt 7F3A-91BC, 14:03", with who handed in for the group. */
+export function receiptText(attempt: IAttempt): string {
+  const by = attempt.by ? `, handed in by ${attempt.by}` : '';
+  return `Receipt ${attempt.receipt}, ${shortTime(attempt.submitted_at)}${by}`;
 }
 
 /** "Score 3 of 4"; empty while there is none. */

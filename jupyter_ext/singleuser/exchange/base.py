@@ -12,7 +12,8 @@ from nbgrader.exchange.abc import Exchange as AbstractExchange
 from nbgrader.utils import as_timezone, get_username, parse_utc
 from traitlets import Bool, Unicode
 
-from jupyter_ext.singleuser.contract import Assignment, Attempt, Call, list_assignments, list_courses
+from jupyter_ext.singleuser.contract import Assignment, Call, list_assignments, list_courses
+from jupyter_ext.singleuser.contract_work import Attempt
 from jupyter_ext.singleuser.folders import BadName, Place
 from jupyter_ext.singleuser.tool_client import ToolAddress, ToolClient, ToolError
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from jupyter_ext.singleuser.contract import Attempt, Files
+from jupyter_ext.singleuser.contract import Files
+from jupyter_ext.singleuser.contract_work import Attempt
 from jupyter_ext.singleuser.fileset import FEEDBACK_FOLDER, check_paths
 
 _MARKS_NAME = ".coursebridge.json"

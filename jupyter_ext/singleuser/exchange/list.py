@@ -9,12 +9,12 @@ from nbgrader.exchange.abc import ExchangeList as AbstractList
 
 from jupyter_ext.singleuser.contract import (
     Assignment,
-    Attempt,
     ClassAttempt,
     list_assignments,
     list_class_work,
     list_courses,
 )
+from jupyter_ext.singleuser.contract_work import Attempt
 from jupyter_ext.singleuser.exchange.base import EVERYTHING, Exchange, as_timestamp, name_times
 from jupyter_ext.singleuser.exchange.class_work import by_learner, tell_feedback
 from jupyter_ext.singleuser.exchange.feedback_folder import feedback_folder, has_feedback, is_outdated

@@ -120,6 +120,18 @@ def upgrade() -> None:
     sa.Column('prepared_at', sa.DateTime(timezone=True), nullable=False),
     sa.PrimaryKeyConstraint('placement_id', name=op.f('pk_grading_gradebook'))
     )
+    op.create_table('grading_group_set',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('placement_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('lms_set', sa.String(length=255), nullable=True),
+    sa.Column('read_at', sa.DateTime(timezone=True), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_group_set')),
+    sa.UniqueConstraint('placement_id', 'lms_set', name=op.f('uq_grading_group_set_placement_id_lms_set'))
+    )
+    with op.batch_alter_table('grading_group_set', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_group_set_placement_id'), ['placement_id'], unique=False)
+
     op.create_table('kernel_audit',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
@@ -695,6 +707,16 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_assignment', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_assignment_item_ref'), ['item_ref'], unique=False)
 
+    op.create_table('grading_group',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('set_id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=255), nullable=False),
+    sa.Column('lms_group', sa.String(length=255), nullable=True),
+    sa.ForeignKeyConstraint(['set_id'], ['grading_group_set.id'], name=op.f('fk_grading_group_set_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_group')),
+    sa.UniqueConstraint('set_id', 'id', name=op.f('uq_grading_group_set_id_id')),
+    sa.UniqueConstraint('set_id', 'lms_group', name=op.f('uq_grading_group_set_id_lms_group'))
+    )
     op.create_table('lti_delivery',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('score_id', sa.Integer(), nullable=False),
@@ -949,6 +971,28 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_extension', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_extension_user_id'), ['user_id'], unique=False)
 
+    op.create_table('grading_group_member',
+    sa.Column('set_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.Column('group_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['set_id', 'group_id'], ['grading_group.set_id', 'grading_group.id'], name=op.f('fk_grading_group_member_set_id_group_id')),
+    sa.PrimaryKeyConstraint('set_id', 'user_id', name=op.f('pk_grading_group_member'))
+    )
+    with op.batch_alter_table('grading_group_member', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_group_member_group_id'), ['group_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_grading_group_member_user_id'), ['user_id'], unique=False)
+
+    op.create_table('grading_group_work',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('set_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_group_work_assignment_id')),
+    sa.ForeignKeyConstraint(['set_id'], ['grading_group_set.id'], name=op.f('fk_grading_group_work_set_id')),
+    sa.PrimaryKeyConstraint('placement_id', 'assignment_id', name=op.f('pk_grading_group_work'))
+    )
+    with op.batch_alter_table('grading_group_work', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_group_work_set_id'), ['set_id'], unique=False)
+
     op.create_table('grading_hand_marking',
     sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('assignment_id', sa.Integer(), nullable=False),
@@ -999,6 +1043,7 @@ def upgrade() -> None:
     sa.Column('assignment_id', sa.Integer(), nullable=False),
     sa.Column('user_id', sa.Integer(), nullable=False),
     sa.Column('hub_name', sa.String(length=40), nullable=False),
+    sa.Column('group_id', sa.Integer(), nullable=True),
     sa.Column('number', sa.Integer(), nullable=False),
     sa.Column('request_id', sa.String(length=64), nullable=False),
     sa.Column('sha256', sa.String(length=64), nullable=False),
@@ -1022,14 +1067,16 @@ def upgrade() -> None:
     sa.Column('decision', sa.String(length=40), nullable=True),
     sa.Column('decided_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['assignment_id'], ['grading_assignment.id'], name=op.f('fk_grading_submission_assignment_id')),
+    sa.ForeignKeyConstraint(['group_id'], ['grading_group.id'], name=op.f('fk_grading_submission_group_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_grading_submission')),
+    sa.UniqueConstraint('placement_id', 'assignment_id', 'hub_name', 'number', name=op.f('uq_grading_submission_placement_id_assignment_id_hub_name_number')),
     sa.UniqueConstraint('placement_id', 'assignment_id', 'user_id', 'number', name=op.f('uq_grading_submission_placement_id_assignment_id_user_id_number')),
     sa.UniqueConstraint('placement_id', 'user_id', 'request_id', name=op.f('uq_grading_submission_placement_id_user_id_request_id'))
     )
     with op.batch_alter_table('grading_submission', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_submission_assignment_id'), ['assignment_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_grading_submission_user_id'), ['user_id'], unique=False)
-        batch_op.create_index('uq_grading_submission_running', ['placement_id', 'assignment_id', 'user_id'], unique=True, sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
+        batch_op.create_index('uq_grading_submission_running', ['placement_id', 'assignment_id', 'hub_name'], unique=True, sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
 
     op.create_table('lti_context',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -1157,6 +1204,15 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('grading_rubric_choice', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_rubric_choice_user_id'), ['user_id'], unique=False)
+
+    op.create_table('grading_share',
+    sa.Column('submission_id', sa.Integer(), nullable=False),
+    sa.Column('user_id', sa.Integer(), nullable=False),
+    sa.ForeignKeyConstraint(['submission_id'], ['grading_submission.id'], name=op.f('fk_grading_share_submission_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('submission_id', 'user_id', name=op.f('pk_grading_share'))
+    )
+    with op.batch_alter_table('grading_share', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_share_user_id'), ['user_id'], unique=False)
 
     op.create_table('grading_similar_pair',
     sa.Column('id', sa.Integer(), nullable=False),
@@ -1352,6 +1408,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_grading_similar_pair_first_user_id'))
 
     op.drop_table('grading_similar_pair')
+    with op.batch_alter_table('grading_share', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_share_user_id'))
+
+    op.drop_table('grading_share')
     with op.batch_alter_table('grading_rubric_choice', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_rubric_choice_user_id'))
 
@@ -1398,6 +1458,15 @@ def downgrade() -> None:
 
     op.drop_table('grading_remark')
     op.drop_table('grading_hand_marking')
+    with op.batch_alter_table('grading_group_work', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_group_work_set_id'))
+
+    op.drop_table('grading_group_work')
+    with op.batch_alter_table('grading_group_member', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_group_member_user_id'))
+        batch_op.drop_index(batch_op.f('ix_grading_group_member_group_id'))
+
+    op.drop_table('grading_group_member')
     with op.batch_alter_table('grading_extension', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_extension_user_id'))
 
@@ -1447,6 +1516,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_lti_delivery_score_id'))
 
     op.drop_table('lti_delivery')
+    op.drop_table('grading_group')
     with op.batch_alter_table('grading_assignment', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_assignment_item_ref'))
 
@@ -1579,6 +1649,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_kernel_audit_action'))
 
     op.drop_table('kernel_audit')
+    with op.batch_alter_table('grading_group_set', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_group_set_placement_id'))
+
+    op.drop_table('grading_group_set')
     op.drop_table('grading_gradebook')
     op.drop_table('grading_environment')
     op.drop_table('grading_course')

@@ -16,7 +16,7 @@ from grading.models import ResultRow
 from grading.rubric_models import RubricChoiceRow, RubricItemRow
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from tests.factories.grading import NAME, SLUG, Someone, get_submission, make_context, make_person, work
+from tests.factories.grading import NAME, SLUG, Someone, get_submission, make_context, make_person, work, work_in_groups
 from tests.fakes.lms import FakeLms
 from tests.fakes.written_quiz import ANSWERED, WrittenQuiz, assistant, plugins, released, written
 from tests.functional.grading.conftest import counted
@@ -103,6 +103,35 @@ def test_answer_is_shown_with_its_question_and_the_model_answer(
     assert "adding" in tests and "The tests gave 2" in tests
     task = browser.get(answer_url("draw", submission_id)).text
     assert "Draw it below." in task and "Both axes: 2" in task.partition("Model answer")[2]
+
+
+def test_answer_of_a_group_is_marked_once_for_all_its_members(
+    runtime: Runtime,
+    written: WrittenQuiz,
+    browse: Any,
+    teacher: Someone,
+    learner: Someone,
+    other: Someone,
+    lms: FakeLms,
+) -> None:
+    work_in_groups(runtime, learner.place, {"Red": [learner, other]})
+    submission_id = written.hand_in(other)
+    browser = browse(teacher)
+    with counted(runtime) as statements:
+        page = browser.get(answer_url("why", submission_id)).text
+    assert len(statements) <= 6, statements
+    assert "Red: Ada L., Grace H." in page
+    for cell, points in (("why", "2"), ("draw", "3")):
+        assert save(browser, answer_url(cell, submission_id), points=points).status_code == 303
+    work(runtime)
+
+    with Gradebook(runtime.settings.gradebook_url(SLUG, learner.place.placement_id)) as gradebook:
+        assert [student.id for student in gradebook.students] == ["group-1"]
+        score = gradebook.find_submission(NAME, "group-1").score
+    with runtime.db.reading() as tx:
+        results = {row.user_id: row.points for row in tx.scalars(select(ResultRow))}
+    assert results == {learner.user_id: Decimal(str(score)), other.user_id: Decimal(str(score))}
+    assert {each.user_id: each.given for each in lms.posted} == results
 
 
 def test_hostile_answer_does_nothing_on_the_page(
