@@ -14,7 +14,6 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.lti import public as lti
 from lti_tool.lti.models import Approval
-from lti_tool.lti.sign_in import find_choice
 from lti_tool.lti.unsent import UNSENT, Unsent, list_unsent, send_unsent
 from lti_tool.web.runtime import current_plugins, current_runtime
 
@@ -42,7 +41,7 @@ def list_deliveries() -> Response:
             for number, each in reaches.items()
             if counts.get(number, {}).keys() & UNSENT
         ],
-        rows=[_line(row, reaches[row.registration_id].name, titles[_key(row)]) for row in rows],
+        rows=[_line(row, reaches[row.registration_id].name, titles[row.item_ref]) for row in rows],
         older_url=older_url(DELIVERIES, rows, filters),
         retry_url=url_for("admin.send_again"),
     )
@@ -65,19 +64,13 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _key(row: Unsent) -> tuple[int, str]:
-    return row.registration_id, row.item_ref
-
-
-def _titles(tx: Tx, rows: Iterable[Unsent]) -> dict[tuple[int, str], str]:
+def _titles(tx: Tx, rows: Iterable[Unsent]) -> dict[str, str]:
     """What each grade is of, in words; the bare reference where that is gone."""
-    contents = [plugin.contents for plugin in current_plugins() if plugin.contents]
-    found: dict[tuple[int, str], str] = {}
-    for key in dict.fromkeys(map(_key, rows)):
-        pair = find_choice(tx, contents, *key)
-        choice = pair[1] if pair else None
-        found[key] = key[1] if choice is None else ": ".join(dict.fromkeys((choice.course_title, choice.title)))
-    return found
+    titles = {row.item_ref: row.item_ref for row in rows}
+    for plugin in current_plugins():
+        if plugin.contents:
+            titles |= plugin.contents.list_titles(tx, titles.keys())
+    return titles
 
 
 def _of_platform(reach: lti.Reach, counts: dict[lti.ScoreState, int]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ FRAME: Context = {
         {"label": "Outline", "url": "#", "current": True, "number": None},
         {"label": "Settings", "url": "#", "current": False, "number": None},
         {"label": "People", "url": "#", "current": False, "number": None},
+        {"label": "Ways in", "url": "#", "current": False, "number": None},
     ],
     "preview_url": "#",
     "course_url": "#",
