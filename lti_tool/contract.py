@@ -5,7 +5,7 @@
 """
 
 import importlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -67,6 +67,12 @@ class Contents(Protocol):
 
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
         """The item behind a reference, None if it is gone or not for this platform."""
+
+    def list_titles(self, tx: Tx, refs: Collection[str]) -> dict[str, str]:
+        """What each of these references is of, in words, whichever platform uses it; those that are gone are left out.
+
+        One query at most.
+        """
 
     def begin_path(self, role: Role) -> str | None:
         """The path of the page where somebody in this role makes the first content; None: they do not here."""

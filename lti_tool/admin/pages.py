@@ -74,9 +74,9 @@ def state_badge(state: Approval) -> tuple[str, str]:
     }[state]
 
 
-def reach_badge(reach: Reach, state: Approval) -> tuple[str, str]:
+def reach_badge(reach: Reach) -> tuple[str, str]:
     """(look of `ui.badge`, word): whether grades get through to a platform."""
-    if state is not Approval.ACTIVE:
+    if reach.state is not Approval.ACTIVE:
         return "closed", _("Switched off")
     return ("done", _("Answers")) if reach.is_reachable else ("failed", _("No answer"))
 

@@ -14,8 +14,6 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.lti import public as lti
 from lti_tool.lti.models import Approval
-from lti_tool.lti.registrations import list_registrations
-from lti_tool.lti.sign_in import find_choice
 from lti_tool.lti.unsent import UNSENT, Unsent, list_unsent, send_unsent
 from lti_tool.web.runtime import current_plugins, current_runtime
 
@@ -29,8 +27,7 @@ def list_deliveries() -> Response:
     """Grades that wait or were refused, across all courses."""
     refused, chosen = request.args.get("show") == "refused", request.args.get("platform", type=int)
     with current_runtime().db.reading() as tx:
-        platforms = {row.id: row for row, _deployments in list_registrations(tx)}
-        counts, reaches = lti.count_by_platform(tx), lti.list_reach(tx)
+        counts, reaches = lti.count_by_platform(tx), {each.registration_id: each for each in lti.list_reach(tx)}
         rows = list_unsent(tx, registration_id=chosen, refused_only=refused, before_id=asked_before(), limit=PAGE_SIZE)
         titles = _titles(tx, rows)
     filters: dict[str, Any] = {"show": "refused" if refused else "", "platform": chosen or ""}
@@ -38,13 +35,13 @@ def list_deliveries() -> Response:
         "deliveries",
         DELIVERIES,
         **filters,
-        platforms=[("", _("All platforms")), *((row.id, row.name) for row in platforms.values())],
+        platforms=[("", _("All platforms")), *((number, each.name) for number, each in reaches.items())],
         summary=[
-            _of_platform(each, counts[each.registration_id], platforms[each.registration_id].state)
-            for each in reaches
-            if counts.get(each.registration_id, {}).keys() & UNSENT
+            _of_platform(each, counts[number])
+            for number, each in reaches.items()
+            if counts.get(number, {}).keys() & UNSENT
         ],
-        rows=[_line(row, platforms[row.registration_id].name, titles[_key(row)]) for row in rows],
+        rows=[_line(row, reaches[row.registration_id].name, titles[row.item_ref]) for row in rows],
         older_url=older_url(DELIVERIES, rows, filters),
         retry_url=url_for("admin.send_again"),
     )
@@ -67,28 +64,22 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _key(row: Unsent) -> tuple[int, str]:
-    return row.registration_id, row.item_ref
-
-
-def _titles(tx: Tx, rows: Iterable[Unsent]) -> dict[tuple[int, str], str]:
+def _titles(tx: Tx, rows: Iterable[Unsent]) -> dict[str, str]:
     """What each grade is of, in words; the bare reference where that is gone."""
-    contents = [plugin.contents for plugin in current_plugins() if plugin.contents]
-    found: dict[tuple[int, str], str] = {}
-    for key in dict.fromkeys(map(_key, rows)):
-        pair = find_choice(tx, contents, *key)
-        choice = pair[1] if pair else None
-        found[key] = key[1] if choice is None else ": ".join(dict.fromkeys((choice.course_title, choice.title)))
-    return found
+    titles = {row.item_ref: row.item_ref for row in rows}
+    for plugin in current_plugins():
+        if plugin.contents:
+            titles |= plugin.contents.list_titles(tx, titles.keys())
+    return titles
 
 
-def _of_platform(reach: lti.Reach, counts: dict[lti.ScoreState, int], state: Approval) -> dict[str, Any]:
+def _of_platform(reach: lti.Reach, counts: dict[lti.ScoreState, int]) -> dict[str, Any]:
     return {
         "name": reach.name,
         "waiting": counts.get(lti.ScoreState.PENDING, 0),
         "refused": counts.get(lti.ScoreState.REFUSED, 0),
-        "badge": reach_badge(reach, state),
-        "next_try_at": None if state is not Approval.ACTIVE else reach.next_try_at,
+        "badge": reach_badge(reach),
+        "next_try_at": None if reach.state is not Approval.ACTIVE else reach.next_try_at,
         "why": reach.text or "",
     }
 

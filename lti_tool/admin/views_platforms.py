@@ -20,7 +20,7 @@ from lti_tool.lti.dialects import CANVAS
 from lti_tool.lti.invites import make_invite
 from lti_tool.lti.models import Approval, Deployment, Refusal, Registration
 from lti_tool.lti.platforms import ENDPOINTS, find_last_launches, list_deployments
-from lti_tool.lti.reach import Reach, find_reach
+from lti_tool.lti.reach import Reach
 from lti_tool.lti.refusals import list_refusals
 from lti_tool.lti.registrations import get_registration, list_registrations
 from lti_tool.lti.views_register import registration_url
@@ -178,12 +178,11 @@ def _show(
     number: int, *, error: AppError | None = None, steps: list[Step] | None = None, link: str | None = None
 ) -> Response:
     with current_runtime().db.reading() as tx:
-        row, keys = platforms.get_with_keys(tx, number)
+        state = platforms.get_state(tx, number)
         deployments = list_deployments(tx, number)
-        last = find_last_launches(tx).get(number)
         people = platforms.count_people(tx, number)
         refusals = list_refusals(tx, number)
-        reach = find_reach(tx, number)
+    row, keys = state.row, state.keys
     given = {name: request.form.get(name) for name in (*ENDPOINTS, "name", "host")} if error else {}
     return console_page(
         "platform",
@@ -192,10 +191,10 @@ def _show(
         trail=[(_("Platforms"), url_for(HERE))],
         steps=steps,
         link=link,
-        last_launch=last,
+        last_launch=state.last_launch,
         people=people,
         refusals=[_refusal(each) for each in refusals],
-        reach=_reach(row, reach) if reach else None,
+        reach=_reach(state.reach),
         keys={"number": len(keys.keys), "at": keys.fetched_at} if keys else None,
         deployments=[_deployment(row, each) for each in deployments],
         **_facts(row, given),
@@ -231,10 +230,10 @@ def _deployment(row: Registration, deployment: Deployment) -> dict[str, Any]:
     }
 
 
-def _reach(row: Registration, reach: Reach) -> dict[str, Any]:
-    shows = row.state is Approval.ACTIVE and not reach.is_reachable
+def _reach(reach: Reach) -> dict[str, Any]:
+    shows = reach.state is Approval.ACTIVE and not reach.is_reachable
     return {
-        "badge": reach_badge(reach, row.state),
+        "badge": reach_badge(reach),
         "since": reach.since if shows else None,
         "next_try_at": reach.next_try_at if shows else None,
         "why": reach.text if shows else None,

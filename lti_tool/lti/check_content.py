@@ -1,5 +1,7 @@
 """The page `/lti/check` as something that a teacher places in the LMS: opened there, it tells of the frame there."""
 
+from collections.abc import Collection
+
 from flask_babel import gettext as _
 
 from lti_tool.contract import Choice
@@ -20,6 +22,10 @@ class CheckContents:
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
         """The page, if it is asked for. No query: every launch asks."""
         return _choice() if ref == CHECK_REF else None
+
+    def list_titles(self, tx: Tx, refs: Collection[str]) -> dict[str, str]:
+        """The page, if it is among them."""
+        return {CHECK_REF: _choice().title} if CHECK_REF in refs else {}
 
     def begin_path(self, role: Role) -> str | None:
         """Nothing is written here."""

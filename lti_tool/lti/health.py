@@ -3,14 +3,11 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from sqlalchemy import func, select
-
 from lti_tool.contract import Finding, Level
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.models import Approval, CachedKeys, Deployment, Registration
-from lti_tool.lti.platforms import find_last_launches, list_with_keys
-from lti_tool.lti.reach import Reach, list_reach
+from lti_tool.lti.models import Approval, CachedKeys
+from lti_tool.lti.platforms import PlatformState, list_states
 
 OLD = timedelta(hours=2)
 """Keys are fetched hourly while there are launches; older ones with newer tries mean that fetching fails."""
@@ -18,25 +15,19 @@ OLD = timedelta(hours=2)
 
 def check_platforms(runtime: Runtime) -> Iterator[Finding]:
     """One line for each platform that is switched on, and one for what waits for approval."""
-    pending_deployments = select(func.count(Deployment.id)).where(Deployment.state == Approval.PENDING)
     with runtime.db.reading() as tx:
-        rows = list_with_keys(tx)
-        launches = find_last_launches(tx)
-        reaches = {each.registration_id: each for each in list_reach(tx)}
-        waiting = tx.scalars(pending_deployments).one()
-    waiting += sum(row.state is Approval.PENDING for row, _keys in rows)
+        states = list_states(tx)
+    waiting = sum(each.waiting + (each.row.state is Approval.PENDING) for each in states)
     if waiting:
         advice = "See who they are on the page Platforms, then approve or disable them."
         text = f"{waiting} {'waits' if waiting == 1 else 'wait'}: an LMS, or an installation of the tool in one."
         yield Finding("Waiting for approval", Level.WARN, text, advice)
-    if not rows:
+    if not states:
         advice = "Make an invitation on the page Registration, and open it in your LMS."
         yield Finding("Platforms", Level.WARN, "No LMS is registered yet.", advice)
-    for row, keys in rows:
-        if row.state is Approval.ACTIVE:
-            last = launches.get(row.id)
-            seen = f"Last launch {last:%Y-%m-%d %H:%M} UTC." if last else "No launch within a week."
-            yield _finding(row, keys, reaches[row.id], seen)
+    for each in states:
+        if each.row.state is Approval.ACTIVE:
+            yield _finding(each)
 
 
 def is_failing(keys: CachedKeys | None) -> bool:
@@ -48,8 +39,10 @@ def is_failing(keys: CachedKeys | None) -> bool:
     return keys.fetched_at < clock.now() - OLD and keys.tried_at > keys.fetched_at + timedelta(seconds=60)
 
 
-def _finding(row: Registration, keys: CachedKeys | None, reach: Reach, seen: str) -> Finding:
-    if is_failing(keys):
+def _finding(state: PlatformState) -> Finding:
+    row, reach, last = state.row, state.reach, state.last_launch
+    seen = f"Last launch {last:%Y-%m-%d %H:%M} UTC." if last else "No launch within a week."
+    if is_failing(state.keys):
         advice = "Test the connection on its page. After 24 hours without keys nobody can come in from there."
         return Finding(row.name, Level.BAD, f"Its keys cannot be read. {seen}", advice)
     if not reach.is_reachable:

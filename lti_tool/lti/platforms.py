@@ -1,16 +1,17 @@
 """What administrators change about a registered platform, each with its line in the audit log."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 
 from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Invalid, NotFound
 from lti_tool.lti.models import ID_LENGTH, Approval, CachedKeys, CachedToken, Context, Deployment, Registration, User
+from lti_tool.lti.reach import Reach, reach_of
 from lti_tool.lti.registrations import (
     PlatformFacts,
     check_facts,
@@ -19,10 +20,25 @@ from lti_tool.lti.registrations import (
     require_own_identity,
     target_of,
 )
+from lti_tool.lti.score_models import PlatformLine
 from lti_tool.web.session import SessionRow, end_sessions_of_contexts
 
 _WITH_KEYS = select(Registration, CachedKeys).outerjoin(CachedKeys, CachedKeys.registration_id == Registration.id)
 ENDPOINTS = ("auth_url", "token_url", "jwks_url", "token_audience")
+
+
+@dataclass(frozen=True)
+class PlatformState:
+    """How a platform is, for the people who run the tool."""
+
+    row: Registration
+    keys: CachedKeys | None
+    """None: they were never fetched."""
+    reach: Reach
+    last_launch: datetime | None
+    """As far back as sessions are kept (about a week)."""
+    waiting: int
+    """Its installations that wait for approval."""
 
 
 def rename(tx: Tx, registration_id: int, name: str, by: Actor = OPERATOR) -> Registration:
@@ -121,8 +137,7 @@ def set_deployment_state(tx: Tx, row_id: int, state: Approval, by: Actor = OPERA
 
 def find_last_launches(tx: Tx) -> dict[int, datetime]:
     """When each platform last launched, as far back as sessions are kept (about a week)."""
-    query = select(SessionRow.registration_id, func.max(SessionRow.created_at)).group_by(SessionRow.registration_id)
-    return {row[0]: row[1] for row in tx.execute(query)}
+    return {row[0]: row[1] for row in tx.execute(_last_launches())}
 
 
 def count_people(tx: Tx, registration_id: int) -> int:
@@ -141,9 +156,43 @@ def list_with_keys(tx: Tx) -> list[tuple[Registration, CachedKeys | None]]:
     return [(row[0], row[1]) for row in tx.execute(_WITH_KEYS.order_by(Registration.id))]
 
 
-def get_with_keys(tx: Tx, registration_id: int) -> tuple[Registration, CachedKeys | None]:
-    """One of them. Raises: NotFound."""
-    found = tx.execute(_WITH_KEYS.where(Registration.id == registration_id)).one_or_none()
+def list_states(tx: Tx) -> list[PlatformState]:
+    """How every platform is, oldest first. One query."""
+    return [_state(*found) for found in tx.execute(_select_states().order_by(Registration.id))]
+
+
+def get_state(tx: Tx, registration_id: int) -> PlatformState:
+    """How one of them is. One query. Raises: NotFound."""
+    found = tx.execute(_select_states().where(Registration.id == registration_id)).one_or_none()
     if found is None:
         raise platform_not_found(registration_id)
-    return found[0], found[1]
+    return _state(*found)
+
+
+def _select_states() -> Select[Registration, CachedKeys, PlatformLine, datetime, int]:
+    launches, waiting = _last_launches().subquery(), _waiting().subquery()
+    query = select(Registration, CachedKeys, PlatformLine, launches.c.last_at, waiting.c.number)
+    query = query.outerjoin(CachedKeys, CachedKeys.registration_id == Registration.id)
+    query = query.outerjoin(PlatformLine, PlatformLine.registration_id == Registration.id)
+    query = query.outerjoin(launches, launches.c.registration_id == Registration.id)
+    return query.outerjoin(waiting, waiting.c.registration_id == Registration.id)
+
+
+def _last_launches() -> Select[int, datetime]:
+    last_at = func.max(SessionRow.created_at).label("last_at")
+    return select(SessionRow.registration_id, last_at).group_by(SessionRow.registration_id)
+
+
+def _waiting() -> Select[int, int]:
+    query = select(Deployment.registration_id, func.count(Deployment.id).label("number"))
+    return query.where(Deployment.state == Approval.PENDING).group_by(Deployment.registration_id)
+
+
+def _state(
+    row: Registration,
+    keys: CachedKeys | None,
+    line: PlatformLine | None,
+    last_launch: datetime | None,
+    waiting: int | None,
+) -> PlatformState:
+    return PlatformState(row, keys, reach_of(row, line), last_launch, waiting or 0)

@@ -2,11 +2,10 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, func, select
 
-from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Role
@@ -14,8 +13,7 @@ from lti_tool.lti.column_updates import Columns, count_columns, follow_item
 from lti_tool.lti.comparing import compare
 from lti_tool.lti.groups import Group, find_groups, list_groups
 from lti_tool.lti.legacy import find_user_by_legacy_id
-from lti_tool.lti.messages import MOST_MEMBERS
-from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, Roster, User, Visit
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, User, Visit
 from lti_tool.lti.models import Placement as PlacementRow
 from lti_tool.lti.nrps import Contact, list_contacts
 from lti_tool.lti.observing import LEARNING, Observed, get_observed
@@ -34,7 +32,7 @@ from lti_tool.lti.outbox import (
 )
 from lti_tool.lti.people import record_visited_course
 from lti_tool.lti.reach import Reach, find_reach, list_reach
-from lti_tool.lti.roster_state import request_reading
+from lti_tool.lti.roster_state import RosterState, read_roster_state, request_reading
 from lti_tool.lti.score_models import Drift, ScoreState
 
 __all__ = [
@@ -71,6 +69,7 @@ __all__ = [
     "get_observed",
     "get_person",
     "keep_learners",
+    "list_class",
     "list_class_placements",
     "list_contacts",
     "list_entries",
@@ -82,7 +81,6 @@ __all__ = [
     "list_placement_roles",
     "list_placements",
     "list_placements_of",
-    "list_platform_people",
     "list_reach",
     "list_tries",
     "offers_groups",
@@ -98,7 +96,6 @@ __all__ = [
 ]
 
 LONGEST_NUMBER = 10
-LONGEST_WAIT = timedelta(minutes=10)
 _PLACEMENTS = select(PlacementRow, Context).join(Context).order_by(PlacementRow.id)
 
 
@@ -152,26 +149,6 @@ class MemberState:
         return self.left_at is None and self.role in LEARNING
 
 
-@dataclass(frozen=True)
-class RosterState:
-    """What is known of the list of participants of an LMS course."""
-
-    is_offered: bool
-    """Does the LMS offer it?"""
-    is_awaited: bool = False
-    """Somebody asked for it, and it is not read yet."""
-    read_at: datetime | None = None
-    """When the last reading ended, whatever came of it."""
-    error: str = ""
-    """Why it failed."""
-    listed: int = 0
-    joined: int = 0
-    left: int = 0
-    changed: int = 0
-    changed_at: datetime | None = None
-    """When a reading last changed something; the three numbers before are of that one."""
-
-
 def find_person_by_hub_name(tx: Tx, hub_name: str) -> Person | None:
     """By the opaque name in JupyterHub and the gradebook. Nobody while their platform is switched off."""
     active = (Registration.id == User.registration_id, Registration.state == Approval.ACTIVE)
@@ -208,16 +185,6 @@ def select_names() -> Select[int, str]:
 def select_test_people() -> Select[int]:
     """Ids of test students, to keep them out of a statistic: `.where(Row.user_id.not_in(select_test_people()))`."""
     return select(User.id).where(User.is_test)
-
-
-def list_platform_people(tx: Tx, registration_id: int, user_ids: Collection[int]) -> dict[int, Person]:
-    """Those of the ids that one platform knows, by id."""
-    found: dict[int, Person] = {}
-    wanted = sorted(user_ids)
-    for start in range(0, len(wanted), MOST_MEMBERS):
-        query = select(User).where(User.id.in_(wanted[start : start + MOST_MEMBERS]))
-        found |= {row.id: _person(row) for row in tx.scalars(query.where(User.registration_id == registration_id))}
-    return found
 
 
 def find_placement(tx: Tx, placement_id: int) -> Placement | None:
@@ -277,10 +244,24 @@ def list_members(tx: Tx, context_id: int, user_ids: Collection[int] | None = Non
     query = query.where(Membership.context_id == context_id).order_by(User.display_name, User.id)
     if user_ids is not None:
         query = query.where(User.id.in_(user_ids))
-    return [
-        MemberState(_person(user), row.role, row.launched_at, row.listed_at, row.left_at)
-        for user, row in tx.execute(query)
-    ]
+    return [_member(user, row) for user, row in tx.execute(query)]
+
+
+def list_class(
+    tx: Tx, registration_id: int, context_id: int | None, others: Select[int]
+) -> list[tuple[Person, MemberState | None]]:
+    """Learners who are in an LMS course or were, and whoever else of their platform has one of the ids. One query.
+
+    `others`: selects ids of people. None: not from that LMS course.
+    """
+    mine = Membership.context_id == context_id
+    learners = select(Membership.user_id).where(mine, Membership.role.in_(LEARNING))
+    query = select(User, Membership).outerjoin(Membership, and_(Membership.user_id == User.id, mine))
+    query = query.where(User.registration_id == registration_id, User.id.in_(learners.union(others)))
+    found: list[tuple[Person, MemberState | None]] = []
+    for user, row in tx.execute(query.order_by(User.display_name, User.id)):
+        found.append((_person(user), _member(user, row) if row else None))
+    return found
 
 
 def offers_groups(tx: Tx, placement_id: int) -> bool:
@@ -292,27 +273,6 @@ def offers_groups(tx: Tx, placement_id: int) -> bool:
 def list_class_placements(tx: Tx, context_id: int) -> list[Placement]:
     """The courses of ours that activities of an LMS course show, so that they are for its whole class."""
     return list(_placements(tx, and_(PlacementRow.context_id == context_id, PlacementRow.is_assigned)))
-
-
-def read_roster_state(tx: Tx, context_id: int) -> RosterState:
-    """When the list of participants was last read, and what came of it."""
-    context, row = tx.get(Context, context_id), tx.get(Roster, context_id)
-    is_offered = context is not None and context.memberships_url is not None
-    if row is None:
-        return RosterState(is_offered)
-    asked = row.requested_at if row.requested_at and row.requested_at > clock.now() - LONGEST_WAIT else None
-    is_awaited = asked is not None and (row.tried_at is None or row.tried_at < asked)
-    return RosterState(
-        is_offered,
-        is_awaited,
-        row.tried_at,
-        row.error,
-        listed=row.listed,
-        joined=row.joined,
-        left=row.left,
-        changed=row.changed,
-        changed_at=row.changed_at,
-    )
 
 
 def keep_learners(tx: Tx, placement_id: int, user_ids: Collection[int]) -> set[int]:
@@ -398,3 +358,7 @@ def _placement(row: PlacementRow, context: Context) -> Placement:
 
 def _person(row: User) -> Person:
     return Person(row.id, row.hub_name, row.display_name, row.registration_id, row.sub, row.is_test)
+
+
+def _member(user: User, row: Membership) -> MemberState:
+    return MemberState(_person(user), row.role, row.launched_at, row.listed_at, row.left_at)

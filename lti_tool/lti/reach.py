@@ -21,7 +21,7 @@ from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.messages import DeliverScores
-from lti_tool.lti.models import Registration
+from lti_tool.lti.models import Approval, Registration
 from lti_tool.lti.score_models import PlatformLine
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Reach:
 
     registration_id: int
     name: str
+    state: Approval
     is_reachable: bool
     since: datetime | None
     """Since when not."""
@@ -54,17 +55,20 @@ class Reach:
 
 def list_reach(tx: Tx) -> list[Reach]:
     """Every platform, in the order of registration."""
-    columns = (Registration.id, Registration.name, PlatformLine.opened_at, PlatformLine.next_probe_at)
-    query = select(*columns, PlatformLine.text).outerjoin(PlatformLine).order_by(Registration.id)
-    return [
-        Reach(row.id, row.name, row.opened_at is None, row.opened_at, row.next_probe_at, row.text)
-        for row in tx.execute(query)
-    ]
+    query = select(Registration, PlatformLine).outerjoin(PlatformLine).order_by(Registration.id)
+    return [reach_of(row, line) for row, line in tx.execute(query)]
 
 
 def find_reach(tx: Tx, registration_id: int) -> Reach | None:
     """One platform; None: there is no such platform."""
     return next((each for each in list_reach(tx) if each.registration_id == registration_id), None)
+
+
+def reach_of(row: Registration, line: PlatformLine | None) -> Reach:
+    """Of a platform and its line; None: it was never called."""
+    if line is None:
+        return Reach(row.id, row.name, row.state, True, None, None, None)
+    return Reach(row.id, row.name, row.state, line.opened_at is None, line.opened_at, line.next_probe_at, line.text)
 
 
 @contextmanager

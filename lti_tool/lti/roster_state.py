@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +25,51 @@ SOONEST_S = 300.0
 """After a failed reading; doubled after each further one, up to the interval."""
 AT_ONCE = 200
 """Lists that one job reads."""
+LONGEST_WAIT = timedelta(minutes=10)
+"""Whoever asked longer ago than this waits for nothing any more."""
+
+
+@dataclass(frozen=True)
+class RosterState:
+    """What is known of the list of participants of an LMS course."""
+
+    is_offered: bool
+    """Does the LMS offer it?"""
+    is_awaited: bool = False
+    """Somebody asked for it, and it is not read yet."""
+    read_at: datetime | None = None
+    """When the last reading ended, whatever came of it."""
+    error: str = ""
+    """Why it failed."""
+    listed: int = 0
+    joined: int = 0
+    left: int = 0
+    changed: int = 0
+    changed_at: datetime | None = None
+    """When a reading last changed something; the three numbers before are of that one."""
+
+
+def read_roster_state(tx: Tx, context_id: int | None) -> RosterState:
+    """When the list of participants was last read, and what came of it. One query; None: no LMS course."""
+    query = select(Context.memberships_url, Roster).outerjoin(Roster, Roster.context_id == Context.id)
+    found = tx.execute(query.where(Context.id == context_id)).one_or_none()
+    if found is None:
+        return RosterState(is_offered=False)
+    url, row = found
+    if row is None:
+        return RosterState(url is not None)
+    asked = row.requested_at if row.requested_at and row.requested_at > clock.now() - LONGEST_WAIT else None
+    return RosterState(
+        url is not None,
+        asked is not None and (row.tried_at is None or row.tried_at < asked),
+        row.tried_at,
+        row.error,
+        listed=row.listed,
+        joined=row.joined,
+        left=row.left,
+        changed=row.changed,
+        changed_at=row.changed_at,
+    )
 
 
 def request_reading(tx: Tx, context_id: int) -> bool:

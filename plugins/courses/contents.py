@@ -1,10 +1,10 @@
 """What of a course a teacher can place in the LMS, and where a launch of it ends."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, bindparam, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, Table, bindparam, literal, or_, select, union_all
 
 from grading import public as grading
 from lti_tool.contract import Choice
@@ -53,6 +53,17 @@ class CourseContents:
         ):
             return _module_choice(course, module)
         return None
+
+    def list_titles(self, tx: Tx, refs: Collection[str]) -> dict[str, str]:
+        """Title of the course, and of the part if the reference names one."""
+        slugs = {found.course for found in map(split_ref, refs) if found is not None}
+        if not slugs:
+            return {}
+        titles = {}
+        for prefix, slug, course_title, part, title in tx.execute(_select_titles(slugs)):
+            ref = f"courses/{slug}{prefix}{part}"
+            titles[ref] = f"{course_title}: {title}" if title else course_title
+        return {ref: titles[ref] for ref in refs if ref in titles}
 
     def begin_path(self, role: Role) -> str | None:
         """The catalogue, where teachers write a new course."""
@@ -150,6 +161,20 @@ def _rows(tx: Tx, *conditions: ColumnElement[bool]) -> Sequence[tuple[Course, Mo
         .order_by(Course.title, Course.id, Item.position)
     )
     return [(course, module, item) for course, module, item in tx.execute(query)]
+
+
+def _select_titles(slugs: Collection[str]) -> CompoundSelect[str, str, str, str, str]:
+    """Of courses, their items and their modules: what stands between, course, its title, part, its title."""
+
+    def of(prefix: str, part: ColumnElement[str], title: ColumnElement[str]) -> Select[str, str, str, str, str]:
+        columns = (literal(prefix), Course.slug, Course.title, part, title)
+        return select(*columns).where(Course.slug.in_(slugs))
+
+    return union_all(
+        of("", literal(""), literal("")),
+        of("/", _ITEMS.c.slug, _ITEMS.c.title).where(Item.course_id == Course.id),
+        of("/modules/", _MODULES.c.slug, _MODULES.c.title).where(Module.course_id == Course.id),
+    )
 
 
 def _course_choice(course: Course) -> Choice:

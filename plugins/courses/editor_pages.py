@@ -104,7 +104,10 @@ def frame(slug: str, outline: Outline, current: str) -> dict[str, Any]:
             ("settings", _("Settings"), url_for("courses.edit_settings", slug=slug)),
         ]
     if Right.MANAGE_ENROLMENT in rights:
-        pages += [("people", _("People"), url_for("courses.edit_people", slug=slug))]
+        pages += [
+            ("people", _("People"), url_for("courses.edit_people", slug=slug)),
+            ("ways", _("Ways in"), url_for("courses.show_ways_in", slug=slug)),
+        ]
     return {
         "course": {"title": outline.course.title, "state": outline.course.state.value},
         "tabs": [
@@ -197,7 +200,7 @@ def settings_choices() -> dict[str, Any]:
             {
                 "value": Admission.INVITATION.value,
                 "label": _("They, and whoever has a code"),
-                "hint": _("You make codes on the page People."),
+                "hint": _("You make codes on the page Ways in."),
             },
             {
                 "value": Admission.OPEN.value,

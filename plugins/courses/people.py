@@ -30,15 +30,14 @@ class Row:
 
 
 def load_people(tx: Tx, course: Course, registration_id: int, context_id: int | None, placement_id: int) -> list[Row]:
-    """By name; without staff and test students. Four queries."""
-    members = {each.person.id: each for each in lti.list_members(tx, context_id)} if context_id else {}
-    learning = {user_id for user_id, each in members.items() if each.role.is_learner}
+    """By name; without staff and test students. Three queries."""
     query = select(Enrolment).where(Enrolment.course_id == course.id)
     enrolments = {row.user_id: row for row in tx.scalars(query)}
-    people = lti.list_platform_people(tx, registration_id, learning | set(enrolments))
+    enrolled = select(Enrolment.user_id).where(Enrolment.course_id == course.id)
+    people = lti.list_class(tx, registration_id, context_id, enrolled)
     seen = progress.read_many(tx, placement_id)
-    rows = [_row(person, enrolments.get(user_id), members.get(user_id), seen) for user_id, person in people.items()]
-    return sorted((row for row in rows if not row.person.is_test), key=lambda row: row.person.display_name.casefold())
+    rows = [_row(person, enrolments.get(person.id), member, seen) for person, member in people if not person.is_test]
+    return sorted(rows, key=lambda row: row.person.display_name.casefold())
 
 
 def _row(
@@ -62,6 +61,7 @@ def people_context(slug: str, course: Course, rows: list[Row], number: int, size
         "page_count": pages,
         "found": ngettext("%(num)d person", "%(num)d people", len(rows)),
         "url_of": lambda wanted: url_for("courses.edit_people", slug=slug, page=wanted),
+        "ways_url": url_for("courses.show_ways_in", slug=slug),
         "active": sum(row.enrolment is not None and row.enrolment.standing is Standing.ACTIVE for row in rows),
         "stopped": sum(row.enrolment is not None and row.enrolment.standing is not Standing.ACTIVE for row in rows),
     }
@@ -96,22 +96,3 @@ def _state(course: Course, row: Row) -> str:
         Standing.ENDED: _("Has left the LMS course") if has_left else _("No longer entitled"),
     }
     return str(states[row.enrolment.standing])
-
-
-def roster_context(slug: str, state: lti.RosterState) -> dict[str, Any]:
-    """What the page says of the LMS's list of participants."""
-    parts = [
-        ngettext("%(num)d joined", "%(num)d joined", state.joined) if state.joined else "",
-        ngettext("%(num)d left", "%(num)d left", state.left) if state.left else "",
-        ngettext("%(num)d has another role", "%(num)d have another role", state.changed) if state.changed else "",
-    ]
-    return {
-        "is_offered": state.is_offered,
-        "is_awaited": state.is_awaited,
-        "read_at": state.read_at,
-        "error": state.error or None,
-        "listed": ngettext("%(num)d person on the list", "%(num)d people on the list", state.listed),
-        "changes": ", ".join(part for part in parts if part) or None,
-        "changed_at": state.changed_at,
-        "read_url": url_for("courses.read_participants", slug=slug),
-    }

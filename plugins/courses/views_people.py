@@ -1,4 +1,4 @@
-"""The teacher's page of people: the class, the LMS's list of participants, and codes."""
+"""The teacher's pages of people: the class, and how people get in: the LMS's list of participants, and codes."""
 
 from flask import Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
@@ -13,19 +13,32 @@ from plugins.courses.blueprint import blueprint
 from plugins.courses.editing import Editor
 from plugins.courses.editor_pages import frame
 from plugins.courses.enrolling import list_invitations, make_invitation, require_codes, withdraw_invitation
-from plugins.courses.people import load_people, people_context, roster_context
+from plugins.courses.people import load_people, people_context
 from plugins.courses.views_edit import open_manager, read_outline
+from plugins.courses.ways_in import ways_context
 
-MOST_PLACES = 10_000
+MOST_PLACES = MOST_PAGES = 10_000
 
 
 @blueprint.get("/<slug>/edit/people")
 def edit_people(slug: str) -> Response:
-    """Who takes the course, and the codes that let people in."""
-    return _people_page(slug, open_manager(slug), None)
+    """Who takes the course."""
+    editor, session, settings = open_manager(slug), current_session(), current_runtime().settings.courses
+    number = min(max(request.args.get("page", 1, type=int), 1), MOST_PAGES)
+    with current_runtime().db.reading() as tx:
+        outline = read_outline(tx, slug, editor)
+        rows = load_people(tx, outline.course, session.registration_id, session.context_id, session.placement_id or 0)
+    shown = people_context(slug, outline.course, rows, number, settings.page_size)
+    return page("courses/edit/people.html", **frame(slug, outline, "people"), **shown)
 
 
-@blueprint.post("/<slug>/edit/people")
+@blueprint.get("/<slug>/edit/people/ways")
+def show_ways_in(slug: str) -> Response:
+    """How people get in: the LMS's list of participants, and codes."""
+    return _ways_page(slug, open_manager(slug), None)
+
+
+@blueprint.post("/<slug>/edit/people/ways")
 def make_code(slug: str) -> Response:
     """A new code; it is shown this once."""
     editor, places = open_manager(slug), request.form.get("places", 30, type=int)
@@ -35,7 +48,7 @@ def make_code(slug: str) -> Response:
         course = editing.open_for_editing(tx, slug, editor)
         require_codes(course)
         code = make_invitation(tx, course.id, editor.user_id, places)
-    return _people_page(slug, editor, code)
+    return _ways_page(slug, editor, code)
 
 
 @blueprint.post("/<slug>/edit/people/<int:invitation_id>/withdraw")
@@ -45,7 +58,7 @@ def withdraw_code(slug: str, invitation_id: int) -> AnyResponse:
     with current_runtime().db.transaction() as tx:
         course = editing.open_for_editing(tx, slug, editor)
         withdraw_invitation(tx, course.id, invitation_id)
-    return redirect(url_for("courses.edit_people", slug=slug), 303)
+    return redirect(url_for("courses.show_ways_in", slug=slug), 303)
 
 
 @blueprint.post("/<slug>/edit/people/read")
@@ -54,38 +67,15 @@ def read_participants(slug: str) -> AnyResponse:
     editor, session = open_manager(slug), current_session()
     with current_runtime().db.transaction() as tx:
         editing.open_for_editing(tx, slug, editor)
-        if session.context_id is not None and lti.read_roster_state(tx, session.context_id).is_offered:
+        if session.context_id and lti.read_roster_state(tx, session.context_id).is_offered:
             lti.request_reading(tx, session.context_id)
-    return redirect(url_for("courses.edit_people", slug=slug), 303)
+    return redirect(url_for("courses.show_ways_in", slug=slug), 303)
 
 
-def _people_page(slug: str, editor: Editor, code: str | None) -> Response:
-    session, settings = current_session(), current_runtime().settings.courses
-    number = min(max(request.args.get("page", 1, type=int), 1), MOST_PLACES)
-    context_id, placement_id = session.context_id, session.placement_id or 0
+def _ways_page(slug: str, editor: Editor, code: str | None) -> Response:
     with current_runtime().db.reading() as tx:
         outline = read_outline(tx, slug, editor)
-        rows = load_people(tx, outline.course, session.registration_id, context_id, placement_id)
-        roster = lti.read_roster_state(tx, context_id) if context_id else lti.RosterState(is_offered=False)
+        roster = lti.read_roster_state(tx, current_session().context_id)
         invitations = list_invitations(tx, outline.course.id)
-    return page(
-        "courses/edit/people.html",
-        **frame(slug, outline, "people"),
-        **people_context(slug, outline.course, rows, number, settings.page_size),
-        roster=roster_context(slug, roster),
-        admission=outline.course.admission.value,
-        code=code,
-        make_url=url_for("courses.make_code", slug=slug),
-        settings_url=url_for("courses.edit_settings", slug=slug),
-        invitations=[
-            {
-                "hint": row.hint,
-                "used": row.used,
-                "places": row.places,
-                "expires_at": row.expires_at,
-                "is_over": row.withdrawn_at is not None,
-                "withdraw_url": url_for("courses.withdraw_code", slug=slug, invitation_id=row.id),
-            }
-            for row in invitations
-        ],
-    )
+    shown = ways_context(slug, outline.course, roster, invitations)
+    return page("courses/edit/ways_in.html", **frame(slug, outline, "ways"), **shown, code=code)

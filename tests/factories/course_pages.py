@@ -17,6 +17,7 @@ FRAME: Context = {
         {"label": "Outline", "url": "#", "current": True, "number": None},
         {"label": "Settings", "url": "#", "current": False, "number": None},
         {"label": "People", "url": "#", "current": False, "number": None},
+        {"label": "Ways in", "url": "#", "current": False, "number": None},
     ],
     "preview_url": "#",
     "course_url": "#",
@@ -362,6 +363,10 @@ PEOPLE: Context = FRAME | {
     "page_count": 3,
     "found": "112 people",
     "url_of": lambda number: f"#{number}",
+    "ways_url": "#",
+}
+NOBODY = PEOPLE | {"active": 0, "stopped": 0, "people": [], "page_count": 1}
+WAYS_IN: Context = FRAME | {
     "roster": {
         "is_offered": True,
         "is_awaited": False,
@@ -381,14 +386,11 @@ PEOPLE: Context = FRAME | {
         {"hint": "ABC", "used": 12, "places": 30, "expires_at": NOW, "is_over": True, "withdraw_url": "#"},
     ],
 }
-PEOPLE_FAILED = PEOPLE | {
-    "people": [],
-    "page_count": 1,
+WAYS_FAILED = WAYS_IN | {
     "code": None,
-    "roster": PEOPLE["roster"] | {"error": "Moodle did not give the whole list (503).", "changes": None},
+    "roster": WAYS_IN["roster"] | {"error": "Moodle did not give the whole list (503).", "changes": None},
 }
-
-MEMBERS_ONLY = PEOPLE | {"admission": "lms", "code": None}
+MEMBERS_ONLY = WAYS_IN | {"admission": "lms", "code": None, "roster": {"is_offered": False}}
 
 
 SUMMARY = "From a line of text to a table you can question, in eight short steps."
@@ -459,8 +461,10 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-history": ("courses/edit/history.html", Role.TEACHER, HISTORY),
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
-    "edit-people-failed": ("courses/edit/people.html", Role.TEACHER, PEOPLE_FAILED),
-    "edit-people-members": ("courses/edit/people.html", Role.TEACHER, MEMBERS_ONLY),
+    "edit-people-none": ("courses/edit/people.html", Role.TEACHER, NOBODY),
+    "edit-ways-in": ("courses/edit/ways_in.html", Role.TEACHER, WAYS_IN),
+    "edit-ways-in-failed": ("courses/edit/ways_in.html", Role.TEACHER, WAYS_FAILED),
+    "edit-ways-in-members": ("courses/edit/ways_in.html", Role.TEACHER, MEMBERS_ONLY),
     "edit-new-quiz": ("courses/edit/new_quiz.html", Role.TEACHER, NEW_QUIZ),
     "edit-file": ("courses/edit/item.html", Role.TEACHER, FILE_ITEM),
     "edit-file-refused": ("courses/edit/item.html", Role.TEACHER, REFUSED_FILE),

@@ -1,6 +1,6 @@
 """A plugin with a little course to place: one lesson, one quiz, no pages of its own beyond the paths."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -69,6 +69,9 @@ class StubContents:
 
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
         return next((choice for choice in self.choices if choice.ref == ref), None)
+
+    def list_titles(self, tx: Tx, refs: Collection[str]) -> dict[str, str]:
+        return {each.ref: f"{each.course_title}: {each.title}" for each in self.choices if each.ref in refs}
 
     def review_path_of(self, tx: Tx, ref: str, user_id: int) -> str:
         return f"/stub/review/{user_id}/{ref}"

@@ -16,16 +16,18 @@ from lti_tool.lti import public as lti
 from lti_tool.lti.models import Context, Roster, User
 from lti_tool.lti.roster import read_roster
 from plugins.courses import public as courses
-from plugins.courses.enrolling import make_invitation
+from plugins.courses.enrolling import enrol, make_invitation
 from plugins.courses.models import Admission, Course, Enrolment, Standing, Via
 from plugins.courses.service import find_course
 from tests.factories.grading import work
 from tests.fakes.fixtures import campus, launcher, registration_id, served, tool
 from tests.fakes.launching import Launcher
 from tests.functional.courses.conftest import SLUG, Import
+from tests.functional.grading.conftest import counted
 
 __all__ = ["campus", "launcher", "registration_id", "served", "tool"]
 PEOPLE = f"/courses/{SLUG}/edit/people"
+WAYS_IN = f"{PEOPLE}/ways"
 
 
 @pytest.fixture
@@ -62,8 +64,8 @@ class Class:
         with self.runtime.db.reading() as tx:
             return tx.scalars(select(User.id).where(User.display_name.startswith(name))).one()
 
-    def page(self, query: str = "") -> str:
-        answer = self.launcher.client.get(self.home + PEOPLE + query)
+    def page(self, query: str = "", path: str = PEOPLE) -> str:
+        answer = self.launcher.client.get(self.home + path + query)
         assert answer.status_code == 200
         return str(answer.text)
 
@@ -166,8 +168,10 @@ def test_the_teachers_page_shows_the_class(group: Class) -> None:
     group.campus.remove_person("ben")
     group.read()
     page = group.page()
-    for text in ("Ada Lopez", "Takes it", "Has left the LMS course", "6 people on the list", "1 left", "Never"):
+    for text in ("Ada Lopez", "Takes it", "Has left the LMS course", "Never"):
         assert text in page, text
+    ways = group.page(path=WAYS_IN)
+    assert "6 people on the list" in ways and "1 left" in ways
     assert "Tess Tanaka" not in page.partition('id="class"')[2].partition("<footer")[0]
 
 
@@ -181,15 +185,34 @@ def test_the_list_is_read_by_a_button_and_a_failure_is_told(group: Class) -> Non
         tx.execute(update(Roster).values(requested_at=None))
     group.campus.set_fault("members", "status", value=503)
     assert client.post(f"{group.home}{PEOPLE}/read").status_code == 303
-    assert "is being read" in group.page()
+    assert "is being read" in group.page(path=WAYS_IN)
     work(group.runtime)
-    page = group.page()
-    assert "could not be read; nobody was added or removed" in page and "Ada Lopez" in page
+    assert "could not be read; nobody was added or removed" in group.page(path=WAYS_IN)
+    assert "Ada Lopez" in group.page()
+
+
+def test_pages_take_at_most_six_queries_whoever_came_in(group: Class) -> None:
+    with group.runtime.db.transaction() as tx:
+        platform = tx.get_one(User, group.user_id("Ada")).registration_id
+        ways = {Via.INVITATION: "By Code", Via.OPEN: "By Catalogue", Via.LMS: "By Another"}
+        for via, name in ways.items():
+            known = {"sub": name, "hub_name": f"u-{via.value}", "display_name": name}
+            who = User(registration_id=platform, **known)
+            tx.add(who)
+            tx.flush()
+            enrol(tx, who.id, course_id(tx), via)
+        assert make_invitation(tx, course_id(tx), 1, 1)
+    for path in (PEOPLE, WAYS_IN):
+        with counted(group.runtime) as statements:
+            page = group.page(path=path)
+        assert len(statements) <= 6, (path, statements)
+        assert all(name in page for name in ways.values()) is (path == PEOPLE)
 
 
 def test_learners_have_no_such_page(group: Class) -> None:
     home = "/".join(group.launcher.open("ada", group.activity).split("/")[:3])
     assert group.launcher.client.get(home + PEOPLE).status_code == 403
+    assert group.launcher.client.get(home + WAYS_IN).status_code == 403
     assert group.launcher.client.post(f"{home}{PEOPLE}/read").status_code == 403
 
 
@@ -205,6 +228,6 @@ def test_a_large_class_comes_in_pages(group: Class) -> None:
 def test_codes_are_made_beside_it(group: Class) -> None:
     with group.runtime.db.transaction() as tx:
         tx.get_one(Course, course_id(tx)).admission = Admission.INVITATION
-    assert "New code" in group.launcher.client.post(group.home + PEOPLE, data={"places": "3"}).text
+    assert "New code" in group.launcher.client.post(group.home + WAYS_IN, data={"places": "3"}).text
     with group.runtime.db.transaction() as tx:
         assert make_invitation(tx, course_id(tx), 1, 1)

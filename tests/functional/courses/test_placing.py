@@ -60,6 +60,17 @@ def test_choices_are_the_course_and_its_items_in_reading_order(
     ]
 
 
+def test_what_grades_are_of_is_told_in_one_query(runtime: Runtime, run_import: Import) -> None:
+    run_import()
+    with runtime.db.reading() as tx:
+        with counted(runtime) as statements:
+            titles = CourseContents().list_titles(tx, [*ALL, "courses/gone", f"courses/{SLUG}/gone", "stub/1"])
+        choices = CourseContents().list_choices(tx, 1)
+
+    assert len(statements) == 1
+    assert titles == {each.ref: ": ".join(dict.fromkeys((each.course_title, each.title))) for each in choices}
+
+
 def test_a_course_of_one_platform_can_be_placed_there_only(
     runtime: Runtime, run_import: Import, registration_id: int, other_id: int
 ) -> None:

@@ -63,7 +63,8 @@ ACTIONS: list[Action] = [
     (Right.MODERATE_REVIEWS, "POST", f"/reviews/{SLUG}/1/hide", {"data": {"reason": "It says nothing."}}),
     (Right.MODERATE_REVIEWS, "POST", f"/reviews/{SLUG}/1/restore", {}),
     (Right.MANAGE_ENROLMENT, "GET", f"/courses/{SLUG}/edit/people", {}),
-    (Right.MANAGE_ENROLMENT, "POST", f"/courses/{SLUG}/edit/people", {"data": {"places": "2"}}),
+    (Right.MANAGE_ENROLMENT, "GET", f"/courses/{SLUG}/edit/people/ways", {}),
+    (Right.MANAGE_ENROLMENT, "POST", f"/courses/{SLUG}/edit/people/ways", {"data": {"places": "2"}}),
     (Right.MANAGE_ENROLMENT, "POST", f"/courses/{SLUG}/edit/people/1/withdraw", {}),
     (Right.MANAGE_ENROLMENT, "POST", f"/courses/{SLUG}/edit/people/read", {}),
 ]

@@ -1,6 +1,7 @@
 """A teacher picks content: the answer as the strict LMS takes it, and the picker of an empty activity."""
 
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -182,6 +183,9 @@ class ContentsThatFail:
 
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
         raise ZeroDivisionError(ref)
+
+    def list_titles(self, tx: Tx, refs: Collection[str]) -> dict[str, str]:
+        raise NotImplementedError
 
     def begin_path(self, role: Role) -> str | None:
         return None

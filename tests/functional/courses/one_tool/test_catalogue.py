@@ -273,7 +273,7 @@ def test_pressing_twice_takes_one_place(runtime: Runtime, visit: Any) -> None:
 
 def test_a_code_that_is_over_lets_nobody_in(runtime: Runtime, visit: Any) -> None:
     teacher = visit(Role.TEACHER, "trees")
-    page = teacher.post("/courses/trees/edit/people", {"places": "5"})
+    page = teacher.post("/courses/trees/edit/people/ways", {"places": "5"})
     assert page.status_code == 403  # two platforms use it
     with runtime.db.transaction() as tx:
         course_id = tx.scalars(select(Course.id).where(Course.slug == "rivers")).one()
