@@ -18,7 +18,8 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.scopes import scope_definitions
 from kubernetes_asyncio.client import ApiClient
 from kubespawner import KubeSpawner
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 from jupyter_ext.hub.authenticator import CoursebridgeAuthenticator
 from jupyter_ext.hub.pods import in_pods

@@ -23,7 +23,7 @@ from tests.factories.grading import Someone, work
 from tests.fakes.hub import running_hub
 from tests.functional.courses.conftest import SLUG, Import
 from tests.functional.grading.test_by_hand import Form
-from tests.functional.grading.test_quiz_health import text_of
+from tests.functional.grading.test_remark_pages import text_of
 
 QUIZ, HOME = f"/grading/{SLUG}/quiz-1", f"/courses/{SLUG}/"
 READING = f"""
