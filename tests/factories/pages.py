@@ -936,6 +936,7 @@ PAGES: Samples = {
     "design": ("design.html", T, {"sample_time": NOW, "action": "#", "page_url": lambda number: f"#page-{number}"}),
     **PROGRESS_PAGES,
     "to-hub": ("grading/to_hub.html", L, {"door": "#", "ticket": "e30", "automatic": False}),
+    "hub-away": ("grading/hub_away.html", L, {"again_url": "#", "again_pass": "e30"}),
     **VIDEO_PAGES,
     **REVIEW_PAGES,
     **GROUP_PAGES,
