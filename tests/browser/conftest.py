@@ -11,7 +11,7 @@ from jupyter_ext import labextension_build
 from tests.browser.demo import Demo, running_demo
 from tests.browser.visitor import Cookies, Visitor, open_browser
 
-pytest.register_assert_rewrite("tests.browser.journeys", "tests.browser.walk")
+pytest.register_assert_rewrite("tests.browser.journeys", "tests.browser.walk", "tests.browser.writing")
 
 Visit = Callable[..., Visitor]
 WIDE, PHONE = (960, 780), (320, 640)

@@ -41,6 +41,11 @@ class Demo:
         grades: list[float | None] = [cell["final"] for cell in row if cell["line_item"]["label"] == title]
         return grades[-1]
 
+    def maximum(self, title: str) -> float:
+        """What the newest gradebook column of that title is worth."""
+        columns = [item for item in self.ask_lms("state")["line_items"] if item["label"] == title]
+        return float(columns[-1]["score_maximum"])
+
     def read_logs(self) -> str:
         """The last lines of every process, for a failed test."""
         logs = sorted(self.folder.glob("demo-*/logs/*.log"))

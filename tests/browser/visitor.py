@@ -27,6 +27,8 @@ ALONE = ["--autoplay-policy=no-user-gesture-required", "--host-resolver-rules=MA
 """Videos play when they are told to; no name is resolved, so nothing outside is reached."""
 PATIENCE_MS = 30_000
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WIDTHS = (1355, 960, 320)
+"""Windows in which the campus gives the tool a frame of 1280, 885 and 320 pixels."""
 SCREENSHOTS = os.environ.get("COURSEBRIDGE_SCREENSHOTS")
 """A folder to keep a picture of every step in, light and dark; nothing is kept without:
 `COURSEBRIDGE_SCREENSHOTS=shots make test ARGS=tests/browser`."""
@@ -154,6 +156,17 @@ class Visitor:
             return
         self.number += 1
         keep_picture(page or self.page, f"{self.demo.profile}-{self.name}-{self.number:02}", step)
+
+    def keep_widths(self, step: str) -> None:
+        """Keep pictures of a step as wide as a desk, a frame and a phone."""
+        size = self.page.viewport_size
+        if not SCREENSHOTS or size is None:
+            return
+        for width in WIDTHS:
+            self.page.set_viewport_size({"width": width, "height": size["height"]})
+            self.number += 1
+            keep_picture(self.page, f"{self.demo.profile}-{self.name}-{self.number:02}", f"{step} {width}")
+        self.page.set_viewport_size(size)
 
 
 def keep_picture(page: Page, name: str, step: str) -> None:

@@ -37,12 +37,16 @@ def select_content(teacher: Visitor, title: str) -> None:
     expect(added).to_have_count(before + 1)
 
 
+WORK_MS = 120_000
+"""For what takes long on a busy machine: a server starts, then JupyterLab; a version is checked, or published."""
+
+
 def open_notebook(learner: Visitor) -> Page:
     """From the quiz page into JupyterLab, in a new window."""
     with learner.page.expect_popup() as opened:
         learner.tool.get_by_role("button", name="Open in JupyterHub").click()
     lab = opened.value
-    expect(submit_button(lab)).to_be_visible()
+    expect(submit_button(lab)).to_be_visible(timeout=WORK_MS)
     expect(lab.locator(".jp-NotebookPanel .jp-Cell").first).to_be_visible()
     return lab
 
