@@ -13,6 +13,8 @@ __all__ = ["browser", "site"]
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 ALL_RULES: dict[str, Any] = {}
 COLOURS: dict[str, Any] = {"runOnly": ["color-contrast", "link-in-text-block"]}
+PARTS = 6
+"""A test each: all pages at once take minutes on a busy machine."""
 ASK_AXE = """async (options) => (await axe.run(document, {...options, iframes: false, resultTypes: ["violations"]}))
     .violations.map((found) => `${found.id}: ${found.nodes.map((node) => node.target.join(" ")).slice(0, 3)}`)"""
 
@@ -24,11 +26,12 @@ def ask_axe(page: Page, options: dict[str, Any]) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-def test_axe_finds_nothing(site: str, browser: Browser, size: tuple[int, int]) -> None:
+def test_axe_finds_nothing(site: str, browser: Browser, size: tuple[int, int], part: int) -> None:
     page = open_page(browser, site, size, reduced_motion="reduce")
     found = {}
-    for name in WHOLE_PAGES:
+    for name in WHOLE_PAGES[part::PARTS]:
         page.emulate_media(color_scheme="light")
         page.goto(f"{site}/{name}")
         said = ask_axe(page, ALL_RULES)
