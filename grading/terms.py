@@ -126,12 +126,6 @@ def find_terms(tx: Tx, row: AssignmentRow, placement_id: int, user_id: int) -> T
     return terms_of(row, find_extension(tx, row.id, placement_id, user_id))
 
 
-def list_extensions(tx: Tx, assignment_id: int, placement_id: int) -> dict[int, ExtensionRow]:
-    """The extensions of a quiz in a placement, by user id."""
-    mine = (ExtensionRow.placement_id == placement_id, ExtensionRow.assignment_id == assignment_id)
-    return {row.user_id: row for row in tx.scalars(select(ExtensionRow).where(*mine))}
-
-
 def attempt_that_counts(terms: Terms, attempts: Sequence[SubmissionRow]) -> SubmissionRow | None:
     """The attempt whose points are the learner's result. Of two that are equally good the earlier one."""
     weighed = [(row, found) for row in attempts if (found := terms.weigh_attempt(row)) is not None]

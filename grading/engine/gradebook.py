@@ -183,12 +183,6 @@ def _grade_row(
     )
 
 
-def list_comments(url: str, assignment: str, learner: str) -> dict[tuple[str, str], str]:
-    """Comments by notebook and grade id: the grader's, or else nbgrader's own."""
-    with reading(url) as session:
-        return comments_in(session, assignment, learner)
-
-
 def comments_in(session: Session, assignment: str, learner: str) -> dict[tuple[str, str], str]:
     """The same, as a session sees them that may have changed them."""
     rows = ask(session, _comments_query(), {"assignment": assignment, "learner": learner})

@@ -206,10 +206,6 @@ class Store:
         """Return all tools."""
         return [_tool(*row) for row in self._rows("SELECT id, doc FROM tool ORDER BY id")]
 
-    def find_tool(self, tool_id: int) -> Tool | None:
-        """Return the tool of that number."""
-        return next((t for t in self.list_tools() if t.id == tool_id), None)
-
     def find_tool_by_client(self, client_id: str) -> Tool | None:
         """Return the tool of that client id."""
         return next((t for t in self.list_tools() if t.client_id == client_id), None)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lti_tool.kernel import clock
-from lti_tool.kernel.db import Base, Tx, run, together
+from lti_tool.kernel.db import Base, Tx, together
 from lti_tool.kernel.errors import AppError, Forbidden, Unauthenticated
 from lti_tool.kernel.permissions import Right, Role, rights_of
 from lti_tool.kernel.prepared import Prepared
@@ -159,11 +159,6 @@ def find_session_rows(tx: Tx, digests: Iterable[str]) -> dict[str, Row[Any]]:
     with together(tx) as ask:
         rows = ask(_BY_DIGEST, [{"digest": digest} for digest in sorted(digests)])
     return {row.digest: row for row in rows()}
-
-
-def find_session_row(tx: Tx, digest: str) -> Any | None:
-    """The columns of a stored session. One query, of every request: no object is made of it."""
-    return next(iter(run(tx, _BY_DIGEST, {"digest": digest})), None)
 
 
 def read_session(row: "SessionRow | Row[Any]") -> SignedIn:

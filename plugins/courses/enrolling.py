@@ -7,13 +7,12 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
 from lti_tool.kernel.errors import Forbidden, Gone, NotFound
-from lti_tool.lti import public as lti
 from lti_tool.web.session import SignedIn
 from plugins.courses.models import Admission, Course, Enrolment, Invitation, PartState, Standing, Via
 
@@ -140,13 +139,6 @@ def list_invitations(tx: Tx, course_id: int) -> list[Invitation]:
     """The codes of a course, newest first."""
     query = select(Invitation).where(Invitation.course_id == course_id).order_by(Invitation.id.desc()).limit(50)
     return list(tx.scalars(query))
-
-
-def count_enrolments(tx: Tx, course_id: int) -> dict[Standing, int]:
-    """How many take a course, and how many have dropped it. Test students are nobody."""
-    people = (Enrolment.course_id == course_id, Enrolment.user_id.not_in(lti.select_test_people()))
-    query = select(Enrolment.standing, func.count()).where(*people).group_by(Enrolment.standing)
-    return {row[0]: row[1] for row in tx.execute(query)}
 
 
 def _digest(code: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx, affect
@@ -41,16 +41,6 @@ def list_cases(tx: Tx, course_slug: str | None = None) -> list[Case]:
     for report in tx.scalars(found.order_by(ReportRow.id)):
         reports.setdefault(report.review_id, []).append(report)
     return sorted((Case(row, reports.get(row.id, [])) for row in rows), key=lambda case: not case.reports)
-
-
-def count_reported(tx: Tx, course_slug: str) -> int:
-    """How many shown reviews of a course have open reports."""
-    query = (
-        select(func.count(ReviewRow.id.distinct()))
-        .join(ReportRow, ReportRow.review_id == ReviewRow.id)
-        .where(ReviewRow.course_slug == course_slug, ReportRow.state == ReportState.OPEN)
-    )
-    return tx.scalar(query) or 0
 
 
 def hide(tx: Tx, course_slug: str, review_id: int, reason: str, by: HiddenBy) -> None:

@@ -14,7 +14,7 @@ from lti_tool.kernel.errors import NotFound, Unacceptable
 from plugins.video.models import CaptionRow, CaptionSource
 from plugins.video.probe import Track
 from plugins.video.texts import tidy
-from plugins.video.vtt import Cue, read_captions, read_own, write_vtt
+from plugins.video.vtt import Cue, read_captions, write_vtt
 
 UNKNOWN = "und"
 THREE_LETTERS = {
@@ -76,11 +76,6 @@ def get_captions(tx: Tx, video_id: int, language: str) -> CaptionRow:
     if row is None:
         raise NotFound("captions_not_found", "There are no captions in this language.")
     return row
-
-
-def read_transcript(tx: Tx, video_id: int, language: str) -> list[Cue]:
-    """The cues in a language. Raises: NotFound."""
-    return read_own(get_captions(tx, video_id, language).text)
 
 
 def read_language(tag: str) -> str:
