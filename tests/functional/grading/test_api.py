@@ -1,6 +1,8 @@
 """The API that JupyterHub and single-user servers use, over HTTP, tokens checked with a Hub."""
 
 import base64
+import socket
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -202,6 +204,15 @@ def test_the_hub_is_asked_once_a_minute(client: FlaskClient, token: dict[str, st
         clock.advance(61)
         hub.users.clear()
         assert client.get(f"{API}/courses", headers=token).status_code == 401
+
+
+def test_a_hub_that_is_down_is_no_refusal(client: FlaskClient, runtime: Runtime, token: dict[str, str]) -> None:
+    with closing(socket.socket()) as nobody:  # has a port, and does not listen
+        nobody.bind(("127.0.0.1", 0))
+        runtime.settings.hub.api_url = f"http://127.0.0.1:{nobody.getsockname()[1]}/hub/api"
+        answer = client.get(f"{API}/courses", headers=token)
+
+    assert answer.status_code == 502, "Jupyter keeps the work and tries again"
 
 
 def test_token_of_a_service_is_nobodys(client: FlaskClient, learner: Someone, hub: FakeHub) -> None:

@@ -183,7 +183,15 @@ def test_the_panel_leads_by_keyboard_from_fetching_to_starting_again(
     due = (datetime.now(UTC) + timedelta(hours=3, minutes=30)).isoformat()
     files = {"q.ipynb": body, "data.csv": b"1,2\n"}
     quiz = tool.add_quiz("walk", "quiz", files, title="Lists", attempts_allowed=3, told={"due": due})
-    tool.add_quiz("other", "quiz", files, title="Means")
+    ours = {
+        "number": 1,
+        "submitted_at": datetime.now(UTC).isoformat(),
+        "receipt": "7F3A-91BC",
+        "state": "queued",
+        "by": "Grace H.",
+    }
+    told = {"group": {"name": "Red", "members": ["Ada L.", "Grace H."]}, "attempts": [ours], "attempts_used": 2}
+    tool.add_quiz("other", "quiz", files, title="Means", attempts_allowed=3, told=told)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     panel = show_panel(page, jupyter)
@@ -193,6 +201,9 @@ def test_the_panel_leads_by_keyboard_from_fetching_to_starting_again(
     says(card, "Not started")
     says(card, "Due in 3 hours")
     says(card, "0 of 3 attempts used, 3 left")
+    together = panel.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Means", exact=True))
+    for text in ("Group Red: Ada L., Grace H.", "2 of 3 attempts used, 1 left", ", handed in by Grace H."):
+        says(together, text)
 
     panel.get_by_role("heading", name="Course quizzes").focus()
     page.keyboard.press("Tab")
@@ -253,8 +264,8 @@ def test_the_panel_leads_by_keyboard_from_fetching_to_starting_again(
     assert b"# mine" in (kept / "q.ipynb").read_bytes()
     assert (jupyter.home / "walk/quiz/q.ipynb").read_bytes() == body
     expect(page.locator(".jp-NotebookPanel .jp-CodeCell").first).not_to_contain_text("# mine")
-    ours = [url for url in asked if "/coursebridge/" in url]
-    assert ours and not [url for url in ours if JUPYTER_TOKEN in url]
+    sent = [url for url in asked if "/coursebridge/" in url]
+    assert sent and not [url for url in sent if JUPYTER_TOKEN in url]
 
 
 def test_the_panel_says_what_still_works_while_the_tool_is_down_and_when_there_is_nothing(
