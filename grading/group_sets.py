@@ -90,7 +90,9 @@ def choose_set(tx: Tx, work: GroupWork, placement_id: int, set_id: int | None, b
 
     Raises: NotFound: no such set here. Conflict: something was handed in already.
     """
-    tx.execute(select(AssignmentRow.id).where(AssignmentRow.id == work.row.id).with_for_update(key_share=True))
+    tx.execute(
+        select(AssignmentRow.id).where(AssignmentRow.id == work.row.id).with_for_update()
+    )  # no hand-in meanwhile
     work = load_group_work(tx, work.row.course_slug, work.row.name, placement_id)
     if work.set_id == set_id:
         return

@@ -67,7 +67,12 @@ def student_of(group_id: int) -> str:
 
 
 def find_party(tx: Tx, assignment_id: int, placement_id: int, user_id: int, hub_name: str) -> Party:
-    """For whom a learner hands in now. In group work one hand-in waits for the other, so no two get one number."""
+    """For whom a learner hands in now. In group work one hand-in waits for the other, so no two get one number.
+
+    Until the transaction ends nobody changes how the quiz is done (`choose_set`).
+    """
+    quiz = select(AssignmentRow.id).where(AssignmentRow.id == assignment_id)
+    tx.execute(quiz.with_for_update(read=True, key_share=True))
     work = select(GroupWorkRow.set_id).where(
         GroupWorkRow.placement_id == placement_id, GroupWorkRow.assignment_id == assignment_id
     )

@@ -9,22 +9,25 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from grading.assignments import get_assignment
 from grading.extensions import Grant, grant_extension
 from grading.group_models import GroupSetRow, GroupWorkRow, ShareRow
 from grading.group_sets import choose_set, follow_all_groups, list_sets, load_group_work, take_over_groups
 from grading.models import AssignmentRow, ResultRow, SubmissionRow, SubmissionState
 from grading.personal_data import erase_personal_data, export_personal_data
 from grading.results import find_result_row
-from grading.submissions import list_submissions
+from grading.submissions import list_submissions, make_snapshot, store_submission
 from grading.sync import reconcile
 from lti_tool.kernel import clock
 from lti_tool.kernel.audit import Actor, Via
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.models import Membership, Visit
 from lti_tool.lti.public import Group
 from tests.factories.grading import (
+    LIMIT,
     NAME,
     SLUG,
     Place,
@@ -33,6 +36,7 @@ from tests.factories.grading import (
     make_context,
     make_person,
     moment,
+    notebook,
     publish,
     submit,
     work,
@@ -96,6 +100,58 @@ def all_at_once(calls: list[Callable[[], Any]]) -> list[Any]:
     for thread in threads:
         thread.join()
     return outcomes
+
+
+def while_open(runtime: Runtime, first: Callable[[Tx], object], second: Callable[[], Any]) -> Any:
+    """What `second` gives or raises that begins while the transaction of `first` is open."""
+    outcome: list[Any] = []
+
+    def run() -> None:
+        try:
+            outcome.append(second())
+        except Exception as error:
+            outcome.append(error)
+
+    thread = threading.Thread(target=run)
+    with runtime.db.transaction() as tx:
+        first(tx)
+        thread.start()
+        thread.join(0.5)
+    thread.join()
+    return outcome[0]
+
+
+def test_how_a_quiz_is_done_is_not_changed_while_somebody_hands_in(
+    runtime: Runtime, place: Place, learner: Someone, other: Someone
+) -> None:
+    work_in_groups(runtime, place, {"Red": [learner, other]})
+
+    def alone(tx: Tx) -> None:
+        choose_set(tx, load_group_work(tx, SLUG, NAME, place.placement_id), place.placement_id, None, BY)
+
+    def together(tx: Tx) -> None:
+        (each,) = list_sets(tx, place.placement_id)
+        choose_set(tx, load_group_work(tx, SLUG, NAME, place.placement_id), place.placement_id, each.id, BY)
+
+    def change(how: Callable[[Tx], None]) -> None:
+        with runtime.db.transaction() as tx:
+            how(tx)
+
+    change(alone)
+    submission_id = while_open(runtime, together, lambda: submit(runtime, other))
+    assert get_submission(runtime, submission_id).group_id is not None, "the choice came first"
+    with runtime.db.transaction() as tx:
+        tx.delete(tx.get_one(SubmissionRow, submission_id))
+    change(alone)
+    snapshot = make_snapshot(notebook(points=1), LIMIT)
+
+    def hand_in(tx: Tx) -> None:
+        store_submission(
+            tx, get_assignment(tx, SLUG, NAME), learner.submitter, snapshot, via="page", request_id="0" * 8
+        )
+
+    outcome = while_open(runtime, hand_in, lambda: change(together))
+    assert isinstance(outcome, Conflict) and outcome.code == "group_work_begun", "the hand-in came first"
 
 
 def test_one_hand_in_is_marked_once_and_every_member_gets_the_mark(
