@@ -1,10 +1,11 @@
 """Run the benchmarks: `python -m benchmarks [--rounds N] [PART …]`, a part being one of `PARTS`."""
 
 import argparse
+import os
 from collections.abc import Callable
 
 from benchmarks import courses, delivery, launches, marking, pages, progress, queue
-from benchmarks.rows import Row, print_table, write_rows
+from benchmarks.rows import Row, cpu_times, print_table, stolen_percent, write_rows
 
 PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "marking": (marking.run, 8),
@@ -26,9 +27,14 @@ def main() -> None:
     told = parser.parse_args()
     for part in told.parts or PARTS:
         measure, usual = PARTS[part]
+        before = cpu_times()
         rows = measure(told.rounds or usual)
+        stolen = stolen_percent(before)
         print_table(rows)
-        write_rows(rows)
+        print(
+            f"{part}: load {os.getloadavg()[0]:.1f}; {stolen} % of the CPU time was taken by other machines on the host"
+        )
+        write_rows(rows, stolen)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from lti_tool.web.session import SessionRow, digest_of
 from plugins.courses.models import Course
 from plugins.progress.models import ItemRow
 
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ courses[0].title }}</title></head><body>
+PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Courses</title></head><body>
 {% for course in courses %}<article><h2><a href="/courses/{{ course.slug }}/">{{ course.title }}</a></h2>
 <p>{{ course.summary }}</p><p>{{ course.level }} · {{ course.language }} · {{ course.minutes }}</p></article>
 {% endfor %}</body></html>"""

@@ -24,12 +24,25 @@ class Row:
     """What is inside the measured time, for both."""
 
 
-def write_rows(rows: Sequence[Row], path: Path = LATEST) -> None:
-    """Replace the rows of these names, keep the others."""
+def write_rows(rows: Sequence[Row], stolen: int, path: Path = LATEST) -> None:
+    """Replace the rows of these names, keep the others. `stolen` is said with each: see `stolen_percent`."""
     kept = json.loads(path.read_text()) if path.exists() else []
     names = {row.name for row in rows}
-    merged = [row for row in kept if row["name"] not in names] + [asdict(row) for row in rows]
+    merged = [row for row in kept if row["name"] not in names] + [
+        asdict(row) | {"stolen_percent": stolen} for row in rows
+    ]
     path.write_text(json.dumps(merged, indent=2) + "\n")
+
+
+def cpu_times() -> list[int]:
+    """Of all cores since they were started, by what they did, as in `proc(5)`: the eighth is stolen."""
+    return [int(ticks) for ticks in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+
+
+def stolen_percent(before: list[int]) -> int:
+    """The share of the CPU time since `before` that the host gave to other machines. A p95 of such a time is theirs."""
+    spent = [now - then for then, now in zip(before, cpu_times(), strict=True)]
+    return 100 * spent[7] // max(1, sum(spent))
 
 
 def print_table(rows: Sequence[Row]) -> None:

@@ -53,13 +53,15 @@ def serving(settings: Settings, processes: int) -> Iterator[Serving]:
 
 
 @contextmanager
-def serving_app(factory: str, environment: Mapping[str, str], processes: int) -> Iterator[Serving]:
+def serving_app(
+    factory: str, environment: Mapping[str, str], processes: int, threads: int = WebSettings().threads
+) -> Iterator[Serving]:
     """Any WSGI application that answers `/readyz`, under granian. Raises: RuntimeError: as `serving`."""
     port = free_port()
     env = {name: value for name, value in os.environ.items() if not name.startswith("COURSEBRIDGE_")}
     serve = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", factory, "--no-access-log"]
     serve += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(processes), "--log-level", "warning"]
-    server = subprocess.Popen([*serve, "--blocking-threads", str(WebSettings().threads)], env={**env, **environment})
+    server = subprocess.Popen([*serve, "--blocking-threads", str(threads)], env={**env, **environment})
     try:
         _wait_ready(port)
         yield Serving(port, server.pid)
