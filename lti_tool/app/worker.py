@@ -35,6 +35,8 @@ QUEUES = ("grade", "passback", "mail", "default")
 RUN_NEXT = "coursebridge.run_next"
 SWEEP = "coursebridge.sweep"
 LOOK_FOR_PARENT_S = 0.5
+LESS_URGENT = 10
+"""How nice the processes of a pool are: pages come before marking where both have the same cores."""
 PAUSE_S = 2.0
 """A broker that did not answer is left alone this long, so that not every commit waits for it."""
 
@@ -134,6 +136,8 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
         configure_logging(settings.log_level)
 
     def after_fork(**kwargs: Any) -> None:
+        os.setpgid(0, 0)  # SIGTERM to the worker's whole group tells its first process, which waits for this one
+        os.nice(LESS_URGENT)
         worker.forget_process()
         end_with_parent(first)
         warm_up(settings, queues.split(","))

@@ -91,6 +91,7 @@ class Place:
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
+                process_group=0,
             ) as process,
         ):
             try:

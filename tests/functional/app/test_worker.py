@@ -172,6 +172,32 @@ def test_a_worker_told_to_stop_finishes_what_it_holds(place: Place, runtime: Run
     assert state_of(runtime, job_id) is JobState.DONE
 
 
+def test_a_worker_whose_processes_are_all_told_to_stop_finishes_what_they_hold(place: Place, runtime: Runtime) -> None:
+    place.more = NEVER
+    publish_with(place.settings(), runtime.db.router)
+    with place.start(*WORKER, "--no-beat") as worker:
+        job_id = enqueue(runtime, "slow")
+        wait_until(lambda: place.read("begun") == ["slow"], "the job did not begin")
+        os.killpg(worker.pid, signal.SIGTERM)
+        wait_until(lambda: "Warm shutdown" in place.said(), "the worker did not heed")
+        (place.data_dir / "go").touch()
+        assert worker.wait(30) == 0
+    assert state_of(runtime, job_id) is JobState.DONE
+
+
+def test_a_worker_told_to_stop_at_once_lets_go_of_what_it_holds(place: Place, runtime: Runtime) -> None:
+    place.more = NEVER
+    publish_with(place.settings(), runtime.db.router)
+    with place.start(*WORKER, "--no-beat") as worker:
+        job_id = enqueue(runtime, "slow")
+        wait_until(lambda: place.read("begun") == ["slow"], "the job did not begin")
+        pool = descendants_of(worker.pid)
+        worker.send_signal(signal.SIGQUIT)
+        worker.wait(30)
+        wait_until(lambda: not any(is_alive(pid, command) for pid, command in pool.items()), "something is left")
+    assert state_of(runtime, job_id) is JobState.RUNNING, "its lease ends, and the next worker begins it again"
+
+
 def test_what_a_worker_says_is_ours(place: Place, runtime: Runtime) -> None:
     place.more = {"COURSEBRIDGE_JOBS__SWEEP_S": "0.2"}
     with place.start(*WORKER) as worker:
