@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable
 
-from benchmarks import courses, delivery, launches, marking, pages, progress, queue
+from benchmarks import beside, courses, delivery, launches, marking, pages, progress, queue
 from benchmarks.rows import Row, cpu_times, print_table, stolen_percent, write_rows
 
 PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
@@ -15,6 +15,7 @@ PARTS: dict[str, tuple[Callable[[int], list[Row]], int]] = {
     "launches": (launches.run, 5),
     "delivery": (delivery.run, 1),
     "queue": (queue.run, 3),
+    "beside": (beside.run, 2),
 }
 """What is measured, and how often unless told."""
 

@@ -35,7 +35,7 @@ QUEUES = ("grade", "passback", "mail", "default")
 RUN_NEXT = "coursebridge.run_next"
 SWEEP = "coursebridge.sweep"
 LOOK_FOR_PARENT_S = 0.5
-LESS_URGENT = 10
+LESS_URGENT = 5
 """How nice the processes of a pool are: pages come before marking where both have the same cores."""
 PAUSE_S = 2.0
 """A broker that did not answer is left alone this long, so that not every commit waits for it."""
