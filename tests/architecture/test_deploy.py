@@ -1,5 +1,6 @@
-"""The manifests of config/deploy/kubernetes: sound by the schemas of Kubernetes, and sealed where it matters."""
+"""The manifests of config/deploy/kubernetes, sound by the schemas and sealed where it matters; the units of systemd."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,24 @@ def test_memory_is_enough_for_what_a_worker_may_use() -> None:
     limit = worker["resources"]["limits"]["memory"]
     assert limit.endswith("Gi")
     assert int(limit.removesuffix("Gi")) * 1024 >= at_once * (most + 600 + 400) + 400
+
+
+UNITS = sorted(FOLDER.parent.glob("systemd/*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_of_systemd_has_each_process_told_by_the_first_and_names_real_settings(unit: Path) -> None:
+    lines = [line.partition("=")[::2] for line in unit.read_text().splitlines() if not line.startswith(("#", "["))]
+    told = dict(lines)
+
+    assert told["KillMode"] == "mixed", "sandboxes and pools are not to be told to stop by anybody else"
+    names = [value.partition("=")[0] for name, value in lines if name == "Environment"]
+    assert names
+    assert unknown_variables(dict.fromkeys(names, "")) == []
+
+
+def test_there_is_a_unit_for_the_tool_and_one_for_the_hub() -> None:
+    commands = [re.search(r"^ExecStart=\S+/bin/(.+)$", unit.read_text(), re.MULTILINE) for unit in UNITS]
+
+    assert [found and found[1] for found in commands] == ["python -m jupyter_ext.hub", "coursebridge up"]
+    assert "up" in cli.commands
