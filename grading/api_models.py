@@ -149,8 +149,7 @@ class AssignmentAnswer(BaseModel):
     closed: bool
     why_not: str | None = Field(description="Why they cannot hand in now; null: they can.")
     terms: list[str] = Field(
-        description="On what terms it is handed in and marked, in sentences: which attempt counts, what lateness costs, "
-        "limits, packages or kernel."
+        description="Which attempt counts, what lateness costs, limits, packages or kernel: sentences."
     )
     max_score: float
     attempts_allowed: int | None
