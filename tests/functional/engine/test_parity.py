@@ -4,7 +4,6 @@ All of them are notebooks of one assignment, marked by each once.
 """
 
 import json
-import logging
 import re
 import shutil
 import sqlite3
@@ -21,6 +20,7 @@ from grading.engine.files import replace_tree
 from grading.engine.model import MarkLimits
 from tests.factories import parity
 from tests.functional.engine.conftest import SUBMITTED
+from tests.functional.engine.stock import mark_with_nbgrader
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -141,22 +141,12 @@ def _outputs(cell: dict[str, Any]) -> tuple[dict[str, str], list[Any]]:
 @pytest.fixture(scope="module")
 def stock(course: CourseRoot, files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Marked:
     """nbgrader's own autograde, unsealed, on a copy of the course."""
-    from nbgrader.apps.api import NbGraderAPI
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import Config
-
     root = tmp_path_factory.mktemp("stock") / "course"
     shutil.copytree(course.path, root)
     theirs = CourseRoot(root)
     stamp = {"timestamp.txt": SUBMITTED.strftime("%Y-%m-%d %H:%M:%S.%f UTC").encode()}
     replace_tree(root / "submitted" / "u" / "all", files | stamp)
-    place = CourseDirectory(root=str(root), course_id="default_course", db_url=theirs.gradebook_url())
-    config = Config({"Execute": {"timeout": int(LIMITS.cell_s), "shutdown_kernel": "immediate", "iopub_timeout": 30}})
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("JUPYTER_CONFIG_DIR", str(root / "config"))
-        patched.delenv("PYTEST_CURRENT_TEST", raising=False)  # ipykernel would not catch what goes to descriptors
-        logging.getLogger("traitlets").setLevel(logging.CRITICAL)
-        outcome = NbGraderAPI(coursedir=place, config=config).autograde("all", "u")
+    outcome = mark_with_nbgrader(theirs, "all", "u", root / "config", LIMITS.cell_s)
     assert outcome["success"], outcome.get("error") or outcome.get("log")
     folder = root / "autograded" / "u" / "all"
     return Marked(_marks(theirs, "u"), {one.name: _shown(folder, one.name) for one in CASES}, rows=_rows(theirs, "u"))
