@@ -57,6 +57,8 @@ def read_groups(slug: str, name: str) -> AnyResponse:
     with runtime.db.reading() as tx:
         placement = get_placement(tx, session)
     read_lms_groups(runtime, placement)
+    if request.args.get("then") == "extension":
+        return redirect(url_for("grading.extend_groups", slug=slug, name=name, read=1), 303)
     return redirect(url_for("grading.show_groups", slug=slug, name=name, read=1), 303)
 
 

@@ -65,6 +65,33 @@ def own_groups(**changes: Any) -> Context:
     return base | changes
 
 
+def group_extension(**changes: Any) -> Context:
+    """More time for whole groups."""
+    members = "Ada Lovelace, Grace Hopper, Edsger Dijkstra"
+    base: Context = {
+        "trail": TRAIL,
+        "quiz": {
+            "title": "Quiz 1: Words and numbers",
+            "due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC),
+            "closes": None,
+            "max_attempts": 3,
+        },
+        "platform": "Moodle at Campus",
+        "options": [
+            {"value": "1", "label": "Red (Project teams)", "hint": members},
+            {"value": "2", "label": "Thursday (Moodle at Campus)", "hint": f"{members}, Barbara Liskov, Tony Hoare"},
+        ],
+        "ticked": ["2"],
+        "form": {"due": "2026-12-02T22:59", "closes": "", "attempts": "", "reason": "The lab was closed on Thursday."},
+        "errors": [],
+        "said": None,
+        "save_url": "#",
+        "groups_url": "#",
+        "read_url": "#",
+    }
+    return base | changes
+
+
 T = Role.TEACHER
 WRONG = [("name", "Give this division a name, “Project teams” for one."), ("group-1", "At most 255 characters.")]
 BEGUN = "Something was handed in for this quiz already."
@@ -77,6 +104,17 @@ GROUP_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     ),
     "groups-begun": ("grading/groups.html", T, groups(is_begun=True, said="Read.")),
     "groups-refused": ("grading/groups.html", T, groups(is_begun=True, error=BEGUN)),
+    "group-extension": ("grading/group_extension.html", T, group_extension()),
+    "group-extension-refused": (
+        "grading/group_extension.html",
+        T,
+        group_extension(ticked=[], errors=[("group-1", "Choose at least one of the groups on this page.")]),
+    ),
+    "group-extension-none": (
+        "grading/group_extension.html",
+        T,
+        group_extension(options=[], said="Read."),
+    ),
     "groups-own": ("grading/own_groups.html", T, own_groups()),
     "groups-own-refused": ("grading/own_groups.html", T, own_groups(is_new=True, form={"name": ""}, errors=WRONG)),
     "groups-own-nobody": ("grading/own_groups.html", T, own_groups(is_new=True, people=[], names=[])),

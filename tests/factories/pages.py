@@ -252,6 +252,7 @@ def submissions(**changes: Any) -> Context:
         "marks_url": "#",
         "remark_url": "#",
         "groups_url": "#",
+        "extend_url": "#",
         "health_url": "#",
         "write_url": "#",
     }
@@ -353,6 +354,7 @@ def extension(**changes: Any) -> Context:
         "form": {"due": "2026-12-02T22:59", "closes": "", "attempts": "1", "reason": "Ill that week."},
         "errors": [],
         "said": None,
+        "groups_url": "#",
         "save_url": "#",
         "withdraw_url": "#",
     }
