@@ -54,7 +54,8 @@ def own_groups(**changes: Any) -> Context:
     base: Context = {
         "trail": [*TRAIL, ("Group work", "#")],
         "is_new": False,
-        "form": {"name": "Pairs"},
+        "form": {"name": "Pairs", "lines": ""},
+        "said": None,
         "errors": [],
         "people": [
             {"field": f"group-{number}", "name": name, "group": group} for number, (name, group) in enumerate(people)
@@ -116,6 +117,19 @@ GROUP_PAGES: dict[str, tuple[str, Role | None, Context]] = {
         group_extension(options=[], said="Read."),
     ),
     "groups-own": ("grading/own_groups.html", T, own_groups()),
-    "groups-own-refused": ("grading/own_groups.html", T, own_groups(is_new=True, form={"name": ""}, errors=WRONG)),
+    "groups-own-refused": (
+        "grading/own_groups.html",
+        T,
+        own_groups(is_new=True, form={"name": "", "lines": ""}, errors=WRONG),
+    ),
+    "groups-own-lines": (
+        "grading/own_groups.html",
+        T,
+        own_groups(
+            form={"name": "Pairs", "lines": "Blue; Donald K"},
+            said="Filled in for 2 learners. Look through it, then save.",
+            errors=[("lines", "Line 1, “Blue; Donald K”: “Donald K” is nobody in the course.")],
+        ),
+    ),
     "groups-own-nobody": ("grading/own_groups.html", T, own_groups(is_new=True, people=[], names=[])),
 }
