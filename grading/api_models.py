@@ -148,6 +148,9 @@ class AssignmentAnswer(BaseModel):
     extended: bool = Field(description="Were they given more time or attempts?")
     closed: bool
     why_not: str | None = Field(description="Why they cannot hand in now; null: they can.")
+    terms: list[str] = Field(
+        description="Which attempt counts, what lateness costs, limits, packages or kernel: sentences."
+    )
     max_score: float
     attempts_allowed: int | None
     attempts_used: int = Field(description="By the learner, or by any member of their group.")
