@@ -239,6 +239,16 @@ class ClassWork(BaseModel):
     submissions: list[ClassAttempt]
 
 
+class NamesAnswer(BaseModel):
+    """Who is shown to those who mark in formgrader."""
+
+    hidden: dict[str, str] = Field(
+        description="Quizzes whose names are hidden. A learner's code there is the first six digits, in capitals, of "
+        "the SHA-256 of this text with the Hub name after it."
+    )
+    names: dict[str, str] = Field(description="Names of learners and groups by what the gradebook calls them.")
+
+
 class Renewed(BaseModel):
     """It will be done."""
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from jupyter_ext import labextension_build
-from tests.browser.test_axe import AXE
+from tests.browser.test_pages import AXE
 from tests.factories import notebooks as make
 from tests.fakes.tool_api import FakeTool, decode
 from tests.functional.singleuser.conftest import JUPYTER_TOKEN, Jupyter, notebook, wait_until
