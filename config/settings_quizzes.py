@@ -20,7 +20,9 @@ class QuizSettings(Section):
         "`jupyter kernelspec list` shows.",
     )
     kernel_folders: list[Path] = Field(
-        [], description="Folders that these kernels need in the sandbox, besides `/usr`, Python and their own."
+        [],
+        description="Folders that these kernels need in the sandbox, besides `/usr`, Python and their own. "
+        "R of Debian needs `/etc/R`.",
     )
     packages_from: str = Field(
         "",

@@ -9,12 +9,14 @@ from sqlalchemy.orm import defer
 from config.settings import Settings
 from grading.api_models import AssignmentAnswer, AttemptAnswer, GroupAnswer, ResultAnswer, SubmissionAnswer
 from grading.assignments import list_assignments
+from grading.conditions_pages import say_environment, say_limits
 from grading.group_work import list_own_groups
 from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow, SubmissionState
 from grading.pages import say_why_not, state_text
 from grading.public import assignment_path
 from grading.submissions import Learner, is_of
 from grading.terms import Terms, attempt_that_counts, terms_of
+from grading.terms_pages import say_terms
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
 from lti_tool.lti import public as lti
@@ -100,6 +102,7 @@ def _assignment(
         extended=terms.is_extended,
         closed=terms.is_closed(clock.now()),
         why_not=None,
+        terms=[*say_terms(terms), *filter(None, (say_limits(settings, row), say_environment(row)))],
         max_score=float(row.max_points),
         attempts_allowed=terms.max_attempts,
         attempts_used=0,

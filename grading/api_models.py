@@ -148,6 +148,9 @@ class AssignmentAnswer(BaseModel):
     extended: bool = Field(description="Were they given more time or attempts?")
     closed: bool
     why_not: str | None = Field(description="Why they cannot hand in now; null: they can.")
+    terms: list[str] = Field(
+        description="Which attempt counts, what lateness costs, limits, packages or kernel: sentences."
+    )
     max_score: float
     attempts_allowed: int | None
     attempts_used: int = Field(description="By the learner, or by any member of their group.")
@@ -234,6 +237,16 @@ class ClassWork(BaseModel):
     """What a class has handed in."""
 
     submissions: list[ClassAttempt]
+
+
+class NamesAnswer(BaseModel):
+    """Who is shown to those who mark in formgrader."""
+
+    hidden: dict[str, str] = Field(
+        description="Quizzes whose names are hidden. A learner's code there is the first six digits, in capitals, of "
+        "the SHA-256 of this text with the Hub name after it."
+    )
+    names: dict[str, str] = Field(description="Names of learners and groups by what the gradebook calls them.")
 
 
 class Renewed(BaseModel):

@@ -1,4 +1,4 @@
-"""The API for marking servers: what a class has handed in, its feedback, and releasing a quiz from Jupyter.
+"""The API for marking servers: what a class has handed in, its names and feedback, and releasing a quiz from Jupyter.
 
 nbgrader's `list --inbound`, `collect`, `release_feedback` and `release_assignment` use it (docs/nbgrader-commands.md).
 Importing this module hangs its views on the blueprint of `grading.api`.
@@ -13,8 +13,11 @@ from grading.api import api, at_marking_server, blueprint, for_user
 from grading.assignments import get_assignment
 from grading.class_work import Handed, list_handed_in, load_handed_in, renew_feedback
 from grading.filesets import accept_files
+from grading.group_work import list_group_names
+from grading.hand_marking import list_hidden
 from grading.source_releases import ReleaseStage, SourceRelease, SourceVersion, get_source_releases
 from lti_tool.kernel.errors import Unacceptable
+from lti_tool.lti import public as lti
 from lti_tool.web.openapi import Problem
 from lti_tool.web.runtime import current_runtime
 
@@ -45,6 +48,19 @@ def get_handed_in(key: str, name: str, learner: str, number: int) -> Any:
         row = get_assignment(tx, access.slug, name)
         files = load_handed_in(tx, access.placement.id, row.id, learner, number)
     return models.FilesAnswer(files=models.encode_files(files))
+
+
+@blueprint.get("/courses/<key>/names")
+@for_user
+@api.call("user", {200: models.NamesAnswer, 403: Problem, 404: Problem})
+def list_names(key: str) -> Any:
+    """What formgrader calls learners, and in which quizzes it does not say their names."""
+    access = at_marking_server(key)
+    access.require_marker()
+    with current_runtime().db.reading() as tx:
+        names = {person.hub_name: person.display_name for person in lti.list_learners(tx, access.placement.id)}
+        names |= list_group_names(tx, access.placement.id)
+        return models.NamesAnswer(hidden=list_hidden(tx, access.slug, access.placement.id), names=names)
 
 
 @blueprint.post("/courses/<key>/assignments/<name>/feedback")

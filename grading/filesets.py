@@ -84,7 +84,8 @@ def pack_files(files: Files) -> Packed:
 
 def store_files(tx: Tx, packed: Packed) -> Listing:
     """Keep the content and return the listing."""
-    known = set(tx.scalars(select(BlobRow.sha256).where(BlobRow.sha256.in_(packed.blobs))))
+    there = select(BlobRow.sha256).where(BlobRow.sha256.in_(packed.blobs)).order_by(BlobRow.sha256)
+    known = set(tx.scalars(there.with_for_update(key_share=True, read=True)))  # nobody removes them from here on
     dialect = tx.get_bind().dialect.name
     for sha256 in sorted(packed.blobs.keys() - known):  # in one order: two transactions never wait for each other
         tx.execute(insert_into(dialect, BlobRow).values(packed.blobs[sha256]).on_conflict_do_nothing())

@@ -223,6 +223,18 @@ def hide_names(tx: Tx, sheet: Sheet, hides_names: bool) -> None:
     upsert(tx, HandMarkingRow, key, {"hides_names": hides_names})
 
 
+def list_hidden(tx: Tx, slug: str, placement_id: int) -> dict[str, str]:
+    """The quizzes of a placement whose names are hidden; with each, what stands before a hub name to make its code.
+
+    The code is the first six digits of the SHA-256 in hexadecimal. Formgrader makes the same one.
+    """
+    query = select(AssignmentRow.name, AssignmentRow.id).join(
+        HandMarkingRow, HandMarkingRow.assignment_id == AssignmentRow.id
+    )
+    query = query.where(AssignmentRow.course_slug == slug, HandMarkingRow.placement_id == placement_id)
+    return {name: _salt(placement_id, number) for name, number in tx.execute(query.where(HandMarkingRow.hides_names))}
+
+
 def _papers(sheet: Sheet, standings: Sequence[Standing]) -> tuple[Paper, ...]:
     held = {each.learner: each.submitted_at for each in standings}
     papers = []
@@ -242,8 +254,12 @@ def _papers(sheet: Sheet, standings: Sequence[Standing]) -> tuple[Paper, ...]:
 
 def _code(sheet: Sheet, hub_name: str) -> str:
     """A name that says nothing; in its order, too, nobody is recognised."""
-    text = f"{sheet.placement_id}:{sheet.row.id}:{hub_name}"
+    text = _salt(sheet.placement_id, sheet.row.id) + hub_name
     return hashlib.sha256(text.encode()).hexdigest()[:6].upper()
+
+
+def _salt(placement_id: int, assignment_id: int) -> str:
+    return f"{placement_id}:{assignment_id}:"
 
 
 def _questions(

@@ -24,6 +24,9 @@ from grading.submissions import is_of
 from lti_tool.kernel import jobs
 from lti_tool.kernel.db import Tx
 
+AT_ONCE = 500
+"""Hashes in one statement."""
+
 
 def export_personal_data(tx: Tx, user_id: int) -> dict[str, Any]:
     """Submissions, results, drafts and extensions of a person; file names and hashes stand for the files."""
@@ -122,7 +125,7 @@ def _marked_again(tx: Tx, user_id: int) -> list[dict[str, Any]]:
 
 
 def erase_personal_data(tx: Tx, user_id: int) -> None:
-    """Delete a person's work and marks, and files that nobody else has handed in too. Gradebooks follow by a job.
+    """Delete a person's work and marks, and files that nothing lists any more. Gradebooks follow by a job.
 
     What a group handed in stays, with its marks, for the other members.
     """
@@ -135,7 +138,6 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
             if name:
                 jobs.enqueue(tx, ForgetLearner(row.placement_id, name))
         tx.delete(row)
-    hashes = _hashes(tx, user_id)
     forget_person(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)
     tx.execute(delete(DraftBlobRow).where(DraftBlobRow.draft_id.in_(drafts)))
@@ -144,17 +146,26 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
         tx.execute(delete(table).where(table.user_id == user_id))
     tx.execute(delete(SubmissionRow).where(SubmissionRow.user_id == user_id))
     tx.flush()
-    unused = sorted(hashes - _hashes(tx, None))
-    for start in range(0, len(unused), 500):
-        tx.execute(delete(BlobRow).where(BlobRow.sha256.in_(unused[start : start + 500])))
+    _remove_unused_files(tx)
 
 
-def _hashes(tx: Tx, user_id: int | None) -> set[str]:
-    """Hashes of what one person handed in and got back, or everybody, and of the releases."""
-    submissions = select(SubmissionRow.files, SubmissionRow.feedback)
-    if user_id is not None:
-        submissions = submissions.where(SubmissionRow.user_id == user_id)
-    listings = [listing for row in tx.execute(submissions) for listing in row if listing]
-    if user_id is None:
-        listings += list(tx.scalars(select(AssignmentRow.release)))
-    return {entry["sha256"] for listing in listings for entry in listing}
+def _remove_unused_files(tx: Tx) -> None:
+    """Files that nothing lists any more: what was just erased, and pages of feedback that later ones replaced.
+
+    They are held first and then looked for once more: whoever hands in the same file meanwhile holds it too
+    (`filesets.store_files`), and has it listed or does not find it any more.
+    """
+    unused = sorted(set(tx.scalars(select(BlobRow.sha256))) - _listed(tx))
+    for start in range(0, len(unused), AT_ONCE):
+        some = BlobRow.sha256.in_(unused[start : start + AT_ONCE])
+        tx.execute(select(BlobRow.sha256).where(some).order_by(BlobRow.sha256).with_for_update()).all()
+    still = sorted(set(unused) - _listed(tx)) if unused else []
+    for start in range(0, len(still), AT_ONCE):
+        tx.execute(delete(BlobRow).where(BlobRow.sha256.in_(still[start : start + AT_ONCE])))
+
+
+def _listed(tx: Tx) -> set[str]:
+    """Hashes of all that anybody handed in and got back, and of the releases."""
+    listings = [listing for row in tx.execute(select(SubmissionRow.files, SubmissionRow.feedback)) for listing in row]
+    listings += tx.scalars(select(AssignmentRow.release))
+    return {entry["sha256"] for listing in listings if listing for entry in listing}

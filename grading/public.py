@@ -39,8 +39,9 @@ from grading.releasing import (
 from grading.releasing_apart import install_quizzes_apart
 from grading.results import find_result_row
 from grading.source_releases import ReleasedSource, ReleaseStage, SourceRelease, SourceVersion, set_source_releases
-from grading.submissions import Learner
+from grading.submissions import Learner, list_submissions
 from grading.surroundings import Neighbour, Surroundings, tell_surroundings
+from grading.terms import Reached, find_terms, reached_with
 from lti_tool.kernel.db import Tx
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Neighbour",
     "NotReady",
     "Packed",
+    "Reached",
     "Rehearsal",
     "Release",
     "ReleaseStage",
@@ -85,6 +87,7 @@ __all__ = [
     "find_condition_problems",
     "find_due_dates",
     "find_limits",
+    "find_reached",
     "find_result",
     "find_source_kernel",
     "go_to_hub",
@@ -170,6 +173,13 @@ def find_result(tx: Tx, placement_id: int, user_id: int, assignment_id: int) -> 
     """The result of a learner for one quiz, in one placement of its course."""
     row = find_result_row(tx, assignment_id, Learner(placement_id, user_id))
     return None if row is None else _result(row)
+
+
+def find_reached(tx: Tx, placement_id: int, user_id: int, assignment_id: int) -> Reached:
+    """What the results of a learner for one quiz have said up to now, worse ones and better ones."""
+    row = tx.get_one(AssignmentRow, assignment_id)
+    attempts = list_submissions(tx, assignment_id, Learner(placement_id, user_id))
+    return reached_with(find_terms(tx, row, placement_id, user_id), attempts)
 
 
 def list_results(tx: Tx, placement_id: int, user_id: int) -> dict[str, Result]:

@@ -78,7 +78,8 @@ def shown_in_tmp(paths: Iterable[Path]) -> bool:
 
 def _system() -> list[str]:
     """`/usr`, the top-level links or folders that belong to it, and harmless `/etc`."""
-    arguments = ["--ro-bind", "/usr", "/usr"]
+    # the folder that bwrap would make around the files is its own account's only
+    arguments = ["--ro-bind", "/usr", "/usr", "--perms", "0755", "--dir", "/etc"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/", name)
         if path.is_symlink():

@@ -139,6 +139,27 @@ def attempt_that_counts(terms: Terms, attempts: Sequence[SubmissionRow]) -> Subm
     return weighed[-1][0]
 
 
+@dataclass(frozen=True)
+class Reached:
+    """What the results of a learner for a quiz have said up to now."""
+
+    scores: tuple[tuple[Decimal, Decimal], ...]
+    """Points and the most that there were, of each; after what lateness costs."""
+    was_final: bool
+    """Was one of them marked completely?"""
+
+
+def reached_with(terms: Terms, attempts: Sequence[SubmissionRow]) -> Reached:
+    """Attempts are marked in the order of their numbers, so each that is not held back was the result for a time,
+    unless the first one is.
+    """
+    first = attempt_that_counts(terms, attempts) if terms.counts is Counts.FIRST else None
+    once = [row for row in attempts if not row.is_held and first in (None, row)]
+    weighed = [(row, found) for row in once if (found := terms.weigh_attempt(row)) is not None]
+    scores = tuple((found.counts, row.max_points) for row, found in weighed)
+    return Reached(scores, any(row.state is SubmissionState.GRADED for row, _found in weighed))
+
+
 def _share(points: Decimal, maximum: Decimal) -> Fraction:
     """Attempts before and after a quiz was changed are worth different points."""
     return Fraction(points) / Fraction(maximum) if maximum > 0 else Fraction(1)

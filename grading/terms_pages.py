@@ -40,6 +40,18 @@ def show_terms(terms: Terms) -> dict[str, Any]:
     }
 
 
+def say_terms(terms: Terms) -> list[str]:
+    """The same in sentences, for whoever is told of them elsewhere."""
+    shown, words = show_terms(terms), []
+    if shown["counts"]:
+        words.append(_("What counts is %(which)s.", which=shown["counts"]))
+    if shown["late"]:
+        words.append(shown["late"])
+    if terms.closes_at is not None:
+        words.append(_("When it has closed, nothing is taken any more."))
+    return [str(each) for each in words]
+
+
 def _late_rule(terms: Terms) -> str | None:
     if terms.due_at is None:
         return None

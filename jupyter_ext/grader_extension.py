@@ -4,6 +4,7 @@
 * A mark or comment that formgrader saves is reported to the tool, which brings the new total to the LMS.
 * What the tool does itself (release, collect, autograde, feedback, students) is refused here: run by formgrader it
   would be outside the sandbox and the record of attempts.
+* Where marking is without names, codes stand in their place (`grader_names`).
 * A learner's files are shown with scripts off, and no address can make the server read configuration from them.
 """
 
@@ -22,6 +23,7 @@ from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from jupyter_ext.grader_conflicts import COMMENT, MARK, SCRIPT, ComparesFirst
+from jupyter_ext.grader_names import RULES, NamelessSubmission, NamesSource
 
 log = logging.getLogger(__name__)
 
@@ -185,7 +187,7 @@ class FormgraderStartHandler(handlers.FormgraderHandler):
         self.redirect(f"{self.base_url}/formgrader/gradebook")
 
 
-class SubmissionPageHandler(handlers.SubmissionHandler):
+class SubmissionPageHandler(NamelessSubmission):
     """nbgrader's page of one submission: MathJax from this server, nothing from any other, and no save unseen."""
 
     def set_default_headers(self) -> None:
@@ -226,9 +228,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     """Put our handlers before formgrader's: extensions load in order of name, and the first that matches wins."""
     app = server.web_app
     prefix = app.settings["base_url"].rstrip("/")
-    app.settings["coursebridge_reporter"] = MarksReporter(
-        os.environ["COURSEBRIDGE_URL"], os.environ["COURSEBRIDGE_COURSE"], os.environ["JUPYTERHUB_API_TOKEN"]
-    )
+    tool = (os.environ["COURSEBRIDGE_URL"], os.environ["COURSEBRIDGE_COURSE"], os.environ["JUPYTERHUB_API_TOKEN"])
+    app.settings["coursebridge_reporter"] = MarksReporter(*tool)
+    app.settings["coursebridge_names"] = NamesSource(*tool)
     base.BaseHandler.on_finish = _end_transaction
     submission_files = (
         r"/formgrader/submissions/((?!components/)[^/]+/(?!(?:next_incorrect|prev_incorrect|next|prev)/?$).+)"
@@ -239,6 +241,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
         (rf"{_API}/comment/([^/]+)", ReportingCommentHandler),
         (rf"{_API}/assignment/([^/]+)", ReadOnlyAssignmentHandler),
         (rf"{_API}/student/([^/]+)", ReadOnlyStudentHandler),
+        *RULES,
         (r"/formgrader/submissions/([^/]+)/?", SubmissionPageHandler),
         (submission_files, SubmissionFileHandler),
         *((pattern, RefusedActionHandler) for pattern in REFUSED),

@@ -5,10 +5,8 @@ A test package that needs other plugins overrides the fixture `plugins`; nothing
 
 import gc
 import os
-import shutil
 import socket
 import sys
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -18,20 +16,19 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from config.settings import Settings, load_settings
 from lti_tool.app.factory import GARBAGE, build_app
 from lti_tool.app.process import make_router
 from lti_tool.contract import Plugin, load_plugins
-from lti_tool.kernel.db import Base, Database
 from lti_tool.kernel.runtime import Runtime, make_runtime
 from tests import quickening
+from tests.databases import empty_database, with_tables
 from tests.fakes.contents import stub_contents_plugin
 from tests.servers import running_postgresql
 
-DATABASE = os.environ.get("COURSEBRIDGE_TEST_DATABASE", "sqlite")
 BASE_URL = "https://localhost"
 quickening.quicken()
 
@@ -155,19 +152,6 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
-@contextmanager
-def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
-    """A database that is dropped at the end, of the kind that the environment asks for."""
-    if DATABASE == "sqlite":
-        yield f"sqlite:///{folder / 'var' / 'coursebridge.sqlite3'}"
-        return
-    server = request.getfixturevalue("postgresql")
-    name = f"test_{uuid.uuid4().hex}"
-    _administer(server, f"CREATE DATABASE {name}")
-    yield server.format(database=name)
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def make_settings(folder: Path, database_url: str) -> Settings:
     """Settings for tests, with data below a folder."""
     return load_settings(
@@ -182,17 +166,13 @@ def make_settings(folder: Path, database_url: str) -> Settings:
 @contextmanager
 def running(settings: Settings, plugins: list[Plugin], factory: pytest.TempPathFactory) -> Iterator[Runtime]:
     """A runtime over fresh tables."""
-    if DATABASE == "sqlite":
-        shutil.copyfile(_sqlite_template(factory), Path(settings.database.url.removeprefix("sqlite:///")))
-    else:
-        server, _, name = settings.database.url.rpartition("/")
-        _copy_postgresql_template(f"{server}/{{database}}", name)
-    made = make_runtime(settings)
-    quickening.share_statements(made.db)
-    made.db.router = make_router(plugins)
-    yield made
-    made.http.close()
-    made.db.close()
+    with with_tables(settings.database.url, factory):
+        made = make_runtime(settings)
+        quickening.share_statements(made.db)
+        made.db.router = make_router(plugins)
+        yield made
+        made.http.close()
+        made.db.close()
 
 
 def make_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
@@ -201,43 +181,3 @@ def make_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
     app.jinja_env.bytecode_cache = quickening.BYTECODE
     app.config["PREFERRED_URL_SCHEME"] = "https"
     return app
-
-
-_templates: dict[frozenset[str], Path] = {}
-_postgresql_templates: dict[tuple[str, frozenset[str]], str] = {}
-
-
-def _sqlite_template(factory: pytest.TempPathFactory) -> Path:
-    """An empty database file with the tables that are known now, made once."""
-    key = frozenset(Base.metadata.tables)
-    if key not in _templates:
-        path = factory.mktemp("template") / "empty.sqlite3"
-        database = Database(f"sqlite:///{path}")
-        Base.metadata.create_all(database.engine)
-        database.close()
-        _templates[key] = path
-    return _templates[key]
-
-
-def _copy_postgresql_template(server: str, name: str) -> None:
-    """Put a copy of a database with the tables that are known now, made once, in the place of this one."""
-    key = (server, frozenset(Base.metadata.tables))
-    if key not in _postgresql_templates:
-        template = f"template_{uuid.uuid4().hex}"
-        _administer(server, f"CREATE DATABASE {template}")
-        database = Database(server.format(database=template))
-        Base.metadata.create_all(database.engine)
-        database.close()
-        _postgresql_templates[key] = template
-    _administer(server, f"DROP DATABASE {name} WITH (FORCE)")
-    _administer(server, f"CREATE DATABASE {name} TEMPLATE {_postgresql_templates[key]} STRATEGY FILE_COPY")
-
-
-@cache
-def _administrator(server: str) -> Engine:
-    return create_engine(server.format(database="postgres"), isolation_level="AUTOCOMMIT")
-
-
-def _administer(server: str, statement: str) -> None:
-    with _administrator(server).connect() as connection:
-        connection.execute(text(statement))

@@ -2,9 +2,9 @@
 
 import importlib
 from collections import UserDict
-from collections.abc import Callable
 from functools import cache
 from itertools import count
+from types import CodeType, MethodType
 from typing import Any
 
 import pytest
@@ -36,16 +36,16 @@ class SharedBytecode(BytecodeCache):
     """Templates, for every application."""
 
     def __init__(self) -> None:
-        self._codes: dict[str, bytes] = {}
+        self._codes: dict[str, CodeType] = {}
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Take what another application compiled."""
-        if code := self._codes.get(bucket.key):
-            bucket.bytecode_from_string(code)
+        bucket.code = self._codes.get(bucket.key)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep it for the next."""
-        self._codes[bucket.key] = bucket.bytecode_to_string()
+        if bucket.code:
+            self._codes[bucket.key] = bucket.code
 
 
 class _SharedStatements(UserDict[Any, Any]):
@@ -71,22 +71,26 @@ def share_statements(db: Database) -> None:
         engine._compiled_cache = _STATEMENTS  # type: ignore[assignment]
 
 
-_builders: dict[tuple[Any, ...], Callable[..., tuple[str, str]]] = {}
-_compile_builder = Rule._compile_builder
+_compiled: dict[tuple[Any, ...], dict[str, Any]] = {}
+_compile = Rule.compile
 
 
-def _find_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-    """The function that builds a rule's address: it knows of the rule only what is in this key."""
-    if rule.defaults:
-        return _compile_builder(rule, append_unknown)
-    key = (tuple(rule._trace), append_unknown)
-    if key not in _builders:
-        _builders[key] = _compile_builder(rule, append_unknown)
-    return _builders[key]
+def _compile_once(rule: Rule) -> None:
+    """What a rule knows of its address, from another application's rule for the same one."""
+    if rule.defaults or rule.map is None:
+        return _compile(rule)
+    key = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, *rule.map.converters.values())
+    if key not in _compiled:
+        _compile(rule)
+        _compiled[key] = {name: getattr(rule, name) for name in ("_parts", "_trace", "_converters", "arguments")}
+        _compiled[key] |= {name: getattr(rule, name).__func__ for name in ("_build", "_build_unknown")}
+    for name, value in _compiled[key].items():
+        setattr(rule, name, MethodType(value, rule) if name.startswith("_build") else value)
+    return None
 
 
 def quicken() -> None:
     """Once in a process: routes, the list of installed plugins, and what `jupyter_ext` leaves out."""
     importlib.import_module("jupyter_ext")
-    Rule._compile_builder = _find_builder  # type: ignore[method-assign]
+    Rule.compile = _compile_once  # type: ignore[assignment, method-assign]
     contract.entry_points = cache(contract.entry_points)  # type: ignore[attr-defined]

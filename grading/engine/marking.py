@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from traitlets.config import Config
 
 from grading.engine import canaries
+from grading.engine.claims import find_refusal
 from grading.engine.execution import execute
 from grading.engine.files import (
     check_name,
@@ -233,13 +234,15 @@ def _mark_notebook(plan: NotebookPlan, ran: Attempt, limits: MarkLimits) -> Mark
         notebook = read_notebook(body)
     except NotANotebook as error:
         return Marked(plan, None, Story(name, "not_a_notebook", str(error)))
+    refusal = find_refusal(notebook, plan)
     sanitise(notebook, plan)
     run = execute(notebook, ran.data, limits)
     suspicion = canaries.find_suspicion(canaries.Marked(notebook, plan, ran.data, ran.source), limits)
     LimitOutput().preprocess(notebook, {})
     formats.validate(notebook)
     story = Story(name, OUTCOMES[run.end], run.detail)
-    return Marked(plan, notebook, story, _times(plan, notebook, run.cell_ms), suspicion)
+    reasons = " ".join(filter(None, (refusal, suspicion))) or None
+    return Marked(plan, notebook, story, _times(plan, notebook, run.cell_ms), reasons)
 
 
 def _times(plan: NotebookPlan, notebook: Notebook, cell_ms: Sequence[int]) -> dict[str, int]:

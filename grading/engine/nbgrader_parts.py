@@ -98,6 +98,7 @@ __all__ = [
     "SaveAutoGrades",
     "SaveCells",
     "api",
+    "common",
     "dbutil",
     "formats",
     "utils",

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
+from grading.engine.claims import keep_claims
 from grading.engine.nbgrader_parts import (
     Cell,
     CheckCellMetadata,
@@ -69,9 +70,9 @@ def _rebuild(cells: list[Any]) -> Iterator[Cell]:
         tags = meta.get("tags")
         if isinstance(tags, list) and SKIP in tags:
             cell.metadata["tags"] = [SKIP]
-        grade_id = (meta.get("nbgrader") or {}).get("grade_id")
-        if isinstance(grade_id, str):
-            cell.metadata["nbgrader"] = {"grade_id": grade_id}
+        given = meta.get("nbgrader") or {}
+        if isinstance(given.get("grade_id"), str):
+            cell.metadata["nbgrader"] = keep_claims(given)
         if raw["cell_type"] == "markdown":
             cell.update(_attachments(raw.get("attachments")))
         yield cell

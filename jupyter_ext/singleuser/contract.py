@@ -63,6 +63,8 @@ class Assignment:
     """Why the person cannot hand in now, in words; None: they can."""
     result: Result | None = None
     group: Group | None = None
+    terms: tuple[str, ...] = ()
+    """On what terms it is handed in and marked, in sentences."""
     attempts_used: int = 0
     """By the person, or by any member of their group."""
 
@@ -308,6 +310,7 @@ def _assignment(data: Any) -> Assignment:
         why_not=data.get("why_not"),
         result=read_result(data.get("result")),
         group=read_group(data.get("group")),
+        terms=tuple(str(text) for text in data.get("terms") or ()),
         attempts_used=int(data.get("attempts_used") or 0),
     )
 

@@ -53,7 +53,8 @@ def tell_assignment(place: Place, assignment: Assignment | None) -> dict[str, An
             "due", "closes", "max_score", "attempts_allowed", "attempts_left", "next_attempt", "attempts", "page_url",
             "why_not", "result", "group",
         )  # fmt: skip
-        told: dict[str, Any] = {"title": place.assignment, "closed": False, "extended": False} | dict.fromkeys(nothing)
+        told: dict[str, Any] = {"title": place.assignment, "closed": False, "extended": False, "terms": []}
+        told |= dict.fromkeys(nothing)
     else:
         told = {
             "title": assignment.title,
@@ -62,6 +63,7 @@ def tell_assignment(place: Place, assignment: Assignment | None) -> dict[str, An
             "closed": assignment.is_closed,
             "extended": assignment.is_extended,
             "why_not": assignment.why_not,
+            "terms": list(assignment.terms),
             "max_score": assignment.max_score,
             "attempts_allowed": assignment.attempts_allowed,
             "attempts_left": assignment.attempts_left,

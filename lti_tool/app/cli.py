@@ -10,15 +10,17 @@ from sqlalchemy.exc import DBAPIError
 
 from config.settings import SettingsError, load_settings, read_settings, unknown_variables
 from lti_tool.app import demo, up
+from lti_tool.app.command import open_process
 from lti_tool.app.explain import explain_invalid, explain_unknown, mask_passwords, show_settings
 from lti_tool.app.health import examine, list_checks
 from lti_tool.app.migrate import migrate, write_migration
+from lti_tool.app.person import person
 from lti_tool.app.process import make_process
 from lti_tool.app.reference import write_reference
 from lti_tool.app.skeleton import write_plugin
 from lti_tool.app.supervise import StartError
-from lti_tool.app.worker import QUEUES, publish_with, run_worker
-from lti_tool.contract import Level, Plugin, PluginError
+from lti_tool.app.worker import QUEUES, run_worker
+from lti_tool.contract import Level, PluginError
 from lti_tool.kernel import audit, jobs
 from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.runtime import Runtime
@@ -40,7 +42,7 @@ class CommandLine(click.Group):
 
     def _from_plugins(self, ctx: click.Context) -> dict[str, click.Command]:
         if _PLUGIN_COMMANDS not in ctx.meta:
-            ctx.obj, plugins = _open_process(ctx)
+            ctx.obj, plugins = open_process(ctx)
             ctx.meta[_PLUGIN_COMMANDS] = {command.name or "": command for p in plugins for command in p.commands}
         found: dict[str, click.Command] = ctx.meta[_PLUGIN_COMMANDS]
         return found
@@ -133,7 +135,7 @@ def new_plugin_command(name: str) -> None:
 @cli.command("health")
 def health_command() -> None:
     """Look at database, workers, broker, disk, JupyterHub and platforms; exit code 1 if something is broken."""
-    runtime, plugins = _open_process(click.get_current_context())
+    runtime, plugins = open_process(click.get_current_context())
     found = examine(runtime, list_checks(plugins))
     for finding in found:
         click.echo(f"{finding.level.upper():5} {finding.subject}: {finding.text}")
@@ -158,6 +160,9 @@ def audit_list(action: str, limit: int) -> None:
             click.echo(f"{act.at:%Y-%m-%d %H:%M:%S} UTC\t{act.actor} ({act.via.value})\t{act.action}\t{act.target}")
             if act.before or act.after:
                 click.echo(f"\t{to_json(act.before)} → {to_json(act.after)}")
+
+
+cli.add_command(person)
 
 
 @cli.group("jobs")
@@ -225,15 +230,7 @@ def config_check() -> None:
 
 def _open_runtime() -> Runtime:
     """The runtime of this command, closed when it ends."""
-    return _open_process(click.get_current_context())[0]
-
-
-def _open_process(ctx: click.Context) -> tuple[Runtime, list[Plugin]]:
-    settings = load_settings()
-    runtime, plugins = make_process(settings)
-    publish_with(settings, runtime.db.router)
-    ctx.call_on_close(runtime.db.close)
-    return runtime, plugins
+    return open_process(click.get_current_context())[0]
 
 
 def _fail(text: str) -> None:

@@ -151,6 +151,8 @@ def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> N
     def say_ready(**kwargs: Any) -> None:
         log.info("worker_ready", extra={"queues": queues, "concurrency": concurrency})
         heart.start()
+        # at once, as by -9: billiard's way ends its processes first, and may then wait for a lock that one of them held
+        signal.signal(signal.SIGQUIT, lambda *_: os._exit(1))
         if threads:
             warm_up(settings, queues.split(","))
 

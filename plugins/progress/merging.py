@@ -41,6 +41,10 @@ class Change:
     score: int | None = None
     score_final: bool = True
     score_version: int = 0
+    best_score: int | None = None
+    """The best score that a result of this quiz has ever had, where that is known."""
+    was_final: bool = False
+    """Was a result of this quiz ever final?"""
 
 
 @dataclass(slots=True)
@@ -67,13 +71,17 @@ class Facts:
     score_version: int = 0
     done_at: datetime | None = None
     announced_at: datetime | None = None
+    best_score: int | None = None
+    was_final: bool = False
 
     def values(self) -> dict[str, Any]:
         """For the table."""
         return {name: getattr(self, name) for name in NAMES} | {"watched": self.watched or []}
 
 
-NAMES = tuple(field.name for field in fields(Facts))
+NOT_KEPT = ("best_score", "was_final")
+"""What is only asked whether the item is done by it, which is kept."""
+NAMES = tuple(field.name for field in fields(Facts) if field.name not in NOT_KEPT)
 
 
 def merge(facts: Facts, change: Change) -> None:
@@ -93,6 +101,9 @@ def merge(facts: Facts, change: Change) -> None:
         facts.mark, facts.mark_at = change.mark, change.at
     if change.score is not None and change.score_version >= facts.score_version:
         facts.score, facts.score_final, facts.score_version = change.score, change.score_final, change.score_version
+    if change.best_score is not None:
+        facts.best_score = max(facts.best_score or 0, change.best_score)
+    facts.was_final = facts.was_final or change.was_final
 
 
 def conclude(facts: Facts, item: ItemDef, rule: Rule) -> None:
@@ -120,7 +131,9 @@ def _has_become_done(facts: Facts, item: ItemDef, rule: Rule) -> bool:
     if item.kind == "quiz":
         if facts.score is None:
             return False
-        return facts.score_final if item.min_score is None else facts.score >= item.min_score
+        if item.min_score is None:
+            return facts.score_final or facts.was_final
+        return max(facts.score, facts.best_score or 0) >= item.min_score
     if item.kind == "video":
         return watched_percent(facts) >= WATCHED_PERCENT
     return bool(facts.mark) or (facts.seen_at is not None and rule.texts is TextDone.SEEN)

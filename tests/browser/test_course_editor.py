@@ -14,7 +14,8 @@ from lti_tool.kernel.permissions import Role
 from plugins.courses.importer import import_course
 from tests.browser.serving import serving
 from tests.browser.visitor import QUIET
-from tests.conftest import empty_database, make_app, make_settings, running
+from tests.conftest import make_app, make_settings, running
+from tests.databases import empty_database
 from tests.factories.course_folders import TOML, write_folder
 from tests.factories.grading import make_person, make_place, sign_in
 

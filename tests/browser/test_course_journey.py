@@ -20,7 +20,8 @@ from plugins.progress import public as progress
 from tests.browser.serving import serving
 from tests.browser.test_player import now, wait_until
 from tests.browser.visitor import PATIENCE_MS, keep_picture, lone_browser
-from tests.conftest import empty_database, make_app, make_settings, running
+from tests.conftest import make_app, make_settings, running
+from tests.databases import empty_database
 from tests.factories.grading import Someone, make_person, make_place, sign_in, work
 from tests.factories.videos import make_video
 

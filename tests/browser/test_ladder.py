@@ -19,7 +19,8 @@ from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.web.session import SessionRow
 from tests.browser.visitor import Cookies, open_browser
-from tests.conftest import empty_database, make_app, running
+from tests.conftest import make_app, running
+from tests.databases import empty_database
 from tests.fakes.contents import stub_contents_plugin
 from tests.fakes.launching import register_campus
 from tests.servers import free_port

@@ -16,7 +16,8 @@ from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Tool
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.runtime import Runtime
-from tests.conftest import BASE_URL, DATABASE
+from tests.conftest import BASE_URL
+from tests.databases import KIND
 from tests.durability.machine import Machine
 from tests.durability.scene import Scene, write_course
 from tests.fakes.fixtures import registration_id, served, tool
@@ -36,7 +37,7 @@ def plugins() -> list[Plugin]:
 @pytest.fixture
 def broker_url() -> Iterator[str]:
     """Empty for the folder."""
-    if DATABASE == "sqlite":
+    if KIND == "sqlite":
         yield ""
         return
     with running_redis() as url:

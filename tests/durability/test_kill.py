@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from tests.conftest import DATABASE
+from tests.databases import KIND
 from tests.durability.scene import Scene
 
 pytestmark = pytest.mark.timeout(900)
@@ -107,7 +107,7 @@ def test_kill_in_the_middle_of_marking_leaves_no_sandbox_and_the_submission_is_m
     assert scene.problems() == []
 
 
-@pytest.mark.skipif(DATABASE == "sqlite", reason="two workers on PostgreSQL and Redis")
+@pytest.mark.skipif(KIND == "sqlite", reason="two workers on PostgreSQL and Redis")
 @pytest.mark.parametrize("settings", [{"concurrency": 1}], indirect=True)
 def test_two_marking_workers_share_a_queue_and_one_is_killed_in_the_middle(scene: Scene) -> None:
     for _ in range(4):

@@ -16,12 +16,12 @@ from grading.remarking_rows import AgainState, RemarkedRow, RemarkRow, RunState
 from lti_tool.kernel.audit import OPERATOR
 from lti_tool.lti import public as lti
 from plugins.courses.importer import import_course
-from tests.conftest import DATABASE
+from tests.databases import KIND
 from tests.durability.scene import LONGEST_S, NAME, POINTS, SLUG, Handed, Scene, write_course
 
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.skipif(DATABASE == "sqlite", reason="once, on PostgreSQL and Redis: two minutes"),
+    pytest.mark.skipif(KIND == "sqlite", reason="once, on PostgreSQL and Redis: two minutes"),
 ]
 
 

@@ -38,6 +38,8 @@ class Cheat:
     """Whether the tests do pass, so that only a teacher can tell; else it is worth what it answers: nothing."""
     change: Change = lambda notebook: None
     files: Mapping[str, bytes] = field(default_factory=dict)
+    is_refused: bool = False
+    """Whether nbgrader itself would not mark it, so that the teacher is told although it earns nothing."""
 
 
 def _held(name: str, attack: str, answer: str = NOTHING, **more: Any) -> Cheat:
@@ -349,7 +351,7 @@ def _kept_outputs(notebook: dict[str, Any]) -> None:
 
 
 FILES = tuple(
-    Cheat(change.__name__.strip("_").replace("_", "-"), NOTHING, earns=False, change=change)
+    Cheat(change.__name__.strip("_").replace("_", "-"), NOTHING, False, change, is_refused=change is _as_solutions)
     for change in (
         _more_points, _as_solutions, _swapped_ids, _doubled, _as_text, _skipped, _other_kernel, _deleted, _kept_outputs,
     )

@@ -32,6 +32,8 @@ class HubTool:
     """What the Hub said of the token that a person's server used last, by Hub user name."""
     sources: dict[tuple[str, str], tuple[int, str | None, dict[str, bytes]]] = field(default_factory=dict)
     """Base, time of saving and files by (course, assignment), as if all writers were one."""
+    hidden: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By course: the quizzes whose names are hidden, each with what comes before a Hub name to make its code."""
     failures: int = 0
     """How many more reports are answered with 503."""
     is_down: bool = False
@@ -129,6 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {
                 "files": next(row["files"] for row in self.state.class_work[course] if row["learner"] == rest[3])
             }
+        if rest == ["names"]:
+            names = {name: person["display_name"] for name, person in self.state.people.items()}
+            return 200, {"hidden": self.state.hidden.get(course, {}), "names": names}
         if rest == ["assignments"]:
             names = [assignment for slug, assignment in self.state.releases if slug == course]
             return 200, {"assignments": [_row(name) for name in names]}

@@ -196,6 +196,7 @@ class FakeTool:
             "closed": False,
             "why_not": None,
             "result": None,
+            "terms": [],
             "max_score": 4.0,
             "attempts_allowed": quiz.attempts_allowed,
             "release_sha256": snapshot(quiz.files),

@@ -10,7 +10,8 @@ from lti_tool.contract import Plugin, load_plugins
 from lti_tool.demo.model import Activity, Tool
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.runtime import Runtime
-from tests.conftest import BASE_URL, empty_database, make_app, make_settings, running
+from tests.conftest import BASE_URL, make_app, make_settings, running
+from tests.databases import empty_database
 from tests.fakes.contents import stub_contents_plugin
 from tests.fakes.launching import Launcher, register_campus
 from tests.lti_conformance.refusals import Refusals

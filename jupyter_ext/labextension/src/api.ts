@@ -15,6 +15,13 @@ export interface IQuiz {
   course: string;
   assignment: string;
   title: string;
+  /** Due and closing date, this learner's own; ISO 8601. */
+  due: string | null;
+  closes: string | null;
+  closed: boolean;
+  extended: boolean;
+  /** Which attempt counts, what lateness costs, limits: sentences. Empty while they are not known. */
+  terms: string[];
   attempts_left: number | null;
   next_attempt: number | null;
   page_url: string | null;

@@ -4,7 +4,9 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import { Widget } from '@lumino/widgets';
 
 import { IReceipt, Submittable } from './api';
+import { element } from './dom';
 import { fullTime } from './times';
+import { dueWords } from './words';
 
 const STATES: Record<string, string> = {
   queued: 'Waiting to be marked',
@@ -26,13 +28,21 @@ export async function confirmSubmit(quiz: Submittable): Promise<boolean> {
   const lines = [
     'This saves your notebooks and hands in all files of the quiz.'
   ];
+  const { text, moment } = dueWords(quiz, new Date());
+  if (moment) {
+    lines.push(`${text}: ${moment}.`);
+  }
   const left = quiz.attempts_left;
   if (left !== null) {
     lines.push(attemptsLeftText(left));
   }
+  const body = paragraphs(lines);
+  if (quiz.terms.length) {
+    body.node.append(termsList(quiz.terms));
+  }
   const result = await showDialog({
     title: `${submitLabel(quiz)}: ${quiz.title}`,
-    body: paragraphs(lines),
+    body,
     buttons: [
       Dialog.cancelButton({ label: 'Cancel' }),
       Dialog.okButton({ label: submitLabel(quiz) })
@@ -112,6 +122,12 @@ export async function confirmStartAgain(quiz: Submittable): Promise<boolean> {
     ]
   });
   return result.button.accept;
+}
+
+/** The terms of a quiz, one a line. */
+export function termsList(terms: string[]): HTMLElement {
+  const items = terms.map(text => element('li', 'cb-Line', {}, [text]));
+  return element('ul', 'cb-Terms', {}, items);
 }
 
 function attemptsLeftText(left: number): string {

@@ -37,10 +37,6 @@ export type QuizState =
 
 /** A quiz of the list. Times are ISO 8601, and this learner's own. `null` means none, or not known just now. */
 export interface IListedQuiz extends Omit<IQuiz, 'problem'> {
-  due: string | null;
-  closes: string | null;
-  closed: boolean;
-  extended: boolean;
   why_not: string | null;
   attempts_allowed: number | null;
   attempts: IAttempt[] | null;

@@ -1,7 +1,7 @@
 /** One quiz in the panel: how it stands, and what can be done. */
 
 import { button, Child, element, IButton, sign } from './dom';
-import { submitLabel } from './dialogs';
+import { submitLabel, termsList } from './dialogs';
 import { IAttempt, IListedQuiz } from './panel_api';
 import {
   attemptsText,
@@ -76,6 +76,7 @@ export function quizCard(
     title,
     ...lines,
     element('div', 'cb-Buttons', {}, mainButtons(quiz, actions, state)),
+    termsOf(quiz),
     moreButtons(quiz, actions, state),
     state.note ? element('p', 'cb-Note', {}, [state.note]) : null,
     state.validation
@@ -104,6 +105,23 @@ function dueLine(quiz: IListedQuiz, now: Date): HTMLElement {
     time ? ' ' : null,
     time
   ]);
+}
+
+/** On what terms it is handed in; open when the learner has opened it. */
+function termsOf(quiz: IListedQuiz): HTMLElement | null {
+  if (!quiz.terms.length) {
+    return null;
+  }
+  const summary = element(
+    'summary',
+    'cb-More-summary',
+    {
+      'data-key': `${keyOf(quiz)}#terms`,
+      'aria-label': `Terms: ${quiz.title}`
+    },
+    ['Terms']
+  );
+  return element('details', 'cb-More', {}, [summary, termsList(quiz.terms)]);
 }
 
 function line(text: string, modifier = ''): HTMLElement | null {

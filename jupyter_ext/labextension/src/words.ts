@@ -1,5 +1,6 @@
 /** What the panel says of a quiz. */
 
+import { IQuiz } from './api';
 import { IAttempt, IListedQuiz, IRestored, QuizState } from './panel_api';
 import { shortTime } from './times';
 
@@ -30,7 +31,10 @@ export interface IDueWords {
 }
 
 /** When a quiz is due, seen from `now`. */
-export function dueWords(quiz: IListedQuiz, now: Date): IDueWords {
+export function dueWords(
+  quiz: Pick<IQuiz, 'due' | 'closes' | 'closed'>,
+  now: Date
+): IDueWords {
   const due = quiz.due ? new Date(quiz.due) : null;
   const closes = quiz.closes ? new Date(quiz.closes) : null;
   if (quiz.closed) {

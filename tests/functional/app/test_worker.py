@@ -193,7 +193,7 @@ def test_a_worker_told_to_stop_at_once_lets_go_of_what_it_holds(place: Place, ru
         wait_until(lambda: place.read("begun") == ["slow"], "the job did not begin")
         pool = descendants_of(worker.pid)
         worker.send_signal(signal.SIGQUIT)
-        worker.wait(30)
+        assert worker.wait(30) == 1
         wait_until(lambda: not any(is_alive(pid, command) for pid, command in pool.items()), "something is left")
     assert state_of(runtime, job_id) is JobState.RUNNING, "its lease ends, and the next worker begins it again"
 

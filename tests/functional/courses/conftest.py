@@ -13,7 +13,8 @@ from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.importer import Imported, import_course
-from tests.conftest import BASE_URL, empty_database, make_settings, running
+from tests.conftest import BASE_URL, make_settings, running
+from tests.databases import empty_database
 from tests.factories.course_folders import write_folder
 from tests.factories.grading import Place, Someone, make_person, make_place, sign_in
 

@@ -42,7 +42,7 @@ def test_nobody_is_paid_silently_for_nothing(hand_in: Hand, cheat: Cheat) -> Non
         assert result.suspicion.startswith(f"{WHY} In quiz.ipynb a copy of ")
     else:
         assert result.marks.total == 0
-        assert result.suspicion is None
+        assert (result.suspicion is not None) == cheat.is_refused
     assert result.marks.max_score == len(cheats.TESTS)
 
 

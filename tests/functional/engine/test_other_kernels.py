@@ -1,7 +1,6 @@
 """A quiz in another language: its kernel runs in the same sandbox, and gives the scores that stock nbgrader gives."""
 
 import json
-import logging
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from grading.engine.files import replace_tree
 from grading.kernels import KernelMissing, find_kernel
 from tests.factories import notebooks as make
 from tests.functional.engine.conftest import LIMITS, SUBMITTED
+from tests.functional.engine.stock import mark_with_nbgrader
 
 ANSWERS = {
     "right": {"greet": 'greet() { echo "hello $1"; }', "count": 'count() { wc -w <<< "$1"; }'},
@@ -77,28 +77,14 @@ def _scores(course: CourseRoot, learner: str, assignment: str = "shell") -> dict
     return {(row.notebook, row.grade_id): (row.auto_score, row.max_score, row.needs_manual) for row in rows}
 
 
-def _mark_with_nbgrader(course: CourseRoot, learner: str, config_dir: Path) -> None:
-    """Its own autograde, unsealed."""
-    from nbgrader.apps.api import NbGraderAPI
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import Config
-
-    place = CourseDirectory(root=str(course.path), course_id="default_course", db_url=course.gradebook_url())
-    config = Config({"Execute": {"timeout": int(LIMITS.cell_s), "shutdown_kernel": "immediate"}})
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("JUPYTER_CONFIG_DIR", str(config_dir))
-        logging.getLogger("traitlets").setLevel(logging.CRITICAL)
-        done = NbGraderAPI(coursedir=place, config=config).autograde("all", learner)
-    assert done["success"], done.get("error") or done.get("log")
-
-
 @pytest.mark.filterwarnings("ignore")
 def test_bash_gives_the_scores_of_stock_nbgrader(course: CourseRoot, tmp_path: Path) -> None:
     released = course.read_release("all").files
     made = {f"{name}.ipynb": make.fill(released[f"{name}.ipynb"], answers) for name, answers in ANSWERS.items()}
     files = {name: json.dumps(notebook).encode() for name, notebook in made.items()}
     replace_tree(course.path / "submitted" / "stock" / "all", files)
-    _mark_with_nbgrader(course, "stock", tmp_path)
+    done = mark_with_nbgrader(course, "all", "stock", tmp_path, LIMITS.cell_s)
+    assert done["success"], done.get("error") or done.get("log")
     limits = replace(LIMITS, environment=find_bash())
     course.mark("all", "ours", files, submitted_at=SUBMITTED, attempt=1, limits=limits)
 

@@ -4,7 +4,6 @@ All of them are notebooks of one assignment, marked by each once.
 """
 
 import json
-import logging
 import re
 import shutil
 import sqlite3
@@ -19,12 +18,13 @@ from grading.engine import gradebook as gradebooks
 from grading.engine.course import CourseRoot
 from grading.engine.files import replace_tree
 from grading.engine.model import MarkLimits
-from tests.factories import parity
+from tests.factories import parity, parity_more
 from tests.functional.engine.conftest import SUBMITTED
+from tests.functional.engine.stock import mark_with_nbgrader
 
 pytestmark = pytest.mark.timeout(900)
 
-CASES = parity.list_cases()
+CASES = parity_more.list_cases()
 LIMITS = MarkLimits(cell_s=8, notebook_s=120)
 EVEN = (
     (re.compile(r"0x[0-9a-f]{6,}"), "0x"),
@@ -141,22 +141,12 @@ def _outputs(cell: dict[str, Any]) -> tuple[dict[str, str], list[Any]]:
 @pytest.fixture(scope="module")
 def stock(course: CourseRoot, files: dict[str, bytes], tmp_path_factory: pytest.TempPathFactory) -> Marked:
     """nbgrader's own autograde, unsealed, on a copy of the course."""
-    from nbgrader.apps.api import NbGraderAPI
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import Config
-
     root = tmp_path_factory.mktemp("stock") / "course"
     shutil.copytree(course.path, root)
     theirs = CourseRoot(root)
     stamp = {"timestamp.txt": SUBMITTED.strftime("%Y-%m-%d %H:%M:%S.%f UTC").encode()}
     replace_tree(root / "submitted" / "u" / "all", files | stamp)
-    place = CourseDirectory(root=str(root), course_id="default_course", db_url=theirs.gradebook_url())
-    config = Config({"Execute": {"timeout": int(LIMITS.cell_s), "shutdown_kernel": "immediate", "iopub_timeout": 30}})
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("JUPYTER_CONFIG_DIR", str(root / "config"))
-        patched.delenv("PYTEST_CURRENT_TEST", raising=False)  # ipykernel would not catch what goes to descriptors
-        logging.getLogger("traitlets").setLevel(logging.CRITICAL)
-        outcome = NbGraderAPI(coursedir=place, config=config).autograde("all", "u")
+    outcome = mark_with_nbgrader(theirs, "all", "u", root / "config", LIMITS.cell_s)
     assert outcome["success"], outcome.get("error") or outcome.get("log")
     folder = root / "autograded" / "u" / "all"
     return Marked(_marks(theirs, "u"), {one.name: _shown(folder, one.name) for one in CASES}, rows=_rows(theirs, "u"))
@@ -199,8 +189,15 @@ def warm(course: CourseRoot, files: dict[str, bytes]) -> Marked:  # type: ignore
 
 @pytest.mark.filterwarnings("ignore")
 def test_marks_are_those_of_stock_nbgrader(stock: Marked, warm: Marked) -> None:
-    assert len(stock.cells) >= 40
+    assert stock.cells.keys() == {one.name for one in CASES}
     assert warm.marks == stock.marks
+
+
+def test_corpus_has_forty_notebooks_of_our_own_and_every_format(files: dict[str, bytes]) -> None:
+    own = [json.loads(files[f"{one.name}.ipynb"]) for one in parity_more.list_own_cases()]
+
+    assert len(own) >= 40
+    assert {notebook["nbformat_minor"] for notebook in own} == {0, 1, 2, 3, 4, 5}
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -222,4 +219,4 @@ def test_real_kernels_are_used_where_they_must_be_and_only_there(warm: Marked) -
 def test_nobody_is_suspected(warm: Marked) -> None:
     """Not even of those whose code is such that it had to be watched."""
     assert warm.suspicion is None
-    assert warm.watched >= 15
+    assert warm.watched >= 20

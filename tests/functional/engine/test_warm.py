@@ -112,6 +112,12 @@ def test_rights_are_gone() -> None:
     assert all(line.startswith(("OPENED /proc/1", "SENT")) for line in lines[3:])
 
 
+def test_account_can_read_what_is_shown_of_etc() -> None:
+    _, shown = _run("import os, pwd\npwd.getpwuid(os.getuid()).pw_name, 'passwd' in os.listdir('/etc')")
+
+    assert shown[0] == {"text/plain": "('learner', True)"}
+
+
 def test_descriptors_lead_to_the_worker_only() -> None:
     probe = """
         import os, socket

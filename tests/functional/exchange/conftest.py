@@ -30,7 +30,8 @@ from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.importer import import_course
 from tests.browser.serving import serving
-from tests.conftest import empty_database, make_app, make_settings, running
+from tests.conftest import make_app, make_settings, running
+from tests.databases import empty_database
 from tests.factories.course_folders import write_folder
 from tests.factories.grading import Place, Someone, make_context, make_person, make_place, work
 from tests.fakes.engine import open_fake_course

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from nbgrader.api import Gradebook
 from sqlalchemy import create_engine, select
 
@@ -14,9 +15,11 @@ from grading.engine import hand_marks
 from grading.engine.hand_marks import CellRef, Changed, HandMarks, NewMark
 from grading.models import ResultRow
 from grading.rubric_models import RubricChoiceRow, RubricItemRow
+from jupyter_ext.grader_names import Names
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from tests.factories.grading import NAME, SLUG, Someone, get_submission, make_context, make_person, work, work_in_groups
+from tests.fakes.hub import FakeHub
 from tests.fakes.lms import FakeLms
 from tests.fakes.written_quiz import ANSWERED, WrittenQuiz, assistant, plugins, released, written
 from tests.functional.grading.conftest import counted
@@ -377,6 +380,34 @@ def test_names_are_hidden_on_every_page_of_marking(
     assert len(set(re.findall(r"<b>Learner ([0-9A-F]{6})</b>", "".join(pages)))) == 2
     browser.post(f"{BY_HAND}/names", data={"hide": ""})
     assert "Ada L." in browser.get(answer_url("why", ids[0])).text
+
+
+def test_formgrader_is_told_the_same_codes_and_the_names_of_the_class(
+    client: FlaskClient,
+    runtime: Runtime,
+    hub: FakeHub,
+    written: WrittenQuiz,
+    browse: Any,
+    teacher: Someone,
+    learner: Someone,
+) -> None:
+    submission_id = written.hand_in(learner)
+    browser, url = browse(teacher), f"/api/v1/courses/{learner.key}/names"
+    headers = {"Authorization": f"Bearer {hub.token_of(teacher.hub_name, f'grade-{learner.key}')}"}
+    shown = client.get(url, headers=headers).json
+    browser.post(f"{BY_HAND}/names", data={"hide": "1"})
+    with counted(runtime) as statements:
+        told = client.get(url, headers=headers).json
+
+    assert len(statements) <= 6, statements
+    assert told is not None
+    assert shown == told | {"hidden": {}}
+    assert told["names"][learner.hub_name] == "Ada L."
+    code = Names(told["hidden"], told["names"]).code(NAME, learner.hub_name)
+    assert f"<b>Learner {code}</b>" in browser.get(answer_url("why", submission_id)).text
+    for who, server in ((teacher, ""), (teacher, "grade-other-1"), (learner, f"grade-{learner.key}")):
+        token = {"Authorization": f"Bearer {hub.token_of(who.hub_name, server)}"}
+        assert client.get(url, headers=token).status_code == 403
 
 
 def test_what_cannot_be_a_mark_is_refused_with_nothing_saved(

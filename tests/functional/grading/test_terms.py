@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from grading import results
 from grading.assignments import get_assignment
 from grading.extensions import Grant, grant_extension
-from grading.models import Counts, ExtensionRow
+from grading.models import AssignmentRow, Counts, ExtensionRow
 from grading.results import find_result_row
 from grading.settling import AT_ONCE
 from grading.sync import reconcile
@@ -399,6 +399,27 @@ class TestWhatJupyterIsTold:
         assert quiz["attempts"][0]["score"] == 4
         assert quiz["result"] == {"attempt": 1, "score": 3.6, "max_score": 4.0}
         assert (quiz["closed"], quiz["why_not"]) == (False, None)
+
+    def test_terms_are_told_in_sentences(
+        self, runtime: Runtime, client: FlaskClient, hub: FakeHub, learner: Someone, due: datetime
+    ) -> None:
+        rule(runtime, counts=Counts.BEST, due_at=due, closes_at=due + DAY, **LATE)
+        assert ask(client, hub, learner)["terms"] == [
+            "What counts is the best attempt.",
+            "Each day begun after the due date takes 10 % off the points of an attempt, 50 % at most.",
+            "When it has closed, nothing is taken any more.",
+            "When it is marked, a cell may take 30 seconds, the notebook 2 minutes and 1 GB of memory.",
+        ]
+
+    def test_environment_is_one_of_the_terms(
+        self, runtime: Runtime, client: FlaskClient, hub: FakeHub, learner: Someone
+    ) -> None:
+        with runtime.db.transaction() as tx:
+            row = tx.scalars(select(AssignmentRow)).one()
+            row.max_attempts, row.requirements = 1, "numpy==2.3.1"
+        first, last = ask(client, hub, learner)["terms"]
+        assert first.startswith("When it is marked, a cell may take ")
+        assert last.endswith("these packages and what they need, and no others: numpy==2.3.1.")
 
     def test_held_points_are_told_nowhere(
         self, runtime: Runtime, client: FlaskClient, hub: FakeHub, learner: Someone

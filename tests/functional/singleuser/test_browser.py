@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from jupyter_ext import labextension_build
-from tests.browser.test_axe import AXE
+from tests.browser.test_pages import AXE
 from tests.factories import notebooks as make
 from tests.fakes.tool_api import FakeTool, decode
 from tests.functional.singleuser.conftest import JUPYTER_TOKEN, Jupyter, notebook, wait_until
@@ -172,6 +172,13 @@ def look(page: Page, part: str) -> list[str]:
     return found
 
 
+TERMS = [
+    "What counts is the best attempt.",
+    "Each day begun after the due date takes 10 % off the points of an attempt, 50 % at most.",
+    "When it is marked, a cell may take 30 seconds, the notebook 2 minutes and 1 GB of memory.",
+]
+
+
 def test_the_panel_leads_by_keyboard_from_fetching_to_starting_again(
     page: Page, jupyter: Jupyter, tool: FakeTool
 ) -> None:
@@ -182,7 +189,7 @@ def test_the_panel_leads_by_keyboard_from_fetching_to_starting_again(
     )
     due = (datetime.now(UTC) + timedelta(hours=3, minutes=30)).isoformat()
     files = {"q.ipynb": body, "data.csv": b"1,2\n"}
-    quiz = tool.add_quiz("walk", "quiz", files, title="Lists", attempts_allowed=3, told={"due": due})
+    quiz = tool.add_quiz("walk", "quiz", files, title="Lists", attempts_allowed=3, told={"due": due, "terms": TERMS})
     ours = {
         "number": 1,
         "submitted_at": datetime.now(UTC).isoformat(),
@@ -213,6 +220,10 @@ def test_the_panel_leads_by_keyboard_from_fetching_to_starting_again(
     page.locator(".jp-NotebookPanel .jp-CodeCell").first.wait_for()
     says(card, "In work")
 
+    card.get_by_text("Terms", exact=True).press("Enter")
+    expect(card.locator(".cb-Terms").get_by_role("listitem")).to_have_text(TERMS)
+    expect(together.get_by_text("Terms", exact=True)).to_have_count(0)
+
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Control+End")
     page.keyboard.type("  # mine")
@@ -228,6 +239,8 @@ def test_the_panel_leads_by_keyboard_from_fetching_to_starting_again(
     press(panel, "Submit attempt 1: Lists")
     dialog = page.get_by_role("dialog")
     says(dialog, "After this one you have 2 more attempts.")
+    says(dialog, "Due in 3 hours: ")
+    expect(dialog.get_by_role("listitem")).to_have_text(TERMS)
     page.keyboard.press("Enter")
     says(dialog, "Submitted: Lists")
     says(dialog, quiz.attempts[0]["receipt"])

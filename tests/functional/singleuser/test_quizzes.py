@@ -46,7 +46,8 @@ def fetched(jupyter: Jupyter, tool: FakeTool, course: str, **more: Any) -> tuple
 
 
 def test_list_has_every_course_with_dates_attempts_and_work(jupyter: Jupyter, tool: FakeTool) -> None:
-    tool.add_quiz("list-1", "one", {"q.ipynb": notebook()}, title="Lists", told={"due": "2026-01-02T03:04:05+00:00"})
+    told = {"due": "2026-01-02T03:04:05+00:00", "terms": ["The best attempt counts."]}
+    tool.add_quiz("list-1", "one", {"q.ipynb": notebook()}, title="Lists", told=told)
     quiz, _folder = fetched(jupyter, tool, "list-2", attempts_allowed=3)
     act(jupyter, "submit", "list-2", request_id=str(uuid4()))
     tool.mark(quiz, 1, 3.0, b"<p>good</p>")
@@ -60,6 +61,7 @@ def test_list_has_every_course_with_dates_attempts_and_work(jupyter: Jupyter, to
     (one,), (two,) = first["quizzes"], second["quizzes"]
     assert (one["title"], one["due"], one["state"]) == ("Lists", "2026-01-02T03:04:05+00:00", "not_started")
     assert (one["is_here"], one["notebook"], one["attempts_left"]) == (False, None, None)
+    assert (one["terms"], two["terms"]) == (["The best attempt counts."], [])
     assert (two["state"], two["is_here"], two["notebook"]) == ("marked", True, "list-2/quiz/q.ipynb")
     assert (two["attempts_left"], two["next_attempt"], two["result"]["score"]) == (2, 2, 2.5)
     assert two["attempts"][0]["has_feedback"] is True

@@ -7,14 +7,17 @@ from sqlalchemy import func, select
 from grading.assignments import get_assignment
 from grading.drafts import save_draft
 from grading.extensions import Grant, grant_extension
+from grading.filesets import load_files
 from grading.models import BlobRow, DraftBlobRow, DraftRow, ResultRow, SubmissionRow
 from grading.personal_data import erase_personal_data, export_personal_data
-from grading.submissions import make_snapshot
+from grading.submissions import make_snapshot, store_submission
 from lti_tool.kernel import audit, clock
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.personal_data import erase_personal_data as erase_scores
 from lti_tool.lti.score_models import DeliveryRow, ScoreRow
 from tests.factories.grading import LIMIT, NAME, SLUG, Someone, notebook, publish, submit, work
+from tests.unit.grading.test_group_work import while_open
 
 
 def test_export_is_json_and_complete(runtime: Runtime, learner: Someone) -> None:
@@ -72,3 +75,25 @@ def test_job_of_an_erased_person_ends_quietly(runtime: Runtime, learner: Someone
         erase_personal_data(tx, learner.user_id)
         erase_scores(tx, learner.user_id)
     work(runtime)
+
+
+def test_file_that_somebody_hands_in_while_the_other_is_erased_is_kept(
+    runtime: Runtime, learner: Someone, other: Someone
+) -> None:
+    submit(runtime, learner, points=3)
+    work(runtime)
+    snapshot = make_snapshot(notebook(points=3), LIMIT)
+
+    def hand_in(tx: Tx) -> None:
+        quiz = get_assignment(tx, SLUG, NAME)
+        store_submission(tx, quiz, other.submitter, snapshot, via="page", request_id="0" * 8)
+
+    def erase() -> None:
+        with runtime.db.transaction() as tx:
+            erase_personal_data(tx, learner.user_id)
+
+    assert while_open(runtime, hand_in, erase) is None
+    with runtime.db.reading() as tx:
+        (row,) = tx.scalars(select(SubmissionRow))
+        assert row.user_id == other.user_id
+        assert load_files(tx, row.files) == notebook(points=3)

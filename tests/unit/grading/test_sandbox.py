@@ -1,5 +1,6 @@
 """The sandbox itself, with small commands."""
 
+import json
 import os
 import struct
 import subprocess
@@ -92,6 +93,38 @@ print(sorted(os.environ), os.listdir("/home"), os.uname().nodename, os.getppid()
     assert "WROTE" not in out
     assert "sealed" in out and "['learner']" in out
     assert not [name for name in os.environ if name.startswith("PYTEST") and name in out]
+
+
+LOOK = """
+import os, pwd
+print(sorted(os.listdir("/etc")))
+print(pwd.getpwuid(os.getuid()).pw_name, os.access("/etc", os.W_OK), open(SHOWN + "/open.txt").read())
+for path in (SHOWN + "/secret.txt", HIDDEN, "/etc/shadow", "/etc/hostname"):
+    try: open(path).read(); print("READ", path)
+    except OSError: pass
+for folder, inner, names in os.walk("/"):
+    inner[:] = [n for n in inner if n not in ("proc", "usr", "lib", "lib64", "root")]
+    found = [os.path.join(folder, n) for n in [*inner, *names]]
+    closed = [n for n in found if not os.path.islink(n) and os.path.exists(n) and not os.access(n, os.R_OK)]
+    for path in closed: print("CLOSED", path)
+"""
+
+
+def test_account_inside_reads_what_is_shown_and_nothing_else(tmp_path: Path) -> None:
+    for name, mode in (("shown/open.txt", 0o644), ("shown/secret.txt", 0o600), ("beside.txt", 0o644)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("hello")
+        (tmp_path / name).chmod(mode)
+    shown = tmp_path / "shown"
+    code = LOOK.replace("SHOWN", repr(str(shown))).replace("HIDDEN", repr(str(tmp_path / "beside.txt")))
+
+    result = run_sealed([python(), "-I", "-c", code], limits=LIMITS, read_only=[shown])
+
+    etc, account, *rest = result.stdout.decode().splitlines()
+    assert set(json.loads(etc.replace("'", '"'))) <= {"alternatives", "group", "ld.so.cache", "localtime", "passwd"}
+    assert account == "learner False hello"
+    secret = f"{shown}/secret.txt"
+    assert rest == ([f"CLOSED {secret}"] if os.geteuid() == 0 else [f"READ {secret}"])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from config.settings import DEFAULT_PLUGINS
 from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel.runtime import Runtime
 from plugins.courses.importer import import_course
-from tests.conftest import empty_database, make_app, make_settings, running
+from tests.conftest import make_app, make_settings, running
+from tests.databases import empty_database
 from tests.factories.course_folders import write_folder
 from tests.factories.grading import Place, make_place
 from tests.functional.courses.conftest import SLUG
