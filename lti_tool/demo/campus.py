@@ -31,6 +31,8 @@ class Campus:
         """Set when the server ends, so that a slow answer does not hold it up."""
         self.tells_differences = False
         """Serve the roster's differences and inactive people: NRPS 2.0 allows it, neither Moodle nor Canvas does."""
+        self.results_page = 0
+        """Results a page unless ``limit`` says otherwise; 0: all."""
         self.base_url = config.base_url or f"http://{config.host}:{config.port}"
 
     @property

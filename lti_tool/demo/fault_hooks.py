@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, make_response, request
 
@@ -59,10 +60,15 @@ def _act(campus: Campus, fault: Fault) -> Response | None:
             return _hang_up()
         case "drop":
             g.drop_after = True
+        case "foreign_next":
+            g.foreign_next = True
     return None
 
 
 def _after(response: Response) -> Response:
+    if g.pop("foreign_next", False):  # this very server, by a name that is another origin
+        port = urlsplit(request.host_url).port
+        response.headers["Link"] = f'<http://localhost:{port}{request.full_path}>; rel="next"'
     return _hang_up() if g.pop("drop_after", False) else response
 
 

@@ -27,6 +27,7 @@ KINDS = {
     "drop": "does the work, then closes the connection without an answer",
     "revoke": "forgets every access token first",
     "html": "answers 200 with an HTML page",
+    "foreign_next": "says that the list goes on at another address",
 }
 _DEFAULT_VALUE = {"status": 500, "rate_limit": 1, "slow": 2000, "timeout": 30000}
 

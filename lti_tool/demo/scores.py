@@ -240,7 +240,7 @@ def list_results(course_id: str, item_id: int) -> Response:
         return make_response("<html><body><h1>404 Not Found</h1></body></html>", 404)
     wanted = request.args.get("user_id")
     rows = [row for row in _results(campus, tool, item) if wanted in {None, row["userId"]}]
-    page, query = page_of(rows, number("limit", 0), "page")
+    page, query = page_of(rows, number("limit", campus.results_page), "page")
     response = answer(page, RESULTS_TYPE)
     if query is not None:
         response.headers["Link"] = next_link(request.base_url, query)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from lti_tool.demo.model import Grade
 from lti_tool.kernel import jobs
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.comparing import compare_old
@@ -96,6 +97,43 @@ def test_missing_grade_is_noticed(way: Way, runtime: Runtime) -> None:
     compare_old(runtime)
     way.work()
     assert way.outbox().drift is Drift.MISSING
+
+
+def page_by_one(way: Way) -> None:
+    """The column has grades of two others, and the LMS tells one a page: the learner's is on the third."""
+    (item,) = way.campus.line_items(way.activity)
+    for username in ("tess", "amir"):
+        person = way.campus.campus.store.find_person(username)
+        assert person is not None
+        way.campus.campus.store.save_grade(Grade(item.id, person.id, 1))
+    way.campus.campus.results_page = 1
+
+
+@both
+def test_results_are_read_to_the_last_page(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    page_by_one(way)
+    way.campus.override_grade("ada", way.activity, 7)
+    compare_old(runtime)
+    way.work()
+    assert (way.outbox().drift, way.outbox().lms_points) == (Drift.OTHER, 7)
+    assert way.campus.hits("results") == 3
+
+
+@both
+def test_results_that_go_on_at_another_address_are_not_read(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    page_by_one(way)
+    way.campus.set_fault("results", "foreign_next", times=1)
+    compare_old(runtime)
+    way.work()
+    assert way.campus.hits("results") == 1
+    assert (way.outbox().compared_at, way.outbox().drift) == (None, None), "half a list says nothing of who is missing"
+    compare_old(runtime)
+    way.work()
+    assert way.outbox().compared_at is not None, "it is asked again, and then the list is whole"
 
 
 def test_platform_that_does_not_answer_is_asked_later(way: Way, runtime: Runtime) -> None:

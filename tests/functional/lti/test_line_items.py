@@ -125,6 +125,18 @@ def test_long_list_is_read_page_by_page(items: LineItems, campus: CampusServer) 
 
 
 @both
+def test_list_that_goes_on_at_another_address_is_not_followed(
+    items: LineItems, campus: CampusServer, quiz: Activity
+) -> None:
+    before = campus.hits("lineitems")
+    campus.set_fault("lineitems", "foreign_next", times=1)
+    with pytest.raises(ExternalError) as caught:
+        list(items.list())
+    assert (caught.value.code, caught.value.retryable) == ("page_foreign", False)
+    assert campus.hits("lineitems") == before + 1
+
+
+@both
 def test_list_is_read_no_further_than_it_is_looked_at(items: LineItems, campus: CampusServer) -> None:
     for number in range(6):
         items.create(extra(number))
