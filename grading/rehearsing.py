@@ -41,6 +41,8 @@ class Rehearsal:
     leaks: list[Leak] = field(default_factory=list)
     changes: list[SourceChange] = field(default_factory=list)
     """Against the version that learners have."""
+    released: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """The notebooks that learners would get, by path."""
 
 
 def find_limits(tx: Tx, settings: Settings, said: Conditions, files: Mapping[str, bytes]) -> MarkLimits:
@@ -68,6 +70,7 @@ def rehearse_quiz(root: Path, fresh: Path, assignment: str, due_at: datetime | N
         tried=_engine()(fresh, assignment, limits),
         leaks=find_leaks(source, release.files),
         changes=list_changes(read_tree(before) if before.is_dir() else {}, source),
+        released={path: body for path, body in release.files.items() if path.endswith(".ipynb")},
     )
 
 

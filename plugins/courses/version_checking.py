@@ -27,7 +27,7 @@ from plugins.courses.models import Course, Item, Revision
 from plugins.courses.quiz_rules import conditions_of
 from plugins.courses.quiz_sources import list_condition_problems, write_source
 from plugins.courses.version_report import Finding, Report, error, make_report, warning
-from plugins.courses.written import find_published, load_written, lock_written
+from plugins.courses.written import find_published, keep_released, load_written, lock_written
 from plugins.courses.written_models import Written, WrittenState
 from plugins.files import public as files
 
@@ -82,7 +82,7 @@ def check_version(run: JobRun, message: CheckVersion) -> None:
             run.finish(tx)
             return
     reach("version.taken")
-    report = _check(runtime, message.written_id, work)
+    report, released = _check(runtime, message.written_id, work)
     reach("version.checked")
     with runtime.db.transaction() as tx:
         run.finish(tx)
@@ -90,6 +90,7 @@ def check_version(run: JobRun, message: CheckVersion) -> None:
         if row is not None:
             row.move(WrittenState.CHECKED)
             row.report, row.checked_at, row.said = report, clock.now(), None
+            keep_released(tx, row, released)
     reach("version.recorded")
 
 
@@ -151,7 +152,8 @@ def _say(tx: Tx, message: CheckVersion, why: str) -> None:
         row.said = why
 
 
-def _check(runtime: Runtime, written_id: int, work: Work) -> Report:
+def _check(runtime: Runtime, written_id: int, work: Work) -> tuple[Report, grading.Packed]:
+    """What was found, and the notebooks that learners would get."""
     found: list[Finding] = []
     if work.overtaken_by is not None:
         name, made_at = work.overtaken_by.author_name, work.overtaken_by.made_at.isoformat()
@@ -159,7 +161,7 @@ def _check(runtime: Runtime, written_id: int, work: Work) -> Report:
     given, problems = clean_files(runtime, work.files)
     found += [error("file", text=text) for text in problems]
     if not given:
-        return make_report(found, work.against, work.was)
+        return make_report(found, work.against, work.was), grading.pack_files({})
     with _folder(runtime, work.slug, written_id) as fresh:
         write_source(fresh / "source" / work.assignment, given)
         most = runtime.settings.grading.max_submission_bytes
@@ -168,13 +170,13 @@ def _check(runtime: Runtime, written_id: int, work: Work) -> Report:
         problems += [work.problem] if work.problem and not problems else []
         found += [error("conditions", text=text) for text in problems]
         if any(each["level"] == "error" for each in found) or work.limits is None:
-            return make_report(found, work.against, work.was)
+            return make_report(found, work.against, work.was), grading.pack_files({})
         root = runtime.settings.course_dir(work.slug)
         done = grading.rehearse_quiz(root, fresh, work.assignment, work.due_at, work.limits)
     places = sorted({work.titles.get(number, str(number)) for number, name in done.misfits if name == work.assignment})
     if places:
         found.append(error("misfit", places=places))
-    return make_report(found, work.against, work.was, done)
+    return make_report(found, work.against, work.was, done), grading.pack_files(done.released)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from plugins.courses.editor_pages import frame
 from plugins.courses.models import Item, Revision
 from plugins.courses.service import Outline
 from plugins.courses.version_report import Finding, Report
+from plugins.courses.written import list_released
 from plugins.courses.written_models import Written, WrittenState
 
 
@@ -36,6 +37,7 @@ def version_context(
     shown = {
         "version": None if row is None else _show_version(row, newest),
         "report": None if report is None else _show_report(report),
+        "previews": [] if row is None or row.state is WrittenState.PUBLISHED else _list_previews(slug, item, row),
         "started": _tell_started(started, report, columns),
         "remark_url": _remark_url(slug, item, started),
     }
@@ -84,6 +86,12 @@ def _addresses(slug: str, item: Item) -> dict[str, str]:
         "publish_url": url_for("courses.publish_version_view", **at),
         "drop_url": url_for("courses.drop_version_view", **at),
     }
+
+
+def _list_previews(slug: str, item: Item, row: Written) -> list[dict[str, str]]:
+    """Where each notebook of a checked version is seen as learners would get it."""
+    at: dict[str, Any] = {"slug": slug, "item_slug": item.slug}
+    return [{"name": path, "url": url_for("courses.preview_version", **at, path=path)} for path in list_released(row)]
 
 
 def _remark_url(slug: str, item: Item, started: grading.Started) -> str | None:

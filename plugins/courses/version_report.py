@@ -7,6 +7,7 @@ A report is a dict with
     total, was  points of this version, and of the one that learners have (None: they have none)
     changes     list of {kind, file, name, old, new} against that one
     against     number of the revision that it was compared with
+    released    list of {path, sha256, size} of the notebooks that learners would get (see `written.keep_released`)
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,7 +39,7 @@ def make_report(
         found += [
             error("source", text=f"source/{text}" if not text.startswith("source/") else text) for text in done.problems
         ]
-    report: Report = {"findings": found, "against": against, "was": _text(was)}
+    report: Report = {"findings": found, "against": against, "was": _text(was), "released": []}
     tried = done.tried if done is not None else None
     if done is None or tried is None:
         return report | {"questions": [], "total": None, "changes": []}

@@ -30,6 +30,7 @@ from plugins.courses.views import item_page
 from plugins.courses.views_edit import module_page, open_editor, sent_base, settings_page
 from plugins.courses.views_item import show_editor
 from plugins.courses.views_order import order_page, sent_order
+from plugins.courses.written import find_written, load_released
 
 
 @blueprint.get("/<slug>/edit/preview/")
@@ -43,6 +44,22 @@ def preview_item(slug: str, item_slug: str) -> AnyResponse:
     """An item as a learner would see it."""
     edit_url = url_for("courses.edit_item", slug=slug, item_slug=item_slug)
     return _item_page(slug, item_slug, open_editor(slug), edit_url=edit_url)
+
+
+@blueprint.get("/<slug>/edit/items/<item_slug>/version/preview/<path:path>")
+def preview_version(slug: str, item_slug: str, path: str) -> AnyResponse:
+    """A notebook of the version that this teacher had checked, as learners would get it; they notice nothing."""
+    editor = open_editor(slug)
+    with current_runtime().db.reading() as tx:
+        reading = read_preview(tx, slug, lambda tx, outline: editing.require_editor(tx, outline.course, editor))
+        item = reading.outline.find_item(item_slug)
+        assignment = str(item.assignment) if item else ""
+        row = find_written(tx, reading.outline.course.id, assignment, editor.user_id)
+        if item is None or row is None:
+            raise NotFound("version_not_found", _("You have written no version of this quiz. Open the outline again."))
+        notebook = load_released(tx, row, path)
+    preview = {"edit_url": url_for("courses.show_version", slug=slug, item_slug=item_slug)}
+    return item_page(reading, item, Pages(slug, is_preview=True), "", notebook, preview=preview)
 
 
 @blueprint.post("/<slug>/edit/settings/preview")

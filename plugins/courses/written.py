@@ -11,7 +11,7 @@ from config.settings import Settings
 from grading import public as grading
 from lti_tool.kernel import clock
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import Conflict
+from lti_tool.kernel.errors import Conflict, NotFound
 from plugins.courses.editing import Editor
 from plugins.courses.models import Course, Revision
 from plugins.courses.parts import source_part
@@ -97,6 +97,33 @@ def load_written(tx: Tx, row: Written) -> dict[str, bytes]:
     """The files of a version."""
     query = select(WrittenBlob.sha256, WrittenBlob.packed).where(WrittenBlob.written_id == row.id)
     return grading.unpack(row.files, {found.sha256: found.packed for found in tx.execute(query)})
+
+
+def keep_released(tx: Tx, row: Written, released: grading.Packed) -> None:
+    """Keep what a check made for learners of these files, in the place of what an earlier one made."""
+    row.report = {**(row.report or {}), "released": released.listing}
+    wanted = {entry["sha256"] for entry in row.files} | released.blobs.keys()
+    tx.execute(delete(WrittenBlob).where(WrittenBlob.written_id == row.id, WrittenBlob.sha256.not_in(wanted)))
+    known = set(tx.scalars(select(WrittenBlob.sha256).where(WrittenBlob.written_id == row.id)))
+    fresh = [{"written_id": row.id, **released.blobs[each]} for each in sorted(released.blobs.keys() - known)]
+    if fresh:
+        tx.execute(insert(WrittenBlob), fresh)
+
+
+def list_released(row: Written) -> list[str]:
+    """Paths of the notebooks that a check made for learners; none before it has ended well."""
+    return [entry["path"] for entry in (row.report or {}).get("released", ())]
+
+
+def load_released(tx: Tx, row: Written, path: str) -> bytes:
+    """One of them. Raises: NotFound."""
+    listing = [entry for entry in (row.report or {}).get("released", ()) if entry["path"] == path]
+    if not listing:
+        raise NotFound("version_not_checked", "There is nothing to preview. Have the version checked first.")
+    found = tx.scalars(
+        select(WrittenBlob.packed).where(WrittenBlob.written_id == row.id, WrittenBlob.sha256 == listing[0]["sha256"])
+    ).one()
+    return grading.unpack(listing, {listing[0]["sha256"]: found})[path]
 
 
 def forget_written(tx: Tx, row: Written) -> None:

@@ -337,6 +337,7 @@ VERSION: Context = (
             "they are handed in.",
             "The column in the LMS gets 8 as its maximum.",
         ],
+        "previews": [{"name": "weather.ipynb", "url": "#"}],
         "refused": None,
         "is_at_placement": True,
         "remark_url": "#",
@@ -352,8 +353,8 @@ REFUSED_VERSION: Context = VERSION | {
     },
     "refused": "Put the errors right first, save, and check once more.",
 }
-NO_VERSION: Context = VERSION | {"version": None, "report": None}
-PUBLISHED_VERSION: Context = VERSION | {"version": VERSION["version"] | {"state": "published"}}
+NO_VERSION: Context = VERSION | {"version": None, "report": None, "previews": []}
+PUBLISHED_VERSION: Context = VERSION | {"version": VERSION["version"] | {"state": "published"}, "previews": []}
 HISTORY: Context = FRAME | {
     "part": {"word": "Item tables", "url": "#"},
     "revisions": [

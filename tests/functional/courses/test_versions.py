@@ -53,6 +53,8 @@ POOR = make.notebook(
     make.answer("why", 2),
 )
 
+HIDDEN_TEST = make.HIDDEN.format("secret_name = 1\nassert total == 2")
+
 
 @pytest.fixture
 def grace(app: Flask, someone: Callable[..., Someone], run_import: Import, place: Place) -> Teacher:
@@ -142,6 +144,51 @@ def test_a_sound_version_is_checked_published_and_followed_by_the_lms(
 
     keep(grace, {"quiz-1.ipynb": quiz_notebook(9)})
     assert written(runtime).state is WrittenState.PUBLISHED, "the same files are no other version"
+
+
+def test_a_checked_version_is_seen_as_learners_will_get_it(
+    runtime: Runtime, app: Flask, grace: Teacher, someone: Callable[..., Someone]
+) -> None:
+    keep(grace, {"quiz-1.ipynb": quiz_notebook(9, make.text("New words."), make.tests("free", 1, HIDDEN_TEST))})
+    seen, learner = f"{PAGE}/preview/quiz-1.ipynb", Teacher(app, someone(Role.LEARNER), SLUG)
+    assert grace.get(seen).status_code == 404, "it was not checked yet"
+    assert seen not in grace.get(PAGE).text
+    assert seen in check(runtime, grace)
+    before = state_of(runtime)
+
+    with counted(runtime) as statements:
+        page = grace.get(seen)
+    assert page.status_code == 200
+    assert "Preview: how learners see" in page.text and "New words." in page.text
+    assert "YOUR CODE HERE" in page.text and "NotImplementedError" in page.text
+    assert "secret_name" not in page.text, "what learners do not get"
+    assert re.search(r"total</span> <span[^>]*>=</span> <span[^>]*>2", page.text) is None, "the solution"
+    assert [one for one in statements if not one.lstrip().startswith(("SELECT", "WITH"))] == []
+    assert len(statements) <= 6, statements
+    assert state_of(runtime) == before
+
+    assert learner.get(seen).status_code == 403
+    assert Teacher(app, someone(Role.TEACHER), SLUG).get(seen).status_code == 404, "another teacher has no version"
+    assert grace.get(f"{PAGE}/preview/gone.ipynb").status_code == 404
+    assert grace.get(f"{EDIT}items/sowing/version/preview/quiz-1.ipynb").status_code == 404
+    assert grace.get(f"{EDIT}items/gone/version/preview/quiz-1.ipynb").status_code == 404
+
+
+def test_what_a_check_made_goes_with_the_version_it_was_made_of(runtime: Runtime, grace: Teacher) -> None:
+    def kept() -> set[str]:
+        with runtime.db.reading() as tx:
+            return set(tx.scalars(select(WrittenBlob.sha256)))
+
+    keep(grace, {"quiz-1.ipynb": quiz_notebook(9)}, gone="data.csv")
+    mine = kept()
+    check(runtime, grace)
+    made = kept() - mine
+    assert len(made) == 1
+    check(runtime, grace)
+    assert len(kept()) == 2, "checked again, one is kept"
+    keep(grace, {"quiz-1.ipynb": quiz_notebook(8)})
+    assert not kept() & (mine | made)
+    assert grace.get(f"{PAGE}/preview/quiz-1.ipynb").status_code == 404
 
 
 def test_everything_that_is_wrong_is_named_at_once_and_stops_publishing(
