@@ -15,7 +15,7 @@ from lti_tool.web.session import open_course
 
 
 def preview_quiz(slug: str, name: str, *, title: str, summary: str, rules: Rules, preview: dict[str, Any]) -> Response:
-    """The page; `preview` is for `preview_notice.html`. Not to be called inside a transaction. Raises: NotFound."""
+    """The page; `preview` is for `_preview_notice.html`. Not to be called inside a transaction. Raises: NotFound."""
     session = open_course(slug)
     with current_runtime().db.reading() as tx:
         row = preview_assignment(tx, slug, name, title=title, summary=summary, rules=rules)

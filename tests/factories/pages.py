@@ -386,7 +386,7 @@ def overview(**changes: Any) -> Context:
 
 def pack(state: str | None = None, problem: str = "") -> Context:
     """The course packed for nbgrader."""
-    addresses = {"url": "#", "pack_url": "#", "status_url": "/", "here_url": "#"}
+    addresses = {"url": "#", "pack_url": "#", "status_url": "/pack", "here_url": "#"}
     return addresses | {
         "state": state,
         "asked_at": NOW,
@@ -886,6 +886,7 @@ PAGES: Samples = {
     "status": ("grading/_attempt_status.html", L, FRAGMENT),
     "status-done": ("grading/_attempt_status.html", L, FRAGMENT | {"attempt": attempt(3)}),
     "overview": ("grading/overview.html", T, overview()),
+    "pack": ("grading/_pack.html", T, {"pack": pack("packing")}),
     "overview-packing": ("grading/overview.html", T, overview(pack=pack("packing"))),
     "overview-packed": ("grading/overview.html", T, overview(pack=pack("ready"))),
     "overview-not-packed": (

@@ -31,7 +31,11 @@
       clearTimeout(timer);
       timer = setTimeout(keep, 1000);
     });
-    form.addEventListener("submit", () => { leaving = true; clearTimeout(timer); });
+    form.addEventListener("submit", (event) => {
+      if (event.submitter?.formTarget === "_blank") return; // the page stays
+      leaving = true;
+      clearTimeout(timer);
+    });
     window.addEventListener("pagehide", () => { if (changed && !leaving) navigator.sendBeacon(form.dataset.autosave, body()); });
   });
 
