@@ -169,6 +169,12 @@ class GradingSettings(Section):
         description="Fork submissions from a warm process, about 150 MB in each marking worker. Off: start a kernel "
         "for each, which takes a second longer.",
     )
+    control_groups: str = Field(
+        "",
+        description="Directories of control groups that are delegated to marking workers, for a bound on memory and "
+        "processes of a whole submission: one of version 2, or those of memory and of pids of version 1, with `:` "
+        "between them. Empty: the limits of each process hold, and the sum of memory is looked at five times a second.",
+    )
 
 
 class Settings(BaseSettings):

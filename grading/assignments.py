@@ -106,14 +106,29 @@ def describe_assignment(
     want_for(tx, row)
 
 
+def preview_assignment(tx: Tx, course_slug: str, name: str, *, title: str, summary: str, rules: Rules) -> AssignmentRow:
+    """A quiz as `describe_assignment` would leave it; the row belongs to no transaction. Raises: NotFound."""
+    row = get_assignment(tx, course_slug, name)
+    with tx.no_autoflush:
+        row.title, row.summary = title, summary
+        _fill_rules(row, rules)
+        _set_conditions(tx, row, rules.conditions)
+        tx.expunge(row)
+    return row
+
+
 def _set_rules(tx: Tx, row: AssignmentRow, rules: Rules) -> None:
     """Have the quiz take submissions by these rules. Results are settled anew if others would count."""
     before = _weighing(row)
+    _fill_rules(row, rules)
+    if row.id is not None and _weighing(row) != before:
+        jobs.enqueue(tx, SettleResults(row.id))
+
+
+def _fill_rules(row: AssignmentRow, rules: Rules) -> None:
     row.max_attempts, row.counts = rules.max_attempts, rules.counts
     row.due_at, row.closes_at, row.withdrawn_at = rules.due_at, rules.closes_at, None
     row.late_per_day, row.late_at_most = rules.late_per_day, rules.late_at_most
-    if row.id is not None and _weighing(row) != before:
-        jobs.enqueue(tx, SettleResults(row.id))
 
 
 def _set_conditions(tx: Tx, row: AssignmentRow, said: Conditions) -> None:

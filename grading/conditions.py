@@ -7,6 +7,7 @@ from config.settings import Settings
 from grading.engine.model import Environment, MarkLimits
 from grading.models import AssignmentRow
 from grading.requirements import RequirementsError, read_requirements
+from grading.sealed_group import read_directories
 
 ReadFile = Callable[[str], bytes | None]
 """A file of a quiz by its name; None: it has no such file."""
@@ -123,4 +124,5 @@ def limits_for(settings: Settings, row: AssignmentRow, environment: Environment)
         environment=environment,
         warm_kept=settings.quizzes.warm_kept,
         warm_bytes=settings.quizzes.warm_mb << 20,
+        control_groups=read_directories(ours.control_groups),
     )

@@ -1,6 +1,5 @@
 """The page on which staff give one learner more time or more attempts."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, redirect, request, url_for
@@ -9,14 +8,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from grading.access import placement_of
 from grading.blueprint import blueprint
-from grading.extensions import (
-    ClassTerms,
-    Grant,
-    find_problems,
-    grant_extension,
-    load_class_terms,
-    withdraw_extension,
-)
+from grading.extension_forms import EMPTY, Problems, read_grant, show_sent
+from grading.extensions import ClassTerms, find_problems, grant_extension, load_class_terms, withdraw_extension
 from grading.models import ExtensionRow
 from grading.staff_pages import learners_of
 from grading.submissions import Learner
@@ -26,12 +19,10 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.permissions import Right
 from lti_tool.lti import public as lti
-from lti_tool.web.moments import read_moment, shown_moment, write_moment
+from lti_tool.web.moments import write_moment
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course, right_required
-
-Problems = list[tuple[str, str]]
 
 
 @blueprint.get("/<slug>/<name>/learners/<int:user_id>/extension")
@@ -49,16 +40,14 @@ def edit_extension(slug: str, name: str, user_id: int) -> AnyResponse:
 def save_extension(slug: str, name: str, user_id: int) -> AnyResponse:
     """Grant it, or change it."""
     session = open_course(slug)
-    grant, problems = _read(request.form)
+    grant, problems = read_grant(request.form)
     with current_runtime().db.transaction() as tx:
         everybody, learner = _find(tx, session, name, user_id)
         problems = problems or find_problems(everybody.row, grant)
         if not problems:
             grant_extension(tx, everybody.row, Learner(placement_of(session), user_id), grant, _actor(session))
     if problems:
-        sent = {field: request.form.get(field, "") for field in ("attempts", "reason")}
-        sent |= {field: shown_moment(request.form, field) for field in ("due", "closes")}
-        return _page(session, everybody, learner, sent, problems)
+        return _page(session, everybody, learner, show_sent(request.form), problems)
     return redirect(url_for("grading.edit_extension", slug=slug, name=name, user_id=user_id, saved=1), 303)
 
 
@@ -86,26 +75,9 @@ def _actor(session: SignedIn) -> Actor:
     return Actor(f"{session.display_name} ({session.platform_name})", Via.COURSE, session.user_id)
 
 
-def _read(form: Mapping[str, str]) -> tuple[Grant, Problems]:
-    problems: Problems = []
-    moments = {}
-    for field in ("due", "closes"):
-        try:
-            moments[field] = read_moment(form, field)
-        except ValueError:
-            problems.append((field, _("This is not a date with a time; write it as 2026-11-30T23:59.")))
-    text = form.get("attempts", "").strip()
-    is_number = text.isascii() and text.isdecimal() and len(text) < 6
-    if text and not is_number:
-        problems.append(("attempts", _("Write a whole number, or leave it empty.")))
-    more = int(text) if is_number else 0
-    reason = form.get("reason", "").replace("\0", "").strip()
-    return Grant(moments.get("due"), moments.get("closes"), more, reason), problems
-
-
 def _form(extension: ExtensionRow | None) -> dict[str, str]:
     if extension is None:
-        return {"due": "", "closes": "", "attempts": "", "reason": ""}
+        return EMPTY
     return {
         "due": write_moment(extension.due_at),
         "closes": write_moment(extension.closes_at),
@@ -134,6 +106,7 @@ def _page(
         form=form,
         errors=problems or [],
         said=next((text for key, text in said.items() if key in request.args), None),
+        groups_url=url_for("grading.extend_groups", **place),
         save_url=url_for("grading.save_extension", **place, user_id=learner.id),
         withdraw_url=url_for("grading.withdraw_extension_view", **place, user_id=learner.id)
         if learner.id in everybody.extensions

@@ -1,6 +1,6 @@
 """More time or more attempts for one learner: granted, changed, taken back; their result follows at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -118,6 +118,30 @@ def grant_extension(tx: Tx, row: AssignmentRow, who: Learner, grant: Grant, by: 
     tx.flush()
     audit.record(tx, by, "extension.grant", _target(row, who), before=before, after=_said(extension))
     settle_result(tx, row.id, who)
+
+
+def grant_to_all(tx: Tx, row: AssignmentRow, learners: Iterable[Learner], grant: Grant, by: Actor) -> int:
+    """Give it to each, who keeps what they had more already. Returns for how many that changes something."""
+    changed = 0
+    for who in sorted(learners, key=lambda each: each.user_id):  # in one order: no two wait for each other
+        had = find_extension(tx, row.id, who.placement_id, who.user_id)
+        more = grant if had is None else _more_of(had, grant)
+        if had is None or (had.due_at, had.closes_at, had.more_attempts) != (
+            more.due_at,
+            more.closes_at,
+            more.more_attempts,
+        ):
+            grant_extension(tx, row, who, more, by)
+            changed += 1
+    return changed
+
+
+def _more_of(had: ExtensionRow, grant: Grant) -> Grant:
+    due, closes = (
+        max((moment for moment in pair if moment is not None), default=None)
+        for pair in ((had.due_at, grant.due_at), (had.closes_at, grant.closes_at))
+    )
+    return Grant(due, closes, max(had.more_attempts, grant.more_attempts), grant.reason)
 
 
 def withdraw_extension(tx: Tx, row: AssignmentRow, who: Learner, by: Actor) -> None:

@@ -7,6 +7,7 @@ from flask import url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from grading.group_lines import ReadLines
 from grading.group_sets import GroupSet, GroupWork
 from grading.group_work import say_members
 from grading.models import SubmissionRow
@@ -77,8 +78,10 @@ def own_set_context(
     learners: Mapping[int, lti.Person],
     title: str,
     groups: Mapping[int, str],
+    read: ReadLines | None,
 ) -> dict[str, Any]:
     """What `own_groups.html` needs besides .errors"""
+    filled = ngettext("%(num)d learner", "%(num)d learners", len(read.groups)) if read and read.groups else None
     place: dict[str, Any] = {"slug": work.row.course_slug, "name": work.row.name}
     people = sorted(learners.values(), key=lambda person: (person.display_name.casefold(), person.id))
     return {
@@ -87,7 +90,8 @@ def own_set_context(
             (_("Group work"), url_for("grading.show_groups", **place)),
         ],
         "is_new": found is None,
-        "form": {"name": title},
+        "form": {"name": title, "lines": "\n".join(read.left) if read else ""},
+        "said": _("Filled in for %(number)s. Look through it, then save.", number=filled) if filled else None,
         "people": [
             {"field": f"group-{each.id}", "name": each.display_name, "group": groups.get(each.id, "")}
             for each in people

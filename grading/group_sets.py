@@ -34,6 +34,8 @@ class GroupSet:
     read_at: datetime
     groups: Mapping[str, Sequence[int]]
     """Ids of the members by the group's name, in the order of names."""
+    group_ids: Mapping[str, int]
+    """By the same names."""
 
     @property
     def user_ids(self) -> frozenset[int]:
@@ -228,7 +230,8 @@ def _no_such_set() -> NotFound:
 
 def _group_set(row: GroupSetRow, members: Mapping[int, list[int]], names: Mapping[int, str]) -> GroupSet:
     groups: dict[str, Sequence[int]] = {}
+    ids: dict[str, int] = {}
     for group_id, user_ids in members.items():
         name = names[group_id] if names[group_id] not in groups else f"{names[group_id]} ({group_id})"
-        groups[name] = user_ids
-    return GroupSet(row.id, row.name, row.lms_set is None, row.read_at, groups)
+        groups[name], ids[name] = user_ids, group_id
+    return GroupSet(row.id, row.name, row.lms_set is None, row.read_at, groups, ids)

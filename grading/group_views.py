@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from grading.access import get_placement, placement_of
 from grading.blueprint import blueprint
+from grading.group_lines import ReadLines, read_lines
 from grading.group_models import LONGEST_NAME
 from grading.group_pages import own_set_context, sets_context
 from grading.group_sets import GroupSet, GroupWork, choose_set, list_sets, load_group_work, read_lms_groups
@@ -57,6 +58,8 @@ def read_groups(slug: str, name: str) -> AnyResponse:
     with runtime.db.reading() as tx:
         placement = get_placement(tx, session)
     read_lms_groups(runtime, placement)
+    if request.args.get("then") == "extension":
+        return redirect(url_for("grading.extend_groups", slug=slug, name=name, read=1), 303)
     return redirect(url_for("grading.show_groups", slug=slug, name=name, read=1), 303)
 
 
@@ -74,22 +77,29 @@ def edit_own_set(slug: str, name: str) -> AnyResponse:
 @blueprint.post("/<slug>/<name>/groups/own")
 @right_required(Right.GRANT_EXTENSIONS)
 def save_own_set(slug: str, name: str) -> AnyResponse:
-    """Keep them."""
+    """Keep them; or, with `do=read`, only fill them in from pasted lines. A line that is wrong keeps nothing."""
     session = open_course(slug)
     title = _text(request.form.get("name"))
     with current_runtime().db.transaction() as tx:
         work, found, learners = _own(tx, session, name)
-        sent = {user_id: _text(request.form.get(f"group-{user_id}")) for user_id in learners}
-        wanted = {user_id: group for user_id, group in sent.items() if group}
-        problems = _problems(title, wanted)
-        if not problems:
-            # who is not listed now (they left the course, it may be for a day) stays where they are
-            others = {each: group for group, ids in found.groups.items() for each in ids} if found else {}
-            kept = {user_id: group for user_id, group in others.items() if user_id not in learners}
-            save_set(tx, placement_of(session), found.id if found else None, title, kept | wanted)
-    if problems:
-        return _own_page(session, work, found, learners, title, sent, problems)
+        read = read_lines(request.form.get("lines", ""), learners)
+        sent = {user_id: _text(request.form.get(f"group-{user_id}")) for user_id in learners} | read.groups
+        problems = [("lines", text) for text in read.problems]
+        is_preview = request.form.get("do") == "read"
+        problems += [] if is_preview else _problems(title, sent)
+        if not problems and not is_preview:
+            _keep(tx, session, found, title, sent)
+    if problems or is_preview:
+        return _own_page(session, work, found, learners, title, sent, problems, read)
     return redirect(url_for("grading.show_groups", slug=slug, name=name, kept=1), 303)
+
+
+def _keep(tx: Tx, session: SignedIn, found: GroupSet | None, title: str, sent: Mapping[int, str]) -> None:
+    # who is not listed now (they left the course, it may be for a day) stays where they are
+    others = {each: group for group, ids in found.groups.items() for each in ids} if found else {}
+    kept = {user_id: group for user_id, group in others.items() if user_id not in sent}
+    wanted = {user_id: group for user_id, group in sent.items() if group}
+    save_set(tx, placement_of(session), found.id if found else None, title, kept | wanted)
 
 
 def _own(tx: Tx, session: SignedIn, name: str) -> tuple[GroupWork, GroupSet | None, dict[int, lti.Person]]:
@@ -105,8 +115,9 @@ def _own(tx: Tx, session: SignedIn, name: str) -> tuple[GroupWork, GroupSet | No
     return work, found, learners
 
 
-def _problems(title: str, wanted: Mapping[int, str]) -> list[tuple[str, str]]:
+def _problems(title: str, sent: Mapping[int, str]) -> list[tuple[str, str]]:
     problems = []
+    wanted = {user_id: group for user_id, group in sent.items() if group}
     if not title:
         problems.append(("name", _("Give this division a name, “Project teams” for one.")))
     elif len(title) > LONGEST_NAME:
@@ -143,8 +154,9 @@ def _own_page(
     title: str,
     groups: Mapping[int, str],
     problems: list[tuple[str, str]] | None = None,
+    read: ReadLines | None = None,
 ) -> Response:
-    context = own_set_context(work, found, learners, title, groups)
+    context = own_set_context(work, found, learners, title, groups, read)
     return page("grading/own_groups.html", status=422 if problems else 200, errors=problems or [], **context)
 
 

@@ -17,12 +17,15 @@ from grading.messages import (
     CompareSubmissions,
     FollowGroups,
     ForgetLearner,
+    PackCourse,
     PlaceArrival,
     PrepareGradebook,
     RemarkAttempts,
     SettleResults,
     SyncMarks,
 )
+from grading.packs import CLEAR_S as PACKS_CLEAR_S
+from grading.packs import clear_packs, give_up_packing, pack_course
 from grading.passback import send_to_launched_link
 from grading.portable_placing import adopt_who_joined, adopt_who_launched, place_arrival
 from grading.remarking_applying import apply_remark, stop_applying
@@ -56,6 +59,7 @@ def make_handlers(open_engine: OpenEngine) -> tuple[Handler, ...]:
         Handler("grading.sync_marks", SyncMarks, partial(sync_marks, open_engine), queue="default"),
         Handler("grading.build_environment", BuildEnvironment, build_environment, on_dead=give_up_building),
         Handler("grading.follow_groups", FollowGroups, follow_groups, max_attempts=3),
+        Handler("grading.pack_course", PackCourse, pack_course, max_attempts=3, on_dead=give_up_packing),
         Handler("grading.place_arrival", PlaceArrival, place_arrival),
         Handler("grading.adopt_who_launched", LinkLaunched, adopt_who_launched),
         Handler("grading.adopt_who_joined", MembersJoined, adopt_who_joined),
@@ -70,5 +74,6 @@ def make_recurring(open_engine: OpenEngine) -> tuple[Recurring, ...]:
     return (
         Recurring("grading.reconcile", RECONCILE_S, partial(reconcile, open_engine)),
         Recurring("grading.follow_groups", FOLLOW_S, follow_all_groups),
+        Recurring("grading.clear_packs", PACKS_CLEAR_S, clear_packs),
         Recurring("grading.clear_environments", CLEAR_S, clear_environments),
     )

@@ -100,6 +100,16 @@ class BuildEnvironment(Job):
 
 
 @dataclass(frozen=True)
+class PackCourse(Job):
+    """Pack a placement as an nbgrader course in one file."""
+
+    name: ClassVar[str] = "grading.pack_course"
+    placement_id: int
+    serial: str
+    """Of the asking: a later one takes its place."""
+
+
+@dataclass(frozen=True)
 class GradeRecorded(Event):
     """The result that counts for a learner has changed."""
 

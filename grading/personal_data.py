@@ -16,6 +16,7 @@ from grading.models import (
     ResultRow,
     SubmissionRow,
 )
+from grading.packs import forget_packs
 from grading.portable_models import ArrivedStudentRow
 from grading.remarking import forget_person
 from grading.remarking_rows import RemarkedRow, RemarkRow
@@ -133,10 +134,12 @@ def erase_personal_data(tx: Tx, user_id: int) -> None:
     kept_in = select(SubmissionRow.placement_id, SubmissionRow.hub_name).where(SubmissionRow.user_id == user_id)
     for placement_id, hub_name in tx.execute(kept_in.distinct()).all():
         jobs.enqueue(tx, ForgetLearner(placement_id, hub_name))
+        forget_packs(tx, placement_id)
     for row in tx.scalars(_arrived(user_id)).all():
         for name in (row.hub_name, row.student_id):  # it may not be renamed yet
             if name:
                 jobs.enqueue(tx, ForgetLearner(row.placement_id, name))
+        forget_packs(tx, row.placement_id)
         tx.delete(row)
     forget_person(tx, user_id)
     drafts = select(DraftRow.id).where(DraftRow.user_id == user_id)

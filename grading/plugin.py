@@ -6,8 +6,10 @@ from grading import (
     environment_views,
     export_views,
     extension_views,
+    group_extension_views,
     group_views,
     hand_marking_views,
+    pack_views,
     quiz_health_views,
     remarking_views,
     similarity_views,
@@ -35,6 +37,7 @@ from grading.models import (
     ResultRow,
     SubmissionRow,
 )
+from grading.pack_models import PackRow
 from grading.personal_data import erase_personal_data, export_personal_data
 from grading.portable_models import ArrivalRow, ArrivedStudentRow
 from grading.remarking_rows import RemarkedRow, RemarkRow
@@ -49,8 +52,10 @@ PAGES = (
     views,
     staff_views,
     extension_views,
+    group_extension_views,
     group_views,
     hand_marking_views,
+    pack_views,
     export_views,
     similarity_views,
     environment_views,
@@ -87,6 +92,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
             RemarkedRow,
             ArrivalRow,
             ArrivedStudentRow,
+            PackRow,
         ),
         handlers=make_handlers(open_engine),
         health=(check_hub, check_kernels),

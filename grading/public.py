@@ -26,6 +26,7 @@ from grading.gradebooks import record_prepared
 from grading.hub_tickets import Ticket, reading_path, write_path
 from grading.hub_views import go_to_hub
 from grading.models import AssignmentRow, Counts, ResultRow, SubmissionRow
+from grading.quiz_preview import preview_quiz
 from grading.readings import set_readings
 from grading.rehearsing import Rehearsal, Started, count_started, find_limits, rehearse_quiz
 from grading.releasing import (
@@ -100,6 +101,7 @@ __all__ = [
     "make_release",
     "names_packages",
     "pack_files",
+    "preview_quiz",
     "publish_assignment",
     "publish_course",
     "reading_path",

@@ -19,10 +19,11 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Literal
 
+from grading.sealed_group import SealedGroup
 from grading.sealed_init import HELLO
 from grading.sealed_init import __file__ as init_path
 from grading.sealed_layout import interpreter, layout_arguments
@@ -63,6 +64,8 @@ class Limits:
     """Standard output, and standard error, each."""
     open_files: int = 512
     """File descriptors of each process."""
+    control_groups: tuple[Path, ...] = ()
+    """Directories that are delegated for groups around sandboxes; see `grading.sealed_group`."""
 
     def of_process(self) -> dict[str, int]:
         """What every process inside is limited to, by the name in `resource`; memory is what it may add."""
@@ -91,6 +94,8 @@ class SealedResult:
     files: dict[str, bytes]
     """Those of the wanted files that exist, are regular and keep to the size limit."""
     wall_s: float
+    has_run_out_of_memory: bool = False
+    """Whether the control group has ended one of its processes for that."""
 
 
 @dataclass
@@ -124,11 +129,17 @@ def run_sealed(
     with ExitStack() as stack:
         uid = stack.enter_context(take_slot()) if os.geteuid() == 0 else None
         request = _request(argv, limits, inputs or {}, collect, env or {}, cwd, uid)
-        process, result = stack.enter_context(_start(limits, read_only, uid))
+        group = SealedGroup(limits.control_groups)
+        stack.callback(group.close)
+        group.bound(memory_bytes=limits.memory_bytes, disk_bytes=limits.disk_bytes, processes=limits.processes)
+        process, result = stack.enter_context(_start(limits, read_only, uid, group.entry()))
         streams = _Streams()
         reason = _exchange(process, result, request, limits, streams)
         _end(process)
-    return _read_result(process, streams, reason, limits, set(collect), time.monotonic() - started)
+        kills = group.count_kills()
+    found = _read_result(process, streams, reason, limits, set(collect), time.monotonic() - started)
+    outcome = "memory" if kills and found.outcome == "killed" else found.outcome
+    return replace(found, outcome=outcome, has_run_out_of_memory=bool(kills))
 
 
 def python() -> str:
@@ -183,7 +194,7 @@ def sealed_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _start(
-    limits: Limits, read_only: Sequence[Path], uid: int | None
+    limits: Limits, read_only: Sequence[Path], uid: int | None, entry: Sequence[str]
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Start bubblewrap with the launcher in it; ends it in any case."""
     bwrap = shutil.which("bwrap")
@@ -199,7 +210,7 @@ def _start(
         for fd in kept:
             stack.callback(os.close, fd)
         process = subprocess.Popen(
-            [bwrap, *arguments, "--", interpreter(), "-I", "-S", init_path, str(write_end)],
+            [*entry, bwrap, *arguments, "--", interpreter(), "-I", "-S", init_path, str(write_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

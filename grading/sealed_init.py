@@ -49,6 +49,15 @@ def drop_rights(uid: int | None) -> None:
     os.setresuid(uid, uid, uid)
 
 
+def prefer_to_be_killed() -> None:
+    """Where memory is used up, the command ends, and not what is to tell of it."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write("1000")
+    except OSError:
+        pass
+
+
 def set_limits(limits: dict[str, int]) -> None:
     """Set the resource limits that every descendant inherits, by their names in `resource`."""
     for name, wanted in limits.items():
@@ -72,6 +81,7 @@ def run_command(request: dict[str, Any], files: list[tuple[str, bytes]], result_
     """In the child: give up rights, write the inputs, set limits, become the command."""
     try:
         os.close(result_fd)
+        prefer_to_be_killed()
         drop_rights(request["uid"])
         os.umask(0o022)
         write_inputs(files)

@@ -148,6 +148,8 @@ def seal(order: dict[str, Any], seccomp: bytes | None, descriptors: tuple[int, .
     os.mkdir(f"{HOME}/tmp")
     os.chdir(HOME)
     set_limits(order["limits"])
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # where memory is used up, this process ends, and not the one that it is forked from
     if seccomp is not None:
         install_filter(seccomp)
 

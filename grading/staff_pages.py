@@ -158,6 +158,7 @@ def _addresses(group: Class, place: dict[str, Any], *, may_group: bool) -> dict[
         "marks_url": url_for("grading.export_marks", **place),
         "remark_url": url_for("grading.begin_remark", **place) if group.attempts else None,
         "groups_url": url_for("grading.show_groups", **place) if may_group else None,
+        "extend_url": url_for("grading.extend_groups", **place) if may_group else None,
         "health_url": url_for("grading.show_health", **place),
     }
 

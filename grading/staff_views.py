@@ -19,6 +19,8 @@ from grading.hub_tickets import Ticket, formgrader_path
 from grading.hub_views import go_to_hub
 from grading.marking import mark_again
 from grading.models import AssignmentRow, Decision, SubmissionRow, SubmissionState
+from grading.pack_views import pack_context
+from grading.packs import find_pack
 from grading.pages import Attempt, show_attempt, show_questions
 from grading.passback import compare_with_lms, list_passbacks, send_again, send_all_again
 from grading.results import settle_submission
@@ -56,7 +58,9 @@ def list_course(slug: str) -> AnyResponse:
     with current_runtime().db.reading() as tx:
         rows = list_assignments(tx, slug)
         lines = overview_rows(tx, session, rows) if rows else []
-    return page("grading/overview.html", quizzes=lines, export_url=url_for("grading.export_gradebook", slug=slug))
+        pack = pack_context(slug, find_pack(tx, placement_of(session)))
+    export_url = url_for("grading.export_gradebook", slug=slug)
+    return page("grading/overview.html", quizzes=lines, export_url=export_url, pack=pack)
 
 
 @blueprint.get("/<slug>/<name>/submissions")

@@ -25,10 +25,12 @@ from typing import Any, Literal
 
 from grading import sealed_zygote
 from grading.sandbox import WATCH_EVERY_S, Limits, SandboxUnavailable, sealed_environment
+from grading.sealed_group import SealedGroup
 from grading.sealed_layout import layout_arguments, shown_in_tmp
 from grading.sealed_slots import take_slot
 from grading.sealed_watch import holds_more, resident_bytes
 from grading.seccomp import build_filter
+from grading.warm_fork import WarmFork
 
 START_S = 60.0
 """How long a sandbox may take to load what it shares."""
@@ -61,33 +63,8 @@ class WarmOrder:
     variables: dict[str, str]
     shown: tuple[Path, ...] = ()
     """Folders that it must be able to read."""
-
-
-class _Fork:
-    """Our ends of the sockets to a process that is forked and sealed off."""
-
-    def __init__(self, control: socket.socket, order: bytes) -> None:
-        """Ask for it. Raises: OSError: the sandbox is gone."""
-        self.order = order
-        self._stack = ExitStack()
-        self.commands, theirs = self._pair()
-        self.messages, their_messages = self._pair()
-        self.messages.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        try:
-            with theirs, their_messages:
-                socket.send_fds(control, [order], [theirs.fileno(), their_messages.fileno()])
-        except OSError:
-            self.close()
-            raise
-
-    def _pair(self) -> tuple[socket.socket, socket.socket]:
-        ours, theirs = socket.socketpair()
-        self._stack.callback(ours.close)
-        return ours, theirs
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._stack.close()
+    control_groups: tuple[Path, ...] = ()
+    """As in `Limits`."""
 
 
 class WarmSandbox:
@@ -102,7 +79,7 @@ class WarmSandbox:
         self.runs = 0
         self.bytes = 0
         """What it holds once it is warm."""
-        self._next: _Fork | None = None
+        self._next: WarmFork | None = None
         self._is_ending = False
         """Was `end` said, and is `ended` not heard yet?"""
         self._stack = ExitStack()
@@ -118,6 +95,8 @@ class WarmSandbox:
         if bwrap is None or shown_in_tmp(shown):
             raise SandboxUnavailable("bubblewrap is missing, or Python is installed below /tmp")
         self.uid = self._stack.enter_context(take_slot()) if os.geteuid() == 0 else None
+        self.group = SealedGroup(order.control_groups)
+        self._stack.callback(self.group.close)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._stack.callback(self._control.close)
         self._control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -127,7 +106,16 @@ class WarmSandbox:
                 arguments += ["--setenv", name, value]
             try:
                 self._process = subprocess.Popen(
-                    [bwrap, *arguments, "--", order.python, "-I", str(zygote), str(theirs.fileno())],
+                    [
+                        *self.group.entry(),
+                        bwrap,
+                        *arguments,
+                        "--",
+                        order.python,
+                        "-I",
+                        str(zygote),
+                        str(theirs.fileno()),
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
@@ -185,6 +173,8 @@ class WarmSandbox:
         """
         self.runs += 1
         order = {"uid": self.uid, "limits": limits.of_process(), "disk_bytes": limits.disk_bytes}
+        bounds = {"memory_bytes": limits.memory_bytes, "disk_bytes": limits.disk_bytes, "processes": limits.processes}
+        self.group.bound(**bounds, own_bytes=self.bytes)
         fork = self._take_fork(json.dumps(order).encode())
         try:
             yield WarmRun(self, self._control, fork.commands, fork.messages, limits.memory_bytes, message_bytes)
@@ -193,7 +183,7 @@ class WarmSandbox:
             self._end_run()
             self._prepare(fork.order)
 
-    def _take_fork(self, order: bytes) -> _Fork:
+    def _take_fork(self, order: bytes) -> WarmFork:
         """The one that waits, if it is as wanted and well, or a new one."""
         if not self.is_ready():
             raise SandboxUnavailable("the warm sandbox is gone")
@@ -206,7 +196,7 @@ class WarmSandbox:
                 self._end_run()
                 if not self.is_ready():
                     raise SandboxUnavailable("the warm sandbox is gone")
-            return _Fork(self._control, order)
+            return WarmFork(self._control, order)
         except OSError as error:
             raise SandboxUnavailable(f"the warm sandbox is gone: {error}") from error
 
@@ -214,7 +204,7 @@ class WarmSandbox:
         """Have a fork made for the next submission, which will most probably have the same limits."""
         if self.is_usable:
             try:
-                self._next = _Fork(self._control, order)
+                self._next = WarmFork(self._control, order)
             except OSError:
                 self.close()
 
@@ -270,6 +260,7 @@ class WarmRun:
         self._has_exited = False
         self._room = 8 * message_bytes
         self._interrupts = 0
+        self._kills = sandbox.group.count_kills()
         commands.settimeout(ANSWER_S)
 
     def send(self, *bodies: bytes) -> None:
@@ -281,7 +272,11 @@ class WarmRun:
             for body in bodies:
                 self._commands.sendall(body)
         except OSError as error:
-            raise Ended("died") from error
+            raise self._died() from error
+
+    def _died(self) -> Ended:
+        """The process has ended: of itself, or because there was no memory left for it."""
+        return Ended("memory" if self._sandbox.group.count_kills() > self._kills else "died")
 
     def interrupt(self) -> None:
         """SIGINT to the process and its children."""
@@ -322,7 +317,7 @@ class WarmRun:
         if self._messages.fileno() in ready and not self._has_exited:
             self._ask_why()
         if self._has_exited or self._messages.fileno() in ready:
-            raise Ended("died")
+            raise self._died()
         if self._control.fileno() in ready:
             self._listen()
 

@@ -7,6 +7,7 @@ from importlib import import_module
 from config.settings import Settings
 from grading.engine.model import MarkLimits
 from grading.sandbox import Limits, SandboxUnavailable, run_sealed
+from grading.sealed_group import find_group_problem, read_directories
 
 log = logging.getLogger(__name__)
 
@@ -41,13 +42,17 @@ def warm_up(settings: Settings) -> None:
     if problem:
         log.error("sandbox_unavailable", extra={"why": problem})
         return
+    groups = read_directories(settings.grading.control_groups)
+    ungrouped = find_group_problem(groups)
+    if ungrouped:
+        log.warning("no_control_groups", extra={"why": ungrouped})
     import_module("grading.engine.course")
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(GARBAGE)
     if not settings.grading.warm:
         return
     quizzes = settings.quizzes
-    limits = MarkLimits(warm_kept=quizzes.warm_kept, warm_bytes=quizzes.warm_mb << 20)
+    limits = MarkLimits(warm_kept=quizzes.warm_kept, warm_bytes=quizzes.warm_mb << 20, control_groups=groups)
     try:
         import_module("grading.engine.warm_execution").warm_up(limits)
     except SandboxUnavailable as error:

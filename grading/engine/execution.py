@@ -90,6 +90,8 @@ def _merge(cells: list[Cell], result: SealedResult, limits: MarkLimits) -> Run:
             f"the memory limit ({limits.memory_bytes >> 20} MB) is not too small. "
             + result.stderr.decode(errors="replace")[-500:]
         )
+    if end == "died" and result.has_run_out_of_memory:
+        end = "memory"
     return put_back(cells, end, rows, limits.output_bytes)
 
 

@@ -234,6 +234,8 @@ class MarkLimits:
     """Warm processes that are kept at rest, of all environments together."""
     warm_bytes: int = 600 << 20
     """Memory of those, together; the last one used is kept in any case."""
+    control_groups: tuple[Path, ...] = ()
+    """Directories that are delegated for groups around sandboxes."""
 
     def sealed(self) -> Limits:
         """The limits of the sandbox, a little wider, so that the runner can report first."""
@@ -245,6 +247,7 @@ class MarkLimits:
             file_bytes=max(self.file_bytes, 4 * self.output_bytes),
             disk_bytes=self.disk_bytes + self.input_bytes + 4 * self.output_bytes,
             output_bytes=1 << 16,
+            control_groups=self.control_groups,
         )
 
 

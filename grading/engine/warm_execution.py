@@ -150,6 +150,7 @@ def _order_of(limits: MarkLimits) -> WarmOrder:
         path=path_of(environment),
         variables=variables_of(environment),
         shown=tuple(shown_of(environment)),
+        control_groups=limits.control_groups,
     )
 
 

@@ -135,6 +135,7 @@ def outline_context(
         "add_item_url": url_for("courses.add_item_view", slug=slug),
         "add_module_url": url_for("courses.add_module_view", slug=slug),
         "order_url": url_for("courses.arrange_view", slug=slug),
+        "reorder_url": url_for("courses.edit_order", slug=slug),
         "history_url": url_for("courses.show_history", slug=slug, part=OUTLINE),
         "state_url": url_for("courses.set_state", slug=slug, state="draft" if is_published else "published"),
         "base": base,
@@ -247,6 +248,7 @@ def item_editor(
         "upload_url": _item_url("upload_view", slug, item.slug),
         "discard_url": _item_url("discard_view", slug, item.slug),
         "item_preview_url": _item_url("preview_item", slug, item.slug),
+        "try_url": _item_url("preview_unsaved_item", slug, item.slug),
         "history_url": url_for("courses.show_history", slug=slug, part=item_part(item.slug)),
         "unpublish_url": _item_url("unpublish_view", slug, item.slug) if item.state is PartState.PUBLISHED else None,
     }
@@ -314,6 +316,7 @@ def module_editor(slug: str, outline: Outline, module: Module, form: dict[str, A
         "base": base,
         "others": [(other.slug, other.title) for other, _items in outline.modules if other.slug != module.slug],
         "save_url": url_for("courses.save_module_view", slug=slug, module_slug=module.slug),
+        "try_url": url_for("courses.preview_module", slug=slug, module_slug=module.slug),
         "history_url": url_for("courses.show_history", slug=slug, part=module_part(module.slug)),
     }
 

@@ -120,7 +120,7 @@ def _add_item(
     tx.flush()
     add_revision(tx, course.id, item_part(item.slug), item_content(item), editor.author, base=0)
     note_points(tx, slug)
-    _apply(tx, course, _order(get_outline(tx, slug)), editor)
+    _apply(tx, course, order_of(get_outline(tx, slug)), editor)
     return item
 
 
@@ -166,47 +166,61 @@ def list_free_quizzes(tx: Tx, outline: Outline) -> list[str]:
     return sorted(name for _slug, name in grading.list_max_points(tx, {outline.course.slug}) if name not in used)
 
 
-def move_module(tx: Tx, slug: str, module_slug: str, step: int, editor: Editor) -> None:
-    """One place up (-1) or down (1); at the end it stays. Raises: NotFound, Forbidden."""
+def move_part(tx: Tx, slug: str, kind: str, name: str, step: int, editor: Editor) -> None:
+    """Move a `module` or an item one place up (-1) or down (1). Raises: NotFound, Forbidden."""
     course = open_for_editing(tx, slug, editor)
-    order = _order(get_outline(tx, slug))
-    here = next((number for number, (name, _items) in enumerate(order) if name == module_slug), None)
-    if here is None:
-        raise NotFound("module_not_found", "This module is no longer in the course. Open the outline again.")
-    there = min(max(here + step, 0), len(order) - 1)
-    order.insert(there, order.pop(here))
-    _apply(tx, course, order, editor)
+    _apply(tx, course, moved(order_of(get_outline(tx, slug)), kind, name, step), editor)
 
 
-def move_item(tx: Tx, slug: str, item_slug: str, step: int, editor: Editor) -> None:
-    """One place up (-1) or down (1), into the next module where one ends. Raises: NotFound, Forbidden."""
-    course = open_for_editing(tx, slug, editor)
-    order = _order(get_outline(tx, slug))
-    here = next((number for number, (_name, items) in enumerate(order) if item_slug in items), None)
+def moved(order: Order, kind: str, name: str, step: int) -> Order:
+    """An order with a `module` or an item one place up (-1) or down (1), an item into the next module where one ends.
+
+    At the end it stays. Raises: NotFound.
+    """
+    changed = [(module, list(items)) for module, items in order]
+    if kind == "module":
+        here = next((number for number, (module, _items) in enumerate(changed) if module == name), None)
+        if here is None:
+            raise NotFound("module_not_found", "This module is no longer in the course. Open the outline again.")
+        changed.insert(min(max(here + step, 0), len(changed) - 1), changed.pop(here))
+        return changed
+    here = next((number for number, (_module, items) in enumerate(changed) if name in items), None)
     if here is None:
         raise NotFound("item_not_found", "This is no longer in the course. Open the outline again.")
-    items = order[here][1]
-    place = items.index(item_slug)
+    items = changed[here][1]
+    place = items.index(name)
     if 0 <= place + step < len(items):
         items.insert(place + step, items.pop(place))
-    elif 0 <= here + step < len(order):
-        there = order[here + step][1]
+    elif 0 <= here + step < len(changed):
+        there = changed[here + step][1]
         there.insert(len(there) if step < 0 else 0, items.pop(place))
-    _apply(tx, course, order, editor)
+    return changed
 
 
 def arrange(tx: Tx, slug: str, order: Order, editor: Editor, base: int) -> None:
-    """Take over an order made by dragging. Raises: NotFound, Forbidden, Conflict: it is not of this outline."""
+    """Take over an order of the whole outline. Raises: NotFound, Forbidden, Conflict: it is not of this outline."""
     course = open_for_editing(tx, slug, editor)
-    there = _order(get_outline(tx, slug))
-    newest = list_newest(tx, course.id, [OUTLINE]).get(OUTLINE)
+    require_current(tx, get_outline(tx, slug), order, base)
+    _apply(tx, course, order, editor)
+
+
+def require_current(tx: Tx, outline: Outline, order: Order, base: int) -> None:
+    """Raises: Conflict: the order has other parts, or there is a newer one than its number `base`."""
+    newest = list_newest(tx, outline.course.id, [OUTLINE]).get(OUTLINE)
     same = [
         sorted(name for name, _items in some) + sorted(slug for _name, items in some for slug in items)
-        for some in (order, there)
+        for some in (order, order_of(outline))
     ]
     if same[0] != same[1] or (newest is not None and newest.number != base):
         raise Conflict("outline_changed", "Somebody else has changed the outline meanwhile. This is how it is now.")
-    _apply(tx, course, order, editor)
+
+
+def arranged(outline: Outline, order: Order) -> Outline:
+    """The outline in another order of all its parts."""
+    modules = {module.slug: module for module, _items in outline.modules}
+    items = {item.slug: item for item in outline.items}
+    parts = [(modules[name], [items[slug] for slug in slugs]) for name, slugs in order]
+    return Outline(outline.course, parts, outline.standing)
 
 
 def restore_order(tx: Tx, slug: str, number: int, editor: Editor) -> None:
@@ -216,7 +230,7 @@ def restore_order(tx: Tx, slug: str, number: int, editor: Editor) -> None:
     """
     course = open_for_editing(tx, slug, editor)
     old = get_revision(tx, course.id, OUTLINE, number)
-    there = dict(_order(get_outline(tx, slug)))
+    there = dict(order_of(get_outline(tx, slug)))
     items = {item for some in there.values() for item in some}
     order = [(name, [item for item in some if item in items]) for name, some in old.content["modules"] if name in there]
     placed = {item for _name, some in order for item in some}
@@ -251,7 +265,7 @@ def remove_module(tx: Tx, slug: str, module_slug: str, editor: Editor) -> None:
         raise Invalid("module_not_empty", "Move its items to another module first. The last module stays.")
     tx.delete(module)
     tx.flush()
-    _apply(tx, course, _order(get_outline(tx, slug)), editor)
+    _apply(tx, course, order_of(get_outline(tx, slug)), editor)
 
 
 def list_removed(tx: Tx, outline: Outline) -> list[Revision]:
@@ -282,7 +296,8 @@ def put_back(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
     return item
 
 
-def _order(outline: Outline) -> Order:
+def order_of(outline: Outline) -> Order:
+    """The order as it is."""
     return [(module.slug, [item.slug for item in items]) for module, items in outline.modules]
 
 
@@ -301,7 +316,7 @@ def _apply(tx: Tx, course: Course, order: Order, editor: Editor, origin: Origin 
 
 
 def _note_order(tx: Tx, course: Course, editor: Editor, origin: Origin = Origin.BROWSER) -> None:
-    order: Sequence[tuple[str, list[str]]] = _order(get_outline(tx, course.slug))
+    order: Sequence[tuple[str, list[str]]] = order_of(get_outline(tx, course.slug))
     content = {"modules": [[name, items] for name, items in order]}
     add_revision(tx, course.id, OUTLINE, content, editor.author, base=None, origin=origin, is_published=True)
     publish_progress_outline(tx, course.slug)

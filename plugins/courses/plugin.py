@@ -15,7 +15,9 @@ from plugins.courses import (
     views_enrol,
     views_history,
     views_item,
+    views_order,
     views_people,
+    views_preview,
     views_quiz,
     views_version,
 )
@@ -38,6 +40,8 @@ PAGES = (
     views_edit,
     views_enrol,
     views_history,
+    views_order,
+    views_preview,
     views_item,
     views_people,
     views_quiz,

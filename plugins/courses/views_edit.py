@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import AppError, Conflict, Invalid
+from lti_tool.kernel.errors import AppError, Invalid
 from lti_tool.kernel.permissions import Right
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
@@ -55,10 +55,11 @@ def to_outline(slug: str, anchor: str = "") -> AnyResponse:
 @blueprint.get("/<slug>/edit/")
 def edit_outline(slug: str) -> Response:
     """The order of the course, with what is a draft."""
-    return _outline_page(slug, open_editor(slug), None)
+    return outline_page(slug, open_editor(slug), None)
 
 
-def _outline_page(slug: str, editor: Editor, error: AppError | None) -> Response:
+def outline_page(slug: str, editor: Editor, error: AppError | None) -> Response:
+    """The outline, with what was refused."""
     with current_runtime().db.reading() as tx:
         outline = read_outline(tx, slug, editor)
         removed = outline_edits.list_removed(tx, outline)
@@ -95,7 +96,7 @@ def add_item_view(slug: str) -> AnyResponse:
             title = sent_title(assignment or _("New item"))
             item = outline_edits.add_item(tx, slug, form.get("module", ""), kind, title, editor, assignment)
     except Invalid as error:
-        return _outline_page(slug, editor, error)
+        return outline_page(slug, editor, error)
     return redirect(url_for("courses.edit_item", slug=slug, item_slug=item.slug), 303)
 
 
@@ -104,27 +105,8 @@ def move_view(slug: str, kind: str, name: str, way: str) -> AnyResponse:
     """One place up or down."""
     editor, step = open_editor(slug), -1 if way == "up" else 1
     with current_runtime().db.transaction() as tx:
-        (outline_edits.move_module if kind == "module" else outline_edits.move_item)(tx, slug, name, step, editor)
+        outline_edits.move_part(tx, slug, kind, name, step, editor)
     return to_outline(slug, f"{kind}-{name}")
-
-
-@blueprint.post("/<slug>/edit/order")
-def arrange_view(slug: str) -> AnyResponse:
-    """An order made by dragging: `module` and `item` values in the order of the page."""
-    editor = open_editor(slug)
-    order: outline_edits.Order = []
-    for entry in request.form.getlist("entry"):
-        kind, _slash, name = entry.partition("/")
-        if kind == "module":
-            order.append((name, []))
-        elif order:
-            order[-1][1].append(name)
-    try:
-        with current_runtime().db.transaction() as tx:
-            outline_edits.arrange(tx, slug, order, editor, sent_base())
-    except Conflict as error:
-        return _outline_page(slug, editor, error)
-    return to_outline(slug)
 
 
 @blueprint.post("/<slug>/edit/state/<state>")
@@ -136,7 +118,7 @@ def set_state(slug: str, state: str) -> AnyResponse:
         with current_runtime().db.transaction() as tx:
             editing.set_course_state(tx, slug, wanted, editor)
     except Invalid as error:
-        return _outline_page(slug, editor, error)
+        return outline_page(slug, editor, error)
     return to_outline(slug)
 
 
@@ -157,7 +139,7 @@ def put_back_view(slug: str, item_slug: str) -> AnyResponse:
         with current_runtime().db.transaction() as tx:
             outline_edits.put_back(tx, slug, item_slug, editor)
     except Invalid as error:
-        return _outline_page(slug, editor, error)
+        return outline_page(slug, editor, error)
     return to_outline(slug, f"item-{item_slug}")
 
 
@@ -169,14 +151,14 @@ def remove_module_view(slug: str, module_slug: str) -> AnyResponse:
         with current_runtime().db.transaction() as tx:
             outline_edits.remove_module(tx, slug, module_slug, editor)
     except Invalid as error:
-        return _outline_page(slug, editor, error)
+        return outline_page(slug, editor, error)
     return to_outline(slug)
 
 
 @blueprint.get("/<slug>/edit/settings")
 def edit_settings(slug: str) -> Response:
     """What the course says of itself."""
-    return _settings_page(slug, open_editor(slug), None, **happened())
+    return settings_page(slug, open_editor(slug), None, **happened())
 
 
 @blueprint.post("/<slug>/edit/settings")
@@ -185,18 +167,19 @@ def save_settings_view(slug: str) -> AnyResponse:
     editor = open_editor(slug)
     content, problems = read_settings(request.form, slug)
     if content is None:
-        return _settings_page(slug, editor, 422, **happened(problems))
+        return settings_page(slug, editor, 422, **happened(problems))
     try:
         with current_runtime().db.transaction() as tx:
             editing.save_settings(tx, slug, content, editor, sent_base())
     except EditConflict as conflict:
-        return _settings_page(slug, editor, 409, base=conflict.number, **happened(conflict=conflict, mine=content))
+        return settings_page(slug, editor, 409, base=conflict.number, **happened(conflict=conflict, mine=content))
     except Invalid as error:
-        return _settings_page(slug, editor, 422, **happened([("description", str(error.details["problem"]))]))
+        return settings_page(slug, editor, 422, **happened([("description", str(error.details["problem"]))]))
     return redirect(url_for("courses.edit_settings", slug=slug, saved=1), 303)
 
 
-def _settings_page(slug: str, editor: Editor, status: int | None, **more: Any) -> Response:
+def settings_page(slug: str, editor: Editor, status: int | None, **more: Any) -> Response:
+    """The form of the settings: of what was sent (`status` to answer with), else of what is saved."""
     with current_runtime().db.reading() as tx:
         outline = read_outline(tx, slug, editor)
         newest = find_newest(tx, outline.course.id, COURSE)
@@ -206,6 +189,7 @@ def _settings_page(slug: str, editor: Editor, status: int | None, **more: Any) -
     context |= {
         "form": shown_form(request.form, form) if status else form,
         "save_url": url_for("courses.save_settings_view", slug=slug),
+        "try_url": url_for("courses.preview_settings", slug=slug),
         "history_url": url_for("courses.show_history", slug=slug, part=COURSE),
         "is_saved": "saved" in request.args,
     }
@@ -215,7 +199,7 @@ def _settings_page(slug: str, editor: Editor, status: int | None, **more: Any) -
 @blueprint.get("/<slug>/edit/modules/<module_slug>")
 def edit_module(slug: str, module_slug: str) -> Response:
     """A module: title, summary, when it opens."""
-    return _module_page(slug, module_slug, open_editor(slug), None, **happened())
+    return module_page(slug, module_slug, open_editor(slug), None, **happened())
 
 
 @blueprint.post("/<slug>/edit/modules/<module_slug>")
@@ -224,19 +208,20 @@ def save_module_view(slug: str, module_slug: str) -> AnyResponse:
     editor = open_editor(slug)
     content, problems = read_module(request.form)
     if content is None:
-        return _module_page(slug, module_slug, editor, 422, **happened(problems))
+        return module_page(slug, module_slug, editor, 422, **happened(problems))
     try:
         with current_runtime().db.transaction() as tx:
             editing.save_module(tx, slug, module_slug, content, editor, sent_base())
     except EditConflict as conflict:
         more = happened(conflict=conflict, mine=content)
-        return _module_page(slug, module_slug, editor, 409, base=conflict.number, **more)
+        return module_page(slug, module_slug, editor, 409, base=conflict.number, **more)
     except Invalid as error:
-        return _module_page(slug, module_slug, editor, 422, **happened([("after", error.message)]))
+        return module_page(slug, module_slug, editor, 422, **happened([("after", error.message)]))
     return to_outline(slug, f"module-{module_slug}")
 
 
-def _module_page(slug: str, module_slug: str, editor: Editor, status: int | None, **more: Any) -> Response:
+def module_page(slug: str, module_slug: str, editor: Editor, status: int | None, **more: Any) -> Response:
+    """The form of a module, likewise."""
     with current_runtime().db.reading() as tx:
         outline = read_outline(tx, slug, editor)
         module = get_module(tx, outline.course.id, module_slug)

@@ -1,72 +1,21 @@
-"""Preview as a learner; revisions, compared and restored."""
+"""Revisions, compared and restored."""
 
-from dataclasses import replace
 from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import NotFound
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import current_session
 from plugins.courses import editing, outline_edits
 from plugins.courses.blueprint import blueprint
 from plugins.courses.comparing import compare
 from plugins.courses.editor_pages import comparison_context, frame, history_context, part_url, part_word
-from plugins.courses.models import ItemKind
-from plugins.courses.outline import Pages, course_context
 from plugins.courses.parts import OUTLINE
-from plugins.courses.previewing import read_preview, text_of
 from plugins.courses.revisions import get_revision, list_history
-from plugins.courses.service import get_media, read_media
-from plugins.courses.standing_pages import standing_context
-from plugins.courses.videos import find_player
-from plugins.courses.views import item_page
 from plugins.courses.views_edit import open_editor, read_outline
-
-
-@blueprint.get("/<slug>/edit/preview/")
-def preview_course(slug: str) -> Response:
-    """The course page as a learner would see it."""
-    editor = open_editor(slug)
-    with current_runtime().db.reading() as tx:
-        read_outline(tx, slug, editor)
-        tx.expunge_all()
-        reading = read_preview(tx, slug)
-    session = current_session()
-    context = course_context(session, reading, Pages(slug, is_preview=True)) | standing_context(session, slug, reading)
-    preview = {"edit_url": url_for("courses.edit_outline", slug=slug)}
-    return page("courses/course.html", **context | {"preview": preview, "edit_url": None})
-
-
-@blueprint.get("/<slug>/edit/preview/<item_slug>")
-def preview_item(slug: str, item_slug: str) -> AnyResponse:
-    """An item as a learner would see it."""
-    editor = open_editor(slug)
-    with current_runtime().db.reading() as tx:
-        read_outline(tx, slug, editor)
-        tx.expunge_all()
-        reading = read_preview(tx, slug)
-        item = reading.outline.find_item(item_slug)
-        if item is None:
-            raise NotFound("item_not_found", _("This is no longer in the course. Open the outline again."))
-        notebook = _read_file(tx, slug, item.file) if item.kind is ItemKind.NOTEBOOK and item.file else None
-        player = find_player(tx, current_runtime(), current_session(), replace(reading, locks={}), item)
-    if item.kind is ItemKind.QUIZ and item.assignment:
-        return redirect(url_for("grading.show_quiz", slug=slug, name=item.assignment) + "?as=learner", 303)
-    preview = {"edit_url": url_for("courses.edit_item", slug=slug, item_slug=item_slug)}
-    pages = Pages(slug, is_preview=True)
-    return item_page(reading, item, pages, text_of(item), notebook, preview=preview, player=player)
-
-
-def _read_file(tx: Tx, slug: str, file: str) -> bytes:
-    try:
-        return read_media(tx, get_media(tx, slug, file.removeprefix("media/")))
-    except NotFound:
-        return b""
 
 
 @blueprint.get("/<slug>/edit/history/<path:part>")

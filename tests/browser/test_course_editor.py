@@ -118,3 +118,42 @@ def test_items_are_moved_by_dragging_and_by_keyboard(session: str, page: Page, t
     page.locator(f"[data-item={first}]").get_by_role("button", name="up").focus()
     page.keyboard.press("Enter")
     expect(items.nth(0)).to_have_attribute("data-item", first or "")
+
+
+def test_another_order_and_settings_are_looked_at_before_they_are_saved(session: str, page: Page) -> None:
+    def order(of: Page) -> list[str]:
+        return of.locator(".module li").all_inner_texts()
+
+    page.goto(f"{session}/courses/trees/edit/preview/")
+    saved = order(page)
+    page.goto(f"{session}{EDIT}")
+    page.get_by_role("link", name="Try another order").click()
+    items = page.locator("[data-item]")
+    first = items.nth(0).get_attribute("data-item")
+    items.nth(0).drag_to(items.nth(1), target_position={"x": 20, "y": 45})
+    expect(items.nth(1)).to_have_attribute("data-item", first or "")
+    expect(page.get_by_role("status").filter(has_text="Moved, not saved yet")).to_be_visible()
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Preview changes").click()
+    expect(opened.value.get_by_text("Nothing of this is saved")).to_be_visible()
+    assert order(opened.value) == saved[::-1]
+    opened.value.close()
+    expect(items.nth(1)).to_have_attribute("data-item", first or "")
+
+    page.locator(f"[data-item={first}]").get_by_role("button", name="up").focus()
+    page.keyboard.press("Enter")
+    expect(items.nth(0)).to_have_attribute("data-item", first or "")
+    page.locator(f"[data-item={first}]").get_by_role("button", name="down").click()
+    expect(items.nth(1)).to_have_attribute("data-item", first or "")
+    page.get_by_role("button", name="Save this order").click()
+    page.goto(f"{session}/courses/trees/edit/preview/")
+    assert order(page) == saved[::-1]
+
+    page.goto(f"{session}{EDIT}settings")
+    page.get_by_label("Title").fill("Old trees")
+    with page.expect_popup() as opened:
+        page.get_by_role("button", name="Preview changes").click()
+    expect(opened.value.get_by_role("heading", name="Old trees")).to_be_visible()
+    expect(page.get_by_label("Title")).to_have_value("Old trees")
+    page.goto(f"{session}{EDIT}settings")
+    expect(page.get_by_label("Title")).to_have_value("Trees")

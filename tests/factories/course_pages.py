@@ -113,10 +113,35 @@ OUTLINE: Context = FRAME | {
     "add_item_url": "#",
     "add_module_url": "#",
     "order_url": "#",
+    "reorder_url": "#",
     "state_url": "#",
     "history_url": "#",
     "base": 3,
     "removed": [{"title": "Old lesson", "url": "#"}],
+}
+ORDER: Context = FRAME | {
+    "error": None,
+    "modules": [
+        {
+            "slug": module["slug"],
+            "title": module["title"],
+            "is_first": number == 0,
+            "is_last": number == 2,
+            "entries": [
+                {key: entry[key] for key in ("slug", "title", "kind_word")}
+                | {"is_first": number + place == 0, "is_last": False}
+                for place, entry in enumerate(module["entries"])
+            ],
+        }
+        for number, module in enumerate(OUTLINE["modules"])
+    ],
+    "moved": "item/item-2/up",
+    "is_changed": True,
+    "base": 3,
+    "save_url": "#",
+    "move_url": "/move",
+    "try_url": "#",
+    "outline_url": "#",
 }
 SETTINGS: Context = (
     FRAME
@@ -144,6 +169,7 @@ SETTINGS: Context = (
             {"value": "open", "label": "Everybody", "hint": "For nothing."},
         ],
         "save_url": "#",
+        "try_url": "#",
         "history_url": "#",
         "is_saved": True,
     }
@@ -157,6 +183,7 @@ MODULE: Context = (
         "base": 1,
         "others": [("words", "Words and numbers")],
         "save_url": "#",
+        "try_url": "#",
         "history_url": "#",
     }
 )
@@ -202,6 +229,7 @@ ITEM: Context = (
         "source": None,
         "files": [("", "None"), ("media/weather.ipynb", "weather.ipynb")],
         "save_url": "#",
+        "try_url": "#",
         "render_url": "#",
         "unsaved_url": "#",
         "upload_url": "#",
@@ -452,6 +480,7 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "catalogue": ("courses/catalogue.html", Role.LEARNER, CATALOGUE),
     "catalogue-none": ("courses/catalogue.html", Role.TEACHER, EMPTY_CATALOGUE),
     "edit-outline": ("courses/edit/outline.html", Role.TEACHER, OUTLINE),
+    "edit-order": ("courses/edit/order.html", Role.TEACHER, ORDER),
     "edit-settings": ("courses/edit/settings.html", Role.TEACHER, SETTINGS),
     "edit-module": ("courses/edit/module.html", Role.TEACHER, MODULE),
     "edit-item": ("courses/edit/item.html", Role.TEACHER, ITEM),

@@ -54,13 +54,41 @@ def own_groups(**changes: Any) -> Context:
     base: Context = {
         "trail": [*TRAIL, ("Group work", "#")],
         "is_new": False,
-        "form": {"name": "Pairs"},
+        "form": {"name": "Pairs", "lines": ""},
+        "said": None,
         "errors": [],
         "people": [
             {"field": f"group-{number}", "name": name, "group": group} for number, (name, group) in enumerate(people)
         ],
         "names": ["Blue", "Red"],
         "save_url": "#",
+    }
+    return base | changes
+
+
+def group_extension(**changes: Any) -> Context:
+    """More time for whole groups."""
+    members = "Ada Lovelace, Grace Hopper, Edsger Dijkstra"
+    base: Context = {
+        "trail": TRAIL,
+        "quiz": {
+            "title": "Quiz 1: Words and numbers",
+            "due": datetime(2026, 11, 30, 22, 59, tzinfo=UTC),
+            "closes": None,
+            "max_attempts": 3,
+        },
+        "platform": "Moodle at Campus",
+        "options": [
+            {"value": "1", "label": "Red (Project teams)", "hint": members},
+            {"value": "2", "label": "Thursday (Moodle at Campus)", "hint": f"{members}, Barbara Liskov, Tony Hoare"},
+        ],
+        "ticked": ["2"],
+        "form": {"due": "2026-12-02T22:59", "closes": "", "attempts": "", "reason": "The lab was closed on Thursday."},
+        "errors": [],
+        "said": None,
+        "save_url": "#",
+        "groups_url": "#",
+        "read_url": "#",
     }
     return base | changes
 
@@ -77,7 +105,31 @@ GROUP_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     ),
     "groups-begun": ("grading/groups.html", T, groups(is_begun=True, said="Read.")),
     "groups-refused": ("grading/groups.html", T, groups(is_begun=True, error=BEGUN)),
+    "group-extension": ("grading/group_extension.html", T, group_extension()),
+    "group-extension-refused": (
+        "grading/group_extension.html",
+        T,
+        group_extension(ticked=[], errors=[("group-1", "Choose at least one of the groups on this page.")]),
+    ),
+    "group-extension-none": (
+        "grading/group_extension.html",
+        T,
+        group_extension(options=[], said="Read."),
+    ),
     "groups-own": ("grading/own_groups.html", T, own_groups()),
-    "groups-own-refused": ("grading/own_groups.html", T, own_groups(is_new=True, form={"name": ""}, errors=WRONG)),
+    "groups-own-refused": (
+        "grading/own_groups.html",
+        T,
+        own_groups(is_new=True, form={"name": "", "lines": ""}, errors=WRONG),
+    ),
+    "groups-own-lines": (
+        "grading/own_groups.html",
+        T,
+        own_groups(
+            form={"name": "Pairs", "lines": "Blue; Donald K"},
+            said="Filled in for 2 learners. Look through it, then save.",
+            errors=[("lines", "Line 1, “Blue; Donald K”: “Donald K” is nobody in the course.")],
+        ),
+    ),
     "groups-own-nobody": ("grading/own_groups.html", T, own_groups(is_new=True, people=[], names=[])),
 }

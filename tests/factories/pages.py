@@ -252,6 +252,7 @@ def submissions(**changes: Any) -> Context:
         "marks_url": "#",
         "remark_url": "#",
         "groups_url": "#",
+        "extend_url": "#",
         "health_url": "#",
         "write_url": "#",
     }
@@ -353,6 +354,7 @@ def extension(**changes: Any) -> Context:
         "form": {"due": "2026-12-02T22:59", "closes": "", "attempts": "1", "reason": "Ill that week."},
         "errors": [],
         "said": None,
+        "groups_url": "#",
         "save_url": "#",
         "withdraw_url": "#",
     }
@@ -377,8 +379,21 @@ def overview(**changes: Any) -> Context:
             line | {"title": "Quiz 2: Tables", "due": None, "to_mark": 0, "failed": 0},
         ],
         "export_url": "#",
+        "pack": pack(),
     }
     return base | changes
+
+
+def pack(state: str | None = None, problem: str = "") -> Context:
+    """The course packed for nbgrader."""
+    addresses = {"url": "#", "pack_url": "#", "status_url": "/pack", "here_url": "#"}
+    return addresses | {
+        "state": state,
+        "asked_at": NOW,
+        "expires_at": NOW,
+        "size": 12_400_000,
+        "problem": problem,
+    }
 
 
 def course(**changes: Any) -> Context:
@@ -871,6 +886,14 @@ PAGES: Samples = {
     "status": ("grading/_attempt_status.html", L, FRAGMENT),
     "status-done": ("grading/_attempt_status.html", L, FRAGMENT | {"attempt": attempt(3)}),
     "overview": ("grading/overview.html", T, overview()),
+    "pack": ("grading/_pack.html", T, {"pack": pack("packing")}),
+    "overview-packing": ("grading/overview.html", T, overview(pack=pack("packing"))),
+    "overview-packed": ("grading/overview.html", T, overview(pack=pack("ready"))),
+    "overview-not-packed": (
+        "grading/overview.html",
+        T,
+        overview(pack=pack("failed", "The course has no quiz yet, so there is no gradebook.")),
+    ),
     "overview-none": ("grading/overview.html", T, overview(quizzes=[])),
     "registered": (
         "lti/registered.html",

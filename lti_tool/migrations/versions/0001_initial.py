@@ -132,6 +132,19 @@ def upgrade() -> None:
     with op.batch_alter_table('grading_group_set', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_grading_group_set_placement_id'), ['placement_id'], unique=False)
 
+    op.create_table('grading_pack',
+    sa.Column('placement_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('serial', sa.String(length=32), nullable=False),
+    sa.Column('state', sa.String(length=40), nullable=False),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('size', sa.BigInteger(), nullable=False),
+    sa.Column('problem', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('placement_id', name=op.f('pk_grading_pack'))
+    )
+    with op.batch_alter_table('grading_pack', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_grading_pack_expires_at'), ['expires_at'], unique=False)
+
     op.create_table('kernel_audit',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
@@ -1649,6 +1662,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_kernel_audit_action'))
 
     op.drop_table('kernel_audit')
+    with op.batch_alter_table('grading_pack', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_grading_pack_expires_at'))
+
+    op.drop_table('grading_pack')
     with op.batch_alter_table('grading_group_set', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_grading_group_set_placement_id'))
 

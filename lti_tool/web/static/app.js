@@ -73,6 +73,7 @@
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (form.dataset.sent) { event.preventDefault(); return; }
+    if (event.submitter?.formTarget === "_blank") return; // only looks at what the form would do
     form.dataset.sent = "yes";
     const buttons = form.querySelectorAll("button:not([type=button])");
     buttons.forEach((b) => b.setAttribute("aria-disabled", "true"));

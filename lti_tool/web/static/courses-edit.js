@@ -31,7 +31,11 @@
       clearTimeout(timer);
       timer = setTimeout(keep, 1000);
     });
-    form.addEventListener("submit", () => { leaving = true; clearTimeout(timer); });
+    form.addEventListener("submit", (event) => {
+      if (event.submitter?.formTarget === "_blank") return; // the page stays
+      leaving = true;
+      clearTimeout(timer);
+    });
     window.addEventListener("pagehide", () => { if (changed && !leaving) navigator.sendBeacon(form.dataset.autosave, body()); });
   });
 
@@ -80,7 +84,8 @@
     });
   });
 
-  // Items are dragged within and between modules; the buttons do the same from the keyboard.
+  // Items are dragged within and between modules; the buttons do the same from the keyboard. Without an address to send
+  // the order to, it stays in the page: its form has a field in each part.
   document.querySelectorAll("[data-arrange]").forEach((outline) => {
     let held = null;
     outline.querySelectorAll("[data-item]").forEach((item) => { item.draggable = true; });
@@ -107,6 +112,12 @@
       if (!held) return;
       held.classList.remove("held");
       held = null;
+      if (!outline.dataset.arrange) {
+        const state = outline.closest("form").querySelector("[data-saved]");
+        state.textContent = outline.dataset.said;
+        outline.querySelectorAll(".move button").forEach((button) => { button.disabled = false; });
+        return;
+      }
       const form = Object.assign(document.createElement("form"), { method: "post", action: outline.dataset.arrange, hidden: true });
       const add = (name, value) => form.append(Object.assign(document.createElement("input"), { name, value }));
       add("base", outline.dataset.base);

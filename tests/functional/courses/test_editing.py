@@ -162,11 +162,11 @@ def test_an_old_revision_is_restored_as_a_new_one(runtime: Runtime, ada: Editor,
 def test_an_old_order_is_restored_and_what_is_new_goes_last(runtime: Runtime, ada: Editor) -> None:
     old = order_of(runtime)
     with runtime.db.transaction() as tx:
-        outline_edits.move_item(tx, SLUG, "watering", -1, ada)
-        outline_edits.move_item(tx, SLUG, "second-quiz", -1, ada)
-        outline_edits.move_module(tx, SLUG, "wood", -1, ada)
+        outline_edits.move_part(tx, SLUG, "item", "watering", -1, ada)
+        outline_edits.move_part(tx, SLUG, "item", "second-quiz", -1, ada)
+        outline_edits.move_part(tx, SLUG, "module", "wood", -1, ada)
         outline_edits.add_item(tx, SLUG, "seeds", ItemKind.LESSON, "Late", ada)
-        outline_edits.move_item(tx, SLUG, "late", -1, ada)
+        outline_edits.move_part(tx, SLUG, "item", "late", -1, ada)
         outline_edits.add_module(tx, SLUG, "Bark", ada)
         outline_edits.remove_item(tx, SLUG, "sowing", ada)
     assert order_of(runtime) != old
@@ -234,14 +234,14 @@ def test_a_course_of_one_platform_is_edited_by_its_teachers_only(
 
 def test_items_and_modules_move(runtime: Runtime, ada: Editor) -> None:
     with runtime.db.transaction() as tx:
-        outline_edits.move_item(tx, SLUG, "watering", -1, ada)
+        outline_edits.move_part(tx, SLUG, "item", "watering", -1, ada)
         outline_edits.move_item(tx, SLUG, "first-quiz", 1, ada)
-        outline_edits.move_module(tx, SLUG, "wood", -1, ada)
+        outline_edits.move_part(tx, SLUG, "module", "wood", -1, ada)
     assert order_of(runtime) == [["wood", "first-quiz", "second-quiz"], ["seeds", "watering", "sowing"]]
 
     with runtime.db.transaction() as tx:
-        outline_edits.move_item(tx, SLUG, "watering", -1, ada)
-        outline_edits.move_module(tx, SLUG, "wood", -1, ada)
+        outline_edits.move_part(tx, SLUG, "item", "watering", -1, ada)
+        outline_edits.move_part(tx, SLUG, "module", "wood", -1, ada)
     assert order_of(runtime) == [["wood", "first-quiz", "second-quiz", "watering"], ["seeds", "sowing"]]
     with runtime.db.reading() as tx:
         positions = list(tx.scalars(select(Item.position).order_by(Item.position)))
@@ -287,7 +287,7 @@ def test_a_module_that_holds_something_stays(runtime: Runtime, ada: Editor) -> N
     with pytest.raises(Invalid), runtime.db.transaction() as tx:
         outline_edits.remove_module(tx, SLUG, "wood", ada)
     with runtime.db.transaction() as tx:
-        outline_edits.move_item(tx, SLUG, "second-quiz", -1, ada)
+        outline_edits.move_part(tx, SLUG, "item", "second-quiz", -1, ada)
         outline_edits.remove_module(tx, SLUG, "wood", ada)
     assert [module[0] for module in order_of(runtime)] == ["seeds"]
 
@@ -420,7 +420,7 @@ def test_whoever_has_written_any_part_does_not_review_the_course(
     with runtime.db.transaction() as tx:
         editing.save_settings(tx, SLUG, newest[COURSE].content | {"title": "All trees"}, settings, 1)
         editing.save_module(tx, SLUG, "wood", newest[module_part("wood")].content | {"title": "Woods"}, module, 1)
-        outline_edits.move_item(tx, SLUG, "watering", -1, order)
+        outline_edits.move_part(tx, SLUG, "item", "watering", -1, order)
         outline_edits.add_item(tx, SLUG, "wood", ItemKind.LINK, "Forest", made)
     save(item, 1, title="Water")
 

@@ -25,7 +25,7 @@ from tests.functional.engine.stock import mark_with_nbgrader
 pytestmark = pytest.mark.timeout(900)
 
 CASES = parity_more.list_cases()
-LIMITS = MarkLimits(cell_s=8, notebook_s=120)
+LIMITS = MarkLimits(cell_s=20, notebook_s=120)
 EVEN = (
     (re.compile(r"0x[0-9a-f]{6,}"), "0x"),
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
