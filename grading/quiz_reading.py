@@ -102,6 +102,8 @@ class ReadQuiz:
 
     row: AssignmentRow
     """What a page shows of it, and no files. It belongs to no transaction: only to be read."""
+    content: tuple[Any, ...]
+    """The same as values."""
     terms: Terms
     draft: Draft | None
     has_attempts: bool
@@ -117,11 +119,13 @@ def read_quiz(db: Database, slug: str, name: str, who: Learner) -> ReadQuiz:
     if not rows:
         raise no_such_quiz()
     (found,) = rows
-    row = _remembered(found[: len(_SHOWN)])
+    content = found[: len(_SHOWN)]
+    row = _remembered(content)
     given = {name: getattr(found, f"given_{name}") for name in _GIVEN}
     extension = None if found.given_more_attempts is None else ExtensionRow(**given)
     return ReadQuiz(
         row=row,
+        content=content,
         terms=terms_of(row, extension),
         draft=Draft(found.saved_at) if found.saved_at else None,
         has_attempts=bool(found.has_attempts),

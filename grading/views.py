@@ -34,11 +34,13 @@ from grading.submissions import (
 )
 from grading.surroundings import find_surroundings, find_write_url
 from grading.terms_pages import say_which_counts
+from lti_tool.kernel import clock
 from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import AppError, Forbidden, NotFound
 from lti_tool.kernel.permissions import Right, Role
 from lti_tool.lti import public as lti
+from lti_tool.web.kept import kept_page
 from lti_tool.web.render import page
 from lti_tool.web.runtime import current_runtime
 from lti_tool.web.session import SignedIn, open_course
@@ -148,6 +150,8 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
     observed = _observed_by(session)
     who = Learner(placement_of(session), observed.user_id) if observed else learner_of(session)
     read = read_quiz(db, slug, name, who)
+    if error is None and _is_untouched(session, read):
+        return _untouched_page(session, slug, name, read)
     row, terms, draft = read.row, read.terms, None if observed else read.draft
     if read.has_attempts:
         with db.reading() as tx:
@@ -179,6 +183,41 @@ def quiz_page(session: SignedIn, slug: str, name: str, *, error: str | None = No
         **context,
         **newest,
     )
+
+
+def _is_untouched(session: SignedIn, read: ReadQuiz) -> bool:
+    """Is it the page of a learner who has not begun? It is the same for all of them."""
+    is_plain = request.method == "GET" and not request.query_string
+    has_begun = read.has_attempts or read.draft is not None or read.group is not None
+    return is_plain and session.role.is_learner and session.deep_linking is None and not has_begun
+
+
+def _untouched_page(session: SignedIn, slug: str, name: str, read: ReadQuiz) -> Response:
+    place = find_surroundings(slug, name)
+    where: dict[str, Any] = {"slug": slug, "name": name}
+
+    def make_context() -> dict[str, Any]:
+        return {
+            **quiz_context(session, read.row, read.terms, []),
+            **observed_context(None, "grading.show_quiz", where),
+            "draft": None,
+            "group": show_group(read, []),
+            "error": None,
+            "here_url": url_for("grading.show_quiz", **where),
+            "place": place,
+            "write_url": None,
+            "version": _version(read, [], []),
+            "hub_url": url_for("grading.open_in_hub", **where),
+            "submit_url": url_for("grading.submit_draft", **where),
+            "upload_url": url_for("grading.submit_upload", **where),
+            "newest": None,
+            "earlier": [],
+        }
+
+    is_closed = read.terms.is_closed(clock.now())
+    around = repr(place).replace(request.script_root, "")  # its addresses are of this session
+    of = (read.content, read.terms, is_closed, read.is_group_work, around)
+    return kept_page("grading/quiz.html", of, make_context)
 
 
 def _observed_by(session: SignedIn) -> lti.Observed | None:

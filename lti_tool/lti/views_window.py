@@ -10,7 +10,7 @@ from lti_tool.lti.browser import keep_browser_secret, new_browser_secret, read_b
 from lti_tool.lti.views import see_other
 from lti_tool.lti.window import spend_code, write_code, write_pass
 from lti_tool.web.runtime import current_runtime
-from lti_tool.web.session import TOKEN_KEY, find_current_session, session_path, start_session
+from lti_tool.web.session import TOKEN_KEY, find_current_session, session_path, start_session, write_own
 
 
 @BLUEPRINT.app_context_processor
@@ -26,7 +26,8 @@ def window_of(url: str) -> str:
     """Where to post to, so that `url` of this session opens in a window, where the frame's cookie does not come."""
     path = url.removeprefix(request.script_root)
     # a pass needs no quoting, and an address that is another one each time is not worth keeping
-    return f"{url_for('lti.open_window')}?window={write_pass(current_runtime(), request.environ[TOKEN_KEY], path)}"
+    own = write_own(lambda: write_pass(current_runtime(), request.environ[TOKEN_KEY], path))
+    return f"{url_for('lti.open_window')}?window={own}"
 
 
 @BLUEPRINT.post("/lti/window")

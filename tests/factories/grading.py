@@ -187,8 +187,8 @@ def work(runtime: Runtime, *, rounds: int = 50) -> None:
     raise AssertionError("There is always more to do.")
 
 
-def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
-    """Path of a session of this person."""
+def sign_in(app: Flask, who: Someone, course_slug: str = SLUG, **facts: Any) -> str:
+    """Path of a session of this person; `facts` are fields of it."""
     runtime: Runtime = app.extensions["coursebridge.runtime"]
     with runtime.db.reading() as tx:
         granted = find_assistant_rights(tx, who.place.context_id, who.role)
@@ -210,7 +210,7 @@ def sign_in(app: Flask, who: Someone, course_slug: str = SLUG) -> str:
         granted=granted,
     )
     with app.test_request_context(), runtime.db.transaction() as tx:
-        token = start_session(tx, signed_in, None)
+        token = start_session(tx, replace(signed_in, **facts), None)
     return session_path(token, "")
 
 
