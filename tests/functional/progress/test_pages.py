@@ -152,6 +152,22 @@ def test_teacher_sees_a_class_of_300_in_six_queries(
     assert ",50,2,4,0," in lines[1]
 
 
+def test_test_student_is_in_no_number_and_no_list(
+    runtime: Runtime, browse: Browse, teacher: Someone, learner: Someone, place: Place
+) -> None:
+    with runtime.db.transaction() as tx:
+        trial = make_person(tx, place, "Trial", Role.TEST_STUDENT)
+        tx.get_one(User, trial.user_id).is_test = True
+    take(runtime, trial, "trees", seen=True)
+    browser = browse(teacher)
+
+    page = browser.get(CLASS).text
+    assert "0 of 1 learner<" in page, "the learner who has not begun is the whole class"
+    assert "Trial" not in page
+    assert "Trial" not in browser.get(f"{CLASS}.csv").text
+    assert "1 of 2 lessons" in browse(trial).get(MINE).text, "their own page works"
+
+
 def test_filters_tell_who_is_quiet(runtime: Runtime, browse: Browse, teacher: Someone, place: Place) -> None:
     with runtime.db.transaction() as tx:
         early, late = make_person(tx, place, "Early"), make_person(tx, place, "=Late")
