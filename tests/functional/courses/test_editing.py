@@ -235,7 +235,7 @@ def test_a_course_of_one_platform_is_edited_by_its_teachers_only(
 def test_items_and_modules_move(runtime: Runtime, ada: Editor) -> None:
     with runtime.db.transaction() as tx:
         outline_edits.move_part(tx, SLUG, "item", "watering", -1, ada)
-        outline_edits.move_item(tx, SLUG, "first-quiz", 1, ada)
+        outline_edits.move_part(tx, SLUG, "item", "first-quiz", 1, ada)
         outline_edits.move_part(tx, SLUG, "module", "wood", -1, ada)
     assert order_of(runtime) == [["wood", "first-quiz", "second-quiz"], ["seeds", "watering", "sowing"]]
 
