@@ -113,7 +113,7 @@ def _add_item(
     slug, outline = course.slug, get_outline(tx, course.slug)
     module = require_module(outline, module_slug)
     taken = {item.slug for item in outline.items} | _used(tx, course.id, "item/") | {"edit", "media"}
-    item = Item(course_id=course.id, module_id=module.id, position=len(outline.items), state=PartState.DRAFT)
+    item = Item(course_id=course.id, module_id=module.id, position=_last_position(outline), state=PartState.DRAFT)
     item.slug = free_slug(title, taken, f"{kind.value}-{len(outline.items) + 1}")
     fill_item(item, new_content(kind, title, item.slug, assignment, environment))
     tx.add(item)
@@ -285,7 +285,7 @@ def put_back(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
     if found.content["assignment"] and found.content["assignment"] not in list_free_quizzes(tx, outline):
         raise Invalid("quiz_not_free", "Another item shows this quiz now. Take that one out first.")
     item = Item(course_id=course.id, module_id=outline.modules[-1][0].id, slug=item_slug, state=PartState.DRAFT)
-    item.position = len(outline.items)
+    item.position = _last_position(outline)
     fill_item(item, found.content)
     tx.add(item)
     tx.flush()
@@ -313,6 +313,11 @@ def _apply(tx: Tx, course: Course, order: Order, editor: Editor, origin: Origin 
             position += 1
     tx.flush()
     _note_order(tx, course, editor, origin)
+
+
+def _last_position(outline: Outline) -> int:
+    """After every other item, also where one that was taken out has left a gap."""
+    return max((item.position for item in outline.items), default=-1) + 1
 
 
 def _note_order(tx: Tx, course: Course, editor: Editor, origin: Origin = Origin.BROWSER) -> None:

@@ -280,6 +280,8 @@ def test_what_is_taken_out_can_be_put_back(runtime: Runtime, ada: Editor) -> Non
     with runtime.db.transaction() as tx:
         outline_edits.put_back(tx, SLUG, "first-quiz", ada)
         assert get_outline(tx, SLUG).modules[1][1][-1].assignment == "quiz-1"
+        positions = list(tx.scalars(select(Item.position)))
+    assert len(positions) == len(set(positions))
     assert seen(runtime, "first-quiz").state is PartState.DRAFT
 
 
