@@ -43,9 +43,9 @@ def _named(body: bytes, ours: Mapping[str, str]) -> bytes:
         return body
     try:
         notebook = json.loads(body)
-        metadata = notebook["metadata"]
+        has_cells, metadata = isinstance(notebook["cells"], list), notebook.setdefault("metadata", {})
         kernel = metadata.get("kernelspec") or {}
-        if kernel.get("language", "python").lower() != "python":
+        if not has_cells or kernel.get("language", "python").lower() != "python":
             return body
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return body  # no notebook: whoever opens it is told so
