@@ -1282,6 +1282,7 @@ def upgrade() -> None:
     sa.Column('lineitem_gone_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('lineitems_url', sa.Text(), nullable=True),
     sa.Column('scopes', sa.JSON(), nullable=False),
+    sa.Column('results_asked_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['context_id'], ['lti_context.id'], name=op.f('fk_lti_link_context_id')),
     sa.ForeignKeyConstraint(['deployment_row_id'], ['lti_deployment.id'], name=op.f('fk_lti_link_deployment_row_id')),
     sa.ForeignKeyConstraint(['registration_id'], ['lti_registration.id'], name=op.f('fk_lti_link_registration_id')),
