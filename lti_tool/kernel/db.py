@@ -34,7 +34,7 @@ Tx = Session
 
 AFTER_COMMIT = "coursebridge.after_commit"
 AT_COMMIT = "coursebridge.at_commit"
-ROUTER = "coursebridge.router"
+ENGINE, ROUTER = "coursebridge.engine", "coursebridge.router"
 POOLED = "coursebridge.pooled"
 
 
@@ -70,6 +70,7 @@ class Database:
     def transaction(self) -> Iterator[Tx]:
         """A transaction for writing: commits, or rolls back on any exception; then the after-commit calls run."""
         with Session(self._writing, expire_on_commit=False) as tx:
+            tx.info[ENGINE] = self.engine
             tx.info[ROUTER] = self.router
             tx.info[AFTER_COMMIT] = []
             tx.info[AT_COMMIT] = []
@@ -87,6 +88,7 @@ class Database:
         SQLite shows one snapshot; in PostgreSQL every query sees what was committed before it.
         """
         with _ReadingSession(self._reading, expire_on_commit=False) as tx:
+            tx.info[ENGINE] = self.engine
             yield tx
 
     def read(self, statement: Prepared, parameters: Mapping[str, Any]) -> list[Any]:
@@ -157,7 +159,7 @@ def _pooled_of(tx: Tx) -> tuple[Engine, PoolProxiedConnection]:
     found: tuple[Engine, PoolProxiedConnection] | None = tx.info.get(POOLED)
     if found is None:
         connection = tx.connection()
-        found = tx.info[POOLED] = (connection.engine, connection.connection)
+        found = tx.info[POOLED] = (tx.info.get(ENGINE, connection.engine), connection.connection)
     return found
 
 
