@@ -147,6 +147,8 @@ class WarmUp:
     """Done by workers that take jobs from here."""
     run: Callable[[Any], None] = field(repr=False)
     """`run(settings)`; opens no database."""
+    load: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Before the worker makes its processes, once: imports what they need, so that they share it. Starts no thread."""
 
 
 HealthCheck = Callable[[Any], Iterable[Finding]]

@@ -22,6 +22,7 @@ from lti_tool.lti.scores import (
     Score,
     ScoreRefused,
     Sent,
+    is_outdated,
     reason_to_skip,
     refusal,
     score_body,
@@ -69,7 +70,7 @@ def _post(runtime: Runtime, target: _Target, line_item: str, score: Score, after
     timestamp = score_timestamp(after)
     body = score_body(dialect, target.user.sub, score, timestamp)
     response = service.request("POST", url, content=body, content_type=SCORE_TYPE)
-    if response.status_code == 409:  # somebody wrote within the same second
+    if is_outdated(response):  # somebody wrote within the same second, or by a clock that is ahead
         timestamp = score_timestamp(timestamp + timedelta(seconds=1))
         body = score_body(dialect, target.user.sub, score, timestamp)
         response = service.request("POST", url, content=body, content_type=SCORE_TYPE)

@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Text, cast, func, or_, select, update
 
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.db import Tx
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 COMPARE_EVERY = timedelta(hours=24)
 LOOK_EVERY_S = 3600.0
-LINKS_AT_ONCE = 50
+LINKS_AT_ONCE = 200
 SAME = Decimal("0.0005")
 """Shares of the maximum that differ by less are the same: platforms round."""
 
@@ -50,13 +50,21 @@ def compare_results(run: JobRun, message: CompareResults) -> None:
 
 
 def compare_old(runtime: Runtime) -> None:
-    """Have the columns compared that were not compared for long: recurring."""
+    """Have the columns compared that were not compared for long: recurring.
+
+    Those come first that were asked for least recently: columns that an LMS does not let us read hold up no others.
+    """
     old = or_(ScoreRow.compared_at.is_(None), ScoreRow.compared_at < clock.now() - COMPARE_EVERY)
     query = select(ScoreRow.link_id).join(Registration, Registration.id == ScoreRow.registration_id)
     query = query.where(ScoreRow.state == ScoreState.SENT, ScoreRow.is_final, old)
-    query = query.where(Registration.state == Approval.ACTIVE).group_by(ScoreRow.link_id)
+    query = query.join(Link, Link.id == ScoreRow.link_id).where(Registration.state == Approval.ACTIVE)
+    query = query.where(Link.lineitem_url.is_not(None), cast(Link.scopes, Text).contains(RESULT_SCOPE))
+    query = query.group_by(ScoreRow.link_id, Link.results_asked_at)
+    query = query.order_by(Link.results_asked_at.nulls_first(), func.min(ScoreRow.changed_at)).limit(LINKS_AT_ONCE)
     with runtime.db.transaction() as tx:
-        for link_id in tx.scalars(query.order_by(func.min(ScoreRow.changed_at)).limit(LINKS_AT_ONCE)).all():
+        link_ids = tx.scalars(query).all()
+        tx.execute(update(Link).where(Link.id.in_(link_ids)).values(results_asked_at=clock.now()))
+        for link_id in link_ids:
             _enqueue(tx, link_id)
 
 

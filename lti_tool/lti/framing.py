@@ -25,16 +25,19 @@ def let_frame(registration: Registration) -> None:
 
 
 def list_framing_origins(registration: Registration) -> list[str]:
-    """Where a platform shows our pages."""
-    return list(_framing_origins(registration.dialect, registration.issuer, registration.auth_url))
+    """Where a platform shows our pages: also on hosts of its own that the operator has named, as vanity domains are."""
+    named = tuple(registration.service_hosts)
+    return list(_framing_origins(registration.dialect, registration.issuer, registration.auth_url, named))
 
 
 @lru_cache(maxsize=1000)
-def _framing_origins(dialect_name: str, issuer: str, auth_url: str) -> tuple[str, ...]:
+def _framing_origins(dialect_name: str, issuer: str, auth_url: str, named_hosts: tuple[str, ...]) -> tuple[str, ...]:
     dialect, host = get_dialect(dialect_name), urlsplit(issuer).hostname or ""
     hosted = bool(dialect.issuer_suffix) and host.endswith(dialect.issuer_suffix)
     suffixes = [f"https://*{suffix}" for suffix in dialect.host_suffixes] if hosted else []
-    return tuple(dict.fromkeys(origin for origin in (origin_of(auth_url), origin_of(issuer), *suffixes) if origin))
+    named = [origin_of(f"{urlsplit(auth_url).scheme}://{name}") for name in named_hosts]
+    found = (origin_of(auth_url), origin_of(issuer), *suffixes, *named)
+    return tuple(dict.fromkeys(origin for origin in found if origin))
 
 
 def let_frame_origins(origins: list[str]) -> None:

@@ -11,6 +11,7 @@ import logging
 from sqlalchemy import select
 
 from lti_tool.kernel import clock
+from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Invalid
 from lti_tool.kernel.runtime import Runtime
@@ -19,16 +20,18 @@ from lti_tool.kernel.upsert import upsert
 from lti_tool.lti.claims import Claims
 from lti_tool.lti.models import ID_LENGTH, Registration
 from lti_tool.lti.models_services import LegacyConsumer, LegacyUser
-from lti_tool.lti.registrations import get_registration
+from lti_tool.lti.registrations import get_registration, target_of
 
 log = logging.getLogger(__name__)
 
 PURPOSE = "lti-legacy-secret"
 
 
-def keep_legacy_secret(tx: Tx, signer: Signer, registration_id: int, consumer_key: str, secret: str) -> None:
+def keep_legacy_secret(
+    tx: Tx, signer: Signer, registration_id: int, consumer_key: str, secret: str, by: Actor = OPERATOR
+) -> None:
     """Keep the key and secret of LTI 1.1 of a platform, or another secret for the key. Raises: NotFound, Invalid."""
-    get_registration(tx, registration_id)
+    row = get_registration(tx, registration_id)
     if not 0 < len(consumer_key) <= ID_LENGTH or not secret:
         raise Invalid(
             "legacy_invalid", f"The consumer key has 1 to {ID_LENGTH} characters, and the secret is not empty."
@@ -36,6 +39,7 @@ def keep_legacy_secret(tx: Tx, signer: Signer, registration_id: int, consumer_ke
     key = {"registration_id": registration_id, "consumer_key": consumer_key}
     cipher = signer.encrypt(PURPOSE, secret.encode())
     upsert(tx, LegacyConsumer, key, {"secret_cipher": cipher}, initial={"created_at": clock.now()})
+    record(tx, by, "platform.legacy", target_of(row), after={"consumer_key": consumer_key})
 
 
 def learn_legacy(tx: Tx, runtime: Runtime, registration: Registration, claims: Claims, user_id: int) -> None:

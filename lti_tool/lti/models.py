@@ -118,6 +118,8 @@ class Link(Base):
     lineitems_url: Mapped[str | None] = mapped_column(Text)
     scopes: Mapped[list[str]] = mapped_column(JSON, default=list)
     """The AGS scopes that the platform granted at the last launch."""
+    results_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When its column was last to be compared with what was sent, whatever came of it."""
 
 
 class User(Base):

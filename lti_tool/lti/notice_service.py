@@ -8,6 +8,7 @@ import json
 from sqlalchemy import select
 
 from lti_tool.kernel import clock, jobs
+from lti_tool.kernel.audit import OPERATOR, Actor, record
 from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import ExternalError
 from lti_tool.kernel.jobs import JobRun
@@ -18,7 +19,7 @@ from lti_tool.lti.messages import AskForNotices
 from lti_tool.lti.models import Deployment, Registration
 from lti_tool.lti.models_services import NoticeHandler
 from lti_tool.lti.notices import HANDLED
-from lti_tool.lti.registrations import get_registration, is_platform_url
+from lti_tool.lti.registrations import get_registration, is_platform_url, target_of
 from lti_tool.lti.retry_after import retry_after_s
 from lti_tool.lti.services import PlatformService
 
@@ -49,12 +50,12 @@ def learn_notices(
         jobs.enqueue(tx, AskForNotices(deployment.id))
 
 
-def ask_again(tx: Tx, registration_id: int) -> int:
+def ask_again(tx: Tx, registration_id: int, by: Actor = OPERATOR) -> int:
     """Ask a platform for every type once more, as an operator wishes; returns of how many deployments.
 
     Raises: NotFound.
     """
-    get_registration(tx, registration_id)
+    platform = get_registration(tx, registration_id)
     query = (
         select(NoticeHandler)
         .join(Deployment, Deployment.id == NoticeHandler.deployment_row_id)
@@ -66,6 +67,7 @@ def ask_again(tx: Tx, registration_id: int) -> int:
     asked = sorted({row.deployment_row_id for row in rows})
     for deployment_row_id in asked:
         jobs.enqueue(tx, AskForNotices(deployment_row_id))
+    record(tx, by, "platform.ask_notices", target_of(platform), after={"deployments": len(asked)})
     return len(asked)
 
 

@@ -207,10 +207,12 @@ def trust_host(tx: Tx, registration_id: int, host: str, by: Actor = OPERATOR) ->
     return row
 
 
-def accept_anonymous(tx: Tx, registration_id: int, *, accepts: bool) -> Registration:
+def accept_anonymous(tx: Tx, registration_id: int, *, accepts: bool, by: Actor = OPERATOR) -> Registration:
     """Let launches that name nobody in, or no longer. Raises: NotFound."""
     row = get_registration(tx, registration_id)
-    row.accepts_anonymous = accepts
+    before, row.accepts_anonymous = row.accepts_anonymous, accepts
+    change = {"before": {"accepts_anonymous": before}, "after": {"accepts_anonymous": accepts}}
+    record(tx, by, "platform.accept_anonymous", target_of(row), **change)
     return row
 
 

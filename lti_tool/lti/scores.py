@@ -105,6 +105,15 @@ def _extra(dialect: Dialect, score: Score) -> dict[str, Any]:
     return extra
 
 
+def is_outdated(response: httpx.Response) -> bool:
+    """Does the score come too late or too early, by the LMS's own clock? Then the same goes through later.
+
+    Moodle says 409; Canvas 400 and speaks of the timestamp, or of a submission in the future.
+    """
+    said = f"{response.reason_phrase} {response.text[:2000]}".lower()
+    return response.status_code == 409 or (response.status_code == 400 and ("timestamp" in said or "future" in said))
+
+
 def refusal(platform: str, response: httpx.Response) -> ScoreRefused:
     """The error for an answer that is not a success."""
     status = response.status_code
@@ -112,6 +121,9 @@ def refusal(platform: str, response: httpx.Response) -> ScoreRefused:
     if is_busy(response):
         busy = f"the LMS is busy or down ({status}). The score is sent again by itself."
         code, text, retryable = "lms_busy", busy, True
+    elif is_outdated(response):
+        newer = "by its clock the LMS holds a newer score, or this one comes too early. It is sent again by itself."
+        code, text, retryable = "newer_score", newer, True
     else:
         code, text, retryable = _explain(status, said)
     details = {"status": status, "said": said[:200]}
@@ -148,8 +160,6 @@ def _explain(status: int, said: str) -> tuple[str, str, bool]:
             "the LMS does not let this tool write grades. Allow grades in the tool's settings there, then send again.",
             False,
         )
-    if status == 409:
-        return "newer_score", "the LMS holds a score with a newer time. The score is sent again by itself.", True
     return (
         "score_refused",
         f"the LMS did not take the score ({status}). Check the activity's settings there, then send again.",

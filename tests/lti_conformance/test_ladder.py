@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.models import Registration
+from lti_tool.lti.registrations import trust_host
 from lti_tool.web.session import BROWSER_COOKIE, SessionRow, digest_of
 from tests.fakes.launching import FRAME, OWN_PAGE, Launcher, query_of, script_data
 from tests.lti_conformance.refusals import Refusals
@@ -187,6 +190,20 @@ class TestWindow:
         row = session_of(runtime, entered)
         assert row.facts["launched"]["rung"] == "window"
         assert row.browser_digest
+
+    def test_pages_on_the_way_stand_in_the_frame_of_a_host_that_the_operator_has_named(
+        self, launcher: Launcher, quiz: Activity, runtime: Runtime
+    ) -> None:
+        """A Canvas under a name of the school's own: its login page is elsewhere, and the frame is on that name."""
+        with runtime.db.transaction() as tx:
+            for number in tx.scalars(select(Registration.id)).all():
+                trust_host(tx, number, "canvas.school.example")
+        window, asking = self.in_frame(launcher, quiz), begin(launcher, quiz)
+        assert window.status_code == 200
+        for page in (asking, window):
+            if page.status_code == 200:  # Moodle keeps nothing for tools: nothing is asked
+                ancestors = page.headers["Content-Security-Policy"].partition("frame-ancestors ")[2].partition(";")[0]
+                assert ancestors.split() == ["'self'", launcher.campus.base_url, "http://canvas.school.example"]
 
     def test_window_without_cookies_ends_in_words(self, launcher: Launcher, quiz: Activity, refused: Refusals) -> None:
         url = "/lti/login" + self.window_url(launcher, quiz)

@@ -3,13 +3,18 @@
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
 from lti_tool.demo.model import Grade
-from lti_tool.kernel import jobs
+from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti import comparing
 from lti_tool.lti.comparing import compare_old
 from lti_tool.lti.messages import CompareResults
+from lti_tool.lti.models import Link
+from lti_tool.lti.results import RESULT_SCOPE
 from lti_tool.lti.score_models import Drift
+from tests.factories.grading import ITEM_REF
 from tests.functional.grading.test_passback_to_lms import (
     Way,
     both,
@@ -145,3 +150,33 @@ def test_platform_that_does_not_answer_is_asked_later(way: Way, runtime: Runtime
     assert way.outbox().compared_at is None
     way.later(3600)
     assert way.outbox().compared_at is not None
+
+
+@both
+def test_column_that_cannot_be_read_holds_up_no_other(
+    way: Way, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = way.campus.add_activity("Quiz 1 again", custom={"coursebridge_item": ITEM_REF}, points=8)
+    way.launcher.launch("ada", again)
+    way.submit(points=3)
+    way.work()
+    monkeypatch.setattr(comparing, "LINKS_AT_ONCE", 1)
+    way.campus.set_fault("results", "status", value=403)
+    for _ in range(4):
+        clock.advance(60)
+        compare_old(runtime)
+        way.work()
+    with runtime.db.reading() as tx:
+        asked = [job.payload["link_id"] for job in jobs.list_jobs(tx) if job.message == CompareResults.name]
+    assert sorted(asked) == sorted([*set(asked)] * 2) and len(set(asked)) == 2, "by turns"
+
+
+def test_column_whose_results_may_not_be_read_is_not_asked_for(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    with runtime.db.transaction() as tx:
+        link = tx.scalars(select(Link)).one()
+        link.scopes = [scope for scope in link.scopes if scope != RESULT_SCOPE]
+    compare_old(runtime)
+    with runtime.db.reading() as tx:
+        assert [job for job in jobs.list_jobs(tx) if job.message == CompareResults.name] == []

@@ -171,6 +171,22 @@ def test_retry_after_is_kept(way: Way) -> None:
 
 
 @both
+def test_score_that_is_too_early_for_the_clock_of_the_lms_arrives_by_itself(way: Way) -> None:
+    """A teacher has changed the grade in the LMS, whose clock is ahead: what is sent in the next minutes is older."""
+    way.submit(points=1)
+    way.work()
+    grade = way.campus.grade("ada", way.activity)
+    assert grade is not None
+    way.campus.campus.store.save_grade(replace(grade, score_time=grade.score_time + 300))
+    way.submit(points=3)
+    way.work()
+    assert (way.final(), way.outbox().state, way.outbox().code) == (2, ScoreState.PENDING, "newer_score")
+    way.later(HOUR)
+
+    assert (way.final(), way.taken(), way.outbox().state) == (6, [1, 3], ScoreState.SENT)
+
+
+@both
 def test_answer_that_got_lost_is_sent_again_and_announced_once(way: Way) -> None:
     way.campus.set_fault("scores", "drop", times=1)
     way.submit(points=3)

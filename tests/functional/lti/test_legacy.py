@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
+from lti_tool.kernel.audit import list_acts
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims_more import LTI_1P1
 from lti_tool.lti.commands import platform
@@ -105,3 +106,10 @@ def test_secret_is_not_readable_in_the_database(runtime: Runtime, registration_i
     run(runtime, "legacy", str(registration_id), "--key", KEY, "--secret", SECRET)
     with runtime.db.reading() as tx:
         assert SECRET not in tx.scalars(select(LegacyConsumer.secret_cipher)).one()
+
+
+def test_keeping_a_secret_is_in_the_audit_log_without_the_secret(runtime: Runtime, registration_id: int) -> None:
+    run(runtime, "legacy", str(registration_id), "--key", KEY, "--secret", SECRET)
+    with runtime.db.reading() as tx:
+        (act,) = list_acts(tx, action="platform.legacy")
+    assert act.after == {"consumer_key": KEY} and f"platform {registration_id} " in act.target

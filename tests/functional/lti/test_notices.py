@@ -12,6 +12,7 @@ from lti_tool.demo.notices import CONTEXT_COPY, HELLO, handlers_of
 from lti_tool.demo.profiles import supported_scopes
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
+from lti_tool.kernel.audit import list_acts
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims_more import NOTICES
@@ -81,6 +82,8 @@ def test_refusal_is_shown_and_can_be_tried_again(
         assert JobState.DEAD in set(tx.scalars(select(JobRow.state)))
     assert "does not send LtiContextCopyNotice here (403)" in listed(runtime)
     CliRunner().invoke(platform, ["notices", str(registration_id)], obj=runtime, catch_exceptions=False)
+    with runtime.db.reading() as tx:
+        assert [act.after for act in list_acts(tx, action="platform.ask_notices")] == [{"deployments": 1}]
     work(runtime)
     assert set(handlers_of(campus.campus, tool)) == {HELLO, CONTEXT_COPY}
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
+from lti_tool.kernel.audit import list_acts
 from lti_tool.kernel.errors import Forbidden
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
@@ -138,6 +139,9 @@ class TestAnonymous:
         assert launcher.launch_changed("ada", quiz, drop=["sub"]).status_code == 303
         self.accept(runtime, registration_id, "--refuse")
         assert launcher.launch_changed("ada", quiz, drop=["sub"]).status_code == 400
+        with runtime.db.reading() as tx:
+            told = [act.after for act in list_acts(tx, action="platform.accept_anonymous")]
+        assert told == [{"accepts_anonymous": False}, {"accepts_anonymous": True}]
 
     def test_guest_is_nobody_whatever_the_roles_say(
         self, launcher: Launcher, quiz: Activity, runtime: Runtime, registration_id: int
