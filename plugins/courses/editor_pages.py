@@ -121,6 +121,7 @@ def outline_context(
             {
                 "title": revision.content["title"],
                 "url": url_for("courses.put_back_view", slug=slug, item_slug=revision.part.removeprefix("item/")),
+                "try_url": url_for("courses.preview_with", slug=slug, item_slug=revision.part.removeprefix("item/")),
             }
             for revision in removed
         ],
@@ -161,6 +162,7 @@ def _item_line(
         "preview_url": _item_url("preview_item", slug, item.slug),
         "publish_url": _item_url("publish_view", slug, item.slug) if item.has_changes or not is_published else None,
         "unpublish_url": _item_url("unpublish_view", slug, item.slug) if is_published else None,
+        "without_url": _item_url("preview_without", slug, item.slug),
         "remove_url": _item_url("remove_item_view", slug, item.slug),
         "history_url": url_for("courses.show_history", slug=slug, part=item_part(item.slug)),
         "up_url": _move_url(slug, "item", item.slug, "up") if place or module_number else None,

@@ -61,6 +61,9 @@ def history_context(
                 "author": revision.author_name or None,
                 "origin": origins[revision.origin],
                 "is_published": revision.published_at is not None,
+                "try_url": None
+                if part.startswith(SOURCE)
+                else url_for("courses.preview_revision", slug=slug, part=part, number=revision.number),
                 "is_kept": kept is None or (number < len(kept) and kept[number]),
             }
             for number, revision in enumerate(revisions)

@@ -62,6 +62,7 @@ def _entry(number: int, title: str, kind: str, **changes: Any) -> Context:
         "preview_url": "#",
         "publish_url": None,
         "unpublish_url": "#",
+        "without_url": "#",
         "remove_url": "#",
         "history_url": "#",
         "up_url": f"#up-{number}",
@@ -117,7 +118,7 @@ OUTLINE: Context = FRAME | {
     "state_url": "#",
     "history_url": "#",
     "base": 3,
-    "removed": [{"title": "Old lesson", "url": "#"}],
+    "removed": [{"title": "Old lesson", "url": "#", "try_url": "#"}],
 }
 ORDER: Context = FRAME | {
     "error": None,
@@ -356,7 +357,7 @@ REFUSED_VERSION: Context = VERSION | {
 }
 NO_VERSION: Context = VERSION | {"version": None, "report": None, "previews": []}
 PUBLISHED_VERSION: Context = VERSION | {"version": VERSION["version"] | {"state": "published"}, "previews": []}
-KEPT = {"is_kept": True}
+KEPT = {"is_kept": True, "try_url": "#"}
 HISTORY: Context = FRAME | {
     "part": {"word": "Item tables", "url": "#"},
     "revisions": [
@@ -366,10 +367,10 @@ HISTORY: Context = FRAME | {
             "author": "Grace Hopper",
             "origin": "written here",
             "is_published": False,
-            "is_kept": True,
-        },
-        {"number": 2, "at": NOW, "author": "Alan Turing", "origin": "restored", "is_published": True, "is_kept": True},
-        {"number": 1, "at": NOW, "author": None, "origin": "imported", "is_published": True, "is_kept": True},
+        }
+        | KEPT,
+        {"number": 2, "at": NOW, "author": "Alan Turing", "origin": "restored", "is_published": True} | KEPT,
+        {"number": 1, "at": NOW, "author": None, "origin": "imported", "is_published": True} | KEPT,
     ],
     "compare_url": "#",
     "restore_url": "#",
@@ -377,7 +378,9 @@ HISTORY: Context = FRAME | {
 }
 SOURCE_HISTORY: Context = HISTORY | {
     "part": {"word": "Notebooks of “The weather of a hundred years”", "url": "#"},
-    "revisions": [each | {"is_published": True, "is_kept": each["number"] > 1} for each in HISTORY["revisions"]],
+    "revisions": [
+        each | {"is_published": True, "is_kept": each["number"] > 1, "try_url": None} for each in HISTORY["revisions"]
+    ],
     "becomes_next": True,
 }
 COMPARE: Context = FRAME | {
