@@ -30,7 +30,7 @@ from plugins.courses.views import item_page
 from plugins.courses.views_edit import module_page, open_editor, sent_base, settings_page
 from plugins.courses.views_item import show_editor
 from plugins.courses.views_order import order_page, sent_order
-from plugins.courses.written import find_written, load_released
+from plugins.courses.written import find_written, load_released, load_written
 
 
 @blueprint.get("/<slug>/edit/preview/")
@@ -57,9 +57,9 @@ def preview_version(slug: str, item_slug: str, path: str) -> AnyResponse:
         row = find_written(tx, reading.outline.course.id, assignment, editor.user_id)
         if item is None or row is None:
             raise NotFound("version_not_found", _("You have written no version of this quiz. Open the outline again."))
-        notebook = load_released(tx, row, path)
+        notebook, beside = load_released(tx, row, path), load_written(tx, row)
     preview = {"edit_url": url_for("courses.show_version", slug=slug, item_slug=item_slug), "is_trial": False}
-    return item_page(reading, item, Pages(slug, is_preview=True), "", notebook, preview=preview)
+    return item_page(reading, item, Pages(slug, is_preview=True), "", notebook, preview=preview, beside=beside)
 
 
 @blueprint.post("/<slug>/edit/settings/preview")
