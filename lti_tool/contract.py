@@ -66,7 +66,7 @@ class Contents(Protocol):
         """Everything that a teacher of this platform may place, in reading order."""
 
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
-        """The item behind a reference, None if it is gone or not for this platform."""
+        """The item behind a reference, None if it is gone or not for this platform. A launch asks without a request."""
 
     def list_titles(self, tx: Tx, refs: Collection[str]) -> dict[str, str]:
         """What each of these references is of, in words, whichever platform uses it; those that are gone are left out.

@@ -43,7 +43,7 @@ class Reader:
             raise bad_claim(key, f"is longer than {longest} characters")
         if required and not value.strip():
             raise bad_claim(key, "is empty")
-        if "\0" in value or not _is_unicode(value):
+        if "\0" in value or not (value.isascii() or _is_unicode(value)):
             raise bad_claim(key, "has characters that cannot be stored")
         return value
 
