@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import resource
 import signal
 from contextlib import suppress
 from pathlib import Path
@@ -56,12 +57,23 @@ def file_mb() -> tuple[int, str]:
     return written + 1, "none"
 
 
+def cpu_s() -> tuple[tuple[int, int], str]:
+    """The limit of processor time, and whether it can be doubled."""
+    limit = resource.getrlimit(resource.RLIMIT_CPU)
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (2 * limit[0], 2 * limit[1]))
+    except ValueError:
+        return limit, "refused"
+    return limit, "given"
+
+
 def main() -> None:
     """Write what was found to ~/eaten.json."""
     found = {
         "memory": {size: memory(size) for size in (64, 2000)},
         "processes": processes(),
         "file": file_mb(),
+        "cpu": cpu_s(),
     }
     Path.home().joinpath("eaten.json").write_text(json.dumps(found))
 

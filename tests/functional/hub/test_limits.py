@@ -16,7 +16,7 @@ from tests.functional.hub.conftest import KEY, SLUG, make_course, running_tool
 from tests.functional.hub.test_learner_server import run_in_terminal
 
 GLUTTON, NEIGHBOUR = "u-" + "l" * 26, "u-" + "n" * 26
-MEMORY_MB, PROCESSES, FILE_MB = 1024, 100, 16
+MEMORY_MB, PROCESSES, FILE_MB, CPU_S = 1024, 100, 16, 600
 QUIZ = f"/open?course={KEY}&assignment=quiz-1"
 
 
@@ -34,7 +34,7 @@ def tight_hub(tool: HubTool, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """A Hub whose servers get little."""
     data_dir = tmp_path_factory.mktemp("tight")
     make_course(data_dir / "courses" / SLUG)
-    limits = {"MEMORY_MB": MEMORY_MB, "PROCESSES": PROCESSES, "FILE_MB": FILE_MB}
+    limits = {"MEMORY_MB": MEMORY_MB, "PROCESSES": PROCESSES, "FILE_MB": FILE_MB, "CPU_S": CPU_S}
     more = {f"COURSEBRIDGE_JUPYTERHUB_{name}": str(value) for name, value in limits.items()}
     tight = RunningHub(data_dir, tool, **more)
     tight.start()
@@ -71,6 +71,10 @@ def test_server_gets_no_more_processes_than_it_may_have(eaten: dict[str, Any]) -
     assert 0 < number < PROCESSES, "the server's own count too"
 
 
+def test_process_cannot_give_itself_more_processor_time(eaten: dict[str, Any]) -> None:
+    assert eaten["cpu"] == [[CPU_S, CPU_S], "refused"]
+
+
 def test_file_grows_no_larger_than_it_may(eaten: dict[str, Any]) -> None:
     assert eaten["file"] == [FILE_MB, "EFBIG"]
 
@@ -92,6 +96,7 @@ def test_kernels_are_limited_as_the_server_is(tight_hub: RunningHub, glutton: Vi
     limits = wait_for(find_limits, 60)
     assert limits["Max data size"] == [str(MEMORY_MB * 2**20)] * 2
     assert limits["Max processes"] == [str(PROCESSES)] * 2
+    assert limits["Max cpu time"] == [str(CPU_S)] * 2
     assert limits["Max file size"] == [str(FILE_MB * 2**20)] * 2
     assert glutton.go(server).status_code == 200
 

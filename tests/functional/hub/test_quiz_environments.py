@@ -24,7 +24,7 @@ from tests.functional.hub.kernels import begin, run
 from tests.functional.hub.test_learner_server import run_in_terminal
 
 SLUG, KEY, OTHER_KEY, WAITING_KEY, SHELL_KEY = "trees", "trees-1", "rivers-1", "clouds-1", "shell-1"
-LEA, MAX, TEACHER, LATE = "u-" + "e" * 26, "u-" + "m" * 26, "u-" + "k" * 26, "u-" + "l" * 26
+LEA, MAX, TEACHER, LATE = ("u-" + digit * 26 for digit in "2345")
 QUIZ = f"{KEY}/quiz-1/quiz-1.ipynb"
 KERNEL = kernel_name_of(KEY, "quiz-1")
 DIGEST, OTHER_DIGEST = digest_of("leaves"), digest_of("stones")
