@@ -38,6 +38,12 @@ class QuizSettings(Section):
         600, ge=100, description="Memory that they may take together, in MiB. The last one used is kept in any case."
     )
 
+    versions_kept: int = Field(
+        30,
+        ge=1,
+        description="Versions of a quiz's notebooks that teachers can compare and go back to, the newest first.",
+    )
+
     @field_validator("packages_from")
     @classmethod
     def _index_or_folder(cls, source: str) -> str:

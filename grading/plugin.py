@@ -43,7 +43,7 @@ from grading.portable_models import ArrivalRow, ArrivedStudentRow
 from grading.remarking_rows import RemarkedRow, RemarkRow
 from grading.rubric_models import HandMarkingRow, RubricChoiceRow, RubricItemRow
 from grading.similarity_models import ComparisonRow, SimilarPairRow
-from grading.warming import warm_up
+from grading.warming import load, warm_up
 from lti_tool.contract import NavItem, Plugin, WarmUp
 from lti_tool.kernel.permissions import Right
 
@@ -100,7 +100,7 @@ def make_plugin(open_engine: OpenEngine) -> Plugin:
         nav=(NavItem("Submissions", "grading.list_course", right=Right.MARK, order=1),),
         recurring=make_recurring(open_engine),
         commands=(sandbox, nbgrader),
-        warm_ups=(WarmUp("grade", warm_up),),
+        warm_ups=(WarmUp("grade", warm_up, load),),
         export_personal_data=export_personal_data,
         erase_personal_data=erase_personal_data,
     )

@@ -32,7 +32,7 @@ from grading.submissions import (
     store_submission,
     upload_as_files,
 )
-from grading.surroundings import find_surroundings, find_write_url
+from grading.surroundings import find_place, find_surroundings, find_write_url
 from grading.terms_pages import say_which_counts
 from lti_tool.kernel import clock
 from lti_tool.kernel.crashpoints import reach
@@ -193,7 +193,7 @@ def _is_untouched(session: SignedIn, read: ReadQuiz) -> bool:
 
 
 def _untouched_page(session: SignedIn, slug: str, name: str, read: ReadQuiz) -> Response:
-    place = find_surroundings(slug, name)
+    place = find_place(slug, name)
     where: dict[str, Any] = {"slug": slug, "name": name}
 
     def make_context() -> dict[str, Any]:
@@ -204,7 +204,7 @@ def _untouched_page(session: SignedIn, slug: str, name: str, read: ReadQuiz) -> 
             "group": show_group(read, []),
             "error": None,
             "here_url": url_for("grading.show_quiz", **where),
-            "place": place,
+            "place": place and place.below(request.script_root),
             "write_url": None,
             "version": _version(read, [], []),
             "hub_url": url_for("grading.open_in_hub", **where),
@@ -215,8 +215,7 @@ def _untouched_page(session: SignedIn, slug: str, name: str, read: ReadQuiz) -> 
         }
 
     is_closed = read.terms.is_closed(clock.now())
-    around = repr(place).replace(request.script_root, "")  # its addresses are of this session
-    of = (read.content, read.terms, is_closed, read.is_group_work, around)
+    of = (read.content, read.terms, is_closed, read.is_group_work, place)
     return kept_page("grading/quiz.html", of, make_context)
 
 

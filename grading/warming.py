@@ -36,6 +36,11 @@ def find_warm_problem() -> str:
     return ""
 
 
+def load() -> None:
+    """Import the engine, nbgrader with it."""
+    import_module("grading.engine.course")
+
+
 def warm_up(settings: Settings) -> None:
     """Say at once if nothing can be marked here; else load the engine, and start a warm process."""
     problem = find_sandbox_problem()
@@ -46,7 +51,7 @@ def warm_up(settings: Settings) -> None:
     ungrouped = find_group_problem(groups)
     if ungrouped:
         log.warning("no_control_groups", extra={"why": ungrouped})
-    import_module("grading.engine.course")
+    load()
     gc.freeze()  # what is loaded stays: the collector need not look at it again and again
     gc.set_threshold(GARBAGE)
     if not settings.grading.warm:

@@ -66,7 +66,7 @@ class Contents(Protocol):
         """Everything that a teacher of this platform may place, in reading order."""
 
     def find_choice(self, tx: Tx, registration_id: int, ref: str) -> Choice | None:
-        """The item behind a reference, None if it is gone or not for this platform."""
+        """The item behind a reference, None if it is gone or not for this platform. A launch asks without a request."""
 
     def list_titles(self, tx: Tx, refs: Collection[str]) -> dict[str, str]:
         """What each of these references is of, in words, whichever platform uses it; those that are gone are left out.
@@ -147,6 +147,8 @@ class WarmUp:
     """Done by workers that take jobs from here."""
     run: Callable[[Any], None] = field(repr=False)
     """`run(settings)`; opens no database."""
+    load: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Before the worker makes its processes, once: imports what they need, so that they share it. Starts no thread."""
 
 
 HealthCheck = Callable[[Any], Iterable[Finding]]

@@ -111,6 +111,8 @@ def build_app(runtime: Runtime, plugins: list[Plugin]) -> Flask:
 
 
 def _locale() -> str:
+    if not has_request_context():  # a launch that takes the short way: what it asks plugins for is not shown
+        return LOCALES[0]
     session = find_current_session()
     wanted = [session.locale.replace("_", "-")] if session and session.locale else []
     found = request.accept_languages.best_match(LOCALES) or "en"

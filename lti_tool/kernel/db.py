@@ -16,6 +16,7 @@ from sqlalchemy import (
     Delete,
     Engine,
     MetaData,
+    PoolProxiedConnection,
     Update,
     create_engine,
     event,
@@ -25,14 +26,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, ORMExecuteState, Session
 
 from lti_tool.kernel.liveness import check_on_checkout
-from lti_tool.kernel.prepared import Prepared
+from lti_tool.kernel.prepared import Prepared, run_text
+from lti_tool.kernel.readers import Readers
 
 Tx = Session
 """A transaction that somebody else opened and will commit: services take it and never commit."""
 
 AFTER_COMMIT = "coursebridge.after_commit"
 AT_COMMIT = "coursebridge.at_commit"
-ROUTER = "coursebridge.router"
+ENGINE, ROUTER = "coursebridge.engine", "coursebridge.router"
+POOLED = "coursebridge.pooled"
 
 
 class Base(DeclarativeBase):
@@ -59,7 +62,7 @@ class Database:
         self._reading = self.engine.execution_options(coursebridge_writes=False)
         if self.engine.dialect.name == "postgresql":
             self._reading = self._reading.execution_options(isolation_level="AUTOCOMMIT")
-        self._is_postgresql = self.engine.dialect.name == "postgresql"
+        self._readers = Readers(self.engine)
         self.router: Any = None
         """The `messages.Router` that `emit` asks; set once by the composition root."""
 
@@ -67,6 +70,7 @@ class Database:
     def transaction(self) -> Iterator[Tx]:
         """A transaction for writing: commits, or rolls back on any exception; then the after-commit calls run."""
         with Session(self._writing, expire_on_commit=False) as tx:
+            tx.info[ENGINE] = self.engine
             tx.info[ROUTER] = self.router
             tx.info[AFTER_COMMIT] = []
             tx.info[AT_COMMIT] = []
@@ -84,6 +88,7 @@ class Database:
         SQLite shows one snapshot; in PostgreSQL every query sees what was committed before it.
         """
         with _ReadingSession(self._reading, expire_on_commit=False) as tx:
+            tx.info[ENGINE] = self.engine
             yield tx
 
     def read(self, statement: Prepared, parameters: Mapping[str, Any]) -> list[Any]:
@@ -93,23 +98,19 @@ class Database:
         """
         if not statement.is_query:
             raise ReadOnly("A statement that changes rows was to be read.")
-        connection = self.engine.raw_connection()
-        driver = cast(Any, connection.driver_connection)
+        connection = self._readers.take()
         try:
-            if self._is_postgresql:
-                driver.autocommit = True
             rows = statement.run(self.engine, connection, parameters)
-            if self._is_postgresql:
-                driver.autocommit = False
         except BaseException:
             connection.invalidate()
-            raise
-        finally:
             connection.close()
+            raise
+        self._readers.give_back(connection)
         return rows
 
     def close(self) -> None:
         """Close every connection."""
+        self._readers.close()
         self.engine.dispose()
 
 
@@ -149,8 +150,17 @@ def run_many(tx: Tx, statement: Prepared, parameters: Sequence[Mapping[str, Any]
     """The rows of as many runs, one after the other, in one round trip. Raises: as `run`."""
     if not statement.is_query and isinstance(tx, _ReadingSession):
         raise ReadOnly("A statement that changes rows was run in `reading`.")
-    connection = tx.connection()
-    return statement.run_many(connection.engine, connection.connection, parameters)
+    engine, connection = _pooled_of(tx)
+    return statement.run_many(engine, connection, parameters)
+
+
+def _pooled_of(tx: Tx) -> tuple[Engine, PoolProxiedConnection]:
+    """The connection of a transaction, the same until its end: to ask the session costs as much as a query."""
+    found: tuple[Engine, PoolProxiedConnection] | None = tx.info.get(POOLED)
+    if found is None:
+        connection = tx.connection()
+        found = tx.info[POOLED] = (tx.info.get(ENGINE, connection.engine), connection.connection)
+    return found
 
 
 def at_commit(tx: Tx, statement: Prepared, parameters: Sequence[Mapping[str, Any]]) -> None:
@@ -244,6 +254,6 @@ def _make_sqlite_engine(url: str, busy_timeout_s: float) -> Engine:
     def begin(connection: Connection) -> None:
         # A writer takes the lock at once: upgrading a read lock later fails at once instead of waiting.
         writes = connection.get_execution_options().get("coursebridge_writes", True)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        run_text(engine, connection.connection, "BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

@@ -27,8 +27,19 @@ def check_on_checkout(engine: Engine) -> None:
     @event.listens_for(engine, "checkout")
     def check(connection: Any, record: Any, proxy: Any) -> None:
         rested_s = time.monotonic() - record.info.get(_RETURNED, time.monotonic())
-        if rested_s > IDLE_S or _has_news(connection):
-            _ask(engine, connection)
+        if not is_good(engine, connection, rested_s):
+            raise DisconnectionError("The server has closed the connection.")
+
+
+def is_good(engine: Engine, connection: Any, rested_s: float) -> bool:
+    """Is the connection, of the driver, still good after this rest? Asks the server only where it may not be."""
+    if rested_s <= IDLE_S and not _has_news(connection):
+        return True
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        return False
+    return True
 
 
 def _has_news(connection: Any) -> bool:
@@ -37,12 +48,3 @@ def _has_news(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLPRI)
     return bool(poll.poll(0))
-
-
-def _ask(engine: Engine, connection: Any) -> None:
-    """Raises: DisconnectionError: the connection is dead; the pool tries another one."""
-    driver_error = engine.dialect.loaded_dbapi.Error
-    try:
-        engine.dialect.do_ping(connection)
-    except driver_error as error:
-        raise DisconnectionError("The server has closed the connection.") from error

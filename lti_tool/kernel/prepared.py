@@ -12,6 +12,7 @@ import json
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -35,7 +36,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import replacement_traverse
 
 Convert = Callable[[Any], Any]
-make_row_type: Callable[..., Callable[..., Any]] = namedtuple
+make_row_type: Callable[..., Any] = namedtuple
 """Its fields are known at run time only."""
 
 
@@ -91,11 +92,13 @@ class _Compiled:
         self._text: str = compiled.string
         self._names: Sequence[str] | None = compiled.positiontup if compiled.positional else None
         """In the order of the text; None: the driver takes them by name."""
-        self._binds = [(name, _to_driver(bind, dialect)) for name, bind in compiled.binds.items() if bind.required]
+        given = [(name, _to_driver(bind, dialect)) for name, bind in compiled.binds.items() if bind.required]
+        self._given = [name for name, _convert in given]
+        self._to_driver = [(name, convert) for name, convert in given if convert is not None]
         fixed = ((name, bind) for name, bind in compiled.binds.items() if not bind.required)
         self._fixed = {name: _converted(_to_driver(bind, dialect), bind.effective_value) for name, bind in fixed}
         self._types = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
-        self._found = make_row_type("Found", statement.exported_columns.keys())
+        self._make = partial(tuple.__new__, make_row_type("Found", statement.exported_columns.keys()))
         self._converts: list[tuple[int, Convert]] | None = None
         """From the driver, by position; known when the driver has said what it sends."""
 
@@ -103,18 +106,20 @@ class _Compiled:
         parameters = [self._parameters(one) for one in given]
         is_many = len(parameters) != 1
         said = parameters if is_many else parameters[0]
-        heard, driver_error = engine.dispatch, engine.dialect.loaded_dbapi.Error
+        driver_error = engine.dialect.loaded_dbapi.Error
         cursor = connection.cursor()
-        for tell in heard.before_cursor_execute:
-            tell(connection, cursor, self._text, said, None, is_many)
+        if before := engine.dispatch.before_cursor_execute:
+            for tell in before:
+                tell(connection, cursor, self._text, said, None, is_many)
         try:
             rows = self._fetch(cursor, parameters, engine.dialect)
-            for tell in heard.after_cursor_execute:
-                tell(connection, cursor, self._text, said, None, is_many)
+            if after := engine.dispatch.after_cursor_execute:
+                for tell in after:
+                    tell(connection, cursor, self._text, said, None, is_many)
         except driver_error as error:
             raise DBAPIError.instance(self._text, None, error, driver_error, dialect=engine.dialect) from error
         cursor.close()
-        return [self._row(row) for row in rows]
+        return self._found_in(rows)
 
     def send(
         self, engine: Engine, connection: PoolProxiedConnection, given: Mapping[str, Any]
@@ -126,10 +131,13 @@ class _Compiled:
         cursor.execute(self._text, parameters)
         for tell in engine.dispatch.after_cursor_execute:
             tell(connection, cursor, self._text, parameters, None, False)
-        return lambda: [self._row(row) for row in self._rows(cursor, engine.dialect)] if self._types else []
+        return lambda: self._found_in(self._rows(cursor, engine.dialect)) if self._types else []
 
     def _parameters(self, given: Mapping[str, Any]) -> Any:
-        values = {**self._fixed, **{name: _converted(convert, given[name]) for name, convert in self._binds}}
+        values = {name: given[name] for name in self._given}
+        for name, convert in self._to_driver:
+            values[name] = convert(values[name])
+        values |= self._fixed
         return values if self._names is None else tuple([values[name] for name in self._names])
 
     def _fetch(self, cursor: Any, parameters: Sequence[Any], dialect: Dialect) -> list[Any]:
@@ -152,11 +160,16 @@ class _Compiled:
         found: list[Any] = cursor.fetchall()
         return found
 
-    def _row(self, values: Sequence[Any]) -> Any:
-        found = list(values)
-        for position, convert in self._converts or ():
-            found[position] = convert(found[position])
-        return self._found(*found)
+    def _found_in(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
+        """Named tuples of what the driver sent. NULL is None, whatever the type of the column."""
+        found = []
+        for row in rows:
+            values = list(row)
+            for position, convert in self._converts or ():
+                if values[position] is not None:
+                    values[position] = convert(values[position])
+            found.append(self._make(values))
+        return found
 
     def _find_converts(self, dialect: Dialect, description: Sequence[Any]) -> list[tuple[int, Convert]]:
         codes = [column[1] for column in description]
@@ -196,6 +209,21 @@ class _Gathered(_Compiled):
         """What the one statement is given for many."""
         rows = [{name: _converted(convert, given[name]) for name, convert in self._from_given} for given in parameters]
         return {"given_rows": json.dumps(rows, default=_moment, allow_nan=False)}
+
+
+def run_text(engine: Engine, connection: PoolProxiedConnection, text: str) -> None:
+    """Run a statement that is no query and is given nothing. Raises: DBAPIError."""
+    driver_error = engine.dialect.loaded_dbapi.Error
+    cursor = connection.cursor()
+    for tell in engine.dispatch.before_cursor_execute:
+        tell(connection, cursor, text, (), None, False)
+    try:
+        cursor.execute(text)
+    except driver_error as error:
+        raise DBAPIError.instance(text, None, error, driver_error, dialect=engine.dialect) from error
+    for tell in engine.dispatch.after_cursor_execute:
+        tell(connection, cursor, text, (), None, False)
+    cursor.close()
 
 
 def _moment(value: Any) -> str:

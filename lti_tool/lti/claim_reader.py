@@ -25,24 +25,25 @@ class Reader:
 
     def find(self, key: str, *, required: bool = False) -> "Reader | None":
         """An object, or None."""
-        if not self.has(key):
+        value = self._value.get(key)
+        if value is None:
             _check_absent(key, required)
             return None
-        return Reader(self._value[key], _short(key))
+        return Reader(value, _short(key))
 
     def find_text(self, key: str, longest: int = ID_LENGTH, *, required: bool = False) -> str | None:
         """A string that fits and that every database can hold, or None. A required one is not empty."""
-        if not self.has(key):
+        value = self._value.get(key)
+        if value is None:
             _check_absent(key, required)
             return None
-        value = self._value[key]
         if not isinstance(value, str):
             raise bad_claim(key, "is not a string")
         if len(value) > longest:
             raise bad_claim(key, f"is longer than {longest} characters")
         if required and not value.strip():
             raise bad_claim(key, "is empty")
-        if "\0" in value or not _is_unicode(value):
+        if "\0" in value or not (value.isascii() or _is_unicode(value)):
             raise bad_claim(key, "has characters that cannot be stored")
         return value
 
@@ -52,15 +53,17 @@ class Reader:
 
     def shown(self, key: str) -> str:
         """A text that is only ever shown: cut to what a row holds, on one line."""
-        value = self.find_text(key, OPAQUE_LENGTH) or ""
+        value = self.find_text(key, OPAQUE_LENGTH)
+        if not value:
+            return ""
         return " ".join(value.split())[:ID_LENGTH]
 
     def texts(self, key: str, *, required: bool = False, limit: int = 100) -> tuple[str, ...]:
         """A list of strings; empty when absent."""
-        if not self.has(key):
+        values = self._value.get(key)
+        if values is None:
             _check_absent(key, required)
             return ()
-        values = self._value[key]
         if not isinstance(values, list) or not all(isinstance(value, str) and _is_unicode(value) for value in values):
             raise bad_claim(key, "is not a list of strings")
         if len(values) > limit:

@@ -60,6 +60,9 @@ class Step(StrEnum):
         return Step.WINDOW_COOKIE if self.is_in_window else Step.COOKIE
 
 
+_STEPS: dict[str, Step] = {step.value: step for step in Step}
+
+
 @dataclass(frozen=True)
 class Browser:
     """What a launch's request shows of its browser."""
@@ -81,7 +84,7 @@ class Proof:
 
 def read_step(value: str | None) -> Step:
     """From a parameter that anybody may have made up; what it says decides no more than which page is shown."""
-    return Step(value) if value in list(Step) else Step.START
+    return _STEPS.get(value or "", Step.START)
 
 
 def read_target(value: str | None) -> str:

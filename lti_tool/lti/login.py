@@ -3,9 +3,11 @@
 https://www.imsglobal.org/spec/security/v1p0/#step-1-third-party-initiated-login
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Invalid
@@ -26,6 +28,7 @@ LIMITS = {
     "lti_storage_target": ID_LENGTH,
     STEP: 40,
 }
+_CONTROL = re.compile(r"[\x00-\x1f]")
 LOGIN_PATH = "/lti/login"
 LAUNCH_PATH = "/lti/launch"
 
@@ -63,10 +66,12 @@ def parse_login(values: Mapping[str, Iterable[str]]) -> LoginRequest:
     """From the request's parameters, each with all its values. Raises: Invalid."""
     found: dict[str, str] = {}
     for name, longest in LIMITS.items():
-        given = list(values.get(name, ()))
+        if name not in values:
+            continue
+        given = list(values[name])
         if len(given) > 1:
             raise Invalid("login_invalid", f"The LMS sent {name} twice. {_OPEN}")
-        if given and (len(given[0]) > longest or any(ord(character) < 32 for character in given[0])):
+        if given and (len(given[0]) > longest or _CONTROL.search(given[0])):
             raise Invalid("login_invalid", f"The LMS sent a {name} that cannot be used. {_OPEN}")
         if given and given[0]:
             found[name] = given[0]
@@ -117,20 +122,24 @@ def make_state(registration: Registration, request: LoginRequest, cookie: str, s
 
 def authentication_url(runtime: Runtime, registration: Registration, request: LoginRequest, state: LoginState) -> str:
     """Where to send the browser: the platform's authentication endpoint, asked for a launch that answers this state."""
+    redirect_uri, hint = runtime.settings.root_url + LAUNCH_PATH, request.message_hint
+    same = _url_of_every_login(registration.auth_url, registration.client_id, redirect_uri, hint is not None)
+    own = f"login_hint={quote_plus(request.login_hint)}&state={write_state(runtime, state)}&nonce={state.nonce}"
+    return f"{same}&{own}" + (f"&lti_message_hint={quote_plus(hint)}" if hint is not None else "")
+
+
+@lru_cache(maxsize=1000)
+def _url_of_every_login(auth_url: str, client_id: str, redirect_uri: str, has_hint: bool) -> str:
+    """What is the same in every login of a platform; what is not is left out of the address that it gave us."""
     parameters = {
         "scope": "openid",
         "response_type": "id_token",
         "response_mode": "form_post",
         "prompt": "none",
-        "client_id": registration.client_id,
-        "redirect_uri": runtime.settings.root_url + LAUNCH_PATH,
-        "login_hint": request.login_hint,
-        "state": write_state(runtime, state),
-        "nonce": state.nonce,
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
     }
-    if request.message_hint is not None:
-        parameters["lti_message_hint"] = request.message_hint
-    return add_query(registration.auth_url, parameters)
+    return add_query(auth_url, parameters, without=["login_hint", "state", "nonce"] + ["lti_message_hint"] * has_hint)
 
 
 def check_target(runtime: Runtime, url: str) -> None:
@@ -143,10 +152,10 @@ def check_target(runtime: Runtime, url: str) -> None:
         )
 
 
-def add_query(url: str, parameters: Mapping[str, str]) -> str:
-    """A URL with more parameters; those it has, and nothing else, stay."""
-    parts = urlsplit(url)
-    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in parameters]
+def add_query(url: str, parameters: Mapping[str, str], *, without: Collection[str] = ()) -> str:
+    """A URL with more parameters; those it has, and nothing else, stay, except for these names."""
+    parts, gone = urlsplit(url), {*parameters, *without}
+    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in gone]
     return urlunsplit(parts._replace(query=urlencode([*kept, *parameters.items()]), fragment=""))
 
 

@@ -114,7 +114,7 @@ class ShortWay:
         """Where the activity is; None: a page has to ask the platform's storage, or did."""
         if ANSWERED in form:
             return None
-        with self._app.request_context(environ):  # plugins that are asked for what they placed may look at it
+        with self._app.app_context():  # for plugins that are asked for what they placed
             answer = read_answer(self._runtime, form, seen.platform)
             if is_storage_due(answer):
                 return None

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, current_app, g, render_template, request
-from flask_babel import get_locale
 from markupsafe import escape
 
-from lti_tool.web.session import HOLES_KEY, SignedIn, current_session
+from lti_tool.web.session import HOLES_KEY, SignedIn, current_session, take_for_current
+from lti_tool.web.texts import current_language
 
 PAGES_KEY = "coursebridge_kept_pages"
 MOST_PAGES = 500
@@ -30,14 +30,17 @@ class KeptPage:
     """A page with holes."""
 
     texts: tuple[str, ...]
+    holes: tuple[int, ...]
+    """What stands between the texts, each a number of `fills`."""
     fills: tuple[Fill, ...]
-    """What stands between the texts; asked within a request."""
+    """Asked within a request, once each."""
 
     def fill(self) -> str:
         """The page for the session of this request."""
+        own = [fill() for fill in self.fills]
         parts = [self.texts[0]]
-        for number, fill in enumerate(self.fills, 1):
-            parts += (fill(), self.texts[number])
+        for hole, text in zip(self.holes, self.texts[1:], strict=True):
+            parts += (own[hole], text)
         return "".join(parts)
 
 
@@ -49,7 +52,7 @@ def kept_page(template: str, of: Hashable, make_context: Callable[[], dict[str, 
     """
     session = current_session()
     about = (session.course_slug, session.role, session.course_title, session.platform_name, session.locale)
-    where = (request.environ.get("coursebridge.root"), request.path, str(get_locale()))
+    where = (request.environ.get("coursebridge.root"), request.path, current_language())
     key = (template, where, of, about, session.brand, session.administers, session.granted)
     pages: dict[Hashable, KeptPage] = current_app.extensions.setdefault(PAGES_KEY, {})
     found = pages.get(key)
@@ -63,26 +66,26 @@ def kept_page(template: str, of: Hashable, make_context: Callable[[], dict[str, 
 
 def _render(template: str, session: SignedIn, make_context: Callable[[], dict[str, Any]]) -> KeptPage:
     """Render for nobody, and cut the holes."""
-    holes: list[Fill] = [_name, _script_root]
+    fills: list[Fill] = [_name, _script_root]
 
     def dig(fill: Fill) -> str:
-        holes.append(fill)
-        return f"{MARK}{len(holes) - 1}-"
+        fills.append(fill)
+        return f"{MARK}{len(fills) - 1}-"
 
-    g.coursebridge_session = _nobody(session, f"{MARK}0-")
+    take_for_current(_nobody(session, f"{MARK}0-"))
     setattr(g, HOLES_KEY, dig)
     try:
         html = render_template(template, **make_context())
     finally:
-        g.coursebridge_session = session
+        take_for_current(session)
         g.pop(HOLES_KEY)
-    texts, fills = [], []
+    texts, holes = [], []
     for number, part in enumerate(html.replace(request.script_root, f"{MARK}1-").split(MARK)):
         hole, _dash, text = part.partition("-") if number else ("", "", part)
         if number:
-            fills.append(holes[int(hole)])
+            holes.append(int(hole))
         texts.append(text)
-    return KeptPage(tuple(texts), tuple(fills))
+    return KeptPage(tuple(texts), tuple(holes), tuple(fills))
 
 
 def _nobody(session: SignedIn, name: str) -> SignedIn:

@@ -101,12 +101,9 @@ def _policy(frame_origin: str, files_origin: str, hub_url: str) -> str:
 def _add_headers(response: Response) -> Response:
     session, settings = find_current_session(), current_runtime().settings
     policy = _policy(session.frame_origin if session else "", settings.files.origin, settings.hub.url)
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", _extended(policy))
-    for name, value in _SAFE:
-        headers.setdefault(name, value)
-    if settings.base_url.scheme == "https":
-        headers.setdefault("Strict-Transport-Security", HSTS)
+    said = {name.lower() for name, _value in response.headers}
+    wanted = [("Content-Security-Policy", _extended(policy)), *safe_headers(settings)]
+    response.headers.extend([header for header in wanted if header[0].lower() not in said])
     return response
 
 

@@ -28,11 +28,13 @@ from lti_tool.kernel.prepared import Prepared
 from lti_tool.kernel.types import EnumValue, UtcDateTime
 from lti_tool.kernel.upsert import insert_new
 from lti_tool.web.runtime import current_runtime
+from lti_tool.web.wsgi import read_cookie
 
 BROWSER_COOKIE = "__Host-coursebridge"
 PREFIX = "/s/"
 TOKEN_KEY = "coursebridge.session_token"
 HOLES_KEY = "coursebridge_holes"
+_OF_REQUEST, _UNREAD = "coursebridge_session", object()
 WINDOW_PASS = "window_pass"
 KEPT = timedelta(days=7)
 
@@ -233,10 +235,18 @@ def current_session() -> SignedIn:
 
 def find_current_session() -> SignedIn | None:
     """The session of this request, read once, or None."""
-    if "coursebridge_session" not in g:
+    kept: Any = g.get(_OF_REQUEST, _UNREAD)
+    if kept is _UNREAD:
         token = request.environ.get(TOKEN_KEY)
-        g.coursebridge_session = _read(token) if token else None
-    return g.coursebridge_session  # type: ignore[no-any-return]  # flask.g is untyped
+        kept = _read(token) if token else None
+        take_for_current(kept)
+    found: SignedIn | None = kept
+    return found
+
+
+def take_for_current(session: SignedIn | None) -> None:
+    """Have this be the session of this request."""
+    setattr(g, _OF_REQUEST, session)
 
 
 def do_without_session() -> None:
@@ -244,7 +254,7 @@ def do_without_session() -> None:
     try:
         find_current_session()
     except SQLAlchemyError:
-        g.coursebridge_session = None
+        take_for_current(None)
 
 
 def window_pass(url: str) -> str:
@@ -277,7 +287,7 @@ def write_own(make: Callable[[], str]) -> str:
 def _read(token: str) -> SignedIn | None:
     rows = current_runtime().db.read(_BY_DIGEST, {"digest": digest_of(token)})
     row = rows[0] if rows else None
-    found = accept_session(row, request.cookies.get(BROWSER_COOKIE))
+    found = accept_session(row, read_cookie(request.environ, BROWSER_COOKIE))
     if found is None and row is not None and row.expires_at > clock.now() and _holds_window_pass(token):
         found = read_session(row)
     return found

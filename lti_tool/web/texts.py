@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, cast
 
-from flask import Flask, g, has_request_context
+from flask import Flask, current_app, g, has_request_context
 from flask_babel import Domain, format_decimal, get_locale
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
@@ -17,6 +17,7 @@ from markupsafe import Markup
 MOST_KEPT = 5000
 """Texts of one language that are kept: more than there are."""
 _OF_REQUEST = "coursebridge_texts"
+_ONLY = "coursebridge_only_language"
 _CALL = ("name", "lparen", "string", "rparen")
 
 
@@ -43,6 +44,12 @@ class Texts:
 
 def _safe(text: str) -> Markup:
     return Markup(text)  # noqa: S704 - a template's own text
+
+
+def current_language() -> str:
+    """The language of this request's page; where there is one only, nothing is asked."""
+    only: str | None = current_app.extensions[_ONLY]
+    return only or str(get_locale())
 
 
 class SetTexts(Extension):
@@ -81,6 +88,8 @@ def install_texts(app: Flask, languages: Iterable[str]) -> None:
 
     After `Babel(app)`.
     """
+    known = list(languages)
+    app.extensions[_ONLY] = known[0] if len(known) == 1 else None
     by_language = dict[str, Texts]()
 
     domain: Any = Domain()
@@ -89,7 +98,7 @@ def install_texts(app: Flask, languages: Iterable[str]) -> None:
     def of_request() -> Texts:
         found: Texts | None = g.get(_OF_REQUEST)
         if found is None:
-            language = str(get_locale())
+            language = current_language()
             found = by_language.get(language)
             if found is None:
                 found = by_language[language] = Texts(read_catalogue())
@@ -109,6 +118,6 @@ def install_texts(app: Flask, languages: Iterable[str]) -> None:
     domain.get_translations = catalogue
     app.jinja_env.globals.update({"_": gettext, "gettext": gettext, "ngettext": ngettext})
     app.jinja_env.filters["decimalformat"] = lambda *number: of_request().number(*number)
-    if len(list(languages)) == 1:
+    if len(known) == 1:
         app.jinja_env.add_extension(SetTexts)
     app.before_request(domain.as_default)

@@ -192,10 +192,8 @@ def unpublish_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
 def restore(tx: Tx, slug: str, part: str, number: int, editor: Editor) -> Revision:
     """Make an old revision of settings, a module or an item the newest again. An item still has to be published.
 
-    Raises: NotFound, Forbidden, Invalid: it is a notebook of a quiz, of which no old version is kept.
+    Notebooks of a quiz: see `written.restore_source`. Raises: NotFound, Forbidden, Invalid.
     """
-    if part.startswith("source/"):
-        raise Invalid("source_not_kept", "Old notebooks of a quiz are not kept here. Upload the one that you want.")
     course = open_for_editing(tx, slug, editor)
     old = get_revision(tx, course.id, part, number)
     if part.startswith("item/"):

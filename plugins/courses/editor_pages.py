@@ -16,9 +16,9 @@ from lti_tool.web.session import current_session
 from plugins.courses.comparing import Comparison, compare
 from plugins.courses.forms import form_fields
 from plugins.courses.library import list_library_choices
-from plugins.courses.models import Admission, Item, ItemKind, Level, Module, Origin, PartState, Revision, Unsaved
+from plugins.courses.models import Admission, Item, ItemKind, Level, Module, PartState, Revision, Unsaved
 from plugins.courses.outline import kind_word, level_word
-from plugins.courses.parts import COURSE, OUTLINE, Content, item_part, module_part
+from plugins.courses.parts import OUTLINE, Content, item_part, module_part, source_part
 from plugins.courses.revisions import EditConflict
 from plugins.courses.service import Outline
 from plugins.courses.videos import list_choices
@@ -73,28 +73,6 @@ def _move_url(slug: str, kind: str, name: str, way: str) -> str:
     return url_for("courses.move_view", slug=slug, kind=kind, name=name, way=way)
 
 
-def part_word(part: str, outline: Outline) -> str:
-    """Where a revision belongs, for people: the title, of what was taken out its name in the address."""
-    if part in (COURSE, OUTLINE):
-        return str(_("Settings") if part == COURSE else _("Order"))
-    kind, _slash, slug = part.partition("/")
-    if kind == "module":
-        title = next((module.title for module, _items in outline.modules if module.slug == slug), slug)
-        return str(_("Module “%(title)s”", title=title))
-    item = outline.find_item(slug)
-    return item.title if item else slug
-
-
-def part_url(slug: str, part: str) -> str:
-    """The editor of a part."""
-    kind, _slash, name = part.partition("/")
-    if kind == "item":
-        return url_for("courses.edit_item", slug=slug, item_slug=name)
-    if kind == "module":
-        return url_for("courses.edit_module", slug=slug, module_slug=name)
-    return url_for("courses.edit_settings" if part == COURSE else "courses.edit_outline", slug=slug)
-
-
 def frame(slug: str, outline: Outline, current: str) -> dict[str, Any]:
     """What every page of the editor has: the course, its state, the tabs."""
     rights, pages = current_session().rights, []
@@ -143,6 +121,7 @@ def outline_context(
             {
                 "title": revision.content["title"],
                 "url": url_for("courses.put_back_view", slug=slug, item_slug=revision.part.removeprefix("item/")),
+                "try_url": url_for("courses.preview_with", slug=slug, item_slug=revision.part.removeprefix("item/")),
             }
             for revision in removed
         ],
@@ -183,6 +162,7 @@ def _item_line(
         "preview_url": _item_url("preview_item", slug, item.slug),
         "publish_url": _item_url("publish_view", slug, item.slug) if item.has_changes or not is_published else None,
         "unpublish_url": _item_url("unpublish_view", slug, item.slug) if is_published else None,
+        "without_url": _item_url("preview_without", slug, item.slug),
         "remove_url": _item_url("remove_item_view", slug, item.slug),
         "history_url": url_for("courses.show_history", slug=slug, part=item_part(item.slug)),
         "up_url": _move_url(slug, "item", item.slug, "up") if place or module_number else None,
@@ -294,6 +274,7 @@ def source_context(slug: str, item: Item, files: Sequence[tuple[str, int]]) -> d
         "url": _item_url("change_source_view", slug, item.slug),
         "keep_url": _item_url("keep_version_view", slug, item.slug),
         "version_url": _item_url("show_version", slug, item.slug),
+        "history_url": url_for("courses.show_history", slug=slug, part=source_part(str(item.assignment))),
     }
 
 
@@ -362,24 +343,4 @@ def comparison_context(found: Comparison) -> dict[str, Any]:
             for name, lines in found.texts.items()
         ],
         "is_same": found.is_same,
-    }
-
-
-def history_context(slug: str, outline: Outline, part: str, revisions: Sequence[Revision]) -> dict[str, Any]:
-    """The context of `courses/edit/history.html`."""
-    origins = {Origin.BROWSER: _("written here"), Origin.IMPORT: _("imported"), Origin.RESTORE: _("restored")}
-    return frame(slug, outline, "outline") | {
-        "part": {"word": part_word(part, outline), "url": part_url(slug, part)},
-        "revisions": [
-            {
-                "number": revision.number,
-                "at": revision.made_at,
-                "author": revision.author_name or None,
-                "origin": origins[revision.origin],
-                "is_published": revision.published_at is not None,
-            }
-            for revision in revisions
-        ],
-        "compare_url": url_for("courses.compare_revisions", slug=slug, part=part),
-        "restore_url": url_for("courses.restore_view", slug=slug, part=part),
     }

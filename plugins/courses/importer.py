@@ -79,7 +79,7 @@ def import_course(
             refuse_to_overwrite(tx, folder, overwrite=overwrite)
             before = read_shown(tx, slug)
             put_files(tx, slug, uploads)
-            write_course(tx, folder, registration_id)
+            write_course(tx, folder, registration_id, runtime.settings.quizzes.versions_kept)
             put_videos(tx, runtime, folder, posters)
             publish_installed(tx, slug, done)
             for name in before.points.keys() - done.releases.keys():

@@ -1,5 +1,7 @@
 """What the page of an item shows, for each kind."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from flask import url_for
@@ -15,8 +17,15 @@ from plugins.courses.reading import Reading, ref_of
 from plugins.courses.service import link_targets
 
 
-def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook: bytes | None) -> dict[str, Any]:
-    """The context of `courses/lesson.html`: `text` of a lesson, `notebook` of a notebook."""
+def item_context(
+    reading: Reading,
+    item: Item,
+    pages: Pages,
+    text: str,
+    notebook: bytes | None,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The context of `courses/lesson.html`: `text` of a lesson, `notebook` of a notebook, with the files beside it."""
     items = reading.outline.items
     number = items.index(item)
     lock = reading.locks.get(item.slug)
@@ -29,7 +38,7 @@ def item_context(reading: Reading, item: Item, pages: Pages, text: str, notebook
             "kind_word": kind_word(item.kind),
             "summary": item.summary or None,
             "html": pages.render(text, place) if item.kind is ItemKind.LESSON and not is_closed else None,
-            "cells": _cells(notebook, place, pages) if notebook is not None and not is_closed else None,
+            "cells": _cells(notebook, beside, place, pages) if notebook is not None and not is_closed else None,
             "url": None if is_closed else _content_url(item, pages),
             "is_elsewhere": bool(item.url) and not is_own(item.url),
             "file_name": item.file.rpartition("/")[2] or None,
@@ -64,10 +73,10 @@ def _hub_url(item: Item, pages: Pages) -> str | None:
     return url_for("courses.open_in_hub", slug=pages.slug, item_slug=item.slug)
 
 
-def _cells(notebook: bytes, place: Place, pages: Pages) -> list[dict[str, Any]]:
+def _cells(notebook: bytes, beside: Mapping[str, bytes], place: Place, pages: Pages) -> list[dict[str, Any]]:
     """Cells as the macro `notebook_cell` takes them. An unreadable notebook has none."""
     try:
-        cells = render_notebook(notebook, place, words())
+        cells = render_notebook(notebook, place, words(), beside)
     except NotebookError:
         return []
     media_url = url_for("courses.show_media", slug=pages.slug, path="x").removesuffix("/x")

@@ -249,7 +249,7 @@ class Revision(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     course_id: Mapped[int] = mapped_column(ForeignKey("courses_course.id", ondelete="CASCADE"))
     part: Mapped[str] = mapped_column(String(PART_LENGTH))
-    """`course`, `outline`, `module/<slug>` or `item/<slug>`."""
+    """`course`, `outline`, `module/<slug>`, `item/<slug>` or `source/<assignment>`."""
     number: Mapped[int]
     """1, 2, 3 … of this part: two teachers cannot both make the next one."""
     content: Mapped[dict[str, Any]] = mapped_column(JSON, deferred=True)

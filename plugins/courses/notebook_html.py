@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -19,6 +20,9 @@ from plugins.courses.lesson_html import render_part
 from plugins.courses.links import Place
 
 PICTURES = ("image/png", "image/jpeg", "image/gif")
+PICTURE_ENDS = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "gif": "image/gif"}
+LARGEST_PICTURE = 2_000_000
+"""Bytes of a file beside a notebook that is shown in it."""
 MOST_CELLS = 2000
 SHOWN_TEXT = 40_000
 """Characters of one output that the page shows."""
@@ -65,9 +69,16 @@ def find_notebook_problem(content: bytes) -> str | None:
     return None
 
 
-def render_notebook(content: bytes, place: Place, words: tuple[str, str]) -> list[Cell]:
-    """The cells of a notebook; links of text cells as in lessons (`links.ITEM`). Raises: NotebookError."""
-    return [_cell(raw, place, words) for raw in _read(content)]
+def render_notebook(
+    content: bytes, place: Place, words: tuple[str, str], beside: Mapping[str, bytes] = MappingProxyType({})
+) -> list[Cell]:
+    """The cells of a notebook; links of text cells as in lessons (`links.ITEM`). Raises: NotebookError.
+
+    `beside`: files in the notebook's folder, by path; text cells show the pictures among them.
+    """
+    shown = {name: address for name, body in beside.items() if (address := _picture(name, body))}
+    pictures = shown | {quote(name): address for name, address in shown.items()}  # as Markdown writes a space
+    return [_cell(raw, place, words, pictures) for raw in _read(content)]
 
 
 def list_texts(content: bytes) -> list[str]:
@@ -90,7 +101,7 @@ def _read(content: bytes) -> list[Mapping[str, Any]]:
     return cells
 
 
-def _cell(raw: Mapping[str, Any], place: Place, words: tuple[str, str]) -> Cell:
+def _cell(raw: Mapping[str, Any], place: Place, words: tuple[str, str], pictures: Mapping[str, str]) -> Cell:
     source = _joined(raw.get("source"))
     if raw.get("cell_type") == "code":
         outputs = raw.get("outputs")
@@ -99,7 +110,7 @@ def _cell(raw: Mapping[str, Any], place: Place, words: tuple[str, str]) -> Cell:
         html, run = nh3.clean(code, tags={"span"}, attributes={"span": {"class"}}), raw.get("execution_count")
         return Cell("code", html, tuple(filter(None, shown)), run if type(run) is int and run > 0 else None)
     if raw.get("cell_type") == "markdown":
-        return Cell("text", render_part(source, place, words, _attachments(raw)))
+        return Cell("text", render_part(source, place, words, {**pictures, **_attachments(raw)}))
     return Cell("text", f"<pre>{escape(source)}</pre>")
 
 
@@ -119,6 +130,14 @@ def _attachments(raw: Mapping[str, Any]) -> dict[str, str]:
             if body and (address := _data_url(mime, body)):
                 found[f"attachment:{name}"] = address
     return found
+
+
+def _picture(name: str, body: bytes) -> str | None:
+    """A file as a data URL; None: it is no picture that is shown, or too large for a page."""
+    mime = PICTURE_ENDS.get(name.rpartition(".")[2].lower())
+    if mime is None or len(body) > LARGEST_PICTURE:
+        return None
+    return f"data:{mime};base64,{base64.b64encode(body).decode()}"
 
 
 def _data_url(mime: str, body: str) -> str | None:

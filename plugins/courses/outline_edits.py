@@ -230,14 +230,19 @@ def restore_order(tx: Tx, slug: str, number: int, editor: Editor) -> None:
     """
     course = open_for_editing(tx, slug, editor)
     old = get_revision(tx, course.id, OUTLINE, number)
-    there = dict(order_of(get_outline(tx, slug)))
+    _apply(tx, course, restored_order(get_outline(tx, slug), old.content), editor, Origin.RESTORE)
+
+
+def restored_order(outline: Outline, content: Content) -> Order:
+    """The order that an old revision of the outline gives to the parts that are there now."""
+    there = dict(order_of(outline))
     items = {item for some in there.values() for item in some}
-    order = [(name, [item for item in some if item in items]) for name, some in old.content["modules"] if name in there]
+    order = [(name, [item for item in some if item in items]) for name, some in content["modules"] if name in there]
     placed = {item for _name, some in order for item in some}
     order += [(name, []) for name in there if name not in {known for known, _some in order}]
     for name, some in order:
         some += [item for item in there[name] if item not in placed]
-    _apply(tx, course, order, editor, Origin.RESTORE)
+    return order
 
 
 def remove_item(tx: Tx, slug: str, item_slug: str, editor: Editor) -> None:
@@ -275,13 +280,19 @@ def list_removed(tx: Tx, outline: Outline) -> list[Revision]:
     return [newest[part] for part in sorted(newest) if part.startswith("item/") and part not in there]
 
 
+def get_removed(tx: Tx, outline: Outline, item_slug: str) -> Revision:
+    """The last revision of an item that was taken out. Raises: NotFound."""
+    found = list_newest(tx, outline.course.id, [item_part(item_slug)]).get(item_part(item_slug))
+    if found is None or outline.find_item(item_slug) is not None:
+        raise NotFound("item_not_found", "There is nothing to put back. Open the outline again.")
+    return found
+
+
 def put_back(tx: Tx, slug: str, item_slug: str, editor: Editor) -> Item:
     """Make an item that was taken out a draft at the end of the course. Raises: NotFound, Forbidden, Invalid."""
     course = open_for_editing(tx, slug, editor)
     outline = get_outline(tx, slug)
-    found = list_newest(tx, course.id, [item_part(item_slug)]).get(item_part(item_slug))
-    if found is None or outline.find_item(item_slug) is not None:
-        raise NotFound("item_not_found", "There is nothing to put back. Open the outline again.")
+    found = get_removed(tx, outline, item_slug)
     if found.content["assignment"] and found.content["assignment"] not in list_free_quizzes(tx, outline):
         raise Invalid("quiz_not_free", "Another item shows this quiz now. Take that one out first.")
     item = Item(course_id=course.id, module_id=outline.modules[-1][0].id, slug=item_slug, state=PartState.DRAFT)

@@ -30,6 +30,10 @@ def item_part(slug: str) -> str:
     return f"item/{slug}"
 
 
+SOURCE = "source/"
+"""How parts that are the source of a quiz begin."""
+
+
 def source_part(assignment: str) -> str:
     """The name of the revisions of a quiz's source: they tell versions apart, and who made them."""
     return f"source/{assignment}"

@@ -19,6 +19,7 @@ from plugins.courses import (
     views_people,
     views_preview,
     views_quiz,
+    views_trying,
     views_version,
 )
 from plugins.courses.blueprint import blueprint
@@ -45,6 +46,7 @@ PAGES = (
     views_item,
     views_people,
     views_quiz,
+    views_trying,
     views_version,
 )
 """Importing them hangs their pages on the blueprint."""

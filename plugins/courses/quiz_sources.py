@@ -26,6 +26,7 @@ from plugins.courses.parts import Content, said_source, source_part
 from plugins.courses.quiz_rules import conditions_of, find_condition_problems
 from plugins.courses.revisions import Author, add_revision
 from plugins.courses.service import get_item, get_outline
+from plugins.courses.source_versions import keep_source
 from plugins.courses.staging import alone, publish_installed, require_installed
 from plugins.files import public as files
 
@@ -39,6 +40,17 @@ class Version:
 
     given: Mapping[str, bytes]
     gone: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A version that is in place: what is to be noted of it."""
+
+    assignment: str
+    said: Content
+    done: grading.Installation
+    files: list[tuple[str, Path]]
+    versions_kept: int
 
 
 def check_given(runtime: Runtime, sent: list[tuple[str, bytes]]) -> dict[str, bytes]:
@@ -83,10 +95,10 @@ def make_quiz(
         write_source(staging / "source" / assignment, given)
         kernel = grading.find_source_kernel(staging / "source" / assignment)
         conditions = grading.Conditions(environment=kernel)
-        said, done = install_version(runtime, slug, staging, assignment, None, conditions)
+        installed = install_version(runtime, slug, staging, assignment, None, conditions)
         with runtime.db.transaction() as tx:
             item = add_quiz(tx, slug, module_slug, title, assignment, editor, kernel)
-            note_version(tx, item.course_id, slug, assignment, said, done, editor.author)
+            note_version(tx, item.course_id, slug, installed, editor.author)
         return item
 
 
@@ -104,10 +116,10 @@ def change_quiz(runtime: Runtime, slug: str, item_slug: str, version: Version, e
             assignment, due_at, conditions = str(item.assignment), item.due_at, conditions_of(item)
         there = {name: path.read_bytes() for name, path in find_source_files(runtime.settings, slug, assignment)}
         write_source(staging / "source" / assignment, next_files(there, version))
-        said, done = install_version(runtime, slug, staging, assignment, due_at, conditions)
+        installed = install_version(runtime, slug, staging, assignment, due_at, conditions)
         with runtime.db.transaction() as tx:
             course = open_for_editing(tx, slug, editor)
-            note_version(tx, course.id, slug, assignment, said, done, editor.author)
+            note_version(tx, course.id, slug, installed, editor.author)
 
 
 def list_sources(settings: Settings, slug: str, assignment: str) -> list[tuple[str, int]]:
@@ -159,7 +171,7 @@ def install_version(
     assignment: str,
     due_at: datetime | None,
     conditions: grading.Conditions,
-) -> tuple[Content, grading.Installation]:
+) -> Installed:
     """Make what stands in the staging folder the course's version, for learners too, or nothing of it.
 
     Raises: CourseFolderError: it cannot be released, or does not fit what was handed in.
@@ -173,7 +185,8 @@ def install_version(
     root = runtime.settings.course_dir(slug)
     done = grading.install_quizzes_apart(root, staging, {assignment: due_at}, others_stay=True)
     require_installed(runtime, slug, done)
-    return said, done
+    files = find_source_files(runtime.settings, slug, assignment)
+    return Installed(assignment, said, done, files, runtime.settings.quizzes.versions_kept)
 
 
 def list_condition_problems(
@@ -183,16 +196,18 @@ def list_condition_problems(
     return [problem for _field, problem in find_condition_problems(runtime.settings, conditions, staging, assignment)]
 
 
-def note_version(
-    tx: Tx, course_id: int, slug: str, assignment: str, said: Content, done: grading.Installation, author: Author
-) -> Revision:
+def note_version(tx: Tx, course_id: int, slug: str, installed: Installed, author: Author) -> Revision:
     """Write down what is in place now and who did it, and have the columns in the LMS follow; the revision."""
+    assignment = installed.assignment
     before = grading.list_max_points(tx, {slug}).get((slug, assignment))
-    publish_installed(tx, slug, done)
+    publish_installed(tx, slug, installed.done)
     now = grading.list_max_points(tx, {slug})[slug, assignment]
     if before is not None and before != now:
         follow_columns(tx, course_id, slug, assignment)
-    return add_revision(tx, course_id, source_part(assignment), said, author, base=None, is_published=True)
+    part = source_part(assignment)
+    revision = add_revision(tx, course_id, part, installed.said, author, base=None, is_published=True)
+    keep_source(tx, course_id, assignment, installed.files, installed.versions_kept)
+    return revision
 
 
 def follow_columns(tx: Tx, course_id: int, slug: str, assignment: str) -> None:

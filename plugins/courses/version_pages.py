@@ -17,6 +17,7 @@ from lti_tool.lti import public as lti
 from lti_tool.web.session import current_session
 from plugins.courses.editor_pages import frame
 from plugins.courses.models import Item, Revision
+from plugins.courses.parts import source_part
 from plugins.courses.service import Outline
 from plugins.courses.version_report import Finding, Report
 from plugins.courses.written import list_released
@@ -81,6 +82,7 @@ def _addresses(slug: str, item: Item) -> dict[str, str]:
     return {
         "edit_url": url_for("courses.edit_item", **at) + "#notebooks",
         "here_url": url_for("courses.show_version", **at),
+        "history_url": url_for("courses.show_history", slug=slug, part=source_part(str(item.assignment))),
         "write_url": url_for("courses.write_view", **at),
         "check_url": url_for("courses.check_version_view", **at),
         "publish_url": url_for("courses.publish_version_view", **at),

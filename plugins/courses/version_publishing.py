@@ -93,14 +93,14 @@ def publish_version(run: JobRun, message: PublishVersion) -> None:
             if problems:
                 raise CourseFolderError(problems)
             write_source(staging / "source" / work.assignment, given)
-            said, done = install_version(runtime, work.slug, staging, work.assignment, work.due_at, work.conditions)
+            installed = install_version(runtime, work.slug, staging, work.assignment, work.due_at, work.conditions)
             reach("version.installed")
             with runtime.db.transaction() as tx:
                 run.finish(tx)
                 course = lock_course(tx, work.slug)
                 before = grading.list_max_points(tx, {work.slug}).get((work.slug, work.assignment))
-                revision = note_version(tx, course.id, work.slug, work.assignment, said, done, work.author)
-                now = done.releases[work.assignment].max_score
+                revision = note_version(tx, course.id, work.slug, installed, work.author)
+                now = installed.done.releases[work.assignment].max_score
                 if work.shows:
                     show_saved(tx, course, work.shows)
                 _record_act(tx, work, message.sha256, revision.number, before, now)

@@ -1,5 +1,7 @@
 """The course page, items and their files, as learners see them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from flask import Response, make_response, redirect, request, url_for
@@ -85,9 +87,10 @@ def item_page(
     *,
     preview: dict[str, Any] | None,
     player: Any = None,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> Response:
-    """The page of an item. `preview`: what a teacher's preview says at the top."""
-    context = item_context(reading, item, pages, text, notebook)
+    """The page of an item. `preview`: what a teacher's preview says at the top. `beside`: files beside the notebook."""
+    context = item_context(reading, item, pages, text, notebook, beside)
     is_closed = context["lock"] is not None and preview is None
     return page("courses/lesson.html", status=403 if is_closed else 200, preview=preview, player=player, **context)
 

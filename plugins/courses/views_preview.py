@@ -30,20 +30,20 @@ from plugins.courses.views import item_page
 from plugins.courses.views_edit import module_page, open_editor, sent_base, settings_page
 from plugins.courses.views_item import show_editor
 from plugins.courses.views_order import order_page, sent_order
-from plugins.courses.written import find_written, load_released
+from plugins.courses.written import find_written, load_released, load_written
 
 
 @blueprint.get("/<slug>/edit/preview/")
 def preview_course(slug: str) -> Response:
     """The course page as a learner would see it."""
-    return _course_page(slug, open_editor(slug), edit_url=url_for("courses.edit_outline", slug=slug))
+    return course_preview(slug, open_editor(slug), edit_url=url_for("courses.edit_outline", slug=slug))
 
 
 @blueprint.get("/<slug>/edit/preview/<item_slug>")
 def preview_item(slug: str, item_slug: str) -> AnyResponse:
     """An item as a learner would see it."""
     edit_url = url_for("courses.edit_item", slug=slug, item_slug=item_slug)
-    return _item_page(slug, item_slug, open_editor(slug), edit_url=edit_url)
+    return item_preview(slug, item_slug, open_editor(slug), edit_url=edit_url)
 
 
 @blueprint.get("/<slug>/edit/items/<item_slug>/version/preview/<path:path>")
@@ -57,9 +57,9 @@ def preview_version(slug: str, item_slug: str, path: str) -> AnyResponse:
         row = find_written(tx, reading.outline.course.id, assignment, editor.user_id)
         if item is None or row is None:
             raise NotFound("version_not_found", _("You have written no version of this quiz. Open the outline again."))
-        notebook = load_released(tx, row, path)
-    preview = {"edit_url": url_for("courses.show_version", slug=slug, item_slug=item_slug)}
-    return item_page(reading, item, Pages(slug, is_preview=True), "", notebook, preview=preview)
+        notebook, beside = load_released(tx, row, path), load_written(tx, row)
+    preview = {"edit_url": url_for("courses.show_version", slug=slug, item_slug=item_slug), "is_trial": False}
+    return item_page(reading, item, Pages(slug, is_preview=True), "", notebook, preview=preview, beside=beside)
 
 
 @blueprint.post("/<slug>/edit/settings/preview")
@@ -78,7 +78,7 @@ def preview_settings(slug: str) -> Response:
         editing.require_description(tx, outline.course, content["description"])
 
     try:
-        return _course_page(slug, editor, change, allow)
+        return course_preview(slug, editor, change, allow)
     except Invalid as error:
         return settings_page(slug, editor, 422, **happened([("description", str(error.details["problem"]))]))
 
@@ -97,7 +97,7 @@ def preview_module(slug: str, module_slug: str) -> Response:
                 fill_module(module, content)
         return outline
 
-    return _course_page(slug, editor, change, lambda tx, outline: get_module(tx, outline.course.id, module_slug))
+    return course_preview(slug, editor, change, lambda tx, outline: get_module(tx, outline.course.id, module_slug))
 
 
 @blueprint.post("/<slug>/edit/order/preview")
@@ -105,7 +105,7 @@ def preview_order(slug: str) -> Response:
     """The course page in an order that is not saved."""
     editor, order, base = open_editor(slug), sent_order(), sent_base()
     try:
-        return _course_page(
+        return course_preview(
             slug,
             editor,
             lambda outline: outline_edits.arranged(outline, order),
@@ -134,7 +134,7 @@ def preview_unsaved_item(slug: str, item_slug: str) -> AnyResponse:
         return outline
 
     try:
-        return _item_page(slug, item_slug, editor, change)
+        return item_preview(slug, item_slug, editor, change)
     except _RefusedForm as refused:
         return show_editor(slug, item_slug, editor, 422, **happened(refused.problems))
 
@@ -147,36 +147,37 @@ class _RefusedForm(Exception):
         self.problems = problems
 
 
-def _course_page(
+def course_preview(
     slug: str,
     editor: Editor,
     change: Change = lambda outline: outline,
     allow: Allow = lambda tx, outline: None,
     *,
     edit_url: str | None = None,
+    is_trial: bool = False,
 ) -> Response:
-    def allow_editor(tx: Tx, outline: Outline) -> None:
-        editing.require_editor(tx, outline.course, editor)
-        allow(tx, outline)
-
+    """The course page as a learner would see it. `is_trial`: of an act that has not been done."""
     with current_runtime().db.reading() as tx:
-        reading = read_preview(tx, slug, allow_editor, change)
-    session = current_session()
+        reading = read_preview(tx, slug, _allow_editor(editor, allow), change)
+    session, preview = current_session(), {"edit_url": edit_url, "is_trial": is_trial}
     context = course_context(session, reading, Pages(slug, is_preview=True)) | standing_context(session, slug, reading)
-    return page("courses/course.html", **context | {"preview": {"edit_url": edit_url}, "edit_url": None})
+    return page("courses/course.html", **context | {"preview": preview, "edit_url": None})
 
 
-def _item_page(
+def item_preview(
     slug: str,
     item_slug: str,
     editor: Editor,
     change: Change = lambda outline: outline,
+    allow: Allow = lambda tx, outline: None,
     *,
     edit_url: str | None = None,
+    is_trial: bool = False,
 ) -> AnyResponse:
-    preview: dict[str, Any] = {"edit_url": edit_url}
+    """The page of an item as a learner would see it. `is_trial`: of an act that has not been done."""
+    preview: dict[str, Any] = {"edit_url": edit_url, "is_trial": is_trial}
     with current_runtime().db.reading() as tx:
-        reading = read_preview(tx, slug, lambda tx, outline: editing.require_editor(tx, outline.course, editor), change)
+        reading = read_preview(tx, slug, _allow_editor(editor, allow), change)
         item = reading.outline.find_item(item_slug)
         if item is None:
             raise NotFound("item_not_found", _("This is no longer in the course. Open the outline again."))
@@ -189,6 +190,14 @@ def _item_page(
         )
     pages = Pages(slug, is_preview=True)
     return item_page(reading, item, pages, text_of(item), notebook, preview=preview, player=player)
+
+
+def _allow_editor(editor: Editor, allow: Allow) -> Allow:
+    def both(tx: Tx, outline: Outline) -> None:
+        editing.require_editor(tx, outline.course, editor)
+        allow(tx, outline)
+
+    return both
 
 
 def _read_file(tx: Tx, slug: str, file: str) -> bytes:

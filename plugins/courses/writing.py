@@ -34,6 +34,7 @@ from plugins.courses.parts import (
 from plugins.courses.progress_outline import publish_progress_outline
 from plugins.courses.revisions import COMMAND_LINE, add_revision
 from plugins.courses.service import get_outline
+from plugins.courses.source_versions import keep_source
 from plugins.courses.videos import take_up_video
 from plugins.files import public as files
 
@@ -53,8 +54,8 @@ def said_parts(folder: CourseFolder) -> dict[str, Content]:
     return parts
 
 
-def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> None:
-    """Make the tables say what the folder says."""
+def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None, versions_kept: int) -> None:
+    """Make the tables say what the folder says, and keep that many versions of each quiz's notebooks."""
     parts = said_parts(folder)
     course = _write_head(tx, folder, parts[COURSE], registration_id)
     modules = {module.slug: module for module in course.modules}
@@ -84,6 +85,7 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
     tx.flush()
     for part, content in parts.items():
         add_revision(tx, course.id, part, content, COMMAND_LINE, base=None, origin=Origin.IMPORT, is_published=True)
+    _keep_sources(tx, folder, course.id, versions_kept)
     index_course(tx, course)
     _write_media(tx, folder, course.id)
     tx.flush()
@@ -93,6 +95,13 @@ def write_course(tx: Tx, folder: CourseFolder, registration_id: int | None) -> N
     publish_progress_outline(tx, course.slug)
     for item in get_outline(tx, course.slug).published().items:
         take_up_video(tx, course.slug, item)
+
+
+def _keep_sources(tx: Tx, folder: CourseFolder, course_id: int, most: int) -> None:
+    for module in folder.course.module:
+        for item in module.item:
+            if isinstance(item, QuizItem):
+                keep_source(tx, course_id, item.assignment, folder.source(item).files, most)
 
 
 def _says_something_else(item: Item, state: PartState, content: Content) -> bool:

@@ -14,9 +14,10 @@ from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Conflict, NotFound
 from plugins.courses.editing import Editor
 from plugins.courses.models import Course, Revision
-from plugins.courses.parts import source_part
+from plugins.courses.parts import SOURCE, source_part
 from plugins.courses.quiz_sources import find_source_files
-from plugins.courses.revisions import find_newest
+from plugins.courses.revisions import find_newest, get_revision
+from plugins.courses.source_versions import load_source
 from plugins.courses.written_models import Written, WrittenBlob, WrittenState, WrittenWay
 
 
@@ -91,6 +92,22 @@ def save_written(
         except IntegrityError:  # two first saves at once: the other one is there now
             continue
     raise Conflict("version_busy", "This version is being saved elsewhere. Save again.")
+
+
+def restore_source(tx: Tx, course: Course, part: str, number: int, editor: Editor) -> None:
+    """Make an old version the next one that this editor has checked and publishes. Learners notice nothing yet.
+
+    Raises: NotFound: it is not there or not kept. Conflict: the editor has written another one.
+    """
+    assignment = part.removeprefix(SOURCE)
+    row, newest = find_written(tx, course.id, assignment, editor.user_id), find_published(tx, course.id, assignment)
+    if row is not None and row.state is not WrittenState.PUBLISHED:
+        raise Conflict(
+            "version_waits", "You have a version that is not published. Publish it or throw it away, then restore."
+        )
+    files = load_source(tx, get_revision(tx, course.id, part, number))
+    base = newest.number if newest else 0
+    save_written(tx, course, assignment, editor, grading.pack_files(files), base, clock.now())
 
 
 def load_written(tx: Tx, row: Written) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Tables of versions of quizzes that teachers write and learners do not see yet."""
+"""Tables of versions of quizzes: those that teachers write and learners do not see yet, and those that learners had."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -100,4 +100,17 @@ class WrittenBlob(Base):
     """zlib-compressed."""
 
 
-WRITTEN_MODELS = (Written, WrittenBlob)
+class SourceBlob(Base):
+    """Content of a file of a version that counts or counted; revisions of the quiz's source name it by its hash."""
+
+    __tablename__ = "courses_source_blob"
+
+    course_id: Mapped[int] = mapped_column(ForeignKey("courses_course.id", ondelete="CASCADE"), primary_key=True)
+    assignment: Mapped[str] = mapped_column(String(80), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    size: Mapped[int]
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+    """zlib-compressed."""
+
+
+WRITTEN_MODELS = (Written, WrittenBlob, SourceBlob)

@@ -1,7 +1,7 @@
 """Questions about progress."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import and_, bindparam, select
@@ -94,6 +94,15 @@ def read_course(tx: Tx, who: Learner, course_slug: str, skip: Collection[str] = 
     learner = found[0][0] if found else None
     rows = {item.ref: item for _learner, item in found if item is not None}
     return _course_progress(course, learner, rows, skip)
+
+
+def read_for_nobody(tx: Tx, course_slug: str, placement_id: int, rule: Rule | None) -> CourseProgress:
+    """What somebody who has done nothing would see under another rule; None: the course's own. One query.
+
+    Raises: NotFound: no outline.
+    """
+    course = read_course_at(tx, course_slug, placement_id)
+    return _course_progress(replace(course, rule=rule or course.outline.rule), None, {}, ())
 
 
 def read_percent(tx: Tx, who: Learner) -> int:

@@ -17,7 +17,7 @@ from plugins.progress.explaining import explain_rule
 from plugins.progress.merging import Learner
 from plugins.progress.outline import Needs, Rule, TextDone
 from plugins.progress.pages import progress_context
-from plugins.progress.reading import read_course
+from plugins.progress.reading import read_course, read_for_nobody
 from plugins.progress.staff_pages import Wish, class_context, count_unsent, export_csv, get_learner, load_class
 
 
@@ -76,12 +76,32 @@ def save_settings(slug: str) -> AnyResponse:
     """Take over what the teacher has set; a job weighs everybody anew."""
     placement_id = _placement(slug)
     try:
-        rule = _read_rule() if request.form.get("own") == "yes" else None
+        rule = _sent_rule()
     except Invalid as error:
         return _settings_page(slug, placement_id, error=error.message, status=400)
     with current_runtime().db.transaction() as tx:
         set_course(tx, slug, placement_id, rule=rule, sends_score=request.form.get("sends_score") == "yes")
     return redirect(url_for("progress.show_settings", slug=slug, saved="yes"), 303)
+
+
+@blueprint.post("/<slug>/settings/preview")
+@right_required(Right.EDIT_COURSE)
+def preview_settings(slug: str) -> AnyResponse:
+    """The progress page of somebody who begins, with what is not saved."""
+    placement_id = _placement(slug)
+    try:
+        rule = _sent_rule()
+    except Invalid as error:
+        return _settings_page(slug, placement_id, error=error.message, status=400)
+    with current_runtime().db.reading() as tx:
+        found = read_for_nobody(tx, slug, placement_id, rule)
+    preview = {"edit_url": None, "is_trial": False}
+    return page("progress/course.html", preview=preview, **progress_context(slug, found, is_own=False))
+
+
+def _sent_rule() -> Rule | None:
+    """None: the course's own. Raises: Invalid."""
+    return _read_rule() if request.form.get("own") == "yes" else None
 
 
 def _settings_page(slug: str, placement_id: int, error: str | None = None, status: int = 200) -> Response:
@@ -100,6 +120,7 @@ def _settings_page(slug: str, placement_id: int, error: str | None = None, statu
         may_change=Right.EDIT_COURSE in session.rights,
         platform=session.platform_name,
         action=url_for("progress.save_settings", slug=slug),
+        try_url=url_for("progress.preview_settings", slug=slug),
         is_saved=request.args.get("saved") == "yes" and error is None,
         error=error,
         typed=request.form.get("min_score") if error else None,

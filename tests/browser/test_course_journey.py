@@ -154,6 +154,10 @@ def write_and_publish(teacher: Page, learner: Page) -> None:
         expect(order.nth(2)).not_to_have_attribute("data-item", "growing")
     expect(order.nth(0)).to_have_attribute("data-item", "growing")
     keep_picture(teacher, "course-teacher-04", "outline")
+    learner.reload()
+    entries = learner.locator(".module li").filter(has=learner.get_by_role("link"))
+    for number, title in enumerate(("Growing", "Sowing", "Roots")):
+        expect(entries.nth(number)).to_contain_text(title)
 
 
 def add_item(teacher: Page, kind: str, title: str) -> None:

@@ -46,7 +46,7 @@ SEED = int(os.environ.get("COURSEBRIDGE_TEST_SEED", "0")) or random.randrange(1 
 SLOW = "import time\ntime.sleep(3)"
 
 
-@pytest.mark.parametrize("campus", ["canvas"], indirect=True)
+@pytest.mark.parametrize("settings", [{"concurrency": 1}], indirect=True)
 def test_kill_at_twelve_points_loses_nothing_and_doubles_nothing(scene: Scene) -> None:
     left: list[str] = []
     for point in (BEFORE, *POINTS):

@@ -62,6 +62,7 @@ def _entry(number: int, title: str, kind: str, **changes: Any) -> Context:
         "preview_url": "#",
         "publish_url": None,
         "unpublish_url": "#",
+        "without_url": "#",
         "remove_url": "#",
         "history_url": "#",
         "up_url": f"#up-{number}",
@@ -117,7 +118,7 @@ OUTLINE: Context = FRAME | {
     "state_url": "#",
     "history_url": "#",
     "base": 3,
-    "removed": [{"title": "Old lesson", "url": "#"}],
+    "removed": [{"title": "Old lesson", "url": "#", "try_url": "#"}],
 }
 ORDER: Context = FRAME | {
     "error": None,
@@ -264,6 +265,7 @@ QUIZ_ITEM = ITEM | {
         "url": "#",
         "keep_url": "#",
         "version_url": "#",
+        "history_url": "#",
     },
 }
 FILE_ITEM = ITEM | {
@@ -342,7 +344,7 @@ VERSION: Context = (
         "is_at_placement": True,
         "remark_url": "#",
     }
-    | dict.fromkeys(("edit_url", "here_url", "write_url", "check_url", "publish_url", "drop_url"), "#")
+    | dict.fromkeys(("edit_url", "history_url", "here_url", "write_url", "check_url", "publish_url", "drop_url"), "#")
 )
 REFUSED_VERSION: Context = VERSION | {
     "report": VERSION["report"]
@@ -355,15 +357,31 @@ REFUSED_VERSION: Context = VERSION | {
 }
 NO_VERSION: Context = VERSION | {"version": None, "report": None, "previews": []}
 PUBLISHED_VERSION: Context = VERSION | {"version": VERSION["version"] | {"state": "published"}, "previews": []}
+KEPT = {"is_kept": True, "try_url": "#"}
 HISTORY: Context = FRAME | {
     "part": {"word": "Item tables", "url": "#"},
     "revisions": [
-        {"number": 3, "at": NOW, "author": "Grace Hopper", "origin": "written here", "is_published": False},
-        {"number": 2, "at": NOW, "author": "Alan Turing", "origin": "restored", "is_published": True},
-        {"number": 1, "at": NOW, "author": None, "origin": "imported", "is_published": True},
+        {
+            "number": 3,
+            "at": NOW,
+            "author": "Grace Hopper",
+            "origin": "written here",
+            "is_published": False,
+        }
+        | KEPT,
+        {"number": 2, "at": NOW, "author": "Alan Turing", "origin": "restored", "is_published": True} | KEPT,
+        {"number": 1, "at": NOW, "author": None, "origin": "imported", "is_published": True} | KEPT,
     ],
     "compare_url": "#",
     "restore_url": "#",
+    "becomes_next": False,
+}
+SOURCE_HISTORY: Context = HISTORY | {
+    "part": {"word": "Notebooks of “The weather of a hundred years”", "url": "#"},
+    "revisions": [
+        each | {"is_published": True, "is_kept": each["number"] > 1, "try_url": None} for each in HISTORY["revisions"]
+    ],
+    "becomes_next": True,
 }
 COMPARE: Context = FRAME | {
     "part": {"word": "Item tables", "url": "#"},
@@ -489,6 +507,7 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-conflict": ("courses/edit/item.html", Role.TEACHER, CONFLICT),
     "edit-unsaved": ("courses/edit/item.html", Role.TEACHER, UNSAVED),
     "edit-history": ("courses/edit/history.html", Role.TEACHER, HISTORY),
+    "edit-source-history": ("courses/edit/history.html", Role.TEACHER, SOURCE_HISTORY),
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
     "edit-people-none": ("courses/edit/people.html", Role.TEACHER, NOBODY),

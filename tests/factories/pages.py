@@ -919,7 +919,11 @@ PAGES: Samples = {
         ),
     ),
     "course-dropped": ("courses/course.html", L, course(is_dropped=True, take_up_url="#", drop_url=None)),
-    "course-preview": ("courses/course.html", T, course(progress=None, next_entry=None, preview={"edit_url": "#"})),
+    "course-preview": (
+        "courses/course.html",
+        T,
+        course(progress=None, next_entry=None, preview={"edit_url": "#", "is_trial": True}),
+    ),
     "lesson": ("courses/lesson.html", L, lesson(PROSE)),
     "lesson-closed": ("courses/lesson.html", L, shown("lesson", html=None, lock="Opens after: Quiz 1")),
     "notebook": ("courses/lesson.html", L, shown("notebook", html=None, cells=CELLS)),

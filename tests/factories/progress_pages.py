@@ -118,6 +118,7 @@ def settings(**changes: Any) -> Context:
         "may_change": True,
         "platform": "Moodle at Campus",
         "action": "#",
+        "try_url": "#",
         "is_saved": False,
         "error": None,
         "typed": None,
@@ -138,6 +139,11 @@ PROGRESS_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     ),
     "progress-class": ("progress/class.html", T, group()),
     "progress-class-none": ("progress/class.html", T, group(rows=[], pages=None, refused=0)),
+    "progress-preview": (
+        "progress/course.html",
+        T,
+        course(progress=FRESH, preview={"edit_url": None, "is_trial": False}),
+    ),
     "progress-settings": ("progress/settings.html", T, settings(is_saved=True)),
     "progress-settings-wrong": (
         "progress/settings.html",

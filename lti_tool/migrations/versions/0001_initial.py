@@ -595,6 +595,15 @@ def upgrade() -> None:
     with op.batch_alter_table('courses_revision', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_courses_revision_author_id'), ['author_id'], unique=False)
 
+    op.create_table('courses_source_blob',
+    sa.Column('course_id', sa.Integer(), nullable=False),
+    sa.Column('assignment', sa.String(length=80), nullable=False),
+    sa.Column('sha256', sa.String(length=64), nullable=False),
+    sa.Column('size', sa.Integer(), nullable=False),
+    sa.Column('packed', sa.LargeBinary(), nullable=False),
+    sa.ForeignKeyConstraint(['course_id'], ['courses_course.id'], name=op.f('fk_courses_source_blob_course_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('course_id', 'assignment', 'sha256', name=op.f('pk_courses_source_blob'))
+    )
     op.create_table('courses_unsaved',
     sa.Column('course_id', sa.Integer(), nullable=False),
     sa.Column('part', sa.String(length=100), nullable=False),
@@ -1563,6 +1572,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_courses_unsaved_user_id'))
 
     op.drop_table('courses_unsaved')
+    op.drop_table('courses_source_blob')
     with op.batch_alter_table('courses_revision', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_courses_revision_author_id'))
 

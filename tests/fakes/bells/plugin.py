@@ -1,5 +1,6 @@
 """Jobs that ring a bell, and a clock that ticks."""
 
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from lti_tool.kernel.messages import Handler, Job
 from lti_tool.kernel.runtime import Runtime
 
 LONGEST_S = 60
+_loaded_by: list[int] = []
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,15 @@ def ring(run: JobRun, message: Ring | RingLoudly) -> None:
     _note(run.runtime, "rung", message.bell)
 
 
+def load() -> None:
+    """Bring the metal."""
+    _loaded_by.append(os.getpid())
+
+
 def warm(settings: Settings) -> None:
     """Heat the metal; with the file `hold` it is never hot."""
     with (settings.data_dir / "warmed.txt").open("a") as file:
-        file.write("warm\n")
+        file.write(f"loaded-{'here' if _loaded_by == [os.getpid()] else 'before'}\n")
     if (settings.data_dir / "hold").exists():
         threading.Event().wait()
     raise RuntimeError("the fire is out")
@@ -62,5 +69,5 @@ PLUGIN = Plugin(
     summary="For tests",
     handlers=(Handler("bells.ring", Ring, ring), Handler("bells.ring_loudly", RingLoudly, ring, queue="grade")),
     recurring=(Recurring("bells.tick", 1.0, tick),),
-    warm_ups=(WarmUp("grade", warm),),
+    warm_ups=(WarmUp("grade", warm, load),),
 )

@@ -73,8 +73,8 @@ def test_a_hint_runs_a_job_without_any_sweep(brokered: Place, runtime: Runtime, 
     assert alive(runtime) == [], "the worker did not say that it ended"
 
 
-@pytest.mark.parametrize(("pool", "holds"), [("--threads", True), ("", False)])
-def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: str, holds: bool) -> None:
+@pytest.mark.parametrize(("pool", "holds", "loaded"), [("--threads", True, "here"), ("", False, "before")])
+def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: str, holds: bool, loaded: str) -> None:
     place.more = NEVER
     if holds:
         (place.data_dir / "hold").touch()
@@ -83,7 +83,7 @@ def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: s
         with runtime.db.transaction() as tx:
             job_id = jobs.enqueue(tx, RingLoudly("bass"))
         wait_until(lambda: state_of(runtime, job_id) is JobState.DONE, "the job was not run")
-        wait_until(lambda: place.read("warmed") == ["warm"], "nothing was warmed up")
+        wait_until(lambda: place.read("warmed") == [f"loaded-{loaded}"], "nothing was warmed up")
         if not holds:
             wait_until(lambda: "warm_up_failed" in place.said(), "a failure was not told")
 

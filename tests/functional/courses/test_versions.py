@@ -28,7 +28,7 @@ from plugins.courses.personal_data import erase_personal_data, export_personal_d
 from plugins.courses.revisions import Author, add_revision
 from plugins.courses.written_models import Written, WrittenBlob, WrittenState
 from tests.factories import notebooks as make
-from tests.factories.course_folders import quiz_notebook
+from tests.factories.course_folders import PNG, quiz_notebook
 from tests.factories.grading import Place, Someone, work
 from tests.fakes.hub import FakeHub
 from tests.functional.courses.conftest import SLUG, Import
@@ -149,7 +149,9 @@ def test_a_sound_version_is_checked_published_and_followed_by_the_lms(
 def test_a_checked_version_is_seen_as_learners_will_get_it(
     runtime: Runtime, app: Flask, grace: Teacher, someone: Callable[..., Someone]
 ) -> None:
-    keep(grace, {"quiz-1.ipynb": quiz_notebook(9, make.text("New words."), make.tests("free", 1, HIDDEN_TEST))})
+    words = make.text("New words. ![A seed](a%20seed.png) ![Gone](gone.png) ![Table](t.csv)")
+    beside = {"a seed.png": PNG, "t.csv": b"a,b\n"}
+    keep(grace, {"quiz-1.ipynb": quiz_notebook(9, words, make.tests("free", 1, HIDDEN_TEST)), **beside})
     seen, learner = f"{PAGE}/preview/quiz-1.ipynb", Teacher(app, someone(Role.LEARNER), SLUG)
     assert grace.get(seen).status_code == 404, "it was not checked yet"
     assert seen not in grace.get(PAGE).text
@@ -160,6 +162,7 @@ def test_a_checked_version_is_seen_as_learners_will_get_it(
         page = grace.get(seen)
     assert page.status_code == 200
     assert "Preview: how learners see" in page.text and "New words." in page.text
+    assert page.text.count('src="data:image/png;base64,') == 1
     assert "YOUR CODE HERE" in page.text and "NotImplementedError" in page.text
     assert "secret_name" not in page.text, "what learners do not get"
     assert re.search(r"total</span> <span[^>]*>=</span> <span[^>]*>2", page.text) is None, "the solution"

@@ -218,6 +218,26 @@ def test_teacher_sets_when_the_course_is_finished(
     assert "every required item" in browser.get(CLASS).text
 
 
+def test_another_rule_is_seen_as_a_learner_before_it_is_saved(
+    runtime: Runtime, browse: Browse, teacher: Someone, learner: Someone
+) -> None:
+    path, browser = f"/progress/{SLUG}/settings", browse(teacher)
+    assert f'formaction="{browser.prefix}{path}/preview"' in browser.get(path).text
+    said = {"own": "yes", "needs": "quizzes", "texts": "seen", "min_score": "70"}
+    with counted(runtime) as statements:
+        page = browser.post(f"{path}/preview", data=said)
+    assert page.status_code == 200 and len(statements) <= 6
+    assert [one for one in statements if not one.lstrip().startswith(("SELECT", "WITH"))] == []
+    assert "Nothing of this is saved" in page.text
+    assert "0 of 1 quiz" in page.text and "of 2 lessons" not in page.text and "70 %" in page.text
+    assert "0 of 2 lessons" in browser.post(f"{path}/preview", data={"own": "no"}).text
+    assert "0 of 2 lessons" in browse(learner).get(MINE).text
+
+    assert browser.post(f"{path}/preview", data=said | {"min_score": "much"}).status_code == 400
+    assert browser.post(f"{path}/preview", data={"own": "yes"}).status_code == 400
+    assert browse(learner).post(f"{path}/preview", data=said).status_code == 403
+
+
 def test_assistant_may_look_at_the_settings_only(browse: Browse, someone: Callable[..., Someone]) -> None:
     browser = browse(someone(Role.ASSISTANT))
 

@@ -1,17 +1,20 @@
 """Statements that run on the driver itself: the same values, the same errors, and nobody is left out."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Table, bindparam, event, insert, select, text, update
+from sqlalchemy import QueuePool, Table, bindparam, event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from lti_tool.kernel.db import ReadOnly, after_commit, at_commit, run, run_many, together
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.once import UsedOnce
 from lti_tool.kernel.prepared import Prepared
+from lti_tool.kernel.readers import MOST
 from lti_tool.kernel.runtime import Runtime
 
 _JOBS, _USED = cast(Table, JobRow.__table__), cast(Table, UsedOnce.__table__)
@@ -227,13 +230,36 @@ def test_reading_leaves_the_connection_fit_for_transactions(runtime: Runtime) ->
 
 
 def test_connection_that_the_server_has_closed_is_replaced(runtime: Runtime) -> None:
-    runtime.db.read(JOB, {"queue": "prepared"})
-    if runtime.db.engine.dialect.name == "postgresql":
-        with runtime.db.engine.connect() as idle, runtime.db.engine.connect() as other:
-            pid = idle.scalar(text("SELECT pg_backend_pid()"))
-            idle.rollback()
-            idle.close()
-            other.scalar(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
-            time.sleep(0.2)  # until the news is there
-            assert runtime.db.read(JOB, {"queue": "prepared"}) == []
-    assert runtime.db.read(JOB, {"queue": "prepared"}) == []
+    if runtime.db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite has no server.")
+    own = Prepared(select(func.pg_backend_pid()))
+    ((pid,),) = runtime.db.read(own, {})
+    assert runtime.db.read(own, {}) == [(pid,)]  # it was kept
+    with runtime.db.engine.connect() as other:
+        other.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    time.sleep(0.2)  # until the news is there
+    assert runtime.db.read(own, {}) != [(pid,)]
+
+
+def test_queries_at_once_have_a_connection_each_and_leave_no_more_than_a_few(runtime: Runtime) -> None:
+    everybody, ready = 8, threading.Barrier(8)
+    once = Prepared(select(_JOBS.c.id).where(_JOBS.c.queue == bindparam("queue")))
+
+    def read(number: int) -> list[Any]:
+        ready.wait()
+        return [runtime.db.read(once, {"queue": f"none-{number}"}) for _ in range(20)]
+
+    with ThreadPoolExecutor(everybody) as pool:
+        found = list(pool.map(read, range(everybody)))
+    assert found == [[[]] * 20] * everybody
+    assert cast(QueuePool, runtime.db.engine.pool).checkedout() <= MOST
+    runtime.db.close()
+    assert cast(QueuePool, runtime.db.engine.pool).checkedout() == 0
+
+
+def test_what_reads_alone_sees_every_commit_before_it(runtime: Runtime) -> None:
+    seen = Prepared(select(UsedOnce.digest).where(UsedOnce.kind == bindparam("of")))
+    assert runtime.db.read(seen, {"of": "fresh"}) == []
+    with runtime.db.transaction() as tx:
+        tx.add(UsedOnce(kind="fresh", digest="1", expires_at=datetime.now(UTC)))
+    assert runtime.db.read(seen, {"of": "fresh"}) == [("1",)]

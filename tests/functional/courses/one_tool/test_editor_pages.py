@@ -33,18 +33,8 @@ pytestmark = pytest.mark.usefixtures("trees")
 
 
 @pytest.fixture
-def ada(app: Flask, someone: Any) -> Teacher:
-    return Teacher(app, someone(Role.TEACHER), SLUG)
-
-
-@pytest.fixture
 def ben(app: Flask, someone: Any) -> Teacher:
     return Teacher(app, someone(Role.TEACHER), SLUG)
-
-
-@pytest.fixture
-def learner(app: Flask, someone: Any) -> Teacher:
-    return Teacher(app, someone(Role.LEARNER), SLUG)
 
 
 PAGES = (

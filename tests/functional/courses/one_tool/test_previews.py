@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from tests.functional.courses.conftest import SLUG
 from tests.functional.courses.teaching import EDIT, HOME, Teacher
@@ -35,16 +33,6 @@ FORMS: dict[str, dict[str, Any]] = {
     "items/sowing": LESSON,
     "order": {"entry": AFTER},
 }
-
-
-@pytest.fixture
-def ada(app: Flask, someone: Any) -> Teacher:
-    return Teacher(app, someone(Role.TEACHER), SLUG)
-
-
-@pytest.fixture
-def learner(app: Flask, someone: Any) -> Teacher:
-    return Teacher(app, someone(Role.LEARNER), SLUG)
 
 
 def sent_by(ada: Teacher, path: str) -> dict[str, Any]:
