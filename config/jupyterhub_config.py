@@ -66,8 +66,13 @@ c.Spawner.mem_limit = settings.memory_mb * 2**20 or None
 c.BubblewrapSpawner.homes = str(settings.data_dir / "homes")
 c.BubblewrapSpawner.writing = str(settings.data_dir / "writing")
 c.BubblewrapSpawner.courses = str(settings.data_dir / "courses")
+c.BubblewrapSpawner.environments = str(settings.environments)
 c.BubblewrapSpawner.logs = str(settings.state_dir / "logs")
-c.BubblewrapSpawner.read_only_paths = [str(ROOT / "jupyter_ext"), str(ROOT / "config" / "nbgrader_config.py")]
+c.BubblewrapSpawner.read_only_paths = [
+    str(path)
+    for path in (ROOT / "jupyter_ext", ROOT / "config" / "nbgrader_config.py", *settings.kernel_folders)
+    if path.exists()
+]
 c.BubblewrapSpawner.hidden_paths = [
     str(path)
     for path in (settings.data_dir, *(ROOT / name for name in ("config", "grading", "lti_tool", "plugins", "tests")))

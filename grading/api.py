@@ -17,10 +17,12 @@ from grading.gates import CLOSED, closed_quizzes, refuse_closed
 from grading.hub_tickets import check_service_token, redeem_ticket
 from grading.hub_tokens import HubToken, find_owner
 from grading.messages import SyncMarks
+from grading.quiz_kernels import list_needed, name_kernel
 from grading.readings import load_reading
 from grading.submissions import get_attempt, make_snapshot, store_submission
 from lti_tool.kernel import jobs
 from lti_tool.kernel.crashpoints import reach
+from lti_tool.kernel.db import Tx
 from lti_tool.kernel.errors import Forbidden, Gone, NotFound
 from lti_tool.lti import public as lti
 from lti_tool.web.openapi import Api, Problem
@@ -98,11 +100,25 @@ def redeem(json: models.TicketBody) -> Any:
 def list_user_courses(name: str) -> Any:
     """The courses of a person, for the Hub to decide what they may start."""
     with current_runtime().db.reading() as tx:
-        try:
-            access = load_access_by_name(tx, name)
-        except Forbidden as error:
-            raise NotFound("person_not_found", "Nobody of that name has come from an LMS.") from error
-        return models.Courses(courses=course_models(tx, access))
+        return models.Courses(courses=course_models(tx, _access_of(tx, name)))
+
+
+def _access_of(tx: Tx, name: str) -> Access:
+    try:
+        return load_access_by_name(tx, name)
+    except Forbidden as error:
+        raise NotFound("person_not_found", "Nobody of that name has come from an LMS.") from error
+
+
+@blueprint.get("/hub/users/<name>/environments")
+@for_hub
+@api.call("hub", {200: models.NeededEnvironments, 404: Problem})
+def list_user_environments(name: str) -> Any:
+    """The environments of the quizzes in a person's courses: what the Hub shows to their servers."""
+    with current_runtime().db.reading() as tx:
+        access = _access_of(tx, name)
+        needed = list_needed(tx, {each.slug for each in access.placements.values()})
+        return models.NeededEnvironments(environments=needed)
 
 
 @blueprint.get("/courses")
@@ -123,7 +139,7 @@ def list_course_assignments(key: str) -> Any:
     runtime, closed = current_runtime(), closed_quizzes(access.slug, access.caller)
     with runtime.db.reading() as tx:
         is_learner = access.role.is_learner
-        answers = assignment_answers(tx, runtime.settings, access.slug, access.who, is_learner=is_learner)
+        answers = assignment_answers(tx, runtime.settings, access.slug, access.who, is_learner=is_learner, key=key)
     for each in answers:
         if each.name in closed:
             each.why_not = each.why_not or CLOSED
@@ -139,7 +155,7 @@ def get_release(key: str, name: str) -> Any:
     refuse_closed(access.slug, name, access.caller)
     with current_runtime().db.reading() as tx:
         row = get_assignment(tx, access.slug, name)
-        files = load_files(tx, row.release)
+        files = name_kernel(load_files(tx, row.release), key, row)
     return models.ReleaseAnswer(sha256=row.release_sha256, files=models.encode_files(files))
 
 
@@ -159,10 +175,11 @@ def get_draft(key: str, name: str) -> Any:
     """What the caller saved last."""
     access = _access().at(key)
     with current_runtime().db.reading() as tx:
-        draft = find_draft(tx, get_assignment(tx, access.slug, name).id, access.who)
+        row = get_assignment(tx, access.slug, name)
+        draft = find_draft(tx, row.id, access.who)
         if draft is None:
             raise NotFound("draft_not_found", "Nothing is saved yet.")
-        files = load_draft(tx, draft)
+        files = name_kernel(load_draft(tx, draft), key, row)
     return models.DraftAnswer(saved_at=draft.saved_at.isoformat(), files=models.encode_files(files))
 
 

@@ -14,6 +14,7 @@ from grading.group_work import list_own_groups
 from grading.models import AssignmentRow, DraftRow, ExtensionRow, SubmissionRow, SubmissionState
 from grading.pages import say_why_not, state_text
 from grading.public import assignment_path
+from grading.quiz_kernels import environment_answers
 from grading.submissions import Learner, is_of
 from grading.terms import Terms, attempt_that_counts, terms_of
 from grading.terms_pages import say_terms
@@ -23,9 +24,9 @@ from lti_tool.lti import public as lti
 
 
 def assignment_answers(
-    tx: Tx, settings: Settings, slug: str, who: Learner, *, is_learner: bool
+    tx: Tx, settings: Settings, slug: str, who: Learner, *, is_learner: bool, key: str
 ) -> list[AssignmentAnswer]:
-    """The quizzes of a course and one person's work on them, in five queries."""
+    """The quizzes of a course and one person's work on them, in five queries, or six if one has packages."""
     rows = list_assignments(tx, slug)
     ids = [row.id for row in rows]
     drafts = select(DraftRow.assignment_id, DraftRow.saved_at).where(
@@ -39,6 +40,7 @@ def assignment_answers(
     theirs = (ExtensionRow.placement_id == who.placement_id, ExtensionRow.user_id == who.user_id)
     given = select(ExtensionRow).where(*theirs, ExtensionRow.assignment_id.in_(ids))
     extensions = {row.assignment_id: row for row in tx.scalars(given)}
+    environments = environment_answers(tx, key, rows)
     answers = []
     for row in rows:
         terms, made = terms_of(row, extensions.get(row.id)), attempts.get(row.id, [])
@@ -48,6 +50,7 @@ def assignment_answers(
         told = {
             "why_not": say_why_not(terms, made, is_learner=is_learner, used=used),
             "attempts_used": used,
+            "environment": environments.get(row.id),
             "group": GroupAnswer(name=group.name, members=list(group.members)) if group else None,
         }
         answers.append(answer.model_copy(update=told))
@@ -109,6 +112,7 @@ def _assignment(
         group=None,
         release_sha256=row.release_sha256,
         notebooks=row.notebooks,
+        environment=None,
         draft_saved_at=draft_saved_at,
         page_url=page_url(settings, row.course_slug, row.name),
         attempts=[attempt_answer(attempt, names.get(attempt.id)) for attempt in attempts],

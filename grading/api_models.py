@@ -138,6 +138,27 @@ class ResultAnswer(BaseModel):
     max_score: float
 
 
+class EnvironmentAnswer(BaseModel):
+    """What a quiz is marked in, where that is not the Python of every quiz."""
+
+    kernel: str = Field(description="Name of the Jupyter kernel that its notebooks name.")
+    folder: str | None = Field(description="Its packages are in the folder of this name; null: it is another kernel.")
+    state: str = Field(description="`ready`, `building` or `failed`.")
+
+
+class NeededEnvironment(BaseModel):
+    """An environment that a quiz in a person's courses is marked in."""
+
+    folder: str
+    state: str = Field(description="`ready`, `building` or `failed`.")
+
+
+class NeededEnvironments(BaseModel):
+    """Those of all quizzes in a person's courses."""
+
+    environments: list[NeededEnvironment]
+
+
 class AssignmentAnswer(BaseModel):
     """One quiz, and the learner's work on it."""
 
@@ -157,6 +178,7 @@ class AssignmentAnswer(BaseModel):
     group: GroupAnswer | None = Field(description="null: they do it alone.")
     release_sha256: str
     notebooks: list[str]
+    environment: EnvironmentAnswer | None = Field(description="null: the Python of every quiz.")
     draft_saved_at: str | None
     page_url: str
     attempts: list[AttemptAnswer]

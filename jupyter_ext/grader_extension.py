@@ -24,6 +24,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from jupyter_ext.grader_conflicts import COMMENT, MARK, SCRIPT, ComparesFirst
 from jupyter_ext.grader_names import RULES, NamelessSubmission, NamesSource
+from jupyter_ext.singleuser.quiz_sessions import CourseKernels, choose_kernels
+from jupyter_ext.singleuser.tool_client import AsyncToolClient, ToolAddress
 
 log = logging.getLogger(__name__)
 
@@ -247,6 +249,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
         *((pattern, RefusedActionHandler) for pattern in REFUSED),
     ]
     app.add_handlers(".*$", [(prefix + pattern, handler) for pattern, handler in rules])
+    kernels = CourseKernels(AsyncToolClient(ToolAddress(tool[0], tool[2])).send, tool[1])
+    choose_kernels(server, kernels.find_kernel)
+    server.io_loop.add_callback(kernels.learn)
 
 
 def _end_transaction(handler: Any) -> None:

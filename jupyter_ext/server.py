@@ -11,6 +11,8 @@ from pathlib import Path
 
 from jupyterhub.singleuser import main as run_single_user
 
+from jupyter_ext.singleuser.kernels import use_kernels_place
+
 HERE = Path(__file__).resolve().parent
 
 
@@ -30,6 +32,7 @@ def main() -> int:
     folders = config_path(_kind())
     given = [part for part in [os.environ.get("JUPYTER_CONFIG_PATH")] if part]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(folders + given)
+    use_kernels_place()
     return run_single_user() or 0
 
 

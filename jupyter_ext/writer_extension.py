@@ -20,6 +20,7 @@ from jupyter_ext.singleuser.contract import Call, Files, Source, get_source, put
 from jupyter_ext.singleuser.fileset import FileSetError, read_folder, snapshot_sha256, write_new_folder
 from jupyter_ext.singleuser.folders import BadName, Note, Place, find_place, first_notebook, read_note, write_note
 from jupyter_ext.singleuser.keeping import KeepingExtension
+from jupyter_ext.singleuser.quiz_sessions import CourseKernels, choose_kernels, name_usual_kernel
 from jupyter_ext.singleuser.tool_client import AsyncToolClient, ToolAddress, ToolError
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class WritingService:
         self.backup = DraftBackup(root, self.send, _is_noted_only, settle_s=settle_s, make_call=self._keep)
         self._client: AsyncToolClient | None = None
         self._opening = asyncio.Lock()
+        self.kernels = CourseKernels(self.send, course)
+        self._learning: asyncio.Task[None] | None = None
 
     async def send(self, call: Call[T]) -> T:
         """Send a call to the tool. Raises: ToolError."""
@@ -46,8 +49,14 @@ class WritingService:
             self._client = AsyncToolClient(ToolAddress.from_env())
         return await self._client.send(call)
 
+    def begin(self) -> None:
+        """The server is up: have the kernels of all quizzes."""
+        self._learning = asyncio.create_task(self.kernels.learn())
+
     async def close(self) -> None:
         """Store what waits, then close the connections."""
+        if self._learning is not None:
+            self._learning.cancel()
         await self.backup.close()
         if self._client is not None:
             await self._client.close()
@@ -153,4 +162,7 @@ class WriterExtension(KeepingExtension):
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
         """Then store what an earlier server could not."""
         await super()._start_jupyter_server_extension(serverapp)
+        serverapp.contents_manager.register_pre_save_hook(name_usual_kernel)
+        choose_kernels(serverapp, self.service.kernels.find_kernel)
+        self.service.begin()
         await self.service.backup.resume()

@@ -8,7 +8,7 @@ from jupyterhub.spawner import SpawnException
 
 from jupyter_ext.hub.places import COURSES_MOUNT, WRITE_PREFIX, grade_server_name, write_server_name
 from jupyter_ext.hub.settings import HubSettings
-from jupyter_ext.hub.tool import Course, Tool, ToolUnavailable, Unknown
+from jupyter_ext.hub.tool import Course, Environment, Tool, ToolUnavailable, Unknown
 
 OF_A_COURSE = frozenset(
     {"COURSEBRIDGE_COURSE", "COURSEBRIDGE_COURSE_ROOT", "COURSEBRIDGE_GRADEBOOK_URL", "COURSEBRIDGE_WRITE"}
@@ -23,7 +23,8 @@ def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
     It asks the tool at every start, so a role that was taken away counts from the next start on, and a server name that
     is not a course of theirs never starts, whoever asks and by whatever address. It leaves the course's key in
     `spawner.grade_course` or `spawner.write_course` (both empty for a default server) and the matching variables in
-    `spawner.environment`.
+    `spawner.environment`. In `spawner.quiz_environments` it leaves the folders of packages that the server is shown,
+    and in `spawner.is_an_environment_missing` whether there will be more; while the tool is down, none.
     """
     tool = Tool(settings.tool_url, settings.service_token)
 
@@ -32,6 +33,10 @@ def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
         course = await _course_of(tool, spawner.user.name, spawner.name) if spawner.name else None
         environment = {key: value for key, value in spawner.environment.items() if key not in OF_A_COURSE}
         environment["COURSEBRIDGE_URL"] = settings.tool_url
+        environment["COURSEBRIDGE_ENVIRONMENTS"] = str(settings.environments)
+        needed = await _environments_of(tool, spawner)
+        spawner.quiz_environments = tuple(each.folder for each in needed if each.is_ready)
+        spawner.is_an_environment_missing = len(spawner.quiz_environments) < len(needed)
         if course is not None and spawner.name.startswith(WRITE_PREFIX):
             environment["COURSEBRIDGE_WRITE"] = course.key
             spawner.write_course = course.key
@@ -44,6 +49,14 @@ def admission(settings: HubSettings) -> Callable[[Any], Awaitable[None]]:
         spawner.environment = environment
 
     return admit
+
+
+async def _environments_of(tool: Tool, spawner: Any) -> tuple[Environment, ...]:
+    try:
+        return await tool.list_environments(spawner.user.name)
+    except (Unknown, ToolUnavailable) as error:  # the server starts without them, and says so where one is missing
+        spawner.log.warning("No environments of quizzes for %s: %s", spawner.user.name, error)
+        return ()
 
 
 async def _course_of(tool: Tool, user_name: str, server_name: str) -> Course:

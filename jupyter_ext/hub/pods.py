@@ -13,14 +13,16 @@ HOME_MOUNT = "/home/learner"
 def in_pods(decide: Callable[[Any], Awaitable[None]], claim: str) -> Callable[[Any], Awaitable[None]]:
     """A `pre_spawn_hook` that lets `decide` (`admission`) say for which course a server is, and mounts that course.
 
-    `claim` names the PersistentVolumeClaim, in the namespace of the servers, of the tool's data directory. Learners and
-    writers get nothing of it: their work travels by HTTP.
+    `claim` names the PersistentVolumeClaim, in the namespace of the servers, of the tool's data directory. Of it every
+    server gets the environments of the quizzes in its person's courses, to read; learners and writers nothing else:
+    their work travels by HTTP.
     """
 
     async def hook(spawner: Any) -> None:
         await decide(spawner)
         if spawner.grade_course:
             mount_course(spawner, claim)
+        mount_environments(spawner, claim)
 
     return hook
 
@@ -49,6 +51,20 @@ def mount_course(spawner: Any, claim: str) -> None:
         ),
     ]
     spawner.notebook_dir = COURSES_MOUNT
+
+
+def mount_environments(spawner: Any, claim: str) -> None:
+    """Give a server the environments that `admission` has named, where `COURSEBRIDGE_ENVIRONMENTS` says, to read."""
+    place, name = spawner.environment["COURSEBRIDGE_ENVIRONMENTS"], "environments"
+    mounts = [mount for mount in _values(spawner.volume_mounts) if mount["name"] != name]
+    volumes = [volume for volume in _values(spawner.volumes) if volume["name"] != name]
+    folders = spawner.quiz_environments
+    if folders:
+        volumes.append({"name": name, "persistentVolumeClaim": {"claimName": claim}})
+    for folder in folders:
+        where = {"mountPath": f"{place}/{folder}", "subPath": f"environments/{folder}"}
+        mounts.append({"name": name, "readOnly": True, **where})
+    spawner.volumes, spawner.volume_mounts = volumes, mounts
 
 
 def _values(given: dict[str, Any] | list[Any]) -> list[dict[str, Any]]:

@@ -164,6 +164,8 @@ def _shown(confinement: Confinement) -> list[str]:
         if any(path.is_relative_to(folder) for folder in (*folders, Path("/usr"))) and path.is_dir():
             words += ["--tmpfs", str(path)]
     for path in confinement.read_only:  # again, above what was hidden
+        hidden = [parent for parent in path.parents if any(map(parent.is_relative_to, confinement.hidden))]
+        words += [word for parent in reversed(hidden) for word in ("--perms", "0755", "--dir", str(parent))]
         words += ["--ro-bind", str(path), str(path)]
     return words
 

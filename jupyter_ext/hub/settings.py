@@ -4,6 +4,7 @@ Variables shared with the tool keep the tool's names (`COURSEBRIDGE_HUB__SERVICE
 those that only the Hub reads start with `COURSEBRIDGE_JUPYTERHUB_`.
 """
 
+import json
 import os
 import shlex
 import shutil
@@ -33,6 +34,10 @@ class HubSettings:
     """Secret shared by Hub and tool."""
     data_dir: Path
     """The tool's data directory; the Hub keeps `hub/` and `homes/` in it and mounts parts of `courses/` for graders."""
+    environments: Path = Path("environments")
+    """Where servers find the environments of quizzes: in the data directory, unless something else mounts them."""
+    kernel_folders: tuple[Path, ...] = ()
+    """What other kernels need besides `/usr`: the tool's `quizzes.kernel_folders`."""
     public_url: str = "http://127.0.0.1:8402"
     """Address of the Hub as browsers reach it, without `/hub`."""
     subdomains: bool = False
@@ -83,6 +88,8 @@ class HubSettings:
             tool_origin=origin_of(environ.get("COURSEBRIDGE_BASE_URL") or tool_url),
             service_token=environ.get("COURSEBRIDGE_HUB__SERVICE_TOKEN") or _token_file(data_dir / "hub.token"),
             data_dir=data_dir,
+            environments=Path(environ.get(ONLY_HUB + "ENVIRONMENTS") or data_dir / "environments"),
+            kernel_folders=_folders(environ, "COURSEBRIDGE_QUIZZES__KERNEL_FOLDERS"),
             public_url=public_url,
             subdomains=_subdomains(environ, public_url),
             bind_url=bind_url,
@@ -160,6 +167,17 @@ def _number(environ: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdigit():
         raise HubSettingsError(f"{ONLY_HUB}{name} is {text!r}: give a whole number.")
     return int(text)
+
+
+def _folders(environ: Mapping[str, str], name: str) -> tuple[Path, ...]:
+    """A list of folders as the tool reads it from its environment: JSON."""
+    try:
+        found = json.loads(environ.get(name) or "[]")
+    except ValueError:
+        found = None
+    if not isinstance(found, list) or not all(isinstance(path, str) and path.startswith("/") for path in found):
+        raise HubSettingsError(f'{name} is a list of folders in JSON: ["/etc/R"].')
+    return tuple(map(Path, found))
 
 
 def _token_file(path: Path) -> str:

@@ -29,6 +29,10 @@ from jupyter_ext.hub.sandbox import (
 )
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
+MISSING = (
+    "The packages of a quiz in your courses are not installed yet. Until they are, its notebooks open with the Python "
+    "of JupyterHub, which may lack them."
+)
 STOP_S = 10
 """How long a server may take to end by itself."""
 
@@ -46,6 +50,7 @@ class BubblewrapSpawner(LocalProcessSpawner):
         config=True
     )
     courses = Unicode(help="Folder that holds one folder for each course.").tag(config=True)
+    environments = Unicode(help="Folder that holds the environments of quizzes.").tag(config=True)
     logs = Unicode(help="Folder for one log file for each server.").tag(config=True)
     read_only_paths = List(Unicode(), help="Further files and folders that servers may read.").tag(config=True)
     hidden_paths = List(Unicode(), help="Folders that servers never see, even inside what they may read.").tag(
@@ -60,6 +65,12 @@ class BubblewrapSpawner(LocalProcessSpawner):
 
     write_course = ""
     """Key of the course that a server is for writing the quizzes of; set by `admission`, too."""
+
+    quiz_environments: tuple[str, ...] = ()
+    """Folders in `environments` that this server is shown: of its person's courses; set by `admission`, too."""
+
+    is_an_environment_missing = False
+    """Will there be more, which are not there yet?"""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -89,7 +100,7 @@ class BubblewrapSpawner(LocalProcessSpawner):
     def confinement(self) -> Confinement:
         """What this server may see and use. Makes the person's home. Raises: SpawnException."""
         limits = Limits(self.mem_limit or 0, self.process_limit, self.cpu_seconds, self.file_bytes)
-        read_only, hidden = tuple(map(Path, self.read_only_paths)), tuple(map(Path, self.hidden_paths))
+        read_only, hidden = (*map(Path, self.read_only_paths), *self._shown()), tuple(map(Path, self.hidden_paths))
         if self.name and not self.grade_course and not self.write_course:
             raise SpawnException("There is no such server.", reason="no-such-server", status_code=HTTPStatus.NOT_FOUND)
         if self.grade_course:
@@ -108,6 +119,11 @@ class BubblewrapSpawner(LocalProcessSpawner):
         account = account_for(self.user.name)
         home = make_home(self._homes, self.user.name, account)
         return Confinement(home, self.home_inside, (), (), read_only, hidden, account, limits)
+
+    def _shown(self) -> list[Path]:
+        """The environments that are there; one by one, so that nobody sees those of other courses."""
+        found = (Path(self.environments, folder) for folder in self.quiz_environments)
+        return [folder for folder in found if (folder / "pyvenv.cfg").is_file()]
 
     @property
     def _homes(self) -> Path:
@@ -208,9 +224,14 @@ class BubblewrapSpawner(LocalProcessSpawner):
         if place := getattr(self, "coursebridge_place", None):
             async for event in place.tell():
                 yield event
-        yield {"progress": 20, "message": "Your files are ready. Starting JupyterLab."}
+        yield {"progress": 20, "message": "Your files are ready. Starting JupyterLab."} | self._hint
         await self._sandboxed.wait()
         yield {"progress": 50, "message": "JupyterLab is loading its parts."}
+
+    @property
+    def _hint(self) -> dict[str, str]:
+        """What the page that waits says besides, if anything."""
+        return {"hint": MISSING} if self.is_an_environment_missing else {}
 
     # ---- what a restarted Hub knows ----
 

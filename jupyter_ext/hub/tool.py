@@ -1,6 +1,7 @@
 """What the Hub asks the tool, over HTTP with the service token."""
 
 import json
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from jupyter_ext.hub.places import is_course_key, is_user_name
 
 TIMEOUT_S = 10.0
+SHORT_S = 3.0
+"""For what a server can start without."""
+FOLDER = re.compile(r"[0-9a-f]{64}")
 NOT_KNOWN = {(HTTPStatus.NOT_FOUND, "person_not_found"), (HTTPStatus.GONE, "ticket_gone")}
 """The tool's own words. A 404 of whatever stands in front of a tool that is down says nothing about anybody."""
 
@@ -34,6 +38,15 @@ class Course:
     """May they mark? The tool decides: an assistant's teacher may have said no."""
     is_written_by_them: bool = False
     """May they write its quizzes?"""
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The packages of a quiz in somebody's courses."""
+
+    folder: str
+    """Its name; nothing but hexadecimal digits."""
+    is_ready: bool
 
 
 @dataclass(frozen=True)
@@ -68,14 +81,26 @@ class Tool:
         """Courses of a person with their role today. Raises: Unknown, ToolUnavailable."""
         return _courses(await self._ask("GET", f"/hub/users/{quote(name, safe='')}/courses"))
 
-    async def _ask(self, method: str, path: str, body: dict[str, str] | None = None) -> dict[str, Any]:
+    async def list_environments(self, name: str) -> tuple[Environment, ...]:
+        """The environments of the quizzes in a person's courses. Raises: Unknown, ToolUnavailable."""
+        path = f"/hub/users/{quote(name, safe='')}/environments"
+        answer = await self._ask("GET", path, timeout_s=SHORT_S)
+        try:
+            found = [Environment(str(row["folder"]), row["state"] == "ready") for row in answer["environments"]]
+        except (KeyError, TypeError) as error:
+            raise ToolUnavailable("the tool's answer names no environments") from error
+        return tuple(each for each in found if FOLDER.fullmatch(each.folder))
+
+    async def _ask(
+        self, method: str, path: str, body: dict[str, str] | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> dict[str, Any]:
         request = HTTPRequest(
             self._api + path,
             method=method,
             headers={**self._headers, **({"Content-Type": "application/json"} if body else {})},
             body=json.dumps(body) if body else None,
-            connect_timeout=TIMEOUT_S,
-            request_timeout=TIMEOUT_S,
+            connect_timeout=timeout_s,
+            request_timeout=timeout_s,
             follow_redirects=False,
         )
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -44,8 +44,9 @@ class Listed(Generic[T]):
 class Catalogue:
     """The courses, and the quizzes by course."""
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, heard: Callable[[Iterable[Assignment]], None] | None = None) -> None:
+        """`heard` is told of the quizzes of a course whenever the tool has named them."""
+        self._send, self._heard = send, heard
         self._known: dict[str, Listed[Any]] = {}
         self._asking: dict[Hashable, asyncio.Lock] = {}
 
@@ -60,7 +61,7 @@ class Catalogue:
 
     async def quizzes(self, course: str, max_age_s: float = FRESH_S) -> Listed[Assignment]:
         """The quizzes of a course, in the same way."""
-        return await self._get(course, list_assignments(course), max_age_s)
+        return await self._get(course, list_assignments(course), max_age_s, self._heard)
 
     def forget(self, course: str) -> None:
         """Ask anew next time: something changed."""
@@ -68,11 +69,15 @@ class Catalogue:
         if known is not None:
             self._known[course] = Listed(known.items, known.problem, known.asked_at, is_outdated=True)
 
-    async def _get(self, key: str, call: Call[list[Any]], max_age_s: float) -> Listed[Any]:
+    async def _get(
+        self, key: str, call: Call[list[Any]], max_age_s: float, heard: Callable[[Any], None] | None = None
+    ) -> Listed[Any]:
         async with self._asking.setdefault(key, asyncio.Lock()):
             known = self._known.get(key)
             if known is None or not _is_fresh(known, max_age_s):
                 known = self._known[key] = await self._ask(call, known)
+                if heard is not None and known.problem is None:
+                    heard(known.items)
             return known
 
     async def _ask(self, call: Call[list[Any]], before: Listed[Any] | None) -> Listed[Any]:

@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from jupyter_ext.singleuser.contract_work import Attempt, Group, Result, read_attempt, read_group, read_result
+from jupyter_ext.singleuser.contract_work import (
+    Attempt,
+    Environment,
+    Group,
+    Result,
+    read_attempt,
+    read_environment,
+    read_group,
+    read_result,
+)
 
 T = TypeVar("T")
 
@@ -67,6 +76,8 @@ class Assignment:
     """On what terms it is handed in and marked, in sentences."""
     attempts_used: int = 0
     """By the person, or by any member of their group."""
+    environment: Environment | None = None
+    """What it is marked in; None: the Python of every quiz."""
 
     @property
     def attempts_left(self) -> int | None:
@@ -312,6 +323,7 @@ def _assignment(data: Any) -> Assignment:
         group=read_group(data.get("group")),
         terms=tuple(str(text) for text in data.get("terms") or ()),
         attempts_used=int(data.get("attempts_used") or 0),
+        environment=read_environment(data.get("environment")),
     )
 
 

@@ -31,6 +31,18 @@ class Group:
 
 
 @dataclass(frozen=True)
+class Environment:
+    """What a quiz is marked in, where that is not the Python of every quiz."""
+
+    kernel: str
+    """Name of the Jupyter kernel."""
+    folder: str | None
+    """Its packages are in the folder of this name; None: it is a kernel of another language."""
+    state: str
+    """ready, building or failed"""
+
+
+@dataclass(frozen=True)
 class Result:
     """What counts of a quiz, as far as it is released."""
 
@@ -58,6 +70,11 @@ def read_attempt(data: Any) -> Attempt:
 def read_group(data: Any) -> Group | None:
     """As the tool tells of it; None: there is none."""
     return Group(data["name"], tuple(data["members"])) if data else None
+
+
+def read_environment(data: Any) -> Environment | None:
+    """As the tool tells of it; None: the quiz has none of its own."""
+    return Environment(str(data["kernel"]), data["folder"], str(data["state"])) if data else None
 
 
 def read_result(data: Any) -> Result | None:

@@ -10,6 +10,7 @@ from jupyter_ext.singleuser.answers import SERVICE_SETTING
 from jupyter_ext.singleuser.assignment_list import use_own_words
 from jupyter_ext.singleuser.handlers import HANDLERS
 from jupyter_ext.singleuser.keeping import KeepingExtension
+from jupyter_ext.singleuser.quiz_sessions import choose_kernels
 from jupyter_ext.singleuser.quizzes import ASKED_S
 from jupyter_ext.singleuser.service import LearnerService
 
@@ -44,4 +45,6 @@ class CoursebridgeExtension(KeepingExtension):
         await super()._start_jupyter_server_extension(serverapp)
         use_own_words(serverapp.web_app.settings, serverapp)
         if os.environ.get("COURSEBRIDGE_URL"):
+            choose_kernels(serverapp, self.service.find_kernel)
+            self.service.begin()
             await self.service.backup.resume()

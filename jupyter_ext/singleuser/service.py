@@ -31,6 +31,8 @@ from jupyter_ext.singleuser.folders import (
     read_note,
     write_note,
 )
+from jupyter_ext.singleuser.kernels import QuizKernels, environments_place, kernels_place
+from jupyter_ext.singleuser.quiz_sessions import kernel_of
 from jupyter_ext.singleuser.quizzes import ASKED_S, SEEN_S, list_quizzes, problem_as_json, tell_assignment
 from jupyter_ext.singleuser.restoring import Restored, restore_files, start_again
 from jupyter_ext.singleuser.tool_client import AsyncToolClient, ToolAddress, ToolError
@@ -38,6 +40,7 @@ from jupyter_ext.singleuser.validation import Validations
 
 log = logging.getLogger(__name__)
 
+KERNELS_WAIT_S = 5.0
 _SUBMIT_PAUSES_S = (1.0, 3.0)
 
 T = TypeVar("T")
@@ -49,7 +52,9 @@ class LearnerService:
     def __init__(self, root: Path, *, settle_s: float = SETTLE_S, asked_s: float = ASKED_S) -> None:
         self.root = root
         self._asked_s = asked_s
-        self.catalogue = Catalogue(self.send)
+        self.kernels = QuizKernels(kernels_place(), environments_place())
+        self.catalogue = Catalogue(self.send, self.kernels.offer)
+        self._learning: asyncio.Task[None] | None = None
         self.backup = DraftBackup(root, self.send, self._is_assignment, settle_s=settle_s)
         self.validations = Validations()
         self._client: AsyncToolClient | None = None
@@ -62,8 +67,19 @@ class LearnerService:
             self._client = AsyncToolClient(ToolAddress.from_env())
         return await self._client.send(call)
 
+    def begin(self) -> None:
+        """The server is up: have the kernels of all quizzes."""
+        self._learning = asyncio.create_task(self._learn_kernels())
+
+    async def find_kernel(self, path: str) -> str:
+        """The kernel of the quiz that the notebook of this path belongs to; empty: it is no quiz with packages."""
+        place = find_place(path)
+        return await kernel_of(self.catalogue, place) if place else ""
+
     async def close(self) -> None:
         """End a validation, store what waits, then close the connections."""
+        if self._learning is not None:
+            self._learning.cancel()
         await self.validations.close()
         await self.backup.close()
         if self._client is not None:
@@ -86,6 +102,8 @@ class LearnerService:
         async with self._fetching.setdefault(place, asyncio.Lock()):
             if first_notebook(folder) is None:
                 await self._fetch(place, folder)
+        if self._learning is not None:  # JupyterLab asks only once which kernels there are
+            await asyncio.wait([self._learning], timeout=KERNELS_WAIT_S)
         name = first_notebook(folder)
         return f"{place.course}/{place.assignment}" + (f"/{name}" if name else "")
 
@@ -155,7 +173,7 @@ class LearnerService:
         if answer.assignment is None and not (noted and answer.problem):
             return {"course": None, "assignment": None}
         draft = self.backup.status(place)
-        told = tell_assignment(place, answer.assignment) | {
+        told = tell_assignment(place, answer.assignment, self.kernels) | {
             "draft": asdict(draft),
             "last_receipt": self._last_receipt(place, answer.assignment),
             "problem": problem_as_json(answer.problem),
@@ -170,13 +188,17 @@ class LearnerService:
         `fresh`: the person asks for it, so what is known counts for less long.
         """
         max_age_s = self._asked_s if fresh else SEEN_S
-        return await list_quizzes(self.root, self.catalogue, self.backup, max_age_s=max_age_s)
+        return await list_quizzes(self.root, self.catalogue, self.backup, self.kernels, max_age_s=max_age_s)
 
     async def _is_assignment(self, place: Place) -> bool:
         answer = await self.catalogue.find(place)
         if answer.assignment is None and answer.problem is not None:
             raise answer.problem
         return answer.assignment is not None
+
+    async def _learn_kernels(self) -> None:
+        courses = await self.catalogue.courses()
+        await asyncio.gather(*(self.catalogue.quizzes(course.key) for course in courses.items))
 
     async def _fetch(self, place: Place, folder: Path) -> None:
         release_sha256, files, stored_at = await self._get_start(place)
@@ -185,6 +207,8 @@ class LearnerService:
             write_note(folder, note)
         else:
             await asyncio.to_thread(add_missing_files, folder, files)
+        self.catalogue.forget(place.course)
+        await self.catalogue.find(place)  # it may be new, and so its kernel
         log.info("assignment.fetched course=%s assignment=%s files=%d", place.course, place.assignment, len(files))
 
     async def _get_start(self, place: Place) -> tuple[str, Files, str]:

@@ -77,12 +77,13 @@ def server(name: str = "") -> Any:
     return spawner
 
 
-def pod_of(name: str = "", course: str = "") -> dict[str, Any]:
+def pod_of(name: str = "", course: str = "", environments: tuple[str, ...] = ()) -> dict[str, Any]:
     """The pod that KubeSpawner makes, as it goes to Kubernetes; twice started, as the object outlives its server."""
 
     async def make() -> Any:
         spawner = server(name)
-        spawner.grade_course = course
+        spawner.grade_course, spawner.quiz_environments = course, environments
+        spawner.environment |= {"COURSEBRIDGE_ENVIRONMENTS": HUB["extraEnv"]["COURSEBRIDGE_JUPYTERHUB_ENVIRONMENTS"]}
         hook = in_pods(decided, "coursebridge-data")
         for _ in range(2):
             await hook(spawner)
@@ -164,6 +165,27 @@ def test_pod_of_a_learner_has_limits_and_their_home_alone(version: str) -> None:
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "runAsUser": 10001}
     assert (spec["automountServiceAccountToken"], spec["enableServiceLinks"]) == (False, False)
     assert TOKEN not in str(pod)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("course", ["", "notebooks-101-7"])
+def test_pod_sees_the_environments_of_its_persons_quizzes_and_cannot_write_to_them(version: str, course: str) -> None:
+    folders = ("0" * 64, "1" * 64)
+    pod = pod_of("grade-notebooks-101-7" if course else "", course, folders)
+    kubernetes_validate.validate(pod, version, strict=True)
+    (container,) = pod["spec"]["containers"]
+    mounts = [mount for mount in container["volumeMounts"] if mount["name"] == "environments"]
+    assert mounts == [
+        {
+            "name": "environments",
+            "mountPath": f"/environments/{folder}",
+            "subPath": f"environments/{folder}",
+            "readOnly": True,
+        }
+        for folder in folders
+    ]
+    (volume,) = (volume for volume in pod["spec"]["volumes"] if volume["name"] == "environments")
+    assert volume["persistentVolumeClaim"]["claimName"] == "coursebridge-data"
 
 
 @pytest.mark.parametrize("version", VERSIONS)

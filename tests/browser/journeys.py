@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, WIDE, Visit
+from tests.browser.conftest import WIDE, Visit
 from tests.browser.demo import Demo
 from tests.browser.visitor import Visitor
 from tests.browser.walk import (
@@ -35,11 +35,11 @@ class Journeys:
 
     roles: Mapping[str, tuple[str, str]]
     """For assistant, observer, test student and administrator: the role that this LMS tells, words on the page."""
+    picker: tuple[str, tuple[int, int]]
+    """Who walks from the picker to the gradebook, and on a window of which size: a frame here, a phone there."""
 
-    @pytest.mark.parametrize(("learner_name", "size"), [("ada", WIDE), ("ben", PHONE)], ids=["885", "320"])
-    def test_from_the_picker_to_the_gradebook(
-        self, demo: Demo, visit: Visit, learner_name: str, size: tuple[int, int]
-    ) -> None:
+    def test_from_the_picker_to_the_gradebook(self, demo: Demo, visit: Visit) -> None:
+        learner_name, size = self.picker
         teacher = visit("tess", size)
         select_content(teacher, QUIZ)
         select_content(teacher, LESSON)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.one_database
 class TestCanvas(Journeys):
     """Canvas tells the roles of a course apart. See `journeys.py` for the rest."""
 
+    picker = ("ben", PHONE)
     roles: ClassVar = {
         "amir": ("assistant", "Mark in JupyterHub"),
         "olga": ("observer", "Ada Lopez"),

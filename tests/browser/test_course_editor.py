@@ -33,18 +33,25 @@ PASTE = """
 
 
 @pytest.fixture(scope="module")
-def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a teacher's session."""
+def sessions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Addresses of a teacher's and a learner's session."""
     data, plugins = tmp_path_factory.mktemp("editor"), load_plugins(DEFAULT_PLUGINS)
     with empty_database(request, data) as url, running(make_settings(data, url), plugins, tmp_path_factory) as runtime:
         files = dict.fromkeys(("source/quiz-1/quiz-1.ipynb", "source/quiz-1/data.csv"))
         text = {"lessons/sowing.md": "See [watering](watering)."}
         import_course(runtime, write_folder(data / "trees", {"course.toml": HEAD, **files, **text}))
         with runtime.db.transaction() as tx:
-            teacher = make_person(tx, make_place(tx), "Ada", Role.TEACHER)
+            place = make_place(tx)
+            teacher, learner = make_person(tx, place, "Ada", Role.TEACHER), make_person(tx, place, "Lin")
         app = make_app(runtime, plugins)
         with serving(app) as origin:
-            yield f"{origin}{sign_in(app, teacher, 'trees')}"
+            yield f"{origin}{sign_in(app, teacher, 'trees')}", f"{origin}{sign_in(app, learner, 'trees')}"
+
+
+@pytest.fixture
+def session(sessions: tuple[str, str]) -> str:
+    """Address of the teacher's session."""
+    return sessions[0]
 
 
 @pytest.fixture
@@ -120,10 +127,17 @@ def test_items_are_moved_by_dragging_and_by_keyboard(session: str, page: Page, t
     expect(items.nth(0)).to_have_attribute("data-item", first or "")
 
 
-def test_another_order_and_settings_are_looked_at_before_they_are_saved(session: str, page: Page) -> None:
+def test_another_order_is_looked_at_before_it_is_saved_and_learners_see(sessions: tuple[str, str], page: Page) -> None:
     def order(of: Page) -> list[str]:
         return of.locator(".module li").all_inner_texts()
 
+    def titles(of: Page) -> list[str]:
+        return of.locator(".module li > .grow > :first-child").all_inner_texts()
+
+    session, learner = sessions
+    page.goto(f"{learner}/courses/trees/")
+    seen = titles(page)
+    assert len(seen) == 2, seen
     page.goto(f"{session}/courses/trees/edit/preview/")
     saved = order(page)
     page.goto(f"{session}{EDIT}")
@@ -145,10 +159,20 @@ def test_another_order_and_settings_are_looked_at_before_they_are_saved(session:
     expect(items.nth(0)).to_have_attribute("data-item", first or "")
     page.locator(f"[data-item={first}]").get_by_role("button", name="down").click()
     expect(items.nth(1)).to_have_attribute("data-item", first or "")
+    browser = page.context.browser
+    assert browser is not None
+    watching = browser.new_page()
+    watching.goto(f"{learner}/courses/trees/")
+    assert titles(watching) == seen
     page.get_by_role("button", name="Save this order").click()
+    expect(page.locator("[data-item]").nth(1)).to_have_attribute("data-item", first or "")
+    watching.reload()
+    assert titles(watching) == seen[::-1] != seen
     page.goto(f"{session}/courses/trees/edit/preview/")
     assert order(page) == saved[::-1]
 
+
+def test_settings_are_looked_at_before_they_are_saved(session: str, page: Page) -> None:
     page.goto(f"{session}{EDIT}settings")
     page.get_by_label("Title").fill("Old trees")
     with page.expect_popup() as opened:

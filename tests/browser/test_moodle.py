@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import writing
-from tests.browser.conftest import PHONE, Visit
+from tests.browser.conftest import PHONE, WIDE, Visit
 from tests.browser.demo import Demo
 from tests.browser.journeys import QUIZ, Journeys
 from tests.browser.visitor import Cookies
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.one_database
 class TestMoodle(Journeys):
     """Moodle tells teachers, learners and administrators apart, nobody else. See `journeys.py` for the rest."""
 
+    picker = ("ada", WIDE)
     roles: ClassVar = {
         "amir": ("teacher", "Mark in JupyterHub"),
         "olga": ("learner", "Open in JupyterHub"),

@@ -46,7 +46,7 @@ def broker_url() -> Iterator[str]:
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, tmp_path: Path, database_url: str, broker_url: str) -> Settings:
-    """Settings that the processes share; a test may give more of `jobs`."""
+    """Settings that the processes share, one for marking: a test may give more of `jobs`."""
     more: dict[str, int] = getattr(request, "param", {})
     return load_settings(
         base_url=BASE_URL,
@@ -54,7 +54,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, database_url: str, 
         secret_key="a secret for tests only, long enough to sign with",
         database={"url": database_url},
         lti={"allow_private_hosts": True},
-        jobs={"lease_s": LEASE_S, "sweep_s": 0.3, "broker_url": broker_url, **more},
+        jobs={"concurrency": 1, "lease_s": LEASE_S, "sweep_s": 0.3, "broker_url": broker_url, **more},
     )
 
 

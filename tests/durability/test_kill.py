@@ -46,7 +46,6 @@ SEED = int(os.environ.get("COURSEBRIDGE_TEST_SEED", "0")) or random.randrange(1 
 SLOW = "import time\ntime.sleep(3)"
 
 
-@pytest.mark.parametrize("settings", [{"concurrency": 1}], indirect=True)
 def test_kill_at_twelve_points_loses_nothing_and_doubles_nothing(scene: Scene) -> None:
     left: list[str] = []
     for point in (BEFORE, *POINTS):
@@ -71,6 +70,7 @@ def test_kill_at_twelve_points_loses_nothing_and_doubles_nothing(scene: Scene) -
 
 @pytest.mark.skipif(not KILLS, reason="only with COURSEBRIDGE_TEST_KILLS=n")
 @pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
+@pytest.mark.parametrize("settings", [{"concurrency": 2}], indirect=True)
 @pytest.mark.timeout(30 + 60 * KILLS)
 def test_many_kills_at_random_lose_nothing_and_double_nothing(scene: Scene) -> None:
     print(f"COURSEBRIDGE_TEST_SEED={SEED}")
@@ -108,7 +108,6 @@ def test_kill_in_the_middle_of_marking_leaves_no_sandbox_and_the_submission_is_m
 
 
 @pytest.mark.skipif(KIND == "sqlite", reason="two workers on PostgreSQL and Redis")
-@pytest.mark.parametrize("settings", [{"concurrency": 1}], indirect=True)
 def test_two_marking_workers_share_a_queue_and_one_is_killed_in_the_middle(scene: Scene) -> None:
     for _ in range(4):
         scene.submit(code="import time\ntime.sleep(1)")

@@ -390,6 +390,36 @@ COMPARE: Context = FRAME | {
     "new": {"number": 3, "at": NOW, "author": "Grace Hopper"},
     "changes": CHANGES,
 }
+SOURCE_COMPARE: Context = COMPARE | {
+    "part": SOURCE_HISTORY["part"],
+    "changes": {
+        "fields": [{"name": "rain-of-the-last-hundred-years.csv", "old": "1,204 bytes", "new": ""}],
+        "texts": [
+            {
+                "name": "weather.ipynb",
+                "lines": [
+                    {"kind": "gap", "old": None, "new": None, "text": "31 lines are the same"},
+                    {"kind": "same", "old": 32, "new": 32, "text": ""},
+                    {
+                        "kind": "removed",
+                        "old": 33,
+                        "new": None,
+                        "text": Markup("[Code · tests · mean-tests · <del>3</del> points]"),
+                    },
+                    {
+                        "kind": "added",
+                        "old": None,
+                        "new": 33,
+                        "text": Markup("[Code · tests · mean-tests · <ins>4</ins> points]"),
+                    },
+                    {"kind": "same", "old": 34, "new": 34, "text": "assert mean([1, 2, 3]) == 2"},
+                    {"kind": "added", "old": None, "new": 35, "text": "assert mean([]) is None"},
+                ],
+            }
+        ],
+        "is_same": False,
+    },
+}
 
 
 def _person(name: str, **changes: Any) -> Context:
@@ -509,6 +539,7 @@ COURSE_PAGES: dict[str, tuple[str, Role | None, Context]] = {
     "edit-history": ("courses/edit/history.html", Role.TEACHER, HISTORY),
     "edit-source-history": ("courses/edit/history.html", Role.TEACHER, SOURCE_HISTORY),
     "edit-compare": ("courses/edit/compare.html", Role.TEACHER, COMPARE),
+    "edit-source-compare": ("courses/edit/compare.html", Role.TEACHER, SOURCE_COMPARE),
     "edit-people": ("courses/edit/people.html", Role.TEACHER, PEOPLE),
     "edit-people-none": ("courses/edit/people.html", Role.TEACHER, NOBODY),
     "edit-ways-in": ("courses/edit/ways_in.html", Role.TEACHER, WAYS_IN),

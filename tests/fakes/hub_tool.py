@@ -34,6 +34,8 @@ class HubTool:
     """Base, time of saving and files by (course, assignment), as if all writers were one."""
     hidden: dict[str, dict[str, str]] = field(default_factory=dict)
     """By course: the quizzes whose names are hidden, each with what comes before a Hub name to make its code."""
+    environments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What a quiz is marked in, as the tool tells of it, by course: of its quiz-1."""
     failures: int = 0
     """How many more reports are answered with 503."""
     is_down: bool = False
@@ -95,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(200, {"courses": self.state.people[name]["courses"]})
         elif parts[:4] != ["api", "v1", "hub", "users"] or not self._is_hub():
             self._answer(404, {"code": "not_found"})
+        elif parts[5:] == ["environments"] and parts[4] in self.state.people:
+            self._answer(200, {"environments": self._needed(parts[4])})
         elif person := self.state.people.get(parts[4]):
             self._answer(200, {"courses": person["courses"]})
         else:
@@ -136,13 +140,19 @@ class _Handler(BaseHTTPRequestHandler):
             return 200, {"hidden": self.state.hidden.get(course, {}), "names": names}
         if rest == ["assignments"]:
             names = [assignment for slug, assignment in self.state.releases if slug == course]
-            return 200, {"assignments": [_row(name) for name in names]}
+            given = {"quiz-1": self.state.environments.get(course)}
+            return 200, {"assignments": [_row(name) | {"environment": given.get(name)} for name in names]}
         if rest[2:] == ["source"]:
             return self._source(course, rest[1])
         files = self.state.releases.get((course, rest[1]))
         if files is None or rest[2:] != ["release"]:
             return 404, {"code": "not_found", "detail": "There is none."}
         return 200, {"sha256": "0" * 64, "files": _listed(files)}
+
+    def _needed(self, name: str) -> list[dict[str, str]]:
+        keys = [course["key"] for course in self.state.people[name]["courses"]]
+        found = [self.state.environments[key] for key in keys if key in self.state.environments]
+        return [{"folder": each["folder"], "state": each["state"]} for each in found if each["folder"]]
 
     def _source(self, course: str, assignment: str) -> tuple[int, dict[str, Any]]:
         base, saved_at, files = self.state.sources.get((course, assignment), (0, None, {}))

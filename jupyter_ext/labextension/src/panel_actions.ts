@@ -36,6 +36,7 @@ export class PanelActions implements ICardActions, IFindingActions {
     this._run(quiz, 'Fetching…', async () => {
       const { path } = await this._api.fetch(quiz);
       await this._panel.refresh({ fresh: true });
+      await this._learnKernels();
       this._documents.open(path);
       return '';
     });
@@ -125,9 +126,17 @@ export class PanelActions implements ICardActions, IFindingActions {
       const { kept, path } = await this._api.startAgain(quiz);
       this._panel.setValidation(quiz, null);
       await this._panel.refresh();
+      await this._learnKernels();
       this._documents.open(path);
       return kept ? `You start again. Your earlier work is in ${kept}.` : '';
     });
+  }
+
+  /** The quiz may be new, and so its kernel; without it JupyterLab would ask which one to take. */
+  private async _learnKernels(): Promise<void> {
+    await this._app.serviceManager.kernelspecs
+      .refreshSpecs()
+      .catch(() => undefined);
   }
 
   /** Do something, say how it ended, and say why not. */

@@ -48,6 +48,8 @@ export interface IListedQuiz extends Omit<IQuiz, 'problem'> {
   /** Path of its first notebook. */
   notebook: string | null;
   has_newer_release: boolean;
+  /** Why it does not open with the packages or the kernel that it is marked with; empty when it does. */
+  environment_problem: string;
 }
 
 export interface ICourse {

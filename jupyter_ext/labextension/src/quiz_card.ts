@@ -66,6 +66,7 @@ export function quizCard(
     line(last ? receiptText(last) : ''),
     line(last?.state_text ?? ''),
     line(quiz.why_not ?? ''),
+    line(quiz.environment_problem),
     line(
       quiz.has_newer_release
         ? 'A newer version of this quiz was released. Start again to get it; your work is kept.'

@@ -130,6 +130,17 @@ def _spoil_metadata(notebook: dict[str, Any]) -> None:
     notebook["metadata"]["kernelspec"] = {"name": "bash", "language": "bash"}
 
 
+def test_the_kernel_that_jupyterhub_has_for_a_quiz_changes_nothing(mark: Mark) -> None:
+    def name_it(notebook: dict[str, Any]) -> None:
+        kernel = {"name": "quiz-trees-1-0a1b2c3d", "display_name": "Python for Quiz 1", "language": "python"}
+        notebook["metadata"]["kernelspec"] = kernel
+
+    result, usual = mark(RIGHT, name_it), mark(RIGHT)
+
+    assert scores(result) == scores(usual)
+    assert (result.outcome, result.suspicion) == (usual.outcome, None)
+
+
 @pytest.mark.parametrize(
     "change", [_rewrite_test, _unlock, _skip_by_tag, _turn_into_text, _copy_before, _spoil_metadata]
 )

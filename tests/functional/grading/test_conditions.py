@@ -1,5 +1,8 @@
 """What a quiz is marked under: shown before the deadline, kept to when marking, and waited for when it is not there."""
 
+import base64
+import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -7,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from config.settings import Settings
@@ -19,13 +23,27 @@ from grading.environment_clearing import KEPT, clear_environments
 from grading.environments import NotReady, find_environment, find_row, folder_of
 from grading.messages import BuildEnvironment
 from grading.models import AssignmentRow, EnvironmentRow, EnvironmentState, SubmissionState
+from grading.quiz_kernels import kernel_name_of, name_kernel
 from grading.requirements import digest_of
 from lti_tool.kernel import clock, jobs
 from lti_tool.kernel.jobs import JobState
+from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from tests.factories.grading import ITEM_REF, NAME, SLUG, Someone, get_submission, submit, work
+from tests.factories.grading import (
+    ITEM_REF,
+    KEY,
+    NAME,
+    SLUG,
+    Someone,
+    get_submission,
+    make_context,
+    make_person,
+    submit,
+    work,
+)
 from tests.factories.wheels import write_wheel
 from tests.fakes.engine import fake_release
+from tests.fakes.hub import FakeHub
 from tests.functional.grading.conftest import counted
 
 QUIZ = f"/grading/{SLUG}/{NAME}"
@@ -277,3 +295,82 @@ def test_a_kernel_that_is_gone_lets_submissions_wait(
     with clock.frozen(clock.now() + environments.LOOK_AGAIN):
         work(runtime)
         assert get_submission(runtime, number).state is SubmissionState.GRADED
+
+
+# ---- in JupyterHub ----
+
+
+def told(client: FlaskClient, hub: FakeHub, who: Someone, path: str) -> Any:
+    answer = client.get(f"/api/v1{path}", headers={"Authorization": f"Bearer {hub.token_of(who.hub_name)}"})
+    assert answer.status_code == 200, answer.text
+    return answer.json
+
+
+def kernel_in(answer: Any) -> Any:
+    (body,) = (base64.b64decode(file["content_b64"]) for file in answer["files"] if file["path"].endswith(".ipynb"))
+    return json.loads(body).get("metadata", {}).get("kernelspec")
+
+
+def test_jupyter_is_told_the_environment_of_each_quiz_and_its_notebooks_name_the_kernel(
+    runtime: Runtime, learner: Someone, client: FlaskClient, hub: FakeHub, wheels: Path
+) -> None:
+    quizzes, release = f"/courses/{KEY}/assignments", f"/courses/{KEY}/assignments/{NAME}/release"
+    (usual,) = told(client, hub, learner, quizzes)["assignments"]
+    assert usual["environment"] is None
+    before = told(client, hub, learner, release)
+
+    write_wheel(wheels, "leaves", "1.0", {"leaves.py": ""})
+    publish(runtime, Conditions(environment=FILE))
+    kernel = kernel_name_of(KEY, NAME)
+    folder = digest_of("leaves")
+    for state in ("building", "ready"):
+        with counted(runtime) as statements:
+            (found,) = told(client, hub, learner, quizzes)["assignments"]
+        assert found["environment"] == {"kernel": kernel, "folder": folder, "state": state}
+        assert len(statements) <= 9  # the person and their courses, then six
+        work(runtime)
+
+    ours = {"name": kernel, "display_name": "Python for Quiz 1", "language": "python"}
+    assert kernel_in(told(client, hub, learner, release)) == ours
+    assert kernel_in(before) != ours
+    token = {"Authorization": f"Bearer {hub.token_of(learner.hub_name)}"}
+    draft = {"files": before["files"], "saved_at": clock.now().isoformat()}
+    assert client.put(f"/api/v1{quizzes}/{NAME}/draft", json=draft, headers=token).status_code == 200
+    assert kernel_in(told(client, hub, learner, f"{quizzes}/{NAME}/draft")) == ours
+
+    runtime.settings.quizzes.kernels = ["bash"]
+    publish(runtime, Conditions(environment="bash"))
+    (found,) = told(client, hub, learner, quizzes)["assignments"]
+    assert found["environment"] == {"kernel": "bash", "folder": None, "state": "ready"}
+    assert kernel_in(told(client, hub, learner, release)) == kernel_in(before)
+
+
+def test_the_hub_is_told_the_environments_of_a_persons_courses_alone(
+    runtime: Runtime, learner: Someone, client: FlaskClient, wheels: Path
+) -> None:
+    publish(runtime, Conditions(environment=FILE), "leaves")
+    with runtime.db.transaction() as tx:
+        elsewhere = make_person(tx, make_context(tx, learner.place, "rivers"), "rose", Role.LEARNER)
+
+    def needed(name: str) -> Any:
+        path = f"/api/v1/hub/users/{name}/environments"
+        return client.get(path, headers={"Authorization": "Bearer the hub's own token"})
+
+    assert needed(learner.hub_name).json == {"environments": [{"folder": digest_of("leaves"), "state": "building"}]}
+    assert needed(elsewhere.hub_name).json == {"environments": []}
+    assert needed("u-nobody").status_code == 404
+    assert client.get(f"/api/v1/hub/users/{learner.hub_name}/environments").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"cells": [], "metadata": 3}', b'{"cells": 3}', b'{"metadata": {}}']
+)
+def test_what_is_no_notebook_is_given_out_as_it_is(body: bytes) -> None:
+    row = AssignmentRow(name="q", title="Q", requirements="leaves")
+    assert name_kernel({"q.ipynb": body, "data.csv": b"{}"}, "trees-1", row) == {"q.ipynb": body, "data.csv": b"{}"}
+
+
+def test_each_quiz_of_each_placement_has_a_kernel_that_jupyter_takes() -> None:
+    names = [kernel_name_of(key, quiz) for key in ("trees-1", "trees-2") for quiz in ("Quiz 1", "quiz 1", "quiz-1")]
+    assert len(set(names)) == 6
+    assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in names)

@@ -157,7 +157,7 @@ def test_program_sees_no_process_and_no_secret_of_the_hub(hub: RunningHub, found
     assert found["host"] == "coursebridge"
     assert hub.env["COURSEBRIDGE_HUB__SERVICE_TOKEN"] not in found["values"]
     ours = {name for name in found["environment"] if name.startswith("COURSEBRIDGE_")}
-    assert ours == {"COURSEBRIDGE_URL"}
+    assert ours == {"COURSEBRIDGE_URL", "COURSEBRIDGE_ENVIRONMENTS"}
     assert not {"CONFIGPROXY_AUTH_TOKEN", "JUPYTERHUB_CRYPT_KEY", "PYTHONPATH"} & set(found["environment"])
 
 

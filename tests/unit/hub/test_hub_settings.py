@@ -38,6 +38,20 @@ def test_a_number_that_is_none_names_its_variable(tmp_path: Path) -> None:
         HubSettings.from_env(environment(tmp_path, COURSEBRIDGE_JUPYTERHUB_IDLE_S="soon"))
 
 
+def test_environments_are_in_the_data_directory_unless_something_else_mounts_them(tmp_path: Path) -> None:
+    assert HubSettings.from_env(environment(tmp_path)).environments == tmp_path / "environments"
+    elsewhere = environment(tmp_path, COURSEBRIDGE_JUPYTERHUB_ENVIRONMENTS="/environments")
+    assert HubSettings.from_env(elsewhere).environments == Path("/environments")
+
+
+def test_folders_of_other_kernels_are_those_that_the_tool_shows_them(tmp_path: Path) -> None:
+    name = "COURSEBRIDGE_QUIZZES__KERNEL_FOLDERS"
+    assert HubSettings.from_env(environment(tmp_path, **{name: '["/etc/R"]'})).kernel_folders == (Path("/etc/R"),)
+    for wrong in ("/etc/R", '"/etc/R"', "[3]", '["etc/R"]'):
+        with pytest.raises(HubSettingsError, match=f"{name} is a list of folders"):
+            HubSettings.from_env(environment(tmp_path, **{name: wrong}))
+
+
 def test_proxy_is_a_command_line(tmp_path: Path) -> None:
     assert HubSettings.from_env(environment(tmp_path)).proxy_command == ("node", "proxy.js")
 

@@ -1,7 +1,6 @@
 """Statements that run on the driver itself: the same values, the same errors, and nobody is left out."""
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -236,8 +235,7 @@ def test_connection_that_the_server_has_closed_is_replaced(runtime: Runtime) -> 
     ((pid,),) = runtime.db.read(own, {})
     assert runtime.db.read(own, {}) == [(pid,)]  # it was kept
     with runtime.db.engine.connect() as other:
-        other.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-    time.sleep(0.2)  # until the news is there
+        assert other.scalar(text("SELECT pg_terminate_backend(:pid, 20000)"), {"pid": pid})  # waits until it is gone
     assert runtime.db.read(own, {}) != [(pid,)]
 
 
