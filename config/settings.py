@@ -144,7 +144,9 @@ class LtiSettings(Section):
         True, description="A platform registered by an invite link waits for `coursebridge platform approve`."
     )
     approve_deployments: bool = Field(
-        False, description="A deployment seen for the first time waits for approval instead of being accepted."
+        True,
+        description="A deployment seen for the first time waits for approval, but for the first one of a platform, "
+        "which comes with the platform's own. Off: every one is accepted.",
     )
     roster_interval_s: int = Field(
         3600,

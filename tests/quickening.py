@@ -16,17 +16,19 @@ from lti_tool import contract
 from lti_tool.kernel.db import Database
 from lti_tool.lti import keys
 
+_make_key = keys._make_private
+"""As it is before anybody replaces it: one package replaces it for all of its tests, and others run in between."""
 _ready_keys: list[RSAPrivateKey] = []
 
 
 def use_ready_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first signing key of every tool is the same one, the second another one, and so on."""
-    make, numbers = keys._make_private, count()
+    numbers = count()
 
     def take() -> RSAPrivateKey:
         number = next(numbers)
         while len(_ready_keys) <= number:
-            _ready_keys.append(make())
+            _ready_keys.append(_make_key())
         return _ready_keys[number]
 
     monkeypatch.setattr(keys, "_make_private", take)

@@ -45,14 +45,19 @@ class Known:
 
 
 def learn_deployment(tx: Tx, registration: Registration, deployment_id: str, *, approve: bool) -> Deployment | None:
-    """The deployment of a launch; a new one is kept, active or (with `approve`) waiting. None: not the platform's."""
+    """The deployment of a launch; a new one is kept, active or (with `approve`) waiting. None: not the platform's.
+
+    The first one does not wait: whoever approved the platform has approved its installation.
+    """
     query = select(Deployment).where(
         Deployment.registration_id == registration.id, Deployment.deployment_id == deployment_id
     )
     row = tx.scalar(query)
     if row is None and registration.learns_deployments:
         key = {"registration_id": registration.id, "deployment_id": deployment_id}
-        state = Approval.PENDING if approve else Approval.ACTIVE
+        tx.get(Registration, registration.id, with_for_update=True)  # of two first ones that come at once one waits
+        others = select(Deployment.id).where(Deployment.registration_id == registration.id).limit(1)
+        state = Approval.PENDING if approve and tx.scalar(others) is not None else Approval.ACTIVE
         upsert(tx, Deployment, key, {}, initial={"state": state, "created_at": clock.now()})
         row = tx.scalar(query)
     return row

@@ -18,6 +18,7 @@ from lti_tool.kernel.audit import OPERATOR, Actor, AuditRow, Via, list_acts
 from lti_tool.kernel.errors import AppError
 from lti_tool.kernel.jobs import JobRow, JobState
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.claims import LTI
 from lti_tool.lti.keys import list_published_keys
 from lti_tool.lti.models import Approval, CachedKeys, CachedToken, Deployment, Invite, Refusal, Registration
 from lti_tool.lti.registrations import add_registration
@@ -136,7 +137,7 @@ class TestPlatform:
         assert [act.action for act in acts(runtime)] == ["deployment.approve", "deployment.disable"]
 
     @pytest.mark.parametrize("waits", [True, False])
-    def test_deployment_seen_for_the_first_time_waits_where_the_operator_wants_that(
+    def test_further_deployment_waits_unless_the_operator_lets_all_in(
         self,
         console: Console,
         runtime: Runtime,
@@ -146,17 +147,27 @@ class TestPlatform:
         monkeypatch: pytest.MonkeyPatch,
         waits: bool,
     ) -> None:
-        monkeypatch.setattr(runtime.settings.lti, "approve_deployments", waits)
+        if not waits:
+            monkeypatch.setattr(runtime.settings.lti, "approve_deployments", False)
+
+        def launch_elsewhere() -> int:
+            fields = {**launcher.campus.start_launch("ada", quiz).fields, "lti_deployment_id": "another course"}
+            claims = {LTI + "deployment_id": "another course"}
+            answer = launcher.launch_changed("ada", quiz, auth_url=launcher.begin(fields), claims=claims)
+            return answer.status_code
+
         with runtime.db.transaction() as tx:
             tx.delete(tx.scalars(select(Deployment)).one())
             tx.get_one(Registration, registration_id).learns_deployments = True
-        assert launcher.launch("ada", quiz).status_code == (403 if waits else 303)
+        assert launcher.launch("ada", quiz).status_code == 303, "the first one comes with the platform"
+        assert launch_elsewhere() == (403 if waits else 303)
         with runtime.db.reading() as tx:
-            (row,) = tx.scalars(select(Deployment)).all()
-        assert row.state is (Approval.PENDING if waits else Approval.ACTIVE)
+            first, second = tx.scalars(select(Deployment).order_by(Deployment.id)).all()
+        assert (first.state, second.state) == (Approval.ACTIVE, Approval.PENDING if waits else Approval.ACTIVE)
         assert ("1 waits: an LMS, or an installation" in console.get("/").text) is waits
-        assert (f"/deployments/{row.id}/approve" in console.get(f"/platforms/{registration_id}").text) is waits
-        console.post(f"/platforms/{registration_id}/deployments/{row.id}/approve")
+        assert (f"/deployments/{second.id}/approve" in console.get(f"/platforms/{registration_id}").text) is waits
+        console.post(f"/platforms/{registration_id}/deployments/{second.id}/approve")
+        assert launch_elsewhere() == 303
         assert launcher.launch("ada", quiz).status_code == 303
 
     def test_switching_off_takes_effect_at_once(

@@ -70,6 +70,7 @@ def test_choice_becomes_a_signed_answer(launcher: Launcher, runtime: Runtime, ca
     is_moodle = campus.profile.name == "moodle"
     (item,) = claims[DL + "content_items"]
     assert claims["iss"] == "coursebridge"
+    assert claims["iat"] <= clock.now().timestamp() - 10, "Moodle forgives no second"
     assert claims[LTI + "message_type"] == "LtiDeepLinkingResponse"
     assert item["url"] == "https://localhost/lti/launch"
     assert item["custom"] == {"coursebridge_item": "courses/demo/quiz-1"}

@@ -7,7 +7,9 @@ import json
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
+import jwt
 import pytest
 from pylti1p3.deep_link_resource import DeepLinkResource
 from pylti1p3.grade import Grade
@@ -32,7 +34,7 @@ from lti_tool.lti.models import Registration
 from lti_tool.lti.registrations import PlatformFacts, add_registration, get_registration_for_login
 from lti_tool.lti.roles import role_of
 from lti_tool.lti.scores import Score, score_body
-from lti_tool.lti.services import PlatformService
+from lti_tool.lti.services import MOST_PAGES, PlatformService
 from lti_tool.lti.state import LoginState, digest
 from lti_tool.lti.tokens import get_token
 from lti_tool.lti.views import see_other
@@ -161,6 +163,24 @@ class TestTokens:
             get_token(runtime, registration, ["a", "b"])
         assert platform.count("/token") == 2
 
+    def test_are_asked_for_with_an_assertion_that_is_used_once_and_never_early(
+        self, runtime: Runtime, registration: Registration, platform: AnsweringServer
+    ) -> None:
+        """Moodle refuses an `iat` that its clock has not reached, and a strict platform a `jti` that it has seen."""
+        platform.answers["/token"] = [token(expires_in=100)]
+        with clock.frozen(clock.now()):
+            moment, public = clock.now().timestamp(), get_signing_key(runtime).private.public_key()
+            for scopes in (["a"], ["b"]):
+                get_token(runtime, registration, scopes)
+        forms = [dict(parse_qsl(asked.body.decode())) for asked in platform.asked]
+        said = [
+            jwt.decode(form["client_assertion"], public, algorithms=["RS256"], audience=platform.url + "/token")
+            for form in forms
+        ]
+        assert [(each["iss"], each["sub"]) for each in said] == [("a", "a")] * 2
+        assert len({each["jti"] for each in said}) == 2
+        assert all(each["iat"] <= moment - 20 and moment < each["exp"] <= moment + 600 for each in said)
+
     def test_of_one_client_are_not_given_to_another(self, runtime: Runtime, platform: AnsweringServer) -> None:
         platform.answers["/token"] = [token("one"), token("two")]
         first, second = register(runtime, platform, "first"), register(runtime, platform, "second")
@@ -227,6 +247,15 @@ class TestServices:
         platform.answers = {"/token": [token()], "/l": [again]}
         with pytest.raises(ExternalError, match="does not end"):
             list(PlatformService(runtime, registration, ["a"]).pages(platform.url + "/l", "x/y"))
+
+    def test_list_of_ever_new_pages_ends(
+        self, runtime: Runtime, registration: Registration, platform: AnsweringServer
+    ) -> None:
+        pages = [Answer(b"[]", headers={"Link": f'<{platform.url}/l?page={n}>; rel="next"'}) for n in range(MOST_PAGES)]
+        platform.answers = {"/token": [token()], "/l": [*pages, Answer(b"[]")]}
+        with pytest.raises(ExternalError, match="does not end"):
+            list(PlatformService(runtime, registration, ["a"]).pages(platform.url + "/l", "x/y"))
+        assert platform.count("/l") == MOST_PAGES
 
 
 class TestValues:
