@@ -100,7 +100,7 @@ class Database:
             raise ReadOnly("A statement that changes rows was to be read.")
         connection = self._readers.take()
         try:
-            rows = statement.run(self.engine, connection, parameters)
+            rows = statement.run_many(self.engine, connection, [parameters])
         except BaseException:
             connection.invalidate()
             connection.close()

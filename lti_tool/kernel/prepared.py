@@ -36,6 +36,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.visitors import replacement_traverse
 
 Convert = Callable[[Any], Any]
+_CURSOR = "coursebridge.cursor"
+"""Each connection keeps one, for as long as it is open: every statement has all its rows before the next one runs."""
 make_row_type: Callable[..., Any] = namedtuple
 """Its fields are known at run time only."""
 
@@ -51,14 +53,13 @@ class Prepared:
         self._compiled: dict[str, _Compiled] = {}
         self._gathered: _Gathered | None = None
 
-    def run(self, engine: Engine, connection: PoolProxiedConnection, parameters: Mapping[str, Any]) -> list[Any]:
-        """Every row, as a named tuple. Raises: DBAPIError, KeyError: a parameter is missing."""
-        return self.run_many(engine, connection, [parameters])
-
     def run_many(
         self, engine: Engine, connection: PoolProxiedConnection, parameters: Sequence[Mapping[str, Any]]
     ) -> list[Any]:
-        """The rows of as many runs, in their order. PostgreSQL gets them all in one round trip. Raises: as `run`."""
+        """Every row of as many runs, in their order, as named tuples. PostgreSQL gets them all in one round trip.
+
+        Raises: DBAPIError, KeyError: a parameter is missing.
+        """
         return self._for(engine).run(engine, connection, parameters) if parameters else []
 
     def send_many(
@@ -97,6 +98,7 @@ class _Compiled:
         self._to_driver = [(name, convert) for name, convert in given if convert is not None]
         fixed = ((name, bind) for name, bind in compiled.binds.items() if not bind.required)
         self._fixed = {name: _converted(_to_driver(bind, dialect), bind.effective_value) for name, bind in fixed}
+        self._driver_error = dialect.loaded_dbapi.Error
         self._types = [column.type.dialect_impl(dialect) for column in statement.exported_columns]
         self._make = partial(tuple.__new__, make_row_type("Found", statement.exported_columns.keys()))
         self._converts: list[tuple[int, Convert]] | None = None
@@ -106,19 +108,17 @@ class _Compiled:
         parameters = [self._parameters(one) for one in given]
         is_many = len(parameters) != 1
         said = parameters if is_many else parameters[0]
-        driver_error = engine.dialect.loaded_dbapi.Error
-        cursor = connection.cursor()
-        if before := engine.dispatch.before_cursor_execute:
-            for tell in before:
-                tell(connection, cursor, self._text, said, None, is_many)
+        cursor = connection.info.get(_CURSOR)
+        if cursor is None:
+            cursor = connection.info[_CURSOR] = connection.cursor()
+        for tell in engine.dispatch.before_cursor_execute:
+            tell(connection, cursor, self._text, said, None, is_many)
         try:
             rows = self._fetch(cursor, parameters, engine.dialect)
-            if after := engine.dispatch.after_cursor_execute:
-                for tell in after:
-                    tell(connection, cursor, self._text, said, None, is_many)
-        except driver_error as error:
-            raise DBAPIError.instance(self._text, None, error, driver_error, dialect=engine.dialect) from error
-        cursor.close()
+        except self._driver_error as error:
+            raise DBAPIError.instance(self._text, None, error, self._driver_error, dialect=engine.dialect) from error
+        for tell in engine.dispatch.after_cursor_execute:
+            tell(connection, cursor, self._text, said, None, is_many)
         return self._found_in(rows)
 
     def send(

@@ -3,14 +3,23 @@
 import base64
 import hashlib
 import hmac
+import json
 from typing import Any
 
 from cryptography.fernet import Fernet
 from itsdangerous import BadSignature, Serializer, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_encode
+from itsdangerous.signer import HMACAlgorithm
 
 from lti_tool.kernel import clock
 from lti_tool.kernel.errors import Gone, Invalid
+
+
+class _Json:
+    """Without spaces, by an encoder that is made once."""
+
+    dumps = staticmethod(json.JSONEncoder(separators=(",", ":")).encode)
+    loads = staticmethod(json.loads)
 
 
 class _ClockSigner(TimestampSigner):
@@ -21,7 +30,14 @@ class _ClockSigner(TimestampSigner):
 
 
 class _Serializer(URLSafeTimedSerializer):
-    """Spends no time on compressing: what is signed here is short."""
+    """For one key, which is derived already. Spends no time on compressing: what is signed here is short."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__(key, serializer=_Json)
+        self._one = _ClockSigner(key, key_derivation="none", algorithm=HMACAlgorithm(hashlib.sha256))
+
+    def make_signer(self, salt: str | bytes | None = None) -> TimestampSigner:
+        return self._one
 
     def dump_payload(self, obj: Any) -> bytes:
         return base64_encode(Serializer.dump_payload(self, obj))
@@ -72,7 +88,5 @@ class Signer:
 
     def _serializer(self, purpose: str) -> _Serializer:
         if purpose not in self._serializers:
-            self._serializers[purpose] = _Serializer(
-                self._key(purpose), salt=purpose, signer=_ClockSigner, signer_kwargs={"digest_method": hashlib.sha256}
-            )
+            self._serializers[purpose] = _Serializer(self._key(purpose))
         return self._serializers[purpose]

@@ -1,6 +1,5 @@
 """Typed values from the JSON of a message, each checked for its type and size before anybody uses it."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from lti_tool.kernel.errors import Invalid
@@ -15,9 +14,9 @@ class Reader:
 
     def __init__(self, value: Any, name: str) -> None:
         """Raises: Invalid: the value is no object. `name` is used in messages."""
-        if not isinstance(value, Mapping):
+        if not isinstance(value, dict):
             raise bad_claim(name, "is not a JSON object")
-        self._value = value
+        self._value: dict[str, Any] = value
 
     def has(self, key: str) -> bool:
         """Is there a value?"""
@@ -26,17 +25,19 @@ class Reader:
     def find(self, key: str, *, required: bool = False) -> "Reader | None":
         """An object, or None."""
         value = self._value.get(key)
-        if value is None:
-            _check_absent(key, required)
-            return None
-        return Reader(value, _short(key))
+        if value is not None:
+            return Reader(value, key)
+        if required:
+            raise bad_claim(key, "is missing")
+        return None
 
     def find_text(self, key: str, longest: int = ID_LENGTH, *, required: bool = False) -> str | None:
         """A string that fits and that every database can hold, or None. A required one is not empty."""
         value = self._value.get(key)
-        if value is None:
-            _check_absent(key, required)
+        if value is None and not required:
             return None
+        if value is None:
+            raise bad_claim(key, "is missing")
         if not isinstance(value, str):
             raise bad_claim(key, "is not a string")
         if len(value) > longest:
@@ -61,9 +62,10 @@ class Reader:
     def texts(self, key: str, *, required: bool = False, limit: int = 100) -> tuple[str, ...]:
         """A list of strings; empty when absent."""
         values = self._value.get(key)
-        if values is None:
-            _check_absent(key, required)
+        if values is None and not required:
             return ()
+        if values is None:
+            raise bad_claim(key, "is missing")
         if not isinstance(values, list) or not all(isinstance(value, str) and _is_unicode(value) for value in values):
             raise bad_claim(key, "is not a list of strings")
         if len(values) > limit:
@@ -98,11 +100,6 @@ def _is_unicode(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _check_absent(key: str, required: bool) -> None:
-    if required:
-        raise bad_claim(key, "is missing")
 
 
 def _short(key: str) -> str:

@@ -5,6 +5,7 @@ role are as before. That holds the row, and with it the person, until the end of
 participants nor an erasure comes between. If it finds nothing, the launch is recorded as any first one is.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -16,11 +17,12 @@ from lti_tool.kernel.db import Tx, run
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.prepared import Prepared
 from lti_tool.lti.claims import Claims
-from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Registration, User, Visit
+from lti_tool.lti.models import Approval, Context, Deployment, Link, Membership, Placement, Registration, User, Visit
 
 _DEPLOYMENTS, _CONTEXTS = cast(Table, Deployment.__table__), cast(Table, Context.__table__)
 _USERS, _MEMBERSHIPS = cast(Table, User.__table__), cast(Table, Membership.__table__)
 _LINKS, _VISITS = cast(Table, Link.__table__), cast(Table, Visit.__table__)
+_PLACEMENTS = cast(Table, Placement.__table__)
 
 _PERSON = (
     select(_USERS.c.id)
@@ -69,6 +71,9 @@ _STORED = Prepared(
         _VISITS.c.role.label("visit_role"),
         _VISITS.c.lineitem_url.label("visit_lineitem_url"),
         _VISITS.c.item_ref.label("visit_item_ref"),
+        _PLACEMENTS.c.id.label("placement_id"),
+        _PLACEMENTS.c.context_id.label("placement_context_id"),
+        _PLACEMENTS.c.course_slug.label("placement_course_slug"),
     )
     .select_from(_CONTEXTS)
     .join(_DEPLOYMENTS, _DEPLOYMENTS.c.id == _CONTEXTS.c.deployment_row_id)
@@ -77,6 +82,7 @@ _STORED = Prepared(
         _LINKS, (_LINKS.c.deployment_row_id == _DEPLOYMENTS.c.id) & (_LINKS.c.resource_link_id == bindparam("link"))
     )
     .outerjoin(_VISITS, (_VISITS.c.link_id == _LINKS.c.id) & (_VISITS.c.user_id == _USERS.c.id))
+    .outerjoin(_PLACEMENTS, (_PLACEMENTS.c.id == _VISITS.c.placement_id) & _PLACEMENTS.c.is_assigned.is_(True))
     .where(_CONTEXTS.c.id == bindparam("context_id"))
 )
 
@@ -121,11 +127,18 @@ class Stored:
             )
         )
 
-    def knows_visit(self, link_id: int, role: Role, lineitem_url: str | None, item_ref: str | None) -> bool:
-        """Was the last visit to the activity like this one?"""
+    def find_placement(self, context_id: int, course_slug: str) -> int | None:
+        """The placement, if the last visit was to this course of ours in this course of the LMS."""
         row = self.row
-        before = (row.link_id, row.visit_role, row.visit_lineitem_url, row.visit_item_ref)
-        return row.visitor_id is not None and before == (link_id, role, lineitem_url, item_ref)
+        is_it = (row.placement_context_id, row.placement_course_slug) == (context_id, course_slug)
+        return cast(int, row.placement_id) if is_it else None
+
+    def knows_visit(self, link_id: int, facts: Mapping[str, Any]) -> bool:
+        """Was the last visit to the activity like this one? `facts` are columns of `Visit`."""
+        row = self.row
+        before = (row.visit_role, row.visit_lineitem_url, row.visit_item_ref, row.placement_id)
+        is_it = row.visitor_id is not None and row.link_id == link_id
+        return is_it and before == tuple(facts[name] for name in ("role", "lineitem_url", "item_ref", "placement_id"))
 
 
 def note_launch(tx: Tx, registration: Registration, claims: Claims, role: Role) -> Stored | None:

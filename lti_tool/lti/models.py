@@ -198,6 +198,8 @@ class Visit(Base):
     lineitem_url: Mapped[str | None] = mapped_column(Text)
     """The line item at that launch; another one now is announced again."""
     item_ref: Mapped[str | None] = mapped_column(String(ID_LENGTH))
+    placement_id: Mapped[int | None] = mapped_column(ForeignKey("lti_placement.id"))
+    """Of the course that it showed."""
 
 
 class Placement(Base):

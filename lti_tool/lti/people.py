@@ -148,8 +148,10 @@ def record_link(
     return link
 
 
-def record_placement(tx: Tx, context_id: int, course_slug: str) -> int:
+def record_placement(tx: Tx, context_id: int, course_slug: str, stored: Stored | None = None) -> int:
     """Remember that an activity of the LMS course shows this course of ours; returns the placement's id."""
+    if stored and (known := stored.find_placement(context_id, course_slug)):
+        return known
     key = {"context_id": context_id, "course_slug": course_slug}
     for row in run(tx, _PLACEMENT, key):
         return int(row.id)
@@ -168,10 +170,15 @@ def record_visit(
     tx: Tx, user_id: int, link: Link, role: Role, placement_id: int | None, stored: Stored | None = None
 ) -> None:
     """Remember the launch, and say so when there is something new in it for others."""
-    if stored and stored.knows_visit(link.id, role, link.lineitem_url, link.item_ref):
+    facts = {
+        "role": role,
+        "lineitem_url": link.lineitem_url,
+        "item_ref": link.item_ref,
+        "placement_id": placement_id,
+    }
+    if stored and stored.knows_visit(link.id, facts):
         return
     before = tx.get(Visit, (user_id, link.id))
-    facts = {"role": role, "lineitem_url": link.lineitem_url, "item_ref": link.item_ref}
     if before is not None and all(getattr(before, name) == value for name, value in facts.items()):
         return
     upsert(tx, Visit, {"user_id": user_id, "link_id": link.id}, facts)

@@ -148,7 +148,7 @@ def _enter(
     found = find_choice(tx, contents, launch.registration.id, link.item_ref) if link else None
     choice = found[1] if found else None
     slug = choice.course_slug if choice else ""
-    placement_id = record_placement(tx, context_id, slug) if slug and context_id else None
+    placement_id = record_placement(tx, context_id, slug, stored) if slug and context_id else None
     if link:
         record_visit(tx, known.user_id, link, role, placement_id, stored)
     session = _signed_in(runtime, launch, known, role, context_id, link, choice)

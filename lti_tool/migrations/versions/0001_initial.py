@@ -1379,7 +1379,9 @@ def upgrade() -> None:
     sa.Column('role', sa.String(length=40), nullable=False),
     sa.Column('lineitem_url', sa.Text(), nullable=True),
     sa.Column('item_ref', sa.String(length=255), nullable=True),
+    sa.Column('placement_id', sa.Integer(), nullable=True),
     sa.ForeignKeyConstraint(['link_id'], ['lti_link.id'], name=op.f('fk_lti_visit_link_id')),
+    sa.ForeignKeyConstraint(['placement_id'], ['lti_placement.id'], name=op.f('fk_lti_visit_placement_id')),
     sa.ForeignKeyConstraint(['user_id'], ['lti_user.id'], name=op.f('fk_lti_visit_user_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('user_id', 'link_id', name=op.f('pk_lti_visit'))
     )
