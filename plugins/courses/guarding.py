@@ -57,22 +57,34 @@ _LIMITED = (
 
 
 @blueprint.before_app_request
-def refuse_closed_quizzes() -> Response | None:
+def guard_others() -> Response | None:
+    """What a request to another plugin is refused for, or where it is led instead. Raises: Forbidden."""
+    endpoint = request.endpoint or ""
+    owner = endpoint.partition(".")[0]
+    if owner == "grading":
+        return lead_from_closed_quiz(endpoint)
+    if endpoint == "progress.mark_item":
+        refuse_mark_on_closed_item()
+    if owner in ("files", "video"):
+        refuse_change_to_shared_course(endpoint)
+    return None
+
+
+def lead_from_closed_quiz(endpoint: str) -> Response | None:
     """Lead a learner from a closed quiz to the page that says why."""
-    session = find_current_session() if (request.endpoint or "").startswith("grading.") else None
+    session = find_current_session()
     name, slug = (request.view_args or {}).get("name"), session.course_slug if session else None
     if session is None or slug is None or name is None or not session.role.is_learner:
         return None
-    if request.endpoint in KEPT_OPEN or name not in _read_limits(current_runtime(), {slug})[slug].quizzes:
+    if endpoint in KEPT_OPEN or name not in _read_limits(current_runtime(), {slug})[slug].quizzes:
         return None
     item_slug = _list_closed(slug, session).get(name)
     return redirect(url_for("courses.show_item", slug=slug, item_slug=item_slug), 303) if item_slug else None
 
 
-@blueprint.before_app_request
-def refuse_marks_on_closed_items() -> None:
+def refuse_mark_on_closed_item() -> None:
     """Raises: Forbidden: a learner says that they have done what is closed to them, which would open what follows."""
-    session = find_current_session() if request.endpoint == "progress.mark_item" else None
+    session = find_current_session()
     slug = (request.view_args or {}).get("slug")
     if session is None or slug is None or slug != session.course_slug or not session.role.is_learner:
         return
@@ -82,11 +94,9 @@ def refuse_marks_on_closed_items() -> None:
         raise Forbidden("item_closed", _("This is not open to you yet. Its page says when it is."))
 
 
-@blueprint.before_app_request
-def refuse_changes_to_shared_courses() -> None:
+def refuse_change_to_shared_course(endpoint: str) -> None:
     """Raises: Forbidden: staff of one platform changes a file or video that others see too."""
-    endpoint = request.endpoint or ""
-    if request.method not in ("POST", "PATCH", "DELETE") or not endpoint.startswith(("files.", "video.")):
+    if request.method not in ("POST", "PATCH", "DELETE"):
         return
     session = find_current_session()
     if session is None or session.course_slug is None or not session.role.is_staff or endpoint in OWN_CHOICES:
