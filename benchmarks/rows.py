@@ -49,5 +49,5 @@ def print_table(rows: Sequence[Row]) -> None:
     """The rows for people."""
     print(f"{'benchmark':44} {'ours':>9} {'baseline':>9} {'ratio':>6}  n")
     for row in rows:
-        print(f"{row.name:44} {row.ours:7.0f}{row.unit:>2} {row.baseline:7.0f}{row.unit:>2} {row.ratio:5.2f}x  {row.n}")
+        print(f"{row.name:44} {row.ours:7.4g}{row.unit:>2} {row.baseline:7.4g}{row.unit:>2} {row.ratio:5.2f}x  {row.n}")
         print(f"    against {row.baseline_name}; {row.includes}")
