@@ -18,6 +18,7 @@ from tests.lti_conformance.refusals import Refusals
 
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
 QUIZ = "courses/demo/quiz-1"
+ELSEWHERE = {LTI + "context": {"id": "another course"}}
 
 
 def known(runtime: Runtime, campus: CampusServer, username: str) -> User:
@@ -143,3 +144,32 @@ def test_address_is_no_key_to_another_course(
     launcher.open("tess", quiz)
     refused = Refusals(runtime)
     refused(launcher.launch_changed("tess", graded, claims={LTI + "context": {"id": "course of another teacher"}}))
+
+
+def test_learner_of_another_course_is_no_learner_of_this_one(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+) -> None:
+    launcher.open("tess", quiz)
+    other = campus.add_activity("Elsewhere")
+    launcher.launch_changed("ben", other, claims=ELSEWHERE)
+    refused = Refusals(runtime)
+    refused(launcher.launch("tess", quiz, for_user="ben"))
+
+
+def test_address_of_one_course_opens_nothing_in_another_that_the_learner_is_in(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+) -> None:
+    launcher.open("ada", quiz)
+    launcher.open("tess", quiz)
+    other = campus.add_activity("Elsewhere", custom={"coursebridge_item": QUIZ})
+    launcher.launch_changed("ada", other, claims=ELSEWHERE)
+    graded = campus.add_activity("Marking page", url=work_url(runtime, campus, "ada", other))
+    refused = Refusals(runtime)
+    refused(launcher.launch("tess", graded))
+
+
+def test_teachers_and_assistants_have_no_work_to_review(launcher: Launcher, quiz: Activity, runtime: Runtime) -> None:
+    launcher.open("tess", quiz)
+    launcher.open("amir", quiz)
+    refused = Refusals(runtime)
+    refused(launcher.launch("tess", quiz, for_user="amir"))
