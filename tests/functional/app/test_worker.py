@@ -73,6 +73,7 @@ def test_a_hint_runs_a_job_without_any_sweep(brokered: Place, runtime: Runtime, 
     assert alive(runtime) == [], "the worker did not say that it ended"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("pool", "holds", "loaded"), [("--threads", True, "here"), ("", False, "before")])
 def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: str, holds: bool, loaded: str) -> None:
     place.more = NEVER
@@ -88,6 +89,7 @@ def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: s
             wait_until(lambda: "warm_up_failed" in place.said(), "a failure was not told")
 
 
+@pytest.mark.one_database
 def test_a_marking_worker_has_a_warm_process_which_ends_with_it(place: Place, runtime: Runtime) -> None:
     place.more = NEVER | {"COURSEBRIDGE_PLUGINS": '["lti_tool.lti", "grading"]'}
     with place.start("worker", "--queues", "grade", "--concurrency", "1", "--no-beat") as worker:
@@ -99,6 +101,7 @@ def test_a_marking_worker_has_a_warm_process_which_ends_with_it(place: Place, ru
         wait_until(lambda: not any(is_alive(pid, command) for pid, command in below.items()), "something is left")
 
 
+@pytest.mark.one_database
 def test_a_worker_says_at_once_that_nothing_can_be_marked(place: Place, runtime: Runtime, tmp_path: Path) -> None:
     broken = tmp_path / "bin" / "bwrap"
     broken.parent.mkdir()
@@ -198,6 +201,7 @@ def test_a_worker_told_to_stop_at_once_lets_go_of_what_it_holds(place: Place, ru
     assert state_of(runtime, job_id) is JobState.RUNNING, "its lease ends, and the next worker begins it again"
 
 
+@pytest.mark.one_database
 def test_what_a_worker_says_is_ours(place: Place, runtime: Runtime) -> None:
     place.more = {"COURSEBRIDGE_JOBS__SWEEP_S": "0.2"}
     with place.start(*WORKER) as worker:
