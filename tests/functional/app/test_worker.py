@@ -171,7 +171,7 @@ def test_a_worker_told_to_stop_finishes_what_it_holds(place: Place, runtime: Run
         wait_until(lambda: place.read("begun") == ["slow"], "the job did not begin")
         worker.send_signal(signal.SIGTERM)
         (place.data_dir / "go").touch()
-        assert worker.wait(30) == 0
+        assert worker.wait(120) == 0
     assert state_of(runtime, job_id) is JobState.DONE
 
 
@@ -184,7 +184,7 @@ def test_a_worker_whose_processes_are_all_told_to_stop_finishes_what_they_hold(p
         os.killpg(worker.pid, signal.SIGTERM)
         wait_until(lambda: "Warm shutdown" in place.said(), "the worker did not heed")
         (place.data_dir / "go").touch()
-        assert worker.wait(30) == 0
+        assert worker.wait(120) == 0
     assert state_of(runtime, job_id) is JobState.DONE
 
 
@@ -196,7 +196,7 @@ def test_a_worker_told_to_stop_at_once_lets_go_of_what_it_holds(place: Place, ru
         wait_until(lambda: place.read("begun") == ["slow"], "the job did not begin")
         pool = descendants_of(worker.pid)
         worker.send_signal(signal.SIGQUIT)
-        assert worker.wait(30) == 1
+        assert worker.wait(120) == 1
         wait_until(lambda: not any(is_alive(pid, command) for pid, command in pool.items()), "something is left")
     assert state_of(runtime, job_id) is JobState.RUNNING, "its lease ends, and the next worker begins it again"
 
@@ -207,7 +207,7 @@ def test_what_a_worker_says_is_ours(place: Place, runtime: Runtime) -> None:
     with place.start(*WORKER) as worker:
         wait_until(lambda: place.read("ticks"), "the worker did not sweep")
         worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        worker.wait(120)
     lines = [line for line in place.said().splitlines() if line and "Warm shutdown" not in line]
     assert len(lines) == 1
     assert "worker_ready" in lines[0]
