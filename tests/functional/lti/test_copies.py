@@ -178,6 +178,23 @@ def test_beginning_anew_copies_nothing_and_chooses(
     assert linked == []
 
 
+def test_course_that_uses_nothing_of_ours_is_no_origin(
+    launcher: Launcher, campus: CampusServer, asking: Tool, runtime: Runtime
+) -> None:
+    launcher.open("tess", campus.add_activity("Shows nothing"))
+    assert launcher.open("tess", copied(campus)).endswith("/lti/pick")
+    assert state_of(runtime) == []
+
+
+def test_beginning_anew_leaves_what_the_lms_names_itself(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, asking: Tool
+) -> None:
+    launcher.open("tess", quiz)
+    copy = copied(campus)
+    launcher.client.post(launcher.open("tess", copy), data={"do": "separate"})
+    assert launcher.open("ada", copy).endswith("/stub/" + QUIZ)
+
+
 def test_copy_of_a_copy_follows_the_nearest_that_is_known(
     launcher: Launcher, quiz: Activity, campus: CampusServer, asking: Tool, runtime: Runtime
 ) -> None:

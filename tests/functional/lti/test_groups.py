@@ -84,6 +84,7 @@ def test_suspended_learner_is_in_no_group(
     launcher: Launcher, quiz: Activity, runtime: Runtime, campus: CampusServer
 ) -> None:
     launcher.open("ada", quiz)
+    campus.campus.tells_differences = True  # then it lists people who are suspended, and says so
     campus.change_person("ada", suspended=True)
     lab = {group.name: group for group in list_groups(runtime, 1)}["Lab A"]
     assert (lab.learner_ids, lab.waiting) == ((), 1), "ben alone, who has not launched"
