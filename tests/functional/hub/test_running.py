@@ -33,6 +33,33 @@ def test_killed_hub_finds_its_servers_again(hub: RunningHub) -> None:
     assert bob.go("/hub/home").status_code == 200  # the login lasts too: the cookie secret is kept
 
 
+def test_stopped_hub_and_its_services_end_quietly(hub: RunningHub) -> None:
+    assert hub.process is not None
+    children = psutil.Process(hub.process.pid).children
+    services = wait_for(lambda: [each for each in children() if is_a_service(each)])
+    assert len(services) == 2
+    wait_for(lambda: all(has_begun(each) for each in services))
+    said_before = len(hub.log())
+
+    hub.stop()
+
+    said = hub.log()[said_before:]
+    hub.start()
+    assert not any(each.is_running() for each in services)
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+
+
+def is_a_service(process: psutil.Process) -> bool:
+    return process.cmdline()[1:3] in (["-m", "jupyterhub_idle_culler"], ["-m", "jupyter_ext.hub.role_watch"])
+
+
+def has_begun(process: psutil.Process) -> bool:
+    """Whether its event loop is there: until then it is Python that imports, and says so when it is interrupted."""
+    descriptors = Path(f"/proc/{process.pid}/fd")
+    return any(os.readlink(each) == "anon_inode:[eventpoll]" for each in descriptors.iterdir())
+
+
 def test_stopping_ends_everything_inside(hub: RunningHub) -> None:
     bob = hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
     outer = psutil.Process(server_state(hub)["outer"][0])
