@@ -57,7 +57,10 @@ def is_a_service(process: psutil.Process) -> bool:
 def has_begun(process: psutil.Process) -> bool:
     """Whether its event loop is there: until then it is Python that imports, and says so when it is interrupted."""
     descriptors = Path(f"/proc/{process.pid}/fd")
-    return any(os.readlink(each) == "anon_inode:[eventpoll]" for each in descriptors.iterdir())
+    try:
+        return any(str(each.readlink()) == "anon_inode:[eventpoll]" for each in descriptors.iterdir())
+    except FileNotFoundError:  # closed since
+        return False
 
 
 def test_stopping_ends_everything_inside(hub: RunningHub) -> None:
