@@ -229,7 +229,7 @@ def review(phone: Page) -> None:
 
 def wait_for(site: Site, is_so: Callable[[progress.CourseProgress], bool]) -> None:
     """Until the learner's progress is so, on the server."""
-    for _ in range(PATIENCE_MS // 100):
+    for _ in range(4 * PATIENCE_MS // 100):
         if is_so(site.reached()):
             return
         time.sleep(0.1)

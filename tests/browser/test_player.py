@@ -117,7 +117,9 @@ def wait_until(page: Page, condition: str) -> None:
     """Until there is a video `v` and the expression over it is true; a page on its way has none yet. The page's policy
     forbids `wait_for_function`."""
     for _ in range(PATIENCE_MS // 50):
-        if page.evaluate(f"(() => {{ const v = document.querySelector('video'); return v !== null && {condition}; }})()"):
+        if page.evaluate(
+            f"(() => {{ const v = document.querySelector('video'); return v !== null && {condition}; }})()"
+        ):
             return
         page.wait_for_timeout(50)
     pytest.fail(f"It did not become true that {condition}; the video is at {now(page)}.")

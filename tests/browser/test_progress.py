@@ -93,7 +93,7 @@ def open_page(app: Flask, site: str, context: BrowserContext, who: Someone, path
 
 def wait_for(runtime: Runtime, who: Someone, is_there: Callable[[CourseProgress], Any]) -> CourseProgress:
     """The progress as soon as it is so."""
-    for _ in range(100):
+    for _ in range(1200):
         with runtime.db.reading() as tx:
             found = read_course(tx, Learner(who.place.placement_id, who.user_id), SLUG)
         if is_there(found):

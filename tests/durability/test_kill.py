@@ -1,5 +1,7 @@
 """kill -9 of the workers at twelve points between submit and passback, the broker emptied each time.
 
+SQLite and PostgreSQL take every other point each: a worker takes seconds to start, and the long run has all on either.
+
 Every submission ends graded once and delivered: none lost, none doubled, and no process is left behind. All of it is
 real: course import, launch, upload, workers as `coursebridge up` starts them, broker, nbgrader in the sandbox, LMS.
 
@@ -33,6 +35,7 @@ POINTS = (
     "passback.recorded",
     "passback.committed",
 )
+HERE = POINTS[KIND == "postgresql" :: 2]
 BEFORE = "prepare.made"
 """Killed when the gradebook of the LMS course has just been made: the first launch has that done."""
 SENT_TWICE = ("passback.sent", "passback.recorded")
@@ -46,9 +49,9 @@ SEED = int(os.environ.get("COURSEBRIDGE_TEST_SEED", "0")) or random.randrange(1 
 SLOW = "import time\ntime.sleep(3)"
 
 
-def test_kill_at_twelve_points_loses_nothing_and_doubles_nothing(scene: Scene) -> None:
+def test_kill_at_each_point_loses_nothing_and_doubles_nothing(scene: Scene) -> None:
     left: list[str] = []
-    for point in (BEFORE, *POINTS):
+    for point in (BEFORE, *HERE):
         in_submit = point.startswith("submit.")
         if not in_submit:
             scene.machine.start(crash_at=point)
@@ -63,9 +66,10 @@ def test_kill_at_twelve_points_loses_nothing_and_doubles_nothing(scene: Scene) -
     assert scene.problems() == []
     assert left == []
     posts, announcements = scene.posts_and_announcements()
-    kills = sum(point.startswith("passback.") for point in POINTS)
-    assert 0 <= posts - (1 + len(POINTS) + len(SENT_TWICE)) <= MEANWHILE * kills
-    assert 0 <= (1 + len(POINTS) - len(NEVER_ANNOUNCED)) - announcements <= MEANWHILE * kills
+    kills = sum(point.startswith("passback.") for point in HERE)
+    sent_twice, never_announced = (sum(point in HERE for point in each) for each in (SENT_TWICE, NEVER_ANNOUNCED))
+    assert 0 <= posts - (1 + len(HERE) + sent_twice) <= MEANWHILE * kills
+    assert 0 <= (1 + len(HERE) - never_announced) - announcements <= MEANWHILE * kills
 
 
 @pytest.mark.skipif(not KILLS, reason="only with COURSEBRIDGE_TEST_KILLS=n")

@@ -203,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
             f"{self.state.hub_api}/user", headers={"Authorization": self.headers["Authorization"]}
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 told = json.load(answer)
                 self.state.scopes[told["name"]] = told["scopes"]
                 return str(told["name"])

@@ -19,7 +19,7 @@ from lti_tool.kernel.runtime import Runtime
 from tests.servers import running_redis
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:

@@ -36,7 +36,7 @@ def up(place: Place, port: int) -> Iterator[Up]:
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=120) as answer:
         return answer.status, answer.read()
 
 
@@ -91,7 +91,7 @@ def test_everything_runs_and_sigterm_stops_it(place: Place, port: int, up: Up) -
     started = descendants_of(up.pid)
     assert len(started) >= 5
     up.send_signal(signal.SIGTERM)
-    assert up.wait(30) == 0
+    assert up.wait(120) == 0
     assert [pid for pid in started if is_alive(pid)] == []
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0

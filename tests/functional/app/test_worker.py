@@ -73,6 +73,7 @@ def test_a_hint_runs_a_job_without_any_sweep(brokered: Place, runtime: Runtime, 
     assert alive(runtime) == [], "the worker did not say that it ended"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("pool", "holds", "loaded"), [("--threads", True, "here"), ("", False, "before")])
 def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: str, holds: bool, loaded: str) -> None:
     place.more = NEVER
@@ -88,6 +89,7 @@ def test_warming_up_keeps_no_job_waiting(place: Place, runtime: Runtime, pool: s
             wait_until(lambda: "warm_up_failed" in place.said(), "a failure was not told")
 
 
+@pytest.mark.one_database
 def test_a_marking_worker_has_a_warm_process_which_ends_with_it(place: Place, runtime: Runtime) -> None:
     place.more = NEVER | {"COURSEBRIDGE_PLUGINS": '["lti_tool.lti", "grading"]'}
     with place.start("worker", "--queues", "grade", "--concurrency", "1", "--no-beat") as worker:
@@ -99,6 +101,7 @@ def test_a_marking_worker_has_a_warm_process_which_ends_with_it(place: Place, ru
         wait_until(lambda: not any(is_alive(pid, command) for pid, command in below.items()), "something is left")
 
 
+@pytest.mark.one_database
 def test_a_worker_says_at_once_that_nothing_can_be_marked(place: Place, runtime: Runtime, tmp_path: Path) -> None:
     broken = tmp_path / "bin" / "bwrap"
     broken.parent.mkdir()
@@ -168,7 +171,7 @@ def test_a_worker_told_to_stop_finishes_what_it_holds(place: Place, runtime: Run
         wait_until(lambda: place.read("begun") == ["slow"], "the job did not begin")
         worker.send_signal(signal.SIGTERM)
         (place.data_dir / "go").touch()
-        assert worker.wait(30) == 0
+        assert worker.wait(120) == 0
     assert state_of(runtime, job_id) is JobState.DONE
 
 
@@ -181,7 +184,7 @@ def test_a_worker_whose_processes_are_all_told_to_stop_finishes_what_they_hold(p
         os.killpg(worker.pid, signal.SIGTERM)
         wait_until(lambda: "Warm shutdown" in place.said(), "the worker did not heed")
         (place.data_dir / "go").touch()
-        assert worker.wait(30) == 0
+        assert worker.wait(120) == 0
     assert state_of(runtime, job_id) is JobState.DONE
 
 
@@ -193,17 +196,18 @@ def test_a_worker_told_to_stop_at_once_lets_go_of_what_it_holds(place: Place, ru
         wait_until(lambda: place.read("begun") == ["slow"], "the job did not begin")
         pool = descendants_of(worker.pid)
         worker.send_signal(signal.SIGQUIT)
-        assert worker.wait(30) == 1
+        assert worker.wait(120) == 1
         wait_until(lambda: not any(is_alive(pid, command) for pid, command in pool.items()), "something is left")
     assert state_of(runtime, job_id) is JobState.RUNNING, "its lease ends, and the next worker begins it again"
 
 
+@pytest.mark.one_database
 def test_what_a_worker_says_is_ours(place: Place, runtime: Runtime) -> None:
     place.more = {"COURSEBRIDGE_JOBS__SWEEP_S": "0.2"}
     with place.start(*WORKER) as worker:
         wait_until(lambda: place.read("ticks"), "the worker did not sweep")
         worker.send_signal(signal.SIGTERM)
-        worker.wait(30)
+        worker.wait(120)
     lines = [line for line in place.said().splitlines() if line and "Warm shutdown" not in line]
     assert len(lines) == 1
     assert "worker_ready" in lines[0]

@@ -334,6 +334,7 @@ def run_cli(settings: Settings, runtime: Runtime) -> Callable[..., subprocess.Co
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+@pytest.mark.one_database
 def test_the_command_says_what_it_did(run_cli: Cli, folder: Path) -> None:
     done = run_cli("course", "import", folder)
 
@@ -346,6 +347,7 @@ def test_the_command_says_what_it_did(run_cli: Cli, folder: Path) -> None:
     assert run_cli("course", "list").stdout.startswith("trees\tTrees\tevery platform\timported ")
 
 
+@pytest.mark.one_database
 def test_the_command_ends_with_a_line_for_each_problem(run_cli: Cli, folder: Path, tmp_path: Path) -> None:
     (folder / "source" / "quiz-2" / "quiz-2.ipynb").write_bytes(BROKEN)
     (folder / "lessons" / "sowing.md").unlink()
@@ -529,6 +531,7 @@ def test_an_import_that_was_killed_is_completed_by_the_next(
     assert [path.name for path in runtime.settings.courses_dir.rglob(".*") if path.is_dir()] == []
 
 
+@pytest.mark.one_database
 def test_quickstart_course_of_nbgrader_is_imported_and_a_right_answer_marked(
     run_cli: Cli, runtime: Runtime, tmp_path: Path, place: Place
 ) -> None:

@@ -518,7 +518,7 @@ def formgrader(folder: Path) -> Iterator[httpx.Client]:
         server = subprocess.Popen(command, cwd=folder, env=stock_environment(folder), stdout=log, stderr=log)
     base, headers = f"http://127.0.0.1:{port}/formgrader/", {"Authorization": "token t"}
     try:
-        with httpx.Client(base_url=base, headers=headers, timeout=30, trust_env=False) as http:
+        with httpx.Client(base_url=base, headers=headers, timeout=120, trust_env=False) as http:
             for _ in range(600):
                 try:
                     http.get("api/assignments")
@@ -529,7 +529,7 @@ def formgrader(folder: Path) -> Iterator[httpx.Client]:
             yield http
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(120)
 
 
 def stock_environment(folder: Path) -> dict[str, str]:

@@ -69,7 +69,7 @@ class Installed:
         self.small = small
         self.tool: Tool = campus.add_tool(small.url)
         self.activity: Activity = campus.add_activity("Quiz 1", points=10, resource_id="quiz-1", tag="grade")
-        self.http = httpx.Client(trust_env=False, timeout=10)
+        self.http = httpx.Client(trust_env=False, timeout=120)
         self._token = ""
 
     def assertion(self, **changes: Any) -> dict[str, Any]:

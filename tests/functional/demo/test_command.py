@@ -21,7 +21,7 @@ def test_process_serves_keeps_its_file_and_stops_cleanly(tmp_path: Path) -> None
             state = wait_for(f"http://127.0.0.1:{port}/_test/state", process)
             subs.append(state.json()["people"][2]["sub"])
             process.terminate()
-            _, noise = process.communicate(timeout=30)
+            _, noise = process.communicate(timeout=120)
         assert process.returncode == 0
         assert noise == b""
     assert subs[0] == subs[1]
@@ -45,7 +45,7 @@ def free_port() -> int:
 def wait_for(url: str, process: subprocess.Popen[bytes]) -> httpx.Response:
     while process.poll() is None:
         try:
-            return httpx.get(url, trust_env=False, timeout=10)
+            return httpx.get(url, trust_env=False, timeout=120)
         except httpx.TransportError:
             time.sleep(0.05)
     raise AssertionError("The campus ended at once.")

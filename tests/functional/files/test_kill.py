@@ -27,7 +27,7 @@ def web(runtime: Runtime) -> Iterator[WebProcess]:
 
 def patch(url: str, offset: int, content: bytes | Iterator[bytes], length: int) -> httpx.Response:
     headers = {**TUS, "Upload-Offset": str(offset), "Content-Type": OFFSET, "Content-Length": str(length)}
-    return httpx.patch(url, headers=headers, content=content, timeout=20)
+    return httpx.patch(url, headers=headers, content=content, timeout=120)
 
 
 def offset_of(url: str) -> int:

@@ -48,7 +48,7 @@ def storage(request: pytest.FixtureRequest, runtime: Runtime) -> Storage:
 
 
 def fetch(url: str, **headers: str) -> Any:
-    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10)
+    return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=120)
 
 
 def test_what_is_put_is_there_and_can_be_read_in_part(storage: Storage) -> None:

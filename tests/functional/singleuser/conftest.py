@@ -37,7 +37,7 @@ def notebook(source: str = "x = 1") -> bytes:
     return json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}).encode()
 
 
-def wait_until(is_true: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(is_true: Callable[[], object], seconds: float = 120) -> None:
     """Wait for something that happens in another process; fails after `seconds`."""
     end = time.monotonic() + seconds
     while not is_true():
@@ -60,7 +60,7 @@ class Jupyter:
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         """GET with the token."""
-        return httpx.get(self.url + path, headers=_HEADERS, timeout=30, **more)
+        return httpx.get(self.url + path, headers=_HEADERS, timeout=120, **more)
 
     def post(self, path: str, data: Any) -> httpx.Response:
         """POST JSON with the token."""
@@ -68,12 +68,12 @@ class Jupyter:
 
     def delete(self, path: str, **more: Any) -> httpx.Response:
         """DELETE with the token."""
-        return httpx.delete(self.url + path, headers=_HEADERS, timeout=30, **more)
+        return httpx.delete(self.url + path, headers=_HEADERS, timeout=120, **more)
 
     def save(self, path: str, content: bytes) -> None:
         """Save a notebook as JupyterLab does, through the contents API."""
         model = {"type": "notebook", "format": "json", "content": json.loads(content)}
-        httpx.put(self.url + f"api/contents/{path}", headers=_HEADERS, json=model, timeout=30).raise_for_status()
+        httpx.put(self.url + f"api/contents/{path}", headers=_HEADERS, json=model, timeout=120).raise_for_status()
 
     def status(self, path: str) -> Any:
         """What the page is told about a path."""
