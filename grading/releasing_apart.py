@@ -55,11 +55,14 @@ def install_quizzes_apart(
     Raises: ExternalError: it did not end well. The version may be the course's all the same; doing it again is safe.
     """
     order = _Order(root=root, fresh=fresh, due_at=dict(due_at), others_stay=others_stay, only_tries=only_tries)
+    answer = _Answer.model_validate_json(_in_its_own_process(order.model_dump_json()))
+    return Installation(answer.problems, answer.misfits, answer.releases, answer.followed, answer.structure_sha256)
+
+
+def _in_its_own_process(order: str) -> str | bytes:
     command = [sys.executable, "-m", __name__]
     try:
-        done = subprocess.run(
-            command, input=order.model_dump_json().encode(), capture_output=True, timeout=LONGEST_S, check=True
-        )
+        done = subprocess.run(command, input=order.encode(), capture_output=True, timeout=LONGEST_S, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         said = (error.stderr or b"").decode(errors="replace")[-2000:]
         raise ExternalError(
@@ -69,18 +72,18 @@ def install_quizzes_apart(
             {"said": said},
             retryable=True,
         ) from error
-    answer = _Answer.model_validate_json(done.stdout)
-    return Installation(answer.problems, answer.misfits, answer.releases, answer.followed, answer.structure_sha256)
+    return done.stdout
 
 
-def _main() -> None:
-    order = _Order.model_validate_json(sys.stdin.buffer.read())
-    with redirect_stdout(sys.stderr):  # nbgrader may print
-        done = install_quizzes(
-            order.root, order.fresh, order.due_at, others_stay=order.others_stay, only_tries=order.only_tries
-        )
-    sys.stdout.write(_Answer.model_validate(done, from_attributes=True).model_dump_json())
+def _install(given: str | bytes) -> str:
+    order = _Order.model_validate_json(given)
+    done = install_quizzes(
+        order.root, order.fresh, order.due_at, others_stay=order.others_stay, only_tries=order.only_tries
+    )
+    return _Answer.model_validate(done, from_attributes=True).model_dump_json()
 
 
 if __name__ == "__main__":
-    _main()
+    with redirect_stdout(sys.stderr):  # nbgrader may print
+        answer = _install(sys.stdin.buffer.read())
+    sys.stdout.write(answer)

@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from config.settings import Settings, load_settings
+from grading import releasing_apart
 from lti_tool.app.factory import GARBAGE, build_app
 from lti_tool.app.process import make_router
 from lti_tool.contract import Plugin, load_plugins
@@ -105,6 +106,13 @@ def no_outer_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def keys_are_ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Making a signing key takes 100 ms."""
     quickening.use_ready_keys(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def releases_are_made_here(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process of its own loads nbgrader for each release, three seconds that the tests' process has spent already."""
+    if request.node.get_closest_marker("releases_apart") is None:
+        monkeypatch.setattr(releasing_apart, "_in_its_own_process", releasing_apart._install)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from flask import Flask
 from grading.assignments import find_assignment, get_assignment
 from grading.models import AssignmentRow, SubmissionRow
 from grading.terms import terms_of
-from lti_tool.kernel import clock
+from lti_tool.kernel import clock, crashpoints
 from lti_tool.kernel.errors import Conflict
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
@@ -108,6 +108,7 @@ def test_a_notebook_that_cannot_be_released_is_named_by_cell_and_changes_nothing
     assert state_of(runtime) == before
 
 
+@pytest.mark.releases_apart
 def test_a_new_version_keeps_what_was_handed_in_and_its_points_follow(
     runtime: Runtime, run_import: Import, grace: Teacher, someone: Callable[..., Someone]
 ) -> None:
@@ -134,6 +135,23 @@ def test_a_new_version_keeps_what_was_handed_in_and_its_points_follow(
     assert refused.status_code == 422
     assert "Learners have submitted this assignment already" in refused.text
     assert state_of(runtime) == before
+
+
+@pytest.mark.releases_apart
+def test_a_process_that_is_killed_over_a_new_version_is_told_and_the_next_try_makes_it(
+    runtime: Runtime, run_import: Import, grace: Teacher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_import()
+    with monkeypatch.context() as dying:
+        dying.setenv(crashpoints.VARIABLE, "import.sources")
+        killed = send(grace, SOURCE, {"quiz-1.ipynb": quiz_notebook(9)})
+    assert killed.status_code == 502
+    assert "could not be made now. Try again in a few minutes" in killed.text
+    assert assignment(runtime, "quiz-1").max_points != 9
+
+    again = send(grace, SOURCE, {"quiz-1.ipynb": quiz_notebook(9)})
+    assert again.status_code == 303, again.text
+    assert assignment(runtime, "quiz-1").max_points == 9
 
 
 def test_an_import_does_not_take_back_a_notebook_that_came_by_the_browser(
