@@ -9,6 +9,7 @@ import asyncio
 import json
 import logging
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -110,11 +111,12 @@ async def watch(hub: Hub, tool: Tool, every_s: float) -> None:
 
 
 def main() -> None:
-    """Run as a service that JupyterHub starts."""
+    """Run as a service that JupyterHub starts, until it sends SIGINT."""
     logging.basicConfig(format="[%(levelname)s %(asctime)s role_watch] %(message)s")
     hub = Hub(os.environ["JUPYTERHUB_API_URL"], os.environ["JUPYTERHUB_API_TOKEN"])
     tool = Tool(os.environ["COURSEBRIDGE_URL"], os.environ["COURSEBRIDGE_HUB__SERVICE_TOKEN"])
-    asyncio.run(watch(hub, tool, float(os.environ["COURSEBRIDGE_JUPYTERHUB_ROLE_CHECK_S"])))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(watch(hub, tool, float(os.environ["COURSEBRIDGE_JUPYTERHUB_ROLE_CHECK_S"])))
 
 
 if __name__ == "__main__":

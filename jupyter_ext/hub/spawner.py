@@ -226,7 +226,8 @@ class BubblewrapSpawner(LocalProcessSpawner):
                 yield event
         yield {"progress": 20, "message": "Your files are ready. Starting JupyterLab."} | self._hint
         await self._sandboxed.wait()
-        yield {"progress": 50, "message": "JupyterLab is loading its parts."}
+        # once more: whoever looks early hears the first before the tool was asked what is missing
+        yield {"progress": 50, "message": "JupyterLab is loading its parts."} | self._hint
 
     @property
     def _hint(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,23 @@ class Line:
     text: str
     """Text, or markup with `ins` and `del`. Of a gap: empty; `count` lines are left out."""
     count: int = 0
+    part: str = ""
+    """Of a gap: the part that the next change is in, where the line that says so is left out."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text to compare."""
+
+    lines: Sequence[str]
+    parts: Sequence[tuple[int, str]] = ()
+    """Its parts in order: the index of the line that each begins with, and its name."""
+
+    def part_begun_before(self, line: int, index: int) -> str:
+        """The part that `index` is in, if its first line comes before `line`; else empty."""
+        found = bisect_right(self.parts, index, key=lambda part: part[0])
+        start, name = self.parts[found - 1] if found else (line, "")
+        return name if start < line else ""
 
 
 @dataclass(frozen=True)
@@ -59,23 +77,31 @@ def compare(old: Content, new: Content) -> Comparison:
     """What was changed from `old` to `new`."""
     names = [name for name in new if old.get(name) != new[name]]
     fields = [FieldChange(name, _plain(old.get(name)), _plain(new[name])) for name in names if name not in TEXTS]
-    texts = {name: compare_texts(str(old.get(name) or ""), str(new[name])) for name in names if name in TEXTS}
+    texts = {name: compare_texts(_text(old.get(name)), _text(new[name])) for name in names if name in TEXTS}
     return Comparison(fields, texts)
 
 
-def compare_texts(old: str, new: str) -> list[Line]:
+def compare_texts(old: Text, new: Text) -> list[Line]:
     """Line by line, with the changed words within lines marked."""
-    before, after = old.splitlines(), new.splitlines()
+    before, after = old.lines, new.lines
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=len(before) > 2000)
     found: list[Line] = []
     end = 0
     for group in matcher.get_grouped_opcodes(AROUND):
         if group[0][1] > end:
-            found.append(Line("gap", None, None, "", group[0][1] - end))
+            found.append(Line("gap", None, None, "", group[0][1] - end, _hidden_part(group, old, new)))
         end = group[-1][2]
         for tag, a, b, c, d in group:
             found += _lines(tag, before[a:b], after[c:d], a + 1, c + 1)
     return found
+
+
+def _hidden_part(group: Sequence[tuple[str, int, int, int, int]], old: Text, new: Text) -> str:
+    """The part that the first change of a group is in; empty where the group shows its beginning."""
+    tag, a, _, c, _ = next(each for each in group if each[0] != "equal")
+    if tag == "delete":
+        return old.part_begun_before(group[0][1], a)
+    return new.part_begun_before(group[0][3], c)
 
 
 def _lines(tag: str, old: Sequence[str], new: Sequence[str], a: int, c: int) -> Iterator[Line]:
@@ -104,6 +130,10 @@ def _mark(old: str, new: str) -> tuple[str, str]:
         left += gone if tag == "equal" or not gone else Markup("<del>{}</del>").format(gone)
         right += came if tag == "equal" or not came else Markup("<ins>{}</ins>").format(came)
     return left, right
+
+
+def _text(value: Any) -> Text:
+    return Text(str(value or "").splitlines())
 
 
 def _plain(value: Any) -> str:

@@ -334,6 +334,8 @@ def comparison_context(found: Comparison) -> dict[str, Any]:
 
     def line(each: Any) -> dict[str, Any]:
         gap = ngettext("%(num)d line is the same", "%(num)d lines are the same", each.count)
+        if each.part:
+            gap = _("%(gap)s, then in %(part)s", gap=gap, part=each.part)
         return {"kind": each.kind, "old": each.old, "new": each.new, "text": gap if each.kind == "gap" else each.text}
 
     return {

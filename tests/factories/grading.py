@@ -1,12 +1,15 @@
 """People, courses and submissions for tests."""
 
 import json
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from grading.assignments import Rules, get_assignment, publish_assignment, publish_course
 from grading.gradebooks import record_prepared
@@ -185,6 +188,15 @@ def work(runtime: Runtime, *, rounds: int = 50) -> None:
         for job_id in due:
             jobs.run_job(runtime, runtime.db.router, job_id)
     raise AssertionError("There is always more to do.")
+
+
+def work_without_failures(runtime: Runtime, caplog: pytest.LogCaptureFixture) -> None:
+    """The same; what a job raises is an error of the test, where a worker would only log it and try again."""
+    caplog.set_level(logging.WARNING)
+    work(runtime)
+    assert caplog.messages == []
+    with runtime.db.reading() as tx:
+        assert set(tx.scalars(select(jobs.JobRow.state))) == {jobs.JobState.DONE}
 
 
 def sign_in(app: Flask, who: Someone, course_slug: str = SLUG, **facts: Any) -> str:

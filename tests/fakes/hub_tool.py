@@ -59,7 +59,9 @@ class HubTool:
         return name
 
     def ticket(self, name: str, next_path: str) -> str:
-        """A fresh ticket."""
+        """A fresh ticket. Raises: LookupError, the tool does not know this person."""
+        if name not in self.people:
+            raise LookupError(f"{name} is nobody here: add_person comes first")
         self.given += 1  # redeemed ones are forgotten, and no number comes twice
         ticket = f"ticket-{self.given}-of-{name}"
         self.tickets[ticket] = (name, next_path)

@@ -1,6 +1,7 @@
 """Versions of a quiz's notebooks that counted once: compared, and brought back through the ordinary check."""
 
 import html
+import re
 from collections.abc import Callable
 
 import pytest
@@ -59,6 +60,49 @@ def test_versions_are_listed_and_compared_cell_by_cell(runtime: Runtime, grace: 
     with counted(runtime) as statements:
         grace.get(HISTORY)
     assert len(statements) <= 6, statements
+
+
+def long_notebook(**changed: str) -> bytes:
+    """Cells longer than what is shown around a change; `changed` replaces their tenth line."""
+
+    def lines(cell: str, first: str) -> str:
+        told = [first, *(f"{cell} = {number}" for number in range(2, 21))]
+        return "\n".join([*told[:9], *changed.get(cell, told[9]).splitlines(), *told[10:]])
+
+    return make.notebook(
+        make.text(lines("a", "# <b>Rain</b>")),
+        make.solution("work", lines("b", "### BEGIN SOLUTION") + "\n### END SOLUTION"),
+        make.tests("check", 4, lines("c", "total = 2")),
+        make.code(lines("d", "d = 1")),
+    )
+
+
+def test_a_change_within_a_long_cell_says_which_cell_it_is(grace: Teacher) -> None:
+    assert send(grace, SOURCE, {"quiz-1.ipynb": long_notebook(d="d = 10\nd = 0")}).status_code == 303
+    changed = long_notebook(a="a = 11", b="", c="c = 11\nc = 12", d="d = 10")
+    assert send(grace, SOURCE, {"quiz-1.ipynb": changed}).status_code == 303
+
+    page = grace.get(f"{COMPARE}?old=3&new=4").text
+
+    gaps = re.findall(r'<tr class="gap"><td colspan="4">(.*?)</td>', page)
+    assert [html.unescape(gap.partition(", then in ")[2]) for gap in gaps] == [
+        "cell 1 [Text] # <b>Rain</b>",
+        "cell 2 [Code · solution · work]",
+        "cell 3 [Code · tests · check · 4 points]",
+        "cell 4 [Code] d = 1",
+    ]
+    assert "<b>Rain" not in page
+
+
+def test_a_change_near_the_beginning_of_a_cell_shows_its_heading_alone(grace: Teacher) -> None:
+    assert send(grace, SOURCE, {"quiz-1.ipynb": long_notebook()}).status_code == 303
+    changed = long_notebook().replace(b"total = 2", b"total = 3")
+    assert send(grace, SOURCE, {"quiz-1.ipynb": changed}).status_code == 303
+
+    page = grace.get(f"{COMPARE}?old=3&new=4").text
+
+    assert "lines are the same" in page and "then in" not in page
+    assert "[Code · tests · check · 4 points]" in page
 
 
 def test_an_old_version_is_checked_and_published_before_it_counts_again(runtime: Runtime, grace: Teacher) -> None:

@@ -105,14 +105,25 @@ def shared_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]
     with running_tool() as tool:
         shared = RunningHub(data_dir, tool, subdomains=False)
         shared.start()
-        yield shared
+        yield with_people(shared)
         shared.close()
+
+
+@pytest.fixture(scope="module")
+def own_hub(hub: RunningHub) -> RunningHub:
+    """The Hub whose people's servers have host names of their own."""
+    return with_people(hub)
+
+
+def with_people(hub: RunningHub) -> RunningHub:
+    """The Hub, whose tool now knows both people."""
+    hub.tool.add_person(EVE, "Eve", notebooks_101_7="learner")
+    hub.tool.add_person(CARL, "Carl", notebooks_101_7="learner")
+    return hub
 
 
 def evil_page(hub: RunningHub) -> str:
     """Eve's server, with a page for everybody: her Jupyter configuration is hers."""
-    hub.tool.add_person(EVE, "Eve", notebooks_101_7="learner")
-    hub.tool.add_person(CARL, "Carl", notebooks_101_7="learner")
     home = hub.data_dir / "homes" / EVE
     home.parent.mkdir(mode=0o700, exist_ok=True)
     (home / ".jupyter").mkdir(parents=True, exist_ok=True)
@@ -164,36 +175,36 @@ def stop_server(hub: RunningHub) -> None:
     wait_for(lambda: facts(hub)["servers"] == 0, 30)
 
 
-def test_a_page_on_another_host_name_neither_reads_nor_acts(hub: RunningHub, browser: Browser) -> None:
-    evil = evil_page(hub)
-    stop_server(hub)
-    page = come(browser, hub, CARL, "")
+def test_a_page_on_another_host_name_neither_reads_nor_acts(own_hub: RunningHub, browser: Browser) -> None:
+    evil = evil_page(own_hub)
+    stop_server(own_hub)
+    page = come(browser, own_hub, CARL, "")
     expect(page.get_by_role("heading", name="Your notebook servers")).to_be_visible()
 
-    said = attack(page, hub, evil)
+    said = attack(page, own_hub, evil)
     assert {name for name, answer in said.items() if answer != "refused"} == set()
     assert {"read user", "read home", "read lab", "start", "blind"} <= set(said)
-    assert facts(hub) == {"servers": 0, "tokens": 0}
+    assert facts(own_hub) == {"servers": 0, "tokens": 0}
 
     # a visit that her page makes him do ends at a button; with his own server running she reaches no more
     page.goto(evil)
-    page.evaluate("(url) => { window.location = url; }", f"{hub.url}/hub/spawn/{CARL}")
+    page.evaluate("(url) => { window.location = url; }", f"{own_hub.url}/hub/spawn/{CARL}")
     expect(page.get_by_role("heading", name="Your notebook server is not running")).to_be_visible()
     page.get_by_role("link", name="Start it").click()
     page.wait_for_url("**/lab**")
-    said = attack(page, hub, evil)
+    said = attack(page, own_hub, evil)
     assert {name for name, answer in said.items() if answer != "refused"} == set()
-    page.goto(hub.address(f"/user/{CARL}/lab"))
+    page.goto(own_hub.address(f"/user/{CARL}/lab"))
     page.wait_for_url("**/lab**")  # he is still signed in
-    assert facts(hub) == {"servers": 1, "tokens": 0}
+    assert facts(own_hub) == {"servers": 1, "tokens": 0}
 
 
-def test_a_server_cannot_give_its_visitor_another_login(hub: RunningHub, browser: Browser) -> None:
+def test_a_server_cannot_give_its_visitor_another_login(own_hub: RunningHub, browser: Browser) -> None:
     """Cookies of a host name can be set from below it; `__Host-` cookies cannot."""
-    evil = evil_page(hub)
-    page = come(browser, hub, CARL, "")
+    evil = evil_page(own_hub)
+    page = come(browser, own_hub, CARL, "")
     expect(page.get_by_role("heading", name="Your notebook servers")).to_be_visible()
-    login = next(c for c in page.context.cookies(hub.url) if c["name"].endswith("hub-login"))
+    login = next(c for c in page.context.cookies(own_hub.url) if c["name"].endswith("hub-login"))
     assert login["name"].startswith("__Host-")
     page.goto(evil)
     page.evaluate(
@@ -201,7 +212,7 @@ def test_a_server_cannot_give_its_visitor_another_login(hub: RunningHub, browser
         "document.cookie = `${name}=hers; domain=hub.localhost; path=/hub/`; }",
         login["name"],
     )
-    kept = [c for c in page.context.cookies(hub.url) if c["name"] == login["name"]]
+    kept = [c for c in page.context.cookies(own_hub.url) if c["name"] == login["name"]]
     assert [c["value"] for c in kept] == [login["value"]]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect, sync_playwright
 
 from grading.environment_build import Order, build
 from grading.models import AssignmentRow
@@ -29,6 +30,13 @@ QUIZ = f"{KEY}/quiz-1/quiz-1.ipynb"
 KERNEL = kernel_name_of(KEY, "quiz-1")
 DIGEST, OTHER_DIGEST = digest_of("leaves"), digest_of("stones")
 IMPORT = "import leaves, sys; print(leaves.count, sys.prefix)"
+PATIENCE_MS = 60_000
+QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
+HELD_START = """
+import pathlib, time
+while not pathlib.Path.home().joinpath('.jupyter/go').exists():
+    time.sleep(0.1)
+"""
 CHANGE = """
 import leaves, os, pathlib
 for act in (lambda: open(leaves.__file__, 'a'), lambda: pathlib.Path(leaves.__file__).with_name('more.py').touch(),
@@ -210,15 +218,46 @@ def test_a_server_starts_without_them_while_the_tool_is_down(hub: RunningHub, pl
     wait_for(lambda: "Stop it" in quizzes(late, LATE).get(f"{KEY}/quiz-1", {}).get("environment_problem", ""))
 
 
-def test_the_page_that_waits_says_that_packages_are_missing() -> None:
-    async def told(*, is_missing: bool) -> list[dict[str, Any]]:
-        spawner = BubblewrapSpawner()
-        spawner.is_an_environment_missing = is_missing
-        spawner._sandboxed.set()
-        return [event async for event in spawner.progress()]
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A window of real Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        page = browser.new_page(viewport={"width": 885, "height": 650}, reduced_motion="reduce", locale="en-GB")
+        page.set_default_timeout(PATIENCE_MS)
+        yield page
+        browser.close()
 
-    assert MISSING in [event.get("hint") for event in asyncio.run(told(is_missing=True))]
-    assert all("hint" not in event for event in asyncio.run(told(is_missing=False)))
+
+@pytest.mark.parametrize(("who", "is_missing"), [("6", True), ("7", False)])
+def test_the_page_that_waits_says_that_packages_are_missing(
+    hub: RunningHub, place: Path, page: Page, who: str, *, is_missing: bool
+) -> None:
+    name = "u-" + who * 26
+    key = WAITING_KEY if is_missing else KEY
+    hub.tool.add_person(name, "Wai Ter", **{key.replace("-", "_"): "learner"})
+    settings = hub.data_dir / "homes" / name / ".jupyter"
+    settings.mkdir(parents=True)
+    (settings / "jupyter_server_config.py").write_text(HELD_START)
+
+    page.goto(f"{hub.tool.url}/page/{hub.tool.ticket(name, f'/open?course={key}&assignment=quiz-1')}")
+
+    now = page.locator("#steps li.now")
+    expect(now).to_have_text("Loading its parts", timeout=PATIENCE_MS)  # all of it has been said by then
+    expect(page.get_by_role("status").filter(has_text="packages")).to_have_text([MISSING] if is_missing else [])
+    (settings / "go").touch()
+    page.wait_for_url("**/quiz-1.ipynb")
+
+
+def test_a_page_that_listens_before_the_tool_was_asked_hears_of_missing_packages_too() -> None:
+    async def told() -> list[dict[str, Any]]:
+        spawner = BubblewrapSpawner()
+        first = await anext(events := spawner.progress())
+        spawner.is_an_environment_missing = True
+        spawner._sandboxed.set()
+        return [first, *[event async for event in events]]
+
+    assert [event.get("hint") for event in asyncio.run(told())] == [None, MISSING]
 
 
 def test_a_writer_works_with_them_and_the_source_names_the_usual_python(hub: RunningHub, place: Path) -> None:

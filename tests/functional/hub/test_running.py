@@ -12,6 +12,8 @@ import psutil
 from tests.fakes.running_hub import RunningHub, wait_for
 from tests.functional.hub.conftest import BOB, KEY
 
+QUIZ = f"/open?course={KEY}&assignment=quiz-1"
+
 
 def server_state(hub: RunningHub, server: str = "") -> dict[str, list[int]]:
     """What the Hub remembers of Bob's server."""
@@ -23,7 +25,7 @@ def server_state(hub: RunningHub, server: str = "") -> dict[str, list[int]]:
 
 
 def test_killed_hub_finds_its_servers_again(hub: RunningHub) -> None:
-    bob = hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
+    bob = hub.visit(BOB, QUIZ)
     assert bob.go(f"/user/{BOB}/lab").status_code == 200
     before = server_state(hub)
     hub.stop(signal.SIGKILL)
@@ -33,8 +35,38 @@ def test_killed_hub_finds_its_servers_again(hub: RunningHub) -> None:
     assert bob.go("/hub/home").status_code == 200  # the login lasts too: the cookie secret is kept
 
 
+def test_stopped_hub_and_its_services_end_quietly(hub: RunningHub) -> None:
+    assert hub.process is not None
+    children = psutil.Process(hub.process.pid).children
+    services = wait_for(lambda: [each for each in children() if is_a_service(each)])
+    assert len(services) == 2
+    wait_for(lambda: all(has_begun(each) for each in services))
+    said_before = len(hub.log())
+
+    hub.stop()
+
+    said = hub.log()[said_before:]
+    hub.start()
+    assert not any(each.is_running() for each in services)
+    assert "Traceback" not in said
+    assert "KeyboardInterrupt" not in said
+
+
+def is_a_service(process: psutil.Process) -> bool:
+    return process.cmdline()[1:3] in (["-m", "jupyterhub_idle_culler"], ["-m", "jupyter_ext.hub.role_watch"])
+
+
+def has_begun(process: psutil.Process) -> bool:
+    """Whether its event loop is there: until then it is Python that imports, and says so when it is interrupted."""
+    descriptors = Path(f"/proc/{process.pid}/fd")
+    try:
+        return any(str(each.readlink()) == "anon_inode:[eventpoll]" for each in descriptors.iterdir())
+    except FileNotFoundError:  # closed since
+        return False
+
+
 def test_stopping_ends_everything_inside(hub: RunningHub) -> None:
-    bob = hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
+    bob = hub.visit(BOB, QUIZ)
     outer = psutil.Process(server_state(hub)["outer"][0])
     inside = outer.children(recursive=True)
     assert len(inside) >= 2
@@ -44,17 +76,17 @@ def test_stopping_ends_everything_inside(hub: RunningHub) -> None:
 
 
 def test_sandbox_that_lost_bubblewrap_does_not_go_on(hub: RunningHub) -> None:
-    hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
+    hub.visit(BOB, QUIZ)
     state = server_state(hub)
     os.kill(state["outer"][0], signal.SIGKILL)
-    bob = hub.visit(BOB, f"/open?course={KEY}&assignment=quiz-1")
+    bob = hub.visit(BOB, QUIZ)
     assert bob.last.url.path.startswith(f"/user/{BOB}/")
     assert server_state(hub)["inner"] != state["inner"]
     wait_for(lambda: not psutil.pid_exists(state["inner"][0]), 30)
 
 
 def test_failed_start_says_why_and_offers_another_try(hub: RunningHub) -> None:
-    bob = hub.visit(BOB, "")
+    bob = hub.visit(BOB, QUIZ)
     bob.send("DELETE", "/hub/", f"api/users/{BOB}/server")
     wait_for(lambda: "running" not in bob.go("/hub/home").text.replace("not running", ""), 30)
     home = hub.data_dir / "homes" / BOB
@@ -82,6 +114,6 @@ def test_idle_culler_runs_with_narrow_rights(hub: RunningHub) -> None:
 
 
 def test_state_is_for_the_hub_alone(hub: RunningHub) -> None:
-    hub.visit(BOB, "")
+    hub.visit(BOB, QUIZ)
     for path in (hub.data_dir / "hub", hub.data_dir / "homes", hub.data_dir / "homes" / BOB):
         assert Path(path).stat().st_mode & 0o077 == 0

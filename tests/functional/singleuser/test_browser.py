@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from grading.quiz_kernels import kernel_name_of
+from grading.requirements import digest_of
 from jupyter_ext import labextension_build
 from tests.browser.test_pages import AXE
 from tests.factories import notebooks as make
@@ -310,3 +312,26 @@ def test_the_panel_says_what_still_works_while_the_tool_is_down_and_when_there_i
     press(panel, "Refresh: list of quizzes")
     expect(panel).not_to_contain_text("You can go on working")
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_the_panel_says_why_a_quiz_opens_without_its_packages(page: Page, jupyter: Jupyter, tool: FakeTool) -> None:
+    tool.courses.clear()
+    kernel, folder = kernel_name_of("packs", "quiz"), digest_of("leaves")
+    reasons = {
+        "building": "The packages that this quiz is marked with are still being installed.",
+        "failed": "could not be installed yet; your teacher sees why.",
+        "ready": "This JupyterHub does not have the packages that this quiz is marked with",
+    }
+    for state in reasons:
+        told = {"environment": {"kernel": kernel, "folder": folder, "state": state}}
+        tool.add_quiz("packs", state, {"q.ipynb": notebook()}, title=state.title(), told=told)
+    tool.add_quiz("packs", "plain", {"q.ipynb": notebook()}, title="Plain")
+
+    panel = show_panel(page, jupyter)
+    press(panel, "Refresh: list of quizzes")
+
+    expect(panel.get_by_role("listitem")).to_have_count(4, timeout=_PATIENCE_MS)
+    for state, reason in reasons.items():
+        says(panel.get_by_role("listitem").filter(has=page.get_by_role("heading", name=state.title())), reason)
+    expect(panel.get_by_text("this quiz is marked with")).to_have_count(3)
+    assert look(page, "#coursebridge-quizzes") == []

@@ -36,7 +36,18 @@ from lti_tool.kernel.audit import OPERATOR, list_acts
 from lti_tool.kernel.errors import Conflict, NotFound, Unacceptable
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.personal_data import erase_personal_data as erase_scores
-from tests.factories.grading import NAME, SLUG, Place, Someone, get_submission, make_person, publish, submit, work
+from tests.factories.grading import (
+    NAME,
+    SLUG,
+    Place,
+    Someone,
+    get_submission,
+    make_person,
+    publish,
+    submit,
+    work,
+    work_without_failures,
+)
 from tests.fakes.engine import FakeCourse, open_fake_course
 from tests.fakes.lms import FakeLms
 
@@ -542,7 +553,9 @@ def test_killed_again_and_again_it_ends_as_if_nothing_had_happened(
         assert last.given == new[0]
 
 
-def test_the_job_of_a_run_that_is_gone_ends_quietly(runtime: Runtime, learner: Someone) -> None:
+def test_the_job_of_a_run_that_is_gone_ends_quietly(
+    runtime: Runtime, learner: Someone, caplog: pytest.LogCaptureFixture
+) -> None:
     with runtime.db.transaction() as tx:
         jobs.enqueue(tx, RemarkAttempts(99))
-    work(runtime)
+    work_without_failures(runtime, caplog)
