@@ -13,6 +13,7 @@ from lti_tool.lti import comparing
 from lti_tool.lti.comparing import compare_old
 from lti_tool.lti.messages import CompareResults
 from lti_tool.lti.models import Link
+from lti_tool.lti.outbox import overrule
 from lti_tool.lti.results import RESULT_SCOPE
 from lti_tool.lti.score_models import Drift, ScoreRow
 from tests.factories.grading import ITEM_REF
@@ -116,6 +117,15 @@ def test_score_that_was_sent_after_the_reading_began_is_not_called_missing(way: 
     compare_old(runtime)
     way.work()
     assert (way.outbox().drift, way.outbox().compared_at) == (None, None)
+
+
+def test_score_that_the_lms_shows_as_it_was_sent_is_not_replaced(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    before = way.outbox()
+    with runtime.db.transaction() as tx:
+        assert overrule(tx, [before.id]) == 0
+    assert way.outbox().version == before.version
 
 
 def page_by_one(way: Way) -> None:
