@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.admin.blueprint import BLUEPRINT
+from lti_tool.admin.pages import places
 from lti_tool.admin.sessions import Admin, find_admin
 from lti_tool.kernel.errors import Forbidden, NotFound, Unauthenticated
 from lti_tool.web.render import page
@@ -103,7 +104,10 @@ def _forbid_frames(response: Response) -> Response:
 
 @BLUEPRINT.context_processor
 def _for_forms() -> dict[str, Any]:
-    return {"proof": {"proof": form_proof()}, "admin": find_current_admin()}
+    admin = find_current_admin()
+    # an error within the console leaves its reader there
+    around = places() if admin and TOKEN_KEY not in request.environ else {}
+    return {"proof": {"proof": form_proof()}, "admin": admin, **around}
 
 
 @BLUEPRINT.errorhandler(Unauthenticated)

@@ -14,11 +14,13 @@ from lti_tool.lti.reach import Reach
 from lti_tool.web.render import page
 
 PAGE_SIZE = 50
+LONGEST_NUMBER = 18
+"""Digits of the number of a row: more fit no column."""
 
 
-def console_page(template: str, current: str, *, status: int = 200, **context: Any) -> Response:
-    """A page of the console; `current` is the endpoint that the header shows as where one is."""
-    places = [
+def places(current: str | None = None) -> dict[str, Any]:
+    """The way around, for the header; `current` is the endpoint that it shows as where one is."""
+    names = [
         (_("Overview"), "admin.show_overview"),
         (_("Platforms"), "admin.list_platforms"),
         (_("Registration"), "admin.show_registration"),
@@ -27,12 +29,15 @@ def console_page(template: str, current: str, *, status: int = 200, **context: A
         (_("Deliveries"), "admin.list_deliveries"),
         (_("Audit log"), "admin.list_audit"),
     ]
-    nav = [{"label": label, "url": url_for(name), "current": name == current} for label, name in places]
+    nav = [{"label": label, "url": url_for(name), "current": name == current} for label, name in names]
+    return {"nav": nav, "nav_label": _("Console")}
+
+
+def console_page(template: str, current: str, *, status: int = 200, **context: Any) -> Response:
+    """A page of the console; `current` is the endpoint that the header shows as where one is."""
     said = request.args.get("said", "")
     flashes = [{"kind": "good", "text": text} for text in [what_was_done(said)] if text and status == 200]
-    return page(
-        f"admin/{template}.html", status=status, nav=nav, nav_label=_("Console"), **{"flashes": flashes, **context}
-    )
+    return page(f"admin/{template}.html", status=status, **places(current), **{"flashes": flashes, **context})
 
 
 def done(endpoint: str, said: str, **values: Any) -> AnyResponse:
@@ -90,5 +95,20 @@ def older_url(endpoint: str, rows: list[Any], filters: Mapping[str, Any]) -> str
 
 
 def asked_before() -> int | None:
-    """The row after which the page begins."""
-    return request.args.get("before", type=int)
+    """The row after which the page begins; None: it begins with the newest."""
+    return asked_number("before")
+
+
+def asked_number(name: str) -> int | None:
+    """The number of a row in the address; None: there is none, or it can be no row's."""
+    return number_of(request.args.get(name, ""))
+
+
+def number_of(text: str) -> int | None:
+    """A row's number; None: it is none."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER else None
+
+
+def asked_for(name: str, longest: int = 200) -> str:
+    """A word of the address to filter by, as a database takes it."""
+    return request.args.get(name, "").replace("\0", "")[:longest]

@@ -9,23 +9,31 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.admin.blueprint import BLUEPRINT
 from lti_tool.admin.guard import current_admin, for_admins
-from lti_tool.admin.pages import PAGE_SIZE, asked_before, console_page, done, older_url, reach_badge
+from lti_tool.admin.pages import (
+    PAGE_SIZE,
+    asked_before,
+    asked_number,
+    console_page,
+    done,
+    number_of,
+    older_url,
+    reach_badge,
+)
 from lti_tool.kernel.db import Tx
-from lti_tool.kernel.errors import NotFound
+from lti_tool.kernel.errors import Invalid, NotFound
 from lti_tool.lti import public as lti
 from lti_tool.lti.models import Approval
 from lti_tool.lti.unsent import UNSENT, Unsent, list_unsent, send_unsent
 from lti_tool.web.runtime import current_plugins, current_runtime
 
 DELIVERIES = "admin.list_deliveries"
-LONGEST_NUMBER = 18
 
 
 @BLUEPRINT.get("/deliveries")
 @for_admins
 def list_deliveries() -> Response:
     """Grades that wait or were refused, across all courses."""
-    refused, chosen = request.args.get("show") == "refused", request.args.get("platform", type=int)
+    refused, chosen = request.args.get("show") == "refused", asked_number("platform")
     with current_runtime().db.reading() as tx:
         counts, reaches = lti.count_by_platform(tx), {each.registration_id: each for each in lti.list_reach(tx)}
         rows = list_unsent(tx, registration_id=chosen, refused_only=refused, before_id=asked_before(), limit=PAGE_SIZE)
@@ -52,6 +60,8 @@ def list_deliveries() -> Response:
 def send_again() -> AnyResponse:
     """Try the grades once more that were ticked; one that has arrived meanwhile is left alone."""
     wanted = [_number(text) for text in request.form.getlist("grade")[:PAGE_SIZE]]
+    if not wanted:
+        raise Invalid("nothing_ticked", _("No grade was ticked. Go back, and tick those that are to be sent again."))
     with current_runtime().db.transaction() as tx:
         send_unsent(tx, wanted, current_admin().actor)
     kept = {name: request.form.get(name) or None for name in ("show", "platform")}
@@ -59,9 +69,10 @@ def send_again() -> AnyResponse:
 
 
 def _number(text: str) -> int:
-    if not text.isascii() or not text.isdecimal() or len(text) > LONGEST_NUMBER:
+    number = number_of(text)
+    if number is None:
         raise NotFound("grade_not_found", "There is no such grade any more.")
-    return int(text)
+    return number
 
 
 def _titles(tx: Tx, rows: Iterable[Unsent]) -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 import csv
 import io
+import re
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, url_for
 from flask_babel import gettext as _
 
 from lti_tool.admin.blueprint import BLUEPRINT
 from lti_tool.admin.guard import for_admins
-from lti_tool.admin.pages import PAGE_SIZE, asked_before, console_page, older_url
+from lti_tool.admin.pages import PAGE_SIZE, asked_before, asked_for, console_page, older_url
 from lti_tool.contract import Level
 from lti_tool.kernel import clock
 from lti_tool.kernel.audit import AuditRow, list_acts
@@ -19,7 +20,8 @@ from lti_tool.kernel.types import to_json
 from lti_tool.web.runtime import current_checks, current_runtime
 
 MOST_EXPORTED = 100_000
-AREAS = ("platform.", "deployment.", "invite.", "key.", "job.", "delivery.", "rights.", "admin.")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+\d\d:\d\d|Z)")
+"""How acts write moments down."""
 
 
 @BLUEPRINT.get("/")
@@ -41,7 +43,7 @@ def list_audit() -> Response:
     kept: dict[str, Any] = {name: value for name, value in filters.items() if value}
     with current_runtime().db.reading() as tx:
         rows = _read(tx, filters, PAGE_SIZE, asked_before())
-    areas = [("", _("Everything")), *((area, area.removesuffix(".")) for area in AREAS)]
+    areas = [("", _("Everything")), *((f"{area}.", word) for area, word in areas_of_acts().items())]
     return console_page(
         "audit",
         "admin.list_audit",
@@ -65,12 +67,32 @@ def export_audit() -> Response:
     return response
 
 
+def areas_of_acts() -> dict[str, str]:
+    """What stands before the point in the name of an act, and the word for it."""
+    return {
+        "platform": _("Platforms"),
+        "deployment": _("Installations"),
+        "invite": _("Registration links"),
+        "key": _("Keys"),
+        "job": _("Jobs"),
+        "delivery": _("Deliveries"),
+        "admin": _("The console"),
+        "rights": _("Rights of assistants"),
+        "course": _("Courses"),
+        "quiz": _("Quizzes"),
+        "extension": _("Extensions"),
+        "remark": _("Marking again"),
+        "group_work": _("Group work"),
+        "person": _("Data of persons"),
+    }
+
+
 def _read(tx: Tx, filters: dict[str, str], limit: int, before_id: int | None = None) -> list[AuditRow]:
     return list_acts(tx, action=filters["action"], words=filters["words"], before_id=before_id, limit=limit)
 
 
 def _filters() -> dict[str, str]:
-    return {name: request.args.get(name, "")[:200] for name in ("action", "words")}
+    return {name: asked_for(name) for name in ("action", "words")}
 
 
 def _shown(row: AuditRow) -> dict[str, object]:
@@ -84,8 +106,12 @@ def _shown(row: AuditRow) -> dict[str, object]:
 def _text(value: object) -> str:
     if value is None or value == []:
         return "–"
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, str) and MOMENT.fullmatch(value):
+        return f"{datetime.fromisoformat(value).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return str(value)
 
 

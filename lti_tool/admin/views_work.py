@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from lti_tool.admin.blueprint import BLUEPRINT
 from lti_tool.admin.guard import current_admin, for_admins
-from lti_tool.admin.pages import PAGE_SIZE, asked_before, console_page, done, older_url
+from lti_tool.admin.pages import PAGE_SIZE, asked_before, asked_for, console_page, done, older_url
 from lti_tool.kernel import jobs
 from lti_tool.kernel.errors import NotFound
 from lti_tool.kernel.jobs import JobRow, JobState
@@ -24,7 +24,7 @@ LOOKS = {JobState.QUEUED: "queued", JobState.RUNNING: "running", JobState.DONE: 
 @for_admins
 def list_jobs() -> Response:
     """Jobs by state and kind, the newest first."""
-    chosen, handler = _state(request.args.get("state", "")), request.args.get("kind", "")[:120]
+    chosen, handler = _state(request.args.get("state", "")), asked_for("kind", 120)
     with current_runtime().db.reading() as tx:
         counts = jobs.count_jobs(tx)
         rows = jobs.list_jobs(tx, chosen, PAGE_SIZE, handler=handler, before_id=asked_before())

@@ -18,6 +18,7 @@ from tests.fakes.hub_tool import TOKEN, HubTool
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 240
+LONGEST_S = 120
 
 
 def free_ports(count: int) -> list[int]:
@@ -29,14 +30,14 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def wait_for(condition: Any, seconds: float = 60) -> Any:
+def wait_for(condition: Any) -> Any:
     """The first true answer of `condition()`."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LONGEST_S
     while time.monotonic() < end:
         if answer := condition():
             return answer
         time.sleep(0.1)
-    raise TimeoutError(f"not true after {seconds} s")
+    raise TimeoutError(f"not true after {LONGEST_S} s")
 
 
 class RunningHub:
@@ -77,7 +78,7 @@ class RunningHub:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "jupyter_ext.hub"], cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
-        wait_for(self._answers, 120)
+        wait_for(self._answers)
 
     def _answers(self) -> bool:
         if self.process is None or self.process.poll() is not None:

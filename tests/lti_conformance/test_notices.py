@@ -17,8 +17,9 @@ from lti_tool.kernel.jobs import JobRow
 from lti_tool.kernel.once import UsedOnce
 from lti_tool.kernel.runtime import Runtime
 from lti_tool.lti.claims import LTI
-from lti_tool.lti.models import Context, Registration
+from lti_tool.lti.models import Approval, Context, Deployment, Registration
 from lti_tool.lti.models_services import Notice
+from lti_tool.lti.platforms import set_deployment_state
 from lti_tool.lti.registrations import approve, disable
 from tests.fakes.launching import Launcher
 
@@ -159,6 +160,26 @@ def switched_off(runtime: Runtime, campus: CampusServer) -> Iterator[None]:
 @pytest.mark.usefixtures("switched_off")
 def test_platform_that_is_switched_off_is_not_heard(client: FlaskClient, campus: CampusServer) -> None:
     assert post(client, campus.mint_notice()).status_code == 403
+
+
+@pytest.fixture
+def disabled_deployment(runtime: Runtime, campus: CampusServer) -> Iterator[None]:
+    with runtime.db.transaction() as tx:
+        platform = select(Registration.id).where(Registration.issuer == campus.issuer).scalar_subquery()
+        row_id = tx.scalars(select(Deployment.id).where(Deployment.registration_id == platform)).first() or 0
+        set_deployment_state(tx, row_id, Approval.DISABLED)
+    yield
+    with runtime.db.transaction() as tx:
+        set_deployment_state(tx, row_id, Approval.ACTIVE)
+
+
+@pytest.mark.usefixtures("disabled_deployment")
+def test_installation_that_is_switched_off_is_not_heard(
+    client: FlaskClient, campus: CampusServer, runtime: Runtime
+) -> None:
+    before = count(runtime)
+    assert post(client, campus.mint_notice()).status_code == 403
+    assert count(runtime) == before
 
 
 def test_two_posts_of_one_notice_at_once_keep_it_once(

@@ -1,6 +1,7 @@
 """Submission review: one learner's work, for staff of their LMS course and for themselves."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, update
@@ -143,3 +144,42 @@ def test_address_is_no_key_to_another_course(
     launcher.open("tess", quiz)
     refused = Refusals(runtime)
     refused(launcher.launch_changed("tess", graded, claims={LTI + "context": {"id": "course of another teacher"}}))
+
+
+def course() -> dict[str, Any]:
+    """Claims of a course that no other test has."""
+    return {LTI + "context": {"id": uuid4().hex}}
+
+
+def test_learner_of_another_course_is_no_learner_of_this_one(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+) -> None:
+    here, there, other = course(), course(), campus.add_activity("Elsewhere")
+    review = {LTI + "message_type": REVIEW_LAUNCH, FOR_USER: {"user_id": campus.person("ben").sub}, **here}
+    launcher.launch_changed("tess", quiz, claims=here)
+    launcher.launch_changed("ben", other, claims=there)
+    refused = Refusals(runtime)
+    refused(launcher.launch_changed("tess", quiz, claims=review))
+    launcher.launch_changed("ben", quiz, claims=here)
+    assert "/review/" in launcher.launch_changed("tess", quiz, claims=review).headers["Location"]
+
+
+def test_address_of_one_course_opens_nothing_in_another_that_the_learner_is_in(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, runtime: Runtime
+) -> None:
+    here, there = course(), course()
+    other = campus.add_activity("Elsewhere", custom={"coursebridge_item": QUIZ})
+    for activity, claims in ((quiz, here), (other, there)):
+        launcher.launch_changed("ada", activity, claims=claims)
+        launcher.launch_changed("tess", activity, claims=claims)
+    graded = campus.add_activity("Marking page", url=work_url(runtime, campus, "ada", other))
+    refused = Refusals(runtime)
+    refused(launcher.launch_changed("tess", graded, claims=here))
+    assert "/review/" in launcher.launch_changed("tess", graded, claims=there).headers["Location"]
+
+
+def test_teachers_and_assistants_have_no_work_to_review(launcher: Launcher, quiz: Activity, runtime: Runtime) -> None:
+    launcher.open("tess", quiz)
+    launcher.open("amir", quiz)
+    refused = Refusals(runtime)
+    refused(launcher.launch("tess", quiz, for_user="amir"))

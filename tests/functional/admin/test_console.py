@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,8 @@ from tests.functional.admin.conftest import Console
 from tests.functional.grading.conftest import counted
 from tests.functional.security.test_platforms import SCHOOL
 
+ROOT = Path(__file__).parents[3]
+RECORDED = re.compile(r'\brecord\(\s*tx,\s*[\w.()]+,\s*"([a-z_]+)\.[a-z_]+"')
 both = pytest.mark.parametrize("campus", ["moodle", "canvas"], indirect=True)
 
 
@@ -198,7 +201,9 @@ class TestPlatform:
         ]
 
     def test_unknown_platform_is_not_found(self, console: Console) -> None:
-        assert console.get("/platforms/99").status_code == 404
+        answer = console.get("/platforms/99")
+        assert answer.status_code == 404
+        assert 'href="/admin/platforms"' in answer.text, "the way on"
         assert console.post("/platforms/99/approve").status_code == 404
 
 
@@ -464,6 +469,24 @@ class TestAuditLog:
         assert [row["action"] for row in every][:2] == ["key.rotate", "platform.rename"]
         assert not any(value.startswith("=") for row in every for value in row.values())
 
+    def test_what_was_changed_is_told_in_words(self, console: Console, school: int) -> None:
+        console.post(f"/platforms/{school}/console", trusted="yes")
+        console.post("/registration/invites", invited="Northfield", days="1")
+        page = console.get("/audit").text
+        assert "no → yes" in page
+        assert re.search(r"expires_at:</span> \d{4}-\d\d-\d\d \d\d:\d\d UTC<", page)
+
+    def test_every_kind_of_act_can_be_filtered_for(self, console: Console) -> None:
+        written = {
+            area
+            for folder in ("lti_tool", "grading", "plugins")
+            for path in (ROOT / folder).rglob("*.py")
+            for area in RECORDED.findall(path.read_text())
+        }
+        assert {"platform", "person", "job", "quiz"} <= written
+        offered = re.findall(r'<option value="(\w+)\."', console.get("/audit").text)
+        assert written | {"deployment"} == set(offered)
+
     def test_command_line_is_written_down_too(self, runtime: Runtime, school: int) -> None:
         with runtime.db.reading() as tx:
             (act,) = list_acts(tx)
@@ -505,6 +528,17 @@ class TestOverview:
         page = console.get("/").text
         assert "The oldest job has waited" in page and "1 could not be done after all attempts" in page
         assert "Its keys cannot be read" in page
+
+
+@pytest.mark.parametrize("number", ["9" * 30, "-1", "²", "x", ""])
+def test_numbers_that_no_row_has_are_passed_over(console: Console, number: str) -> None:
+    for path in ("/jobs?before=", "/audit?before=", "/deliveries?before=", "/deliveries?platform="):
+        assert console.get(path + number).status_code == 200, path
+
+
+def test_words_that_no_database_takes_find_nothing_and_break_nothing(console: Console) -> None:
+    for path in ("/jobs?kind=%00", "/audit?words=%00", "/audit?action=%00", "/audit.csv?words=%00"):
+        assert console.get(path).status_code == 200, path
 
 
 def test_pages_take_at_most_six_queries(console: Console, runtime: Runtime) -> None:

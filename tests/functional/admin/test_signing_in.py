@@ -262,11 +262,27 @@ class TestLaunch:
             trust_administrators(tx, registration_id, False)
         assert launcher.client.get("/admin/").status_code == 401
 
+    def test_way_in_closes_at_once_where_the_lms_is_trusted_no_more(
+        self, runtime: Runtime, launcher: Launcher, quiz: Activity, registration_id: int
+    ) -> None:
+        self.trust(runtime, registration_id)
+        prefix = self.open(launcher, quiz, MEMBER + "Instructor", SYSTEM + "Administrator")
+        path = self.enter(launcher, prefix)
+        with runtime.db.transaction() as tx:
+            trust_administrators(tx, registration_id, False)
+        ours = {"Sec-Fetch-Site": "same-origin"}
+        assert launcher.client.get(path, headers=ours).status_code == 403
+        assert launcher.client.post(f"{prefix}/admin/from-course", headers=ours).status_code == 403
+        self.trust(runtime, registration_id)
+        assert launcher.client.get(path, headers=ours).status_code == 303, "a refusal uses nothing up"
+
     def test_way_in_is_offered_to_administrators_alone(
         self, runtime: Runtime, launcher: Launcher, campus: CampusServer, registration_id: int
     ) -> None:
-        self.trust(runtime, registration_id)
         empty = campus.add_activity("Empty")
+        prefix = self.open(launcher, empty, MEMBER + "Instructor", SYSTEM + "Administrator")
+        assert "/admin/from-course" not in launcher.client.get(f"{prefix}/lti/pick").text, "not trusted yet"
+        self.trust(runtime, registration_id)
         offered = {}
         for roles in ((MEMBER + "Instructor",), (MEMBER + "Instructor", SYSTEM + "Administrator")):
             prefix = self.open(launcher, empty, *roles)

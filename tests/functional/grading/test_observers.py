@@ -1,5 +1,6 @@
 """An observer reads the work of the learner whom the LMS named, and of nobody else, and changes nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ from sqlalchemy import select
 from grading.models import SubmissionRow
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
-from lti_tool.lti.models import User
+from lti_tool.lti.models import Membership, User
 from lti_tool.lti.observing import record_observed
-from tests.factories.grading import NAME, SLUG, Place, Someone, make_person, make_place, submit, work
+from tests.factories.grading import NAME, SLUG, Place, Someone, make_context, make_person, make_place, submit, work
 
 QUIZ = f"/grading/{SLUG}/{NAME}"
 
@@ -91,6 +92,28 @@ def test_observer_follows_nobody_of_another_lms_course_or_platform(
     with runtime.db.transaction() as tx:
         elsewhere = make_person(tx, make_place(tx, "canvas"), "Someone Else")
     follow(runtime, parent, elsewhere)
+
+    assert browse(parent).get(QUIZ).status_code == 403
+
+
+def test_observer_follows_learners_in_the_course_alone_in_which_the_lms_names_them(
+    runtime: Runtime, browse: Any, place: Place, learner: Someone, parent: Someone
+) -> None:
+    with runtime.db.transaction() as tx:
+        other = make_context(tx, place)
+        tx.add(Membership(user_id=parent.user_id, context_id=other.context_id, role=Role.OBSERVER))
+        cousin = make_person(tx, other, "Learns elsewhere")
+    follow(runtime, parent, learner, cousin)
+
+    assert browse(replace(parent, place=other)).get(QUIZ).status_code == 403, "named in the first course only"
+    assert browse(parent).get(f"{QUIZ}?of={cousin.user_id}").status_code == 403, "learns in the other course only"
+    assert browse(parent).get(QUIZ).status_code == 200
+
+
+def test_observer_reads_nothing_of_a_teacher_whom_the_lms_names(
+    runtime: Runtime, browse: Any, teacher: Someone, parent: Someone
+) -> None:
+    follow(runtime, parent, teacher)
 
     assert browse(parent).get(QUIZ).status_code == 403
 

@@ -91,13 +91,13 @@ def test_server_of_a_grader_who_lost_the_role_is_stopped(busy_hub: RunningHub, t
     assert grader.last.url.path.startswith(place)
 
     tool.is_down = True  # a tool that does not answer takes nothing away
-    wait_for(lambda: f"roles of {GRADER} not asked" in busy_hub.log(), 30)
+    wait_for(lambda: f"roles of {GRADER} not asked" in busy_hub.log())
     tool.is_down = False
     assert grader.go(f"{place}formgrader/gradebook").status_code == 200
 
     tool.add_person(GRADER, "Gra Der", notebooks_101_7="learner")
-    wait_for(lambda: f"grade-{KEY} of {GRADER} is stopped" in busy_hub.log(), 30)
-    wait_for(lambda: grader.http.get(busy_hub.address(f"{place}formgrader/gradebook")).status_code != 200, 30)
+    wait_for(lambda: f"grade-{KEY} of {GRADER} is stopped" in busy_hub.log())
+    wait_for(lambda: grader.http.get(busy_hub.address(f"{place}formgrader/gradebook")).status_code != 200)
     assert grader.go(f"/hub/spawn/{GRADER}/grade-{KEY}").status_code == 403
 
 
@@ -105,7 +105,7 @@ def test_server_of_somebody_the_tool_forgot_is_stopped(busy_hub: RunningHub, too
     tool.add_person(person(1), "Learner 1", notebooks_101_7="learner")
     busy_hub.visit(person(1), QUIZ)
     del tool.people[person(1)]
-    wait_for(lambda: f"the server of {person(1)} is stopped" in busy_hub.log(), 30)
+    wait_for(lambda: f"the server of {person(1)} is stopped" in busy_hub.log())
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def test_saved_mark_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None:
     answer = teacher.send("PUT", PREFIX, f"formgrader/api/grade/{row['id']}", {"manual_score": 4, "extra_credit": 0})
     assert answer.status_code == 200, answer.text
     assert grade(teacher)["manual_score"] == 4
-    wait_for(lambda: tool.marks_changed, 20)
+    wait_for(lambda: tool.marks_changed)
     assert tool.marks_changed == [(TEACHER, KEY, {"assignment": "quiz-1", "learner": ADA})]
 
 
@@ -60,7 +60,7 @@ def test_saved_comment_reaches_the_tool(teacher: Visitor, tool: HubTool) -> None
         "PUT", PREFIX, f"formgrader/api/comment/{comments[0]['id']}", {"manual_comment": "Well argued."}
     )
     assert answer.status_code == 200, answer.text
-    wait_for(lambda: tool.marks_changed, 20)
+    wait_for(lambda: tool.marks_changed)
 
 
 def test_who_saves_over_a_mark_that_they_have_not_seen_is_told_and_nothing_is_written(
@@ -92,7 +92,7 @@ def test_who_saves_over_a_mark_that_they_have_not_seen_is_told_and_nothing_is_wr
     assert refused.status_code == 409
     assert refused.json()["now"]["manual_comment"] == row["manual_comment"]
     assert teacher.send("PUT", PREFIX, "formgrader/api/grade/nobody", {"seen": []}).status_code == 404
-    wait_for(lambda: tool.marks_changed, 20)
+    wait_for(lambda: tool.marks_changed)
     assert len(tool.marks_changed) == 1, "what was refused is not reported"
 
 
@@ -244,7 +244,7 @@ class TestSameCourseInAnotherLmsCourse:
         changed = {"manual_score": 1, "extra_credit": 0}
         assert rival.send("PUT", there, f"formgrader/api/grade/{row['id']}", changed).status_code == 200
         assert grade(teacher)["manual_score"] == before != 1
-        wait_for(lambda: [report for report in hub.tool.marks_changed if report[1] == OTHER_KEY], 20)
+        wait_for(lambda: [report for report in hub.tool.marks_changed if report[1] == OTHER_KEY])
 
     def test_placement_without_a_gradebook_says_what_to_do(self, hub: RunningHub, tool: HubTool) -> None:
         tool.add_person("u-" + "f" * 26, "Fay", notebooks_101_77="teacher")

@@ -90,7 +90,7 @@ def test_each_marks_one_learner_at_the_same_time_and_both_marks_reach_the_tool(
     assert [answer.status_code for answer in answers] == [200, 200], [answer.text for answer in answers]
     for grader in graders:  # each sees what the other one has given
         assert [grader.mark(learner)["manual_score"] for _, learner, _ in pairs] == [3, 4]
-    wait_for(lambda: len(told) == 2, 30)
+    wait_for(lambda: len(told) == 2)
     assert {(name, key, body["learner"]) for name, key, body in told} == {(ONE, KEY, ADA), (TWO, KEY, BOB)}
 
 
@@ -106,7 +106,7 @@ def test_who_saves_second_is_told_what_the_first_has_saved(graders: list[Grader]
     assert one.mark(ada)["manual_score"] == two.mark(ada)["manual_score"] == 1
     assert two.save(refused.json()["now"], 5).status_code == 200
     assert one.mark(ada)["manual_score"] == 5
-    wait_for(lambda: {name for name, _key, _body in told} == {ONE, TWO}, 30)
+    wait_for(lambda: {name for name, _key, _body in told} == {ONE, TWO})
     assert len(told) == 2, "what was refused is not reported"
 
 
@@ -133,7 +133,7 @@ def test_mark_and_comment_of_two_graders_are_both_kept(graders: list[Grader], to
         assert [mark.result().status_code, comment.result().status_code] == [200, 200]
     assert two.mark(bob)["manual_score"] == 2.25
     assert one.rows("comments", bob)[0]["manual_comment"] == "Say more."
-    wait_for(lambda: {name for name, _key, _body in told} == {ONE, TWO}, 30)
+    wait_for(lambda: {name for name, _key, _body in told} == {ONE, TWO})
 
 
 def test_a_grader_whose_server_ended_goes_on_with_what_the_other_has_given(

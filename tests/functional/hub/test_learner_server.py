@@ -58,7 +58,7 @@ def found(hub: RunningHub, ada: Visitor) -> dict[str, Any]:
     put(ada, "asked.json", json.dumps(asked))
     put(ada, "probe.py", Path(__file__).with_name("probe.py").read_text())
     asyncio.run(run_in_terminal(ada, "python probe.py"))
-    return json.loads(wait_for(lambda: get(ada, "found.json"), 30))
+    return json.loads(wait_for(lambda: get(ada, "found.json")))
 
 
 def put(visitor: Visitor, name: str, text: str) -> None:

@@ -57,7 +57,7 @@ def eaten(tight_hub: RunningHub, glutton: Visitor) -> dict[str, Any]:
     assert glutton.send("PUT", prefix, "api/contents/glutton.py", document).status_code == 201
     asyncio.run(run_in_terminal(glutton, "python glutton.py", prefix, 120))
     found = tight_hub.data_dir / "homes" / GLUTTON / "eaten.json"
-    return dict(json.loads(wait_for(lambda: found.exists() and found.read_text(), 30)))
+    return dict(json.loads(wait_for(lambda: found.exists() and found.read_text())))
 
 
 def test_process_gets_no_more_memory_than_it_may_have(eaten: dict[str, Any]) -> None:
@@ -93,7 +93,7 @@ def test_kernels_are_limited_as_the_server_is(tight_hub: RunningHub, glutton: Vi
                 return {line[:25].strip(): line[25:].split()[:2] for line in lines}
         return {}
 
-    limits = wait_for(find_limits, 60)
+    limits = wait_for(find_limits)
     assert limits["Max data size"] == [str(MEMORY_MB * 2**20)] * 2
     assert limits["Max processes"] == [str(PROCESSES)] * 2
     assert limits["Max cpu time"] == [str(CPU_S)] * 2

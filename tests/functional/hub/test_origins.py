@@ -172,7 +172,7 @@ def stop_server(hub: RunningHub) -> None:
     """So that starting it would be seen."""
     carl = hub.visit(CARL, "")
     carl.send("DELETE", "/hub/", f"api/users/{CARL}/server")
-    wait_for(lambda: facts(hub)["servers"] == 0, 30)
+    wait_for(lambda: facts(hub)["servers"] == 0)
 
 
 def test_a_page_on_another_host_name_neither_reads_nor_acts(own_hub: RunningHub, browser: Browser) -> None:
@@ -224,7 +224,7 @@ def test_on_one_address_for_all_the_same_page_reads_and_acts(shared_hub: Running
     said = attack(page, shared_hub, evil)
     assert CARL in said["read home"]
     assert "xsrf" in said["read home"]  # with which it may do whatever he may
-    wait_for(lambda: facts(shared_hub)["servers"] == 1, 30)
+    wait_for(lambda: facts(shared_hub)["servers"] == 1)
     assert said["frame home"] == "refused"
 
 

@@ -72,7 +72,7 @@ def test_stopping_ends_everything_inside(hub: RunningHub) -> None:
     assert len(inside) >= 2
     answer = bob.send("DELETE", "/hub/", f"api/users/{BOB}/server")
     assert answer.status_code in {202, 204}, answer.text
-    wait_for(lambda: not any(process.is_running() and process.status() != "zombie" for process in inside), 30)
+    wait_for(lambda: not any(process.is_running() and process.status() != "zombie" for process in inside))
 
 
 def test_sandbox_that_lost_bubblewrap_does_not_go_on(hub: RunningHub) -> None:
@@ -82,13 +82,13 @@ def test_sandbox_that_lost_bubblewrap_does_not_go_on(hub: RunningHub) -> None:
     bob = hub.visit(BOB, QUIZ)
     assert bob.last.url.path.startswith(f"/user/{BOB}/")
     assert server_state(hub)["inner"] != state["inner"]
-    wait_for(lambda: not psutil.pid_exists(state["inner"][0]), 30)
+    wait_for(lambda: not psutil.pid_exists(state["inner"][0]))
 
 
 def test_failed_start_says_why_and_offers_another_try(hub: RunningHub) -> None:
     bob = hub.visit(BOB, QUIZ)
     bob.send("DELETE", "/hub/", f"api/users/{BOB}/server")
-    wait_for(lambda: "running" not in bob.go("/hub/home").text.replace("not running", ""), 30)
+    wait_for(lambda: "running" not in bob.go("/hub/home").text.replace("not running", ""))
     home = hub.data_dir / "homes" / BOB
     home.rename(home.with_name("aside"))
     home.write_text("in the way")

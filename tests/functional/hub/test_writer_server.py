@@ -64,7 +64,7 @@ def test_write_ends_in_the_source_with_create_assignment_at_hand(writer: Visitor
 
 def test_every_save_reaches_the_tool_with_the_version_it_goes_on_from(writer: Visitor, tool: HubTool) -> None:
     save(writer, "Better")
-    wait_for(lambda: b"Better" in tool.sources[KEY, "quiz-1"][2]["quiz-1.ipynb"], 30)
+    wait_for(lambda: b"Better" in tool.sources[KEY, "quiz-1"][2]["quiz-1.ipynb"])
     base, saved_at, files = tool.sources[KEY, "quiz-1"]
     assert (base, sorted(files)) == (3, ["quiz-1.ipynb", "rain.csv"])
     assert saved_at is not None
@@ -89,7 +89,7 @@ def test_a_newer_version_comes_in_and_what_was_here_is_put_aside(writer: Visitor
     set_source(tool, 5, "Of another colleague")
     writer.go(f"/hub/write?course={KEY}&assignment=quiz-1")
     assert text_of(writer) == "While the tool is down", "what the tool does not have yet stays"
-    wait_for(lambda: b"While the tool" in tool.sources[KEY, "quiz-1"][2]["quiz-1.ipynb"], 30)
+    wait_for(lambda: b"While the tool" in tool.sources[KEY, "quiz-1"][2]["quiz-1.ipynb"])
 
 
 def test_a_quiz_that_is_not_there_says_so(writer: Visitor) -> None:

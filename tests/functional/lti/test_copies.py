@@ -21,7 +21,7 @@ from lti_tool.lti.dialects import get_dialect
 from lti_tool.lti.messages import ContextLinked
 from lti_tool.lti.models import Context, Placement
 from lti_tool.lti.models_services import ContextCopy, CopyState
-from tests.factories.grading import work
+from tests.factories.grading import make_place, work
 from tests.fakes.contents import stub_contents_plugin
 from tests.fakes.launching import Launcher
 
@@ -102,6 +102,30 @@ def test_learner_of_the_copy_finds_the_content_before_anybody_was_asked(
     )
 
 
+def test_learner_of_the_copy_decides_nothing(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, asking: Tool, runtime: Runtime
+) -> None:
+    launcher.open("tess", quiz)
+    session = launcher.open("ada", copied(campus)).split("/stub")[0]
+    for do in ("link", "separate"):
+        assert launcher.client.post(f"{session}/lti/copied", data={"do": do}).status_code == 403
+    assert state_of(runtime) == [CopyState.OFFERED]
+
+
+def test_history_names_no_course_of_another_platform(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, asking: Tool, runtime: Runtime
+) -> None:
+    """Platforms number their courses alike, and what another school does is nobody's business here."""
+    with runtime.db.transaction() as tx:
+        other = make_place(tx, "other")
+        theirs = tx.get_one(Context, other.context_id)
+        theirs.context_id, theirs.lms_course, theirs.title = "7001", "7001", "Of another school"
+    custom = {**ITEM, "coursebridge_history": "7001", "coursebridge_previous": "7001"}
+    answer = launcher.launch_changed("tess", quiz, claims={LTI + "custom": custom})
+    assert answer.headers["Location"].endswith("/stub/" + QUIZ)
+    assert state_of(runtime) == []
+
+
 @both
 def test_activity_that_was_filled_here_keeps_its_content_in_the_copy(
     launcher: Launcher, campus: CampusServer, asking: Tool, runtime: Runtime
@@ -152,6 +176,23 @@ def test_beginning_anew_copies_nothing_and_chooses(
     assert launcher.client.post(path, data={"do": "link"}).status_code == 409
     work(runtime)
     assert linked == []
+
+
+def test_course_that_uses_nothing_of_ours_is_no_origin(
+    launcher: Launcher, campus: CampusServer, asking: Tool, runtime: Runtime
+) -> None:
+    launcher.open("tess", campus.add_activity("Shows nothing"))
+    assert launcher.open("tess", copied(campus)).endswith("/lti/pick")
+    assert state_of(runtime) == []
+
+
+def test_beginning_anew_leaves_what_the_lms_names_itself(
+    launcher: Launcher, quiz: Activity, campus: CampusServer, asking: Tool
+) -> None:
+    launcher.open("tess", quiz)
+    copy = copied(campus)
+    launcher.client.post(launcher.open("tess", copy), data={"do": "separate"})
+    assert launcher.open("ada", copy).endswith("/stub/" + QUIZ)
 
 
 def test_copy_of_a_copy_follows_the_nearest_that_is_known(

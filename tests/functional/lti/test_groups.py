@@ -13,6 +13,7 @@ from lti_tool.lti.models_services import GroupMember
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
 from lti_tool.lti.public import find_groups, list_groups
 from tests.conftest import BASE_URL
+from tests.factories.grading import make_person, make_place
 from tests.fakes.launching import Launcher
 
 
@@ -63,6 +64,30 @@ def test_they_are_read_again_after_a_while_and_changes_are_taken_over(
     assert list(after) == ["Lab A", "Lab B"]
     assert after["Lab A"].id == before["Lab A"]
     assert after["Lab A"].learner_ids == ()
+
+
+@pytest.mark.usefixtures("groups")
+def test_same_id_at_another_platform_is_somebody_else(
+    launcher: Launcher, quiz: Activity, runtime: Runtime, campus: CampusServer
+) -> None:
+    """Platforms number their people alike: nobody comes into a group by a number that two schools gave."""
+    launcher.open("ada", quiz)
+    with runtime.db.transaction() as tx:
+        stranger = make_person(tx, make_place(tx, "other"))
+        tx.get_one(User, stranger.user_id).sub = campus.person("ben").sub
+    lab = {group.name: group for group in list_groups(runtime, 1)}["Lab A"]
+    assert (lab.learner_ids, lab.waiting) == ((1,), 1)
+
+
+@pytest.mark.usefixtures("groups")
+def test_suspended_learner_is_in_no_group(
+    launcher: Launcher, quiz: Activity, runtime: Runtime, campus: CampusServer
+) -> None:
+    launcher.open("ada", quiz)
+    campus.campus.tells_differences = True  # then it lists people who are suspended, and says so
+    campus.change_person("ada", suspended=True)
+    lab = {group.name: group for group in list_groups(runtime, 1)}["Lab A"]
+    assert (lab.learner_ids, lab.waiting) == ((), 1), "ben alone, who has not launched"
 
 
 @pytest.mark.usefixtures("groups")

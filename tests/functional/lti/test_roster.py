@@ -390,6 +390,15 @@ def entry(group: Class, username: str, **changes: Any) -> dict[str, Any]:
     return {"user_id": group.campus.person(username).sub, "roles": ["Learner"], **changes}
 
 
+def test_list_that_was_asked_for_before_the_one_that_is_known_changes_nothing(group: Class) -> None:
+    group.read()
+    with group.runtime.db.transaction() as tx:
+        tx.scalars(select(Roster)).one().began_at = clock.now() + timedelta(seconds=60)
+    group.campus.change_person("ada", enrolled=False)
+    assert read_roster(group.runtime, group.context_id) is None
+    assert "Ada" in group.names()
+
+
 def test_list_without_anybody_is_an_error_and_no_mass_removal(group: Class, answers: Callable[..., None]) -> None:
     before = group.names()
     for members in ([], [entry(group, "ada", status="Deleted")]):
@@ -427,6 +436,18 @@ def test_list_with_an_entry_that_cannot_be_read_removes_nobody(
     answers({"members": [entry(group, "ada", name="Ada Lopez"), odd]})
     outcome = group.read()
     assert len(outcome.joined) == 1 and outcome.left == [] and group.names() == {"Tess", "Ada"}
+
+
+def test_learner_whom_a_list_names_no_more_stays_until_a_list_could_be_read_whole(
+    group: Class, answers: Callable[..., None]
+) -> None:
+    ada, ben = entry(group, "ada"), entry(group, "ben")
+    answers({"members": [ada, ben]})
+    assert len(group.read().joined) == 2
+    answers({"members": [ada, {"user_id": 5}]})
+    assert group.read().left == []
+    answers({"members": [ada]})
+    assert len(group.read().left) == 1
 
 
 def test_odd_members_are_understood(group: Class, answers: Callable[..., None]) -> None:
