@@ -414,6 +414,15 @@ SOURCE_COMPARE: Context = COMPARE | {
                     },
                     {"kind": "same", "old": 34, "new": 34, "text": "assert mean([1, 2, 3]) == 2"},
                     {"kind": "added", "old": None, "new": 35, "text": "assert mean([]) is None"},
+                    {
+                        "kind": "gap",
+                        "old": None,
+                        "new": None,
+                        "text": "12 lines are the same, then in cell 7 [Code · solution · mean-of-all-the-years]",
+                    },
+                    {"kind": "same", "old": 47, "new": 48, "text": "    total = 0"},
+                    {"kind": "removed", "old": 48, "new": None, "text": "    for day in days[1:]:"},
+                    {"kind": "added", "old": None, "new": 49, "text": "    for day in days:"},
                 ],
             }
         ],
