@@ -75,7 +75,8 @@ def _try_keys(runtime: Runtime, row: Registration) -> Iterator[Step]:
     try:
         number = refetch_keys(runtime, row.id)
     except ExternalError as error:
-        yield Step("Keys", False, f"{error.message} Without its keys no launch can be checked: see the key set URL.")
+        said = error.message.removesuffix(".")
+        yield Step("Keys", False, f"{said}. Without its keys no launch can be checked: see the key set URL.")
         return
     yield Step("Keys", True, f"{number} read from {row.jwks_url}")
 

@@ -89,7 +89,6 @@ __all__ = [
     "read_roster_state",
     "request_reading",
     "select_names",
-    "select_test_people",
     "send_again",
     "uses_course",
     "want_scores",
@@ -180,11 +179,6 @@ def list_people(tx: Tx, user_ids: Collection[int]) -> dict[int, Person]:
 def select_names() -> Select[int, str]:
     """Ids and names of everybody, to join what is shown with whose it is: `.subquery()`, columns `id` and `name`."""
     return select(User.id, User.display_name.label("name"))
-
-
-def select_test_people() -> Select[int]:
-    """Ids of test students, to keep them out of a statistic: `.where(Row.user_id.not_in(select_test_people()))`."""
-    return select(User.id).where(User.is_test)
 
 
 def find_placement(tx: Tx, placement_id: int) -> Placement | None:

@@ -301,3 +301,5 @@ def check_facts(facts: PlatformFacts, allow_http: bool) -> None:
     ):
         if not text or len(text) > ID_LENGTH:
             raise Invalid("platform_invalid", f"{name} must have 1 to {ID_LENGTH} characters.")
+    if not origin_of(facts.issuer):
+        raise Invalid("platform_invalid", f"issuer must be a full address, as the LMS shows it, not {facts.issuer!r}.")

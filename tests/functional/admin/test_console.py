@@ -283,6 +283,9 @@ class TestRegistration:
         missing = console.post("/registration/by-hand", **given)
         assert missing.status_code == 400 and "jwks-url" in missing.text
         assert f'value="{SCHOOL.issuer}"' in missing.text
+        no_address = {**given, "issuer": "our school", "jwks_url": SCHOOL.jwks_url}
+        odd = console.post("/registration/by-hand", **no_address)
+        assert odd.status_code == 400 and "issuer must be a full address" in odd.text
         done = console.post("/registration/by-hand", **given, jwks_url=SCHOOL.jwks_url, deployment_ids="1 2")
         assert done.headers["Location"].startswith("/admin/platforms/1")
         twice = console.post("/registration/by-hand", **given, jwks_url=SCHOOL.jwks_url)

@@ -9,14 +9,16 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from grading.access import course_models, load_access_by_name
-from lti_tool.kernel.audit import AuditRow, Via
+from lti_tool.kernel.audit import OPERATOR, AuditRow, Via
+from lti_tool.kernel.errors import Forbidden
 from lti_tool.kernel.permissions import ASSISTANT_RIGHTS, Right, Role, rights_of
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.granting import set_assistant_rights
 from lti_tool.lti.models import Context
 from plugins.courses.importer import Imported, import_course
 from plugins.courses.models import Admission, Course
 from tests.factories.course_folders import TOML, write_folder
-from tests.factories.grading import Place, Someone, make_context, make_person
+from tests.factories.grading import Place, Someone, make_context, make_person, make_place
 from tests.functional.courses.conftest import SLUG, Import
 
 TUS = {"Tus-Resumable": "1.0.0", "Upload-Length": "1"}
@@ -153,6 +155,16 @@ class TestPage:
             browser = browse(role)
             assert browser.get(RIGHTS_PAGE).status_code == 403
             assert browser.post(RIGHTS_PAGE, data={"rights": ["mark"]}).status_code == 403
+
+    @pytest.mark.parametrize("role", sorted(set(Role) - {Role.TEACHER}))
+    def test_service_takes_the_decision_of_a_teacher_only(self, runtime: Runtime, role: Role) -> None:
+        """Whichever page it is called from."""
+        with runtime.db.transaction() as tx:
+            context_id = make_place(tx).context_id
+        with runtime.db.transaction() as tx, pytest.raises(Forbidden):
+            set_assistant_rights(tx, context_id, list(Right), OPERATOR, role)
+        with runtime.db.reading() as tx:
+            assert tx.get_one(Context, context_id).assistant_rights is None
 
     def test_decision_is_in_the_audit_log_once(
         self, runtime: Runtime, run_import: Import, browse: Callable[..., Any]

@@ -1,6 +1,7 @@
 """What the LMS's gradebook shows is compared with what was sent, and the teacher decides."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
@@ -12,8 +13,9 @@ from lti_tool.lti import comparing
 from lti_tool.lti.comparing import compare_old
 from lti_tool.lti.messages import CompareResults
 from lti_tool.lti.models import Link
+from lti_tool.lti.outbox import overrule
 from lti_tool.lti.results import RESULT_SCOPE
-from lti_tool.lti.score_models import Drift
+from lti_tool.lti.score_models import Drift, ScoreRow
 from tests.factories.grading import ITEM_REF
 from tests.functional.grading.test_passback_to_lms import (
     Way,
@@ -102,6 +104,28 @@ def test_missing_grade_is_noticed(way: Way, runtime: Runtime) -> None:
     compare_old(runtime)
     way.work()
     assert way.outbox().drift is Drift.MISSING
+
+
+def test_score_that_was_sent_after_the_reading_began_is_not_called_missing(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    grade = way.campus.grade("ada", way.activity)
+    assert grade is not None
+    way.campus.campus.store.save_grade(type(grade)(grade.line_item_id, grade.person_id, None))
+    with runtime.db.transaction() as tx:
+        tx.scalars(select(ScoreRow)).one().changed_at = clock.now() + timedelta(minutes=1)
+    compare_old(runtime)
+    way.work()
+    assert (way.outbox().drift, way.outbox().compared_at) == (None, None)
+
+
+def test_score_that_the_lms_shows_as_it_was_sent_is_not_replaced(way: Way, runtime: Runtime) -> None:
+    way.submit(points=3)
+    way.work()
+    before = way.outbox()
+    with runtime.db.transaction() as tx:
+        assert overrule(tx, [before.id]) == 0
+    assert way.outbox().version == before.version
 
 
 def page_by_one(way: Way) -> None:

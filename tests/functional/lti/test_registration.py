@@ -178,10 +178,18 @@ def serve() -> Iterator[Serve]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(("GET", self.path, self.headers["Authorization"]))
-            body = json.dumps(document).replace("{base}", base).encode()
-            self.send_response(document.get("status", 200))
-            if "location" in document:
-                self.send_header("Location", document["location"])
+            self.answer(document, document.get("status", 200))
+
+        def do_POST(self) -> None:  # it would register whoever asks
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked.append(("POST", self.path, self.headers["Authorization"]))
+            self.answer({"client_id": "c"}, 200)
+
+        def answer(self, said: dict[str, Any], status: int) -> None:
+            body = json.dumps(said).replace("{base}", base).encode()
+            self.send_response(status)
+            if "location" in said:
+                self.send_header("Location", said["location"])
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -420,6 +428,16 @@ class TestUpdate:
         send_configuration(runtime, row.id, OPERATOR)
         assert campus.campus.store.find_tool_by_client(row.client_id) == known
 
+    def test_configuration_goes_to_no_host_that_is_the_platforms_no_more(
+        self, client: FlaskClient, runtime: Runtime, campus: CampusServer
+    ) -> None:
+        campus.campus.store.set_setting(CAN_CHANGE, "yes")
+        register(client, runtime, campus)
+        row = moved(runtime, registration_uri="http://127.0.0.1:1/kept")
+        with pytest.raises(ExternalError) as caught:
+            send_configuration(runtime, row.id, OPERATOR)
+        assert caught.value.code == "foreign_address"
+
     def test_elsewhere_a_link_is_asked_for(self, client: FlaskClient, runtime: Runtime, campus: CampusServer) -> None:
         register(client, runtime, campus)
         with pytest.raises(Conflict, match="Make a link that updates it"):
@@ -480,7 +498,8 @@ class TestGuard:
                 self.answer({"issuer": base, **{name: base + path for name, path in names.items()}})
 
             def do_POST(self) -> None:
-                self.answer({"client_id": "c", "registration_client_uri": "https://evil.example/", "scope": ""})
+                kept = {"registration_client_uri": "https://evil.example/", "registration_access_token": "kept"}
+                self.answer({"client_id": "c", "scope": "", **kept})
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -496,6 +515,7 @@ class TestGuard:
         assert asked == [("GET", "/c", "Bearer secret"), ("POST", "/register", "Bearer secret")]
         (row,) = registrations(runtime)
         assert (row.state, row.registration_uri) == (Approval.PENDING, None)
+        assert row.registration_token_cipher is None
 
     def test_two_who_open_one_link_at_once_register_one_platform(self, runtime: Runtime, campus: CampusServer) -> None:
         link = invite(runtime).rpartition("/")[2]
