@@ -65,6 +65,7 @@ def test_a_page_is_light_and_fits_and_axe_finds_nothing(site: str, browser: Brow
         page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
         page.emulate_media(color_scheme="light", reduced_motion="reduce")
         cache.send("Network.clearBrowserCache")
+        page.goto("about:blank")  # the page before asks for nothing more
         got.clear()
         page.goto(f"{site}/{name}")
         page.evaluate("document.fonts.ready")
