@@ -19,6 +19,7 @@ from lti_tool.lti.commands import platform
 from lti_tool.lti.models_services import LegacyConsumer, LegacyUser
 from lti_tool.lti.personal_data import erase_personal_data, export_personal_data
 from lti_tool.lti.public import find_person_by_legacy_id
+from tests.factories.grading import make_place
 from tests.fakes.launching import Launcher, query_of
 
 KEY, SECRET = "179248902", "my-lti11-secret"
@@ -100,6 +101,22 @@ def test_what_is_not_proved_is_ignored_and_told(
     assert told in run(runtime, "list")
     launch(launcher, campus, quiz, SECRET)
     assert "LTI 1.1" not in run(runtime, "list"), "a good one ends the complaint"
+
+
+def test_same_key_at_another_platform_is_another_secret_and_other_people(
+    launcher: Launcher, campus: CampusServer, quiz: Activity, runtime: Runtime, registration_id: int
+) -> None:
+    with runtime.db.transaction() as tx:
+        other = make_place(tx, "other").registration_id
+    run(runtime, "legacy", str(other), "--key", KEY, "--secret", "theirs")
+    run(runtime, "legacy", str(registration_id), "--key", KEY, "--secret", SECRET)
+    launch(launcher, campus, quiz, "theirs")
+    assert mapped(runtime) == []
+
+    launch(launcher, campus, quiz, SECRET)
+    with runtime.db.reading() as tx:
+        assert find_person_by_legacy_id(tx, registration_id, KEY, "old-34212") is not None
+        assert find_person_by_legacy_id(tx, other, KEY, "old-34212") is None
 
 
 def test_secret_is_not_readable_in_the_database(runtime: Runtime, registration_id: int) -> None:
