@@ -78,7 +78,7 @@ def test_servers_that_nobody_uses_are_stopped(busy_hub: RunningHub, tool: HubToo
     visitor = busy_hub.visit(person(0), QUIZ)
     assert visitor.last.status_code == 200
     home = "/hub/home"
-    wait_for(lambda: "not running" in visitor.go(home).text, IDLE_S * 3 + 30)
+    wait_for(lambda: "not running" in visitor.go(home).text)
     assert f"Culling server {person(0)}" in busy_hub.log()
     kept = busy_hub.data_dir / "homes" / person(0) / KEY / "quiz-1" / "quiz-1.ipynb"
     assert kept.exists()
