@@ -223,7 +223,7 @@ def retry(tx: Tx, job_id: int, by: Actor = OPERATOR) -> None:
     """Run a dead job again, with all its attempts. Raises: NotFound, Conflict when it is not dead."""
     row = tx.get(JobRow, job_id)
     if row is None:
-        raise NotFound("job_not_found", f"There is no job {job_id}; coursebridge jobs list shows those that are kept.")
+        raise NotFound("job_not_found", f"There is no job {job_id}. The list of jobs has those that are kept.")
     if row.state is not JobState.DEAD:
         raise Conflict("job_not_dead", f"Job {job_id} is {row.state}; only a dead job can be run again.")
     record(

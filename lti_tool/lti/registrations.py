@@ -124,7 +124,7 @@ def get_registration(tx: Tx, registration_id: int) -> Registration:
 
 def platform_not_found(registration_id: int) -> NotFound:
     """What to raise when there is none of this number."""
-    text = f"There is no platform {registration_id}; coursebridge platform list shows all."
+    text = f"There is no platform {registration_id}. The list of platforms has those that there are."
     return NotFound("platform_not_found", text)
 
 

@@ -246,7 +246,7 @@ def test_what_cannot_be_done_is_one_line(run: Run) -> None:
     run("migrate")
     done = run("jobs", "retry", "77")
     assert (done.code, done.out) == (1, "")
-    assert done.err == "There is no job 77; coursebridge jobs list shows those that are kept.\n"
+    assert done.err == "There is no job 77. The list of jobs has those that are kept.\n"
 
 
 def test_wrong_usage_names_the_command(run: Run) -> None:
