@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -48,9 +48,22 @@ def open_engine(url: str, wait_s: int = WAIT_S, longest_s: float | None = None) 
 
 
 def exists(url: str) -> bool:
-    """Whether there is a gradebook; the file of an SQLite one is there once its tables are."""
+    """Whether there is a gradebook. Asking makes no file."""
+    if not may_exist(url):
+        return False
+    with open_engine(url).connect() as connection:
+        return has_tables(connection)
+
+
+def may_exist(url: str) -> bool:
+    """Whether it can be opened without making a file; only its tables make it a gradebook."""
     place = make_url(url)
     return place.get_backend_name() != "sqlite" or Path(place.database or "").is_file()
+
+
+def has_tables(connection: Connection) -> bool:
+    """Whether it is a gradebook: SQLite makes an empty file before the tables, and a process can be killed between."""
+    return inspect(connection).has_table("assignment")
 
 
 def state_of(url: str) -> tuple[int, ...] | None:

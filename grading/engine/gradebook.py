@@ -22,6 +22,7 @@ from grading.engine.connection import ask, open_engine, reading
 from grading.engine.learner_rows import LearnerRows
 from grading.engine.model import QuestionKind, Total, decimal, optional_decimal, question_kind
 from grading.engine.nbgrader_parts import api, dbutil
+from lti_tool.kernel.crashpoints import reach
 from lti_tool.kernel.prepared import Prepared
 
 
@@ -67,7 +68,7 @@ def writing(url: str, *, rehearsal: bool = False) -> Iterator[Any]:
 
 
 def ensure_database(url: str, course_id: str) -> None:
-    """Make the gradebook's tables if they are not there; safe to repeat.
+    """Make the gradebook's tables if they are not there, all or none; safe to repeat.
 
     nbgrader would start the `alembic` command from PATH for this, which services may not have.
     """
@@ -83,6 +84,7 @@ def ensure_database(url: str, course_id: str) -> None:
             known = select(api.Course.id).where(api.Course.id == course)
             if connection.execute(known).first() is None:
                 connection.execute(api.Course.__table__.insert().values(id=course))
+        reach("gradebook.tables")
 
 
 def set_due_date(url: str, assignment: str, due: datetime | None) -> None:

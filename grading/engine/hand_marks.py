@@ -110,7 +110,10 @@ class HandMarks:
 
     def is_there(self) -> bool:
         """Is there a gradebook yet?"""
-        return connections.exists(self.url)
+        if not connections.may_exist(self.url):
+            return False
+        with self._connected() as connection:
+            return connections.has_tables(connection)
 
     def list_cells(self) -> list[GradedCell]:
         """The graded cells, in no order."""

@@ -86,10 +86,10 @@ def bring_up_to(url: str, structures: Mapping[str, Structure], *, rehearse: bool
     Raises:
         Misfit: an assignment does not fit what was handed in; nothing was changed.
     """
-    if not exists(url):
-        if rehearse:
-            return
+    if not rehearse:
         ensure_database(url, "default_course")
+    elif not exists(url):
+        return
     with writing(url) as gradebook:
         for name, structure in structures.items():
             _save(gradebook, name, structure)
