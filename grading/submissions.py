@@ -1,5 +1,6 @@
 """Submissions as they come in: numbered, hashed, never overwritten, with a receipt."""
 
+import codecs
 import hashlib
 import re
 from collections.abc import Collection, Sequence
@@ -185,6 +186,12 @@ def pick_attempt(attempts: Sequence[SubmissionRow], number: int) -> SubmissionRo
 
 def upload_as_files(assignment: AssignmentRow, filename: str, content: bytes) -> dict[str, bytes]:
     """An uploaded notebook under the name that it must have. Raises: Unacceptable."""
+    if not _looks_like_a_notebook(content):
+        raise Unacceptable(
+            "not_a_notebook",
+            f"{filename} is not a whole notebook, so it was not handed in and no attempt was used. Upload the .ipynb "
+            "file: in JupyterLab, File, then Download, gives it to you.",
+        )
     names = [f"{name}.ipynb" for name in assignment.notebooks]
     if len(names) == 1:  # browsers rename downloads: "quiz-1 (2).ipynb"
         return {names[0]: content}
@@ -193,6 +200,16 @@ def upload_as_files(assignment: AssignmentRow, filename: str, content: bytes) ->
     raise Unacceptable(
         "notebook_unknown", f"This quiz has the notebooks {', '.join(names)}. Upload one with one of these names."
     )
+
+
+def _looks_like_a_notebook(content: bytes) -> bool:
+    """Whether it may be one: marking looks closely, in a sandbox; here a wrong or broken file is found without parsing.
+
+    https://nbformat.readthedocs.io/en/latest/format_description.html; "worksheets" is what format 3 has.
+    """
+    text = content.removeprefix(codecs.BOM_UTF8).strip()
+    has_cells = b'"cells"' in text or b'"worksheets"' in text
+    return text.startswith(b"{") and text.endswith(b"}") and has_cells
 
 
 def same_click_id(tx: Tx, assignment: AssignmentRow, who: Learner, files: Files) -> str:

@@ -89,7 +89,11 @@ def submit_upload(slug: str, name: str) -> AnyResponse:
     if upload is None or not upload.filename:
         return quiz_page(session, slug, name, error=_("Choose a notebook file first."), status=422)
     with current_runtime().db.reading() as tx:
-        files = upload_as_files(get_assignment(tx, slug, name), upload.filename, upload.read())
+        row = get_assignment(tx, slug, name)
+    try:
+        files = upload_as_files(row, upload.filename, upload.read())
+    except AppError as error:
+        return quiz_page(session, slug, name, error=error.message, status=error.status)
     return _submit(session, slug, name, files)
 
 

@@ -121,12 +121,14 @@ class Journeys:
         expect(teacher.tool.get_by_role("heading", name="What happened")).to_be_visible()
         teacher.keep("submission")
 
-    def test_a_file_that_is_no_notebook_ends_in_words_for_learner_and_teacher(self, demo: Demo, visit: Visit) -> None:
+    def test_a_notebook_that_cannot_be_read_ends_in_words_for_learner_and_teacher(
+        self, demo: Demo, visit: Visit
+    ) -> None:
         learner = visit("ben")
         learner.open_activity(WRITTEN)
         learner.tool.get_by_text("Upload a notebook file instead").click()
         learner.tool.get_by_label(re.compile("Notebook file")).set_input_files(
-            {"name": "quiz-3.ipynb", "mimeType": "application/json", "buffer": b"I took line 4."}
+            {"name": "quiz-3.ipynb", "mimeType": "application/json", "buffer": b'{"cells": "I took line 4."}'}
         )
         learner.tool.get_by_role("button", name="Upload as attempt 1").click()
         expect(learner.tool.locator("#attempt-status")).to_contain_text("Not marked")

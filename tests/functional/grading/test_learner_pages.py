@@ -1,5 +1,6 @@
 """The learner's pages, through HTTP."""
 
+import codecs
 import io
 import re
 from datetime import timedelta
@@ -88,11 +89,40 @@ def test_uploaded_notebook_gets_its_proper_name(runtime: Runtime, browse: Any, l
 def test_upload_without_a_file_and_too_large_say_so_on_the_page(browse: Any, learner: Someone) -> None:
     browser = browse(learner)
     nothing = browser.post(f"{QUIZ}/upload", data={})
-    large = browser.post(f"{QUIZ}/upload", data={"notebook": (io.BytesIO(b"x" * 250_000), "quiz-1.ipynb")})
+    huge = b'{"cells": "' + b"x" * 250_000 + b'"}'
+    large = browser.post(f"{QUIZ}/upload", data={"notebook": (io.BytesIO(huge), "quiz-1.ipynb")})
 
     assert (nothing.status_code, large.status_code) == (422, 413)
     assert "Choose a notebook file first." in nothing.text
     assert "at most 0 MB" in large.text or "clear its outputs" in large.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("essay.txt", b"I took line 4."),
+        ("quiz-1.ipynb", b""),
+        ("quiz-1.ipynb", b'{"cells": [{"cell_type": "code", "sou'),
+        ("data.json", b'{"rows": []}'),
+        ("quiz-1.html", b'<html>the "cells" of a quiz</html>'),
+        ("scan.pdf", b"%PDF-1.7\x00\xff"),
+    ],
+)
+def test_file_that_is_no_notebook_is_refused_on_the_page_and_uses_no_attempt(
+    browse: Any, learner: Someone, name: str, content: bytes
+) -> None:
+    browser = browse(learner)
+    refused = browser.post(f"{QUIZ}/upload", data={"notebook": (io.BytesIO(content), name)})
+
+    assert refused.status_code == 422
+    assert f"{name} is not a whole notebook" in refused.text
+    assert "Upload as attempt 1" in browser.get(QUIZ).text
+
+
+@pytest.mark.parametrize("start", [b"", codecs.BOM_UTF8, b"\n  "])
+def test_notebook_is_taken_however_its_file_begins(browse: Any, learner: Someone, start: bytes) -> None:
+    content = io.BytesIO(start + notebook(points=2)["quiz-1.ipynb"])
+    assert browse(learner).post(f"{QUIZ}/upload", data={"notebook": (content, "quiz-1.ipynb")}).status_code == 303
 
 
 def test_used_up_attempts_hide_the_buttons_and_refuse_the_post(runtime: Runtime, browse: Any, learner: Someone) -> None:
