@@ -3,6 +3,7 @@
 import importlib
 from collections import UserDict
 from functools import cache
+from importlib.metadata import entry_points
 from itertools import count
 from types import CodeType, MethodType
 from typing import Any
@@ -70,7 +71,7 @@ _STATEMENTS = _SharedStatements()
 def share_statements(db: Database) -> None:
     """Let a database use what others compiled."""
     for engine in (db.engine, db._writing, db._reading):
-        engine._compiled_cache = _STATEMENTS  # type: ignore[assignment]
+        engine._compiled_cache = _STATEMENTS
 
 
 _compiled: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -95,4 +96,4 @@ def quicken() -> None:
     """Once in a process: routes, the list of installed plugins, and what `jupyter_ext` leaves out."""
     importlib.import_module("jupyter_ext")
     Rule.compile = _compile_once  # type: ignore[assignment, method-assign]
-    contract.entry_points = cache(contract.entry_points)  # type: ignore[attr-defined]
+    vars(contract)["entry_points"] = cache(entry_points)

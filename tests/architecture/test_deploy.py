@@ -78,7 +78,7 @@ def test_pods_run_in_the_runtime_class_and_under_the_policy() -> None:
 def test_they_call_the_tool_as_it_is() -> None:
     variables = {item["name"]: "" for each in containers() for item in each["env"]}
     assert unknown_variables(variables) == []
-    commands = cli.commands | {"sandbox": sandbox}
+    commands = {**cli.commands, "sandbox": sandbox}
     for each in containers():
         name, *arguments = each["args"]
         commands[name].make_context(name, arguments)

@@ -1,6 +1,6 @@
 """A running demo and people with browsers, for the journeys."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tests.browser.visitor import Cookies, Visitor, open_browser
 pytest.register_assert_rewrite("tests.browser.journeys", "tests.browser.walk", "tests.browser.writing")
 
 Visit = Callable[..., Visitor]
+REPORT = pytest.StashKey[pytest.TestReport]()
 WIDE, PHONE = (960, 780), (320, 640)
 """Windows in which the campus gives the tool a frame of 885 and of 320 pixels."""
 
@@ -71,13 +72,13 @@ def logs_of_a_failed_test(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def _failed(request: pytest.FixtureRequest) -> bool:
-    report = getattr(request.node, "report_of_call", None)
-    return report is not None and bool(report.failed)
+    report = request.node.stash.get(REPORT, None)
+    return report is not None and report.failed
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when == "call":
-        item.report_of_call = report
+        item.stash[REPORT] = report
     return report

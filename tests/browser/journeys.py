@@ -6,6 +6,7 @@ every step leaves its picture in that folder.
 
 import re
 from collections.abc import Mapping
+from typing import ClassVar
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -33,7 +34,7 @@ PARTLY = 4
 class Journeys:
     """Every test is one journey of people who do not meet those of the others."""
 
-    roles: Mapping[str, tuple[str, str]]
+    roles: ClassVar[Mapping[str, tuple[str, str]]]
     """For assistant, observer, test student and administrator: the role that this LMS tells, words on the page."""
     picker: tuple[str, tuple[int, int]]
     """Who walks from the picker to the gradebook, and on a window of which size: a frame here, a phone there."""

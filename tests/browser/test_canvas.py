@@ -1,7 +1,5 @@
 """The journeys against the demo LMS in its canvas profile."""
 
-from typing import ClassVar
-
 import pytest
 from playwright.sync_api import expect
 
@@ -20,7 +18,7 @@ class TestCanvas(Journeys):
     """Canvas tells the roles of a course apart. See `journeys.py` for the rest."""
 
     picker = ("ben", PHONE)
-    roles: ClassVar = {
+    roles = {
         "amir": ("assistant", "Mark in JupyterHub"),
         "olga": ("observer", "Ada Lopez"),
         "test": ("test_student", "Open in JupyterHub"),

@@ -23,7 +23,7 @@ class _Sites(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/html")
         page = f"<p>{self.headers.get('Cookie', 'none')}</p>"
         if self.path == "/":
-            page = f"<iframe src='http://localhost:{self.server.server_address[1]}/set'></iframe>"
+            page = f"<iframe src='http://localhost:{self.connection.getsockname()[1]}/set'></iframe>"
         elif self.path == "/set":
             self.send_header("Set-Cookie", f"plain=1; {ATTRIBUTES}")
             self.send_header("Set-Cookie", f"partitioned=1; {ATTRIBUTES}; Partitioned")

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -205,7 +206,7 @@ def read_what_is_left(site: Site, phone: Page) -> None:
     expect(phone.get_by_role("main")).to_contain_text("33 % done")
     for slug in ("sowing", "roots"):
         phone.get_by_role("link", name=re.compile("^Continue: ")).click()
-        wait_for(site, lambda found, slug=slug: found.items[f"courses/{SLUG}/{slug}"].state is progress.ItemState.DONE)
+        wait_for(site, partial(_is_done, slug))
         phone.goto(phone.url.rpartition("/")[0] + "/")
     expect(phone.get_by_role("main")).to_contain_text("100 % done")
     keep_picture(phone, "course-learner-05", "done")
@@ -225,6 +226,10 @@ def review(phone: Page) -> None:
     expect(phone.get_by_role("link", name="1 review")).to_be_visible()
     expect(phone.get_by_role("img", name="4.0 of 5 stars")).to_be_visible()
     keep_picture(phone, "course-learner-08", "rated")
+
+
+def _is_done(slug: str, found: progress.CourseProgress) -> bool:
+    return found.items[f"courses/{SLUG}/{slug}"].state is progress.ItemState.DONE
 
 
 def wait_for(site: Site, is_so: Callable[[progress.CourseProgress], bool]) -> None:

@@ -1,7 +1,6 @@
 """The journeys against the demo LMS in its moodle profile."""
 
 import re
-from typing import ClassVar
 
 import pytest
 from playwright.sync_api import expect
@@ -22,7 +21,7 @@ class TestMoodle(Journeys):
     """Moodle tells teachers, learners and administrators apart, nobody else. See `journeys.py` for the rest."""
 
     picker = ("ada", WIDE)
-    roles: ClassVar = {
+    roles = {
         "amir": ("teacher", "Mark in JupyterHub"),
         "olga": ("learner", "Open in JupyterHub"),
         "test": ("learner", "Open in JupyterHub"),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from grading import results, sandbox
+from grading.sealed_layout import layout_arguments
 from lti_tool.app import cli, worker
 from lti_tool.app.factory import create_app
 from lti_tool.kernel import crashpoints, jobs
@@ -48,8 +49,7 @@ def take_guard_off(name: str) -> None:
         worker.end_with_parent = lambda parent: None
     if name == "sandbox":  # a sandbox does not end with the process that started it (a warm one has two reasons to)
         os.environ["COURSEBRIDGE_GRADING__WARM"] = "false"
-        layout = sandbox.layout_arguments
-        sandbox.layout_arguments = lambda *given: _without(layout(*given), "--die-with-parent")
+        vars(sandbox)["layout_arguments"] = lambda *given: _without(layout_arguments(*given), "--die-with-parent")
 
 
 def _die_before_outbox(tx: Any, *args: Any, **kwargs: Any) -> None:

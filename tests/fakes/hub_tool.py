@@ -141,9 +141,9 @@ class _Handler(BaseHTTPRequestHandler):
             names = {name: person["display_name"] for name, person in self.state.people.items()}
             return 200, {"hidden": self.state.hidden.get(course, {}), "names": names}
         if rest == ["assignments"]:
-            names = [assignment for slug, assignment in self.state.releases if slug == course]
+            released = [assignment for slug, assignment in self.state.releases if slug == course]
             given = {"quiz-1": self.state.environments.get(course)}
-            return 200, {"assignments": [_row(name) | {"environment": given.get(name)} for name in names]}
+            return 200, {"assignments": [_row(name) | {"environment": given.get(name)} for name in released]}
         if rest[2:] == ["source"]:
             return self._source(course, rest[1])
         files = self.state.releases.get((course, rest[1]))

@@ -126,8 +126,8 @@ def test_erased_person_is_in_no_table_folder_or_gradebook_and_nothing_more_is_se
 
     assert tables_with(runtime.db.engine, WHO, sub) == {}
     with runtime.db.reading() as tx:
-        for rows in (SubmissionRow, ResultRow, ScoreRow):
-            assert {row.user_id for row in tx.scalars(select(rows))} == {learner.user_id}, rows
+        for column in (SubmissionRow.user_id, ResultRow.user_id, ScoreRow.user_id):
+            assert set(tx.scalars(select(column))) == {learner.user_id}, column
         assert tx.get(SubmissionRow, theirs) is None
         score = tx.scalars(select(ScoreRow)).one()
         assert {row.score_id for row in tx.scalars(select(DeliveryRow))} == {score.id}

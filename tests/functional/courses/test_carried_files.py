@@ -58,7 +58,7 @@ AWKWARD = {
 def send(runtime: Runtime, name: str, content: bytes, *, part: int | None = None, **wanted: object) -> None:
     """Upload a file as a browser does; of a `part` the connection breaks off."""
     with runtime.db.transaction() as tx:
-        upload = uploads.begin(tx, runtime, uploads.Wanted(SLUG, None, name, len(content), **wanted))  # type: ignore[arg-type]
+        upload = uploads.begin(tx, runtime, uploads.Wanted(SLUG, None, name, len(content), **wanted))
     receive(runtime, upload, io.BytesIO(content[:part]))
 
 

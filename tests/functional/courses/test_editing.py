@@ -191,7 +191,7 @@ def test_progress_knows_what_is_published(runtime: Runtime, ada: Editor, place: 
 
 
 def test_progress_knows_of_a_module_that_was_restored(runtime: Runtime, ada: Editor) -> None:
-    changed = {"title": "Nuts", "summary": "", "release": None, "after": []}
+    changed: dict[str, Any] = {"title": "Nuts", "summary": "", "release": None, "after": []}
     with runtime.db.transaction() as tx:
         editing.save_module(tx, SLUG, "seeds", changed, ada, None)
         assert read_outlines(tx, [SLUG])[SLUG].modules[0].title == "Nuts"

@@ -14,8 +14,9 @@ from sqlalchemy import event
 
 from grading.engine import gradebook as gradebooks
 from grading.engine import marking as steps
-from grading.engine.connection import open_engine
+from grading.engine.connection import open_engine, reading
 from grading.engine.course import CourseRoot
+from grading.engine.files import replace_tree
 from grading.engine.model import Marking, NotReleased, Release
 from grading.engine.nbgrader_parts import api
 from tests.factories import notebooks as make
@@ -213,7 +214,7 @@ def test_crash_at_any_point_is_mended_by_marking_again(
     class Crash(RuntimeError):
         pass
 
-    replace, calls = steps.replace_tree, 0
+    replace, calls = replace_tree, 0
 
     def failing_replace(folder: Path, files: Any) -> None:
         nonlocal calls
@@ -238,7 +239,7 @@ def test_crash_at_any_point_is_mended_by_marking_again(
     result = mark(RIGHT)
 
     assert scores(result) == {"add-tests": 2, "add-hidden": 1, "count-tests": 4, "why": 0}
-    with gradebooks.reading(course.gradebook_url()) as session:
+    with reading(course.gradebook_url()) as session:
         owned = session.query(api.SubmittedAssignment).filter_by(student_id=learner).count()
     assert owned == 1
     assert [p.name for p in (course.path / "autograded" / learner).iterdir()] == ["quiz"]

@@ -183,7 +183,7 @@ def _ours(course: CourseRoot, files: dict[str, bytes], learner: str, *, warm: bo
 
 
 @pytest.fixture(scope="module")
-def warm(course: CourseRoot, files: dict[str, bytes]) -> Marked:  # type: ignore[override]
+def warm(course: CourseRoot, files: dict[str, bytes]) -> Marked:
     return _ours(course, files, "u-warm", warm=True)
 
 

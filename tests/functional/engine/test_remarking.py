@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from grading.engine import gradebook as gradebooks
+from grading.engine.connection import reading
 from grading.engine.course import CourseRoot
 from grading.engine.model import Executed, Given, Release, ReleasedAnew, Scored, Superseded
 from grading.engine.nbgrader_parts import api
@@ -20,7 +21,7 @@ from tests.functional.engine.conftest import LIMITS, QUIZ, RIGHT, SUBMITTED, WRO
 
 def snapshot(course: CourseRoot) -> str:
     """Everything in the gradebook."""
-    with gradebooks.reading(course.gradebook_url()) as session:
+    with reading(course.gradebook_url()) as session:
         tables = (api.SubmittedAssignment, api.SubmittedNotebook, api.Grade, api.Comment)
         return repr([session.execute(select(table.__table__)).all() for table in tables])
 

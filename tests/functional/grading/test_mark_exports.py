@@ -11,8 +11,8 @@ from nbgrader.api import Gradebook
 from nbgrader.plugins import CsvExportPlugin
 
 from grading.assignments import Rules, publish_assignment
-from grading.mark_exports import plain_cell
 from grading.models import Counts
+from grading.plain_csv import plain_cell
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
 from tests.factories.grading import ITEM_REF, NAME, SLUG, Someone, make_person, work

@@ -35,7 +35,7 @@ class Copies:
         del self.row["id"]
         self.engine = create_engine(runtime.settings.gradebook_url(SLUG, who.place.placement_id))
         found = MetaData()
-        found.reflect(self.engine, only=KEYS)
+        found.reflect(self.engine, only=list(KEYS))
         self.tables = {name: found.tables[name] for name in KEYS}
         with self.engine.connect() as gradebook:
             self.rows = {name: gradebook.execute(select(table)).mappings().all() for name, table in self.tables.items()}

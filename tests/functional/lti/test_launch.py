@@ -10,6 +10,7 @@ from sqlalchemy import event, select
 from lti_tool.demo.model import Activity
 from lti_tool.demo.testing import CampusServer
 from lti_tool.kernel import clock
+from lti_tool.kernel.db import Base
 from lti_tool.kernel.jobs import JobRow
 from lti_tool.kernel.messages import Handler, Router
 from lti_tool.kernel.once import UsedOnce
@@ -125,13 +126,14 @@ def test_later_launch_writes_what_is_new_in_it_and_nothing_else(
 ) -> None:
     link = {"id": quiz.resource_link_id, "title": quiz.title}
     launcher.open("ada", quiz)
-    for model, column, changed in (
+    changes: tuple[tuple[type[Base], str, dict[str, Any]], ...] = (
         (User, "display_name", {"name": "Ada Byron"}),
         (Context, "title", {LTI + "context": {"id": "2", "title": "Renamed"}}),
         (Link, "title", {LTI + "resource_link": {**link, "title": "Renamed"}}),
         (Link, "item_ref", {LTI + "custom": {"coursebridge_item": "courses/demo/quiz-2"}}),
         (Link, "lineitem_url", {AGS: {"scope": []}}),
-    ):
+    )
+    for model, column, changed in changes:
         launcher.open("ada", quiz)
         before = _stored(runtime)
         if column == "title" and model is Context:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
+from lti_tool.kernel.errors import Forbidden
 from lti_tool.kernel.permissions import Role
 from lti_tool.kernel.runtime import Runtime
 from plugins.reviews import moderation, public, service
@@ -146,7 +147,7 @@ def test_a_teacher_does_not_restore_what_the_operator_has_hidden(someone: Any, r
     row = save(runtime, who_of(someone()), 1)
     with runtime.db.transaction() as tx:
         moderation.hide(tx, SLUG, row.id, "against the law", HiddenBy.OPERATOR)
-    with pytest.raises(service.Forbidden), runtime.db.transaction() as tx:
+    with pytest.raises(Forbidden), runtime.db.transaction() as tx:
         moderation.restore(tx, SLUG, row.id, HiddenBy.TEACHER)
     with runtime.db.transaction() as tx:
         moderation.restore(tx, SLUG, row.id, HiddenBy.OPERATOR)
@@ -154,5 +155,5 @@ def test_a_teacher_does_not_restore_what_the_operator_has_hidden(someone: Any, r
 
 
 def test_only_learners_have_a_say(someone: Any, runtime: Runtime) -> None:
-    with pytest.raises(service.Forbidden):
+    with pytest.raises(Forbidden):
         save(runtime, who_of(someone(role=Role.TEACHER)), 5)

@@ -13,6 +13,7 @@ from plugins.files import public as files
 from plugins.video import processing
 from plugins.video import public as video
 from plugins.video.links import Link, LinkKind
+from plugins.video.messages import ProbeVideo
 from plugins.video.models import VideoState
 from tests.factories.grading import SLUG, work
 from tests.factories.videos import make_sound, make_video, with_subtitles, without_length
@@ -81,7 +82,7 @@ def test_a_job_that_was_overtaken_changes_nothing(upload: Upload, runtime: Runti
         def __init__(self) -> None:
             self.runtime = runtime
 
-    processing.probe_video(Run(), processing.ProbeVideo(found.id, 0))  # type: ignore[arg-type]
+    processing.probe_video(Run(), ProbeVideo(found.id, 0))
     assert read(found.id) == found
 
 

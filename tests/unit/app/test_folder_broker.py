@@ -7,7 +7,7 @@ from queue import Empty
 from typing import Any
 
 import pytest
-from kombu import Connection
+from kombu.connection import Connection
 
 from config.settings import Settings, load_settings
 from lti_tool.app.worker import QUEUES, RUN_NEXT, make_celery

@@ -45,7 +45,7 @@ def image(kind: str, size: tuple[int, int] = (64, 48), mode: str = "RGB", **opti
 def check(folder: Path, content: bytes, name: str, **changes: object) -> Checked:
     path = folder / "given"
     path.write_bytes(content)
-    return check_file(path, name, FilesSettings(**changes))  # type: ignore[arg-type]
+    return check_file(path, name, FilesSettings(**changes))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pylti1p3.grade import Grade
 from pylti1p3.registration import Registration as LibraryRegistration
 from pylti1p3.roles import TeacherRole
 from pylti1p3.service_connector import ServiceConnector
-from pylti1p3.tool_config import ToolConfDict
+from pylti1p3.tool_config.dict import ToolConfDict
 
 from lti_tool.contract import Choice
 from lti_tool.kernel import clock

@@ -1,6 +1,7 @@
 """Progress with a course that has been published."""
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pytest
 
@@ -12,6 +13,8 @@ from plugins.progress.public import Learner, publish_outline
 from tests.factories.grading import SLUG
 from tests.factories.progress import outline
 
+Kind = TypeVar("Kind", bound=Event)
+
 
 @dataclass
 class Heard:
@@ -19,7 +22,7 @@ class Heard:
 
     events: list[Event] = field(default_factory=list)
 
-    def of(self, kind: type[Event]) -> list[Event]:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         return [event for event in self.events if isinstance(event, kind)]
 
 

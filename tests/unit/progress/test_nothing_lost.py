@@ -182,7 +182,8 @@ def _tenths(some: Iterable[Sequence[float]]) -> set[int]:
 
 def _joined(tenths: set[int]) -> set[int]:
     """With the gaps filled that are too short to be one."""
-    found, gap = set(tenths), []
+    found = set(tenths)
+    gap: list[int] = []
     for tenth in range(min(tenths), max(tenths)):
         gap = [] if tenth in tenths else [*gap, tenth]
         if gap and len(gap) <= JOIN_S * 10 and tenth + 1 in tenths:

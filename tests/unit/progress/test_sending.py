@@ -47,7 +47,7 @@ def switch(runtime: Runtime, who: Someone, *, sends: bool) -> None:
 
 def take(runtime: Runtime, who: Someone, name: str, **more: object) -> None:
     with runtime.db.transaction() as tx:
-        record(tx, [change(Learner(who.place.placement_id, who.user_id), name, **more)])  # type: ignore[arg-type]
+        record(tx, [change(Learner(who.place.placement_id, who.user_id), name, **more)])
 
 
 def test_nothing_is_sent_until_the_teacher_says_so(runtime: Runtime, someone: Someone, lms: FakeLms) -> None:
