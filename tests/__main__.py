@@ -1,6 +1,7 @@
 """`make test`: every check, one after the other, each with its time. Arguments go to pytest and run that part alone."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -46,6 +47,7 @@ def main() -> int:
 
 def run(command: list[str], environment: dict[str, str]) -> int:
     """Its exit code. Containers at times forbid bytecode: hundreds of processes would compile all that they import."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background all would ignore it, servers too
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return subprocess.run(command, env=kept | environment, check=False).returncode
 

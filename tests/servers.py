@@ -69,7 +69,7 @@ def running_redis() -> Iterator[str]:
 
 
 def _wait_for_redis(url: str) -> None:
-    for _ in range(100):
+    for _ in range(1200):
         with suppress(RedisConnectionError), Redis.from_url(url) as redis:
             if redis.ping():
                 return

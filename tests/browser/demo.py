@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 START_S = 120
-STOP_S = 30
+STOP_S = 120
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from tests.durability.process import GUARD_OFF
 
 ROOT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
-GONE_WITHIN_S = 15.0
+GONE_WITHIN_S = 60.0
 DIES_WITHIN_S = 150.0
 FORKING = f"-I {RUNNER}", f"-I {sealed_zygote.__file__}"
 """What forks the process that a notebook runs in."""

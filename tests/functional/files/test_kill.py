@@ -35,7 +35,7 @@ def offset_of(url: str) -> int:
 
 
 def wait_for_offset(url: str, offset: int) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if offset_of(url) >= offset:
             return
         time.sleep(0.05)
