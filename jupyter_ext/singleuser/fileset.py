@@ -150,9 +150,18 @@ def _is_ignored_folder(name: str, *, at_top: bool) -> bool:
 
 def _write_files(folder: Path, files: Files) -> None:
     for path, content in files.items():
-        target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        write_whole(folder / path, content)
+
+
+def write_whole(target: Path, content: bytes) -> None:
+    """Write a file all or not at all: a disk that is full, or a server that is killed, leaves no part of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.new")
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(target)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _move_aside(folder: Path, kept: Path) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jupyter_ext.singleuser.contract import Files
 from jupyter_ext.singleuser.contract_work import Attempt
-from jupyter_ext.singleuser.fileset import FEEDBACK_FOLDER, check_paths
+from jupyter_ext.singleuser.fileset import FEEDBACK_FOLDER, check_paths, write_whole
 
 _MARKS_NAME = ".coursebridge.json"
 
@@ -23,8 +23,7 @@ def write_feedback(folder: Path, attempt: Attempt, files: Files) -> list[Path]:
     written = []
     for path, content in files.items():
         target = folder / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content)
+        write_whole(target, content)
         written.append(target)
     (folder / _MARKS_NAME).write_text(json.dumps(_marks(attempt)), "utf-8")
     return written

@@ -1,5 +1,6 @@
 """Files of an assignment folder: what counts, and what is never touched."""
 
+import resource
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,21 @@ def test_missing_files_are_not_written_through_a_link_out_of_the_folder(tmp_path
     with pytest.raises(FileSetError, match="through a link"):
         add_missing_files(folder, {"data/t.csv": b"1"})
     assert list(outside.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_part_of_a_file_that_would_pass_for_the_whole(tmp_path: Path) -> None:
+    files = {"q.ipynb": b"x" * 100_000}
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, most[1]))
+    try:
+        with pytest.raises(FileSetError, match="cannot be saved"):
+            add_missing_files(tmp_path, files)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert list(tmp_path.iterdir()) == []
+
+    assert add_missing_files(tmp_path, files) == ["q.ipynb"]
+    assert read_folder(tmp_path) == files
 
 
 @pytest.mark.parametrize("path", ["q.ipynb", "course/q.ipynb", "../quiz/q.ipynb", ".local/share/x", "", "a/b"])
