@@ -192,7 +192,7 @@ def tell_lms(
 ) -> None:
     """Bring the outbox up to date with a result, and have it sent.
 
-    `afresh`: a link whose line item is new, so that what was sent before does not count.
+    `afresh`: a link that was launched for the first time, or whose line item is new; see `lti.want_scores`.
     """
     if result.is_quiet:
         return

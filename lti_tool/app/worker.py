@@ -17,6 +17,7 @@ from typing import Any
 from celery import Celery
 from celery.exceptions import SecurityWarning
 from celery.signals import beat_embedded_init, setup_logging, worker_process_init, worker_ready, worker_shutting_down
+from kombu.transport import TRANSPORT_ALIASES
 
 from config.settings import Settings, load_settings
 from lti_tool.app import folder_broker
@@ -38,6 +39,7 @@ SWEEP = "coursebridge.sweep"
 LOOK_FOR_PARENT_S = 0.5
 LESS_URGENT = 5
 """How nice the processes of a pool are: pages come before marking where both have the same cores."""
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "lti_tool.app.redis_broker:Transport")
 PAUSE_S = 2.0
 """A broker that did not answer is left alone this long, so that not every commit waits for it."""
 

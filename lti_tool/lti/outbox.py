@@ -27,6 +27,8 @@ class GradeTarget:
     user_id: int
     registration_id: int
     title: str
+    column_url: str | None
+    """Its line item, as far as it is known."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ _FACTS = tuple(name for name in Wanted.__dataclass_fields__ if name != "comment"
 def want_scores(tx: Tx, targets: Collection[GradeTarget], wanted: Wanted, *, afresh: int | None = None) -> None:
     """Write down what the LMS should have behind each of these links, and see to it that it is sent.
 
-    `afresh`: a link whose line item is new, so that what was sent before does not count.
+    `afresh`: a link that was launched for the first time, or whose line item is new. What was sent to another one does
+    not count there; a launch may also be heard of late, when the score is there already.
     """
     if not targets:
         return
@@ -109,9 +112,9 @@ def want_scores(tx: Tx, targets: Collection[GradeTarget], wanted: Wanted, *, afr
     changed: set[int] = set()
     for target in targets:
         row = rows.get(target.link_id) or _new_row(tx, target)
-        if row.version and target.link_id != afresh and _says(row, wanted):
+        if row.version and _says(row, wanted) and (target.link_id != afresh or _has_it(row, target)):
             continue
-        if target.link_id == afresh:
+        if target.link_id == afresh and row.column_url not in (None, target.column_url):
             row.announced_id = None
         for name in _FACTS:
             setattr(row, name, getattr(wanted, name))
@@ -226,6 +229,13 @@ def _new_row(tx: Tx, target: GradeTarget) -> ScoreRow:
     row.version = row.sent_version = row.tries = 0
     tx.add(row)
     return row
+
+
+def _has_it(row: ScoreRow, target: GradeTarget) -> bool:
+    """Whether the line item has what the row says, or is the next to get it."""
+    if row.state is ScoreState.PENDING:
+        return row.tries == 0 and row.column_url in (None, target.column_url)
+    return row.state is ScoreState.SENT and row.column_url == target.column_url
 
 
 def _says(row: ScoreRow, wanted: Wanted) -> bool:

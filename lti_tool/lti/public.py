@@ -295,7 +295,9 @@ def list_grade_targets(
         .where(Link.id.in_(visited))
         .order_by(Link.id)
     )
-    return [GradeTarget(link.id, user_id, link.registration_id, link.title) for link in tx.scalars(query)]
+    return [
+        GradeTarget(link.id, user_id, link.registration_id, link.title, link.lineitem_url) for link in tx.scalars(query)
+    ]
 
 
 def find_shown_item(tx: Tx, link_id: int) -> str | None:

@@ -22,7 +22,7 @@ def want_score(
 ) -> None:
     """Write down that the LMS should have this percentage. It is no submission: nothing is announced.
 
-    `afresh`: a link whose line item is new, so that what was sent before does not count.
+    `afresh`: a link that was launched for the first time, or whose line item is new; see `lti.want_scores`.
     """
     ref = f"courses/{course_slug}"
     wanted = lti.Wanted(

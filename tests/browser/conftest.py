@@ -67,8 +67,9 @@ def visit(request: pytest.FixtureRequest, demo: Demo, playwright: Playwright, tm
 def logs_of_a_failed_test(request: pytest.FixtureRequest) -> Iterator[None]:
     """Print what the demo's processes said when a journey fails."""
     yield
-    if _failed(request) and "demo" in request.fixturenames:
-        print(request.getfixturevalue("demo").read_logs())
+    demo: Demo | None = request.node.funcargs.get("demo")
+    if demo is not None and _failed(request):
+        print(demo.read_logs())
 
 
 def _failed(request: pytest.FixtureRequest) -> bool:

@@ -26,6 +26,8 @@ from tests.durability.process import GUARD_OFF
 
 ROOT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
+SERVERS = ("postgres", "redis-server")
+"""What a test stops and starts while the workers run is not theirs."""
 GONE_WITHIN_S = 60.0
 DIES_WITHIN_S = 150.0
 FORKING = f"-I {RUNNER}", f"-I {sealed_zygote.__file__}"
@@ -113,7 +115,7 @@ class Machine:
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
 
     def _left(self) -> list[int]:
-        return [pid for pid in descendants() if pid not in self._not_ours]
+        return [pid for pid in descendants() if pid not in self._not_ours and name_of(pid) not in SERVERS]
 
     def _wait_until_gone(self) -> list[str]:
         deadline, seen_empty = time.monotonic() + GONE_WITHIN_S, 0
@@ -159,6 +161,14 @@ def is_forked(pid: int) -> bool:
         parent = int(Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[1])
         return any(each in command_line(pid) and each in command_line(parent) for each in FORKING)
     return False
+
+
+def name_of(pid: int) -> str:
+    """Of the program."""
+    try:
+        return Path("/proc", str(pid), "comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def command_line(pid: int) -> str:

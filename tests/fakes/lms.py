@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from sqlalchemy import select
+
 from lti_tool.kernel import clock
 from lti_tool.kernel.runtime import Runtime
+from lti_tool.lti.models import Link
 from lti_tool.lti.scores import Score, ScoreRefused, Sent
 
 
@@ -46,12 +49,14 @@ class FakeLms:
                 self.during(score)
             if self.answers:
                 raise self.answers.pop(0)
-            return self._take(link_id, user_id, score, after)
+            with runtime.db.reading() as tx:
+                column_url = tx.scalar(select(Link.lineitem_url).where(Link.id == link_id))
+            return self._take(link_id, user_id, score, after, column_url)
         finally:
             with self._lock:
                 self.at_once -= 1
 
-    def _take(self, link_id: int, user_id: int, score: Score, after: datetime | None) -> Sent:
+    def _take(self, link_id: int, user_id: int, score: Score, after: datetime | None, column_url: str | None) -> Sent:
         if score.grading_progress != "FullyGraded" and self.skips_pending:
             return Sent(
                 timestamp=None, skipped_reason="The LMS would erase the grade, so it waits until all is marked."
@@ -65,7 +70,7 @@ class FakeLms:
         self.posted.append(
             Posted(link_id, user_id, score.given, score.grading_progress, score.new_submission, timestamp)
         )
-        return Sent(timestamp=timestamp)
+        return Sent(timestamp=timestamp, column_url=column_url)
 
     def last(self, link_id: int, user_id: int) -> Posted | None:
         """What the gradebook shows."""

@@ -43,6 +43,13 @@ def busy() -> ScoreRefused:
     return ScoreRefused("lms_busy", "Moodle: the LMS is busy.", retryable=True)
 
 
+def hear_of_launch(runtime: Runtime, who: Someone) -> None:
+    """Handle the fact that a person has launched the activity for the first time, or with another line item."""
+    with runtime.db.transaction() as tx:
+        jobs.emit(tx, LinkLaunched(who.user_id, who.place.link_id, ITEM_REF, "learner", who.place.placement_id))
+    work(runtime)
+
+
 def work_for(runtime: Runtime, seconds: int, step: int = 60) -> None:
     """Let a frozen clock run, and the worker with it."""
     for _ in range(0, seconds, step):
@@ -319,12 +326,35 @@ def test_new_line_item_of_a_known_link_gets_the_grade_again(runtime: Runtime, le
     submit(runtime, learner, points=3)
     work(runtime)
     with runtime.db.transaction() as tx:
-        jobs.emit(
-            tx, LinkLaunched(learner.user_id, learner.place.link_id, ITEM_REF, "learner", learner.place.placement_id)
-        )
-    work(runtime)
+        tx.get_one(Link, learner.place.link_id).lineitem_url = "https://moodle.example/lineitems/another?type_id=1"
+    hear_of_launch(runtime, learner)
 
     assert [(each.given, each.new_submission) for each in lms.posted] == [(3, True), (3, True)]
+
+
+def test_launch_that_is_heard_of_with_the_grade_or_after_it_sends_nothing_twice(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    """As where jobs had to wait: the broker was away, or a class has come at once."""
+    submit(runtime, learner, points=3)
+    lms.during = lambda _score: hear_of_launch(runtime, learner)
+    work(runtime)
+    lms.during = None
+    hear_of_launch(runtime, learner)
+
+    assert [(each.given, each.new_submission) for each in lms.posted] == [(3, True)]
+
+
+def test_refused_grade_goes_out_again_when_the_learner_is_back(
+    runtime: Runtime, learner: Someone, lms: FakeLms
+) -> None:
+    lms.answers = [ScoreRefused("left", "The learner has left the course.", retryable=False)]
+    submit(runtime, learner, points=3)
+    work(runtime)
+    assert lms.posted == []
+    hear_of_launch(runtime, learner)
+
+    assert [each.given for each in lms.posted] == [3]
 
 
 def test_launch_without_a_result_sends_nothing(runtime: Runtime, learner: Someone, lms: FakeLms) -> None:
