@@ -10,7 +10,8 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from celery import Celery
 from celery.exceptions import SecurityWarning
 from celery.signals import beat_embedded_init, setup_logging, worker_process_init, worker_ready, worker_shutting_down
 from kombu.transport import TRANSPORT_ALIASES
+from sqlalchemy.exc import OperationalError
 
 from config.settings import Settings, load_settings
 from lti_tool.app import folder_broker
@@ -110,10 +112,12 @@ class Worker:
 
     def _register_tasks(self) -> None:
         def run_next(queue: str) -> None:
-            self.run_next(queue)
+            with _without_traceback():
+                self.run_next(queue)
 
         def sweep() -> None:
-            self.sweep()
+            with _without_traceback():
+                self.sweep()
 
         self.celery.task(run_next, name=RUN_NEXT)
         self.celery.task(sweep, name=SWEEP)
@@ -128,6 +132,15 @@ class Worker:
         runtime, plugins = self.process
         jobs.sweep(runtime, runtime.db.router)
         run_due(runtime, [(work.name, work.every_s, work.run) for plugin in plugins for work in plugin.recurring])
+
+
+@contextmanager
+def _without_traceback() -> Iterator[None]:
+    """A database that is away is told in a line; a later hint finds it back, as nothing in it has changed."""
+    try:
+        yield
+    except OperationalError as error:
+        log.warning("database_unavailable", extra={"why": str(error.orig).strip().partition("\n")[0]})
 
 
 def run_worker(queues: str, concurrency: int, *, beat: bool, threads: bool) -> None:

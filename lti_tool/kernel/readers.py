@@ -10,6 +10,7 @@ from collections import deque
 from typing import Any, cast
 
 from sqlalchemy import Engine, PoolProxiedConnection, QueuePool
+from sqlalchemy.exc import DBAPIError
 
 from lti_tool.kernel.liveness import is_good
 
@@ -38,7 +39,12 @@ class Readers:
                 return connection
             connection.invalidate()
             connection.close()
-        connection = self._engine.raw_connection()
+        driver_error = self._engine.dialect.loaded_dbapi.Error
+        try:
+            connection = self._engine.raw_connection()
+        except driver_error as error:
+            text = "opening a connection"
+            raise DBAPIError.instance(text, None, error, driver_error, dialect=self._engine.dialect) from error
         if self._is_postgresql:
             _driver(connection).autocommit = True
         return connection

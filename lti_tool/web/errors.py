@@ -4,10 +4,12 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, current_app, request
 from flask_babel import gettext as _
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.kernel.errors import AppError
@@ -16,21 +18,32 @@ from lti_tool.web.session import do_without_session
 
 log = logging.getLogger(__name__)
 
+RETRY_AFTER_S = 30
 WAY_BACK = "coursebridge.way_back"
 FindWayBack = Callable[[int, str, str], dict[str, Any] | None]
 """`(status, code, reference)` → the button of an error page that leads out of it (.label .url .fields), or None."""
 
 
 def install_error_handlers(app: Flask) -> None:
-    """Handle AppError, werkzeug's HTTP errors, and anything unforeseen."""
-    app.register_error_handler(AppError, _app_error)
-    app.register_error_handler(HTTPException, _http_error)
-    app.register_error_handler(Exception, _unforeseen)
+    """Handle AppError, werkzeug's HTTP errors, a database that is away, and anything unforeseen."""
+    handlers: dict[type[Exception], Callable[[Any], Response]] = {
+        AppError: _app_error,
+        HTTPException: _http_error,
+        OperationalError: _database_error,
+        Exception: _unforeseen,
+    }
+    for kind, handler in handlers.items():
+        app.register_error_handler(kind, partial(_handle, handler))
 
 
 def tell_way_back(app: Flask, find: FindWayBack) -> None:
     """Have error pages ask this function where the person may go on."""
     app.extensions[WAY_BACK] = find
+
+
+def _handle(handler: Callable[[Any], Response], error: Exception) -> Response:
+    do_without_session()  # first of all: texts are in the language of the session
+    return handler(error)
 
 
 def _app_error(error: AppError) -> Response:
@@ -49,8 +62,17 @@ def _http_error(error: HTTPException) -> Response:
     return answer_error(status, f"http_{status}", messages.get(status, error.description or error.name), error)
 
 
+def _database_error(error: OperationalError) -> Response:
+    """A database that is away or held by others comes back by itself; whatever else it says is our fault."""
+    if not getattr(error.orig, "sqlite_errorname", "SQLITE_BUSY").startswith("SQLITE_BUSY"):
+        return _unforeseen(error)
+    message = _("This tool cannot reach its data at the moment. Nothing you saved is lost. Try again in a minute.")
+    answer = answer_error(503, "database_unavailable", message, error)
+    answer.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return answer
+
+
 def _unforeseen(error: Exception) -> Response:
-    do_without_session()
     return answer_error(
         500, "internal", _("Something went wrong on our side. Nothing you saved is lost. Try again in a minute."), error
     )

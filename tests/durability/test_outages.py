@@ -15,6 +15,7 @@ from lti_tool.contract import Plugin
 from lti_tool.kernel.runtime import Runtime, make_runtime
 from tests.databases import KIND
 from tests.durability.scene import Scene
+from tests.fakes.launching import Launcher
 from tests.servers import Postgresql, RedisServer
 
 pytestmark = [
@@ -66,12 +67,20 @@ def runtime(settings: Settings, plugins: list[Plugin]) -> Iterator[Runtime]:
 def test_database_that_goes_away_and_comes_back_loses_nothing(scene: Scene, server: Postgresql) -> None:
     for _ in range(3):
         scene.submit(code="import time\ntime.sleep(2)")
+    browser = scene.app.test_client()
+    page = Launcher(browser, scene.campus).open("l0", scene.activity)
     scene.machine.start()
     scene.wait_until_at_work(1)
 
     server.stop()
+    for path in (page, f"{page}/status", "/lti/jwks", "/readyz"):
+        away = browser.get(path)
+        assert (away.status_code, away.headers["Retry-After"]) == (503, "30")
+        assert "Nothing you saved is lost. Try again in a minute." in away.text
+    assert browser.get("/healthz").status_code == 200
     time.sleep(AWAY_S)
     server.start()
+    assert browser.get(page).status_code == 200
     scene.submit()
     scene.settle()
 
