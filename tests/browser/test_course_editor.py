@@ -104,6 +104,21 @@ def test_a_pasted_picture_becomes_a_line_of_text(session: str, page: Page) -> No
     expect(page.get_by_label("Text")).to_have_value(re.compile(r"!\[shot\]\(\.\./media/shot(-\d+)?\.png\)"))
 
 
+def test_what_is_typed_while_the_tool_is_away_is_kept_once_it_is_back(session: str, page: Page) -> None:
+    page.goto(f"{session}{EDIT}items/watering")
+    page.route("**/items/watering/*", lambda route: route.fulfill(status=503, body="<html>Back in a minute</html>"))
+    page.get_by_label("Text").fill("Typed in the meantime.")
+    expect(page.get_by_text("is not kept now. It is tried again by itself.")).to_be_visible()
+    page.evaluate(PASTE)
+    expect(page.get_by_text("The picture was not uploaded: no connection.")).to_be_visible()
+    expect(page.get_by_label("Text")).to_have_value("Typed in the meantime.")
+
+    page.unroute("**/items/watering/*")
+    expect(page.get_by_text("not saved yet")).to_be_visible()
+    page.reload()
+    expect(page.get_by_label("Text")).to_have_value("Typed in the meantime.")
+
+
 def test_times_are_the_writers_own(session: str, page: Page) -> None:
     page.goto(f"{session}{EDIT}modules/seeds")
     page.get_by_label("Opens").fill("2030-01-02T09:00")

@@ -22,8 +22,8 @@
         state.textContent = form.dataset.kept.replace("%t", time);
       } catch {
         changed = true;
-        state.textContent = form.dataset.lost;
-        bridge.announce(form.dataset.lost);
+        timer = setTimeout(keep, 5000);
+        if (state.textContent !== form.dataset.lost) state.textContent = form.dataset.lost; // a status: read out once
       }
     };
     form.addEventListener("input", () => {
@@ -61,10 +61,10 @@
       try {
         const answer = await fetch(box.dataset.paste, { method: "POST", body: data });
         const found = await answer.json();
-        if (!answer.ok) throw new Error(found.error);
-        insert(area, `${found.markdown}\n`);
-      } catch (error) {
-        bridge.toast(error.message, "bad");
+        if (answer.ok) insert(area, `${found.markdown}\n`);
+        else bridge.toast(found.error, "bad");
+      } catch {
+        bridge.toast(box.dataset.failed, "bad"); // no answer, or one that is not the editor's
       } finally {
         if (state?.textContent === said) state.textContent = before;
       }
