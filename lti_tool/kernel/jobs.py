@@ -12,11 +12,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from lti_tool.kernel import clock, line
 from lti_tool.kernel.audit import OPERATOR, Actor, record
@@ -329,7 +330,7 @@ def _renewing(runtime: Runtime, job_id: int, lease: str) -> Iterator[None]:
     def renew() -> None:
         while not stop.wait(every):
             until = clock.now() + timedelta(seconds=runtime.settings.jobs.lease_s)
-            with runtime.db.transaction() as tx:
+            with suppress(SQLAlchemyError), runtime.db.transaction() as tx:  # it may only be away for a moment
                 tx.execute(update(JobRow).where(JobRow.id == job_id, JobRow.lease == lease).values(lease_until=until))
 
     thread = threading.Thread(target=renew, name=f"lease-{job_id}", daemon=True)

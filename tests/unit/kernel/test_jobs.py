@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 
 from lti_tool.contract import Plugin
 from lti_tool.kernel import clock, jobs
@@ -264,6 +264,26 @@ def test_the_lease_is_renewed_while_the_work_lasts(runtime: Runtime, belfry: Bel
 
     def outlast_the_lease(job_run: JobRun, message: Ring) -> None:
         threading.Event().wait(3)
+        taken.append(run(runtime, job_run.job_id))
+
+    belfry.act = outlast_the_lease
+    run(runtime, enqueue(runtime))
+    assert taken == [False]
+
+
+def test_the_lease_is_renewed_after_the_database_was_away_for_a_moment(runtime: Runtime, belfry: Belfry) -> None:
+    runtime.settings.jobs.lease_s = 3
+    taken: list[bool] = []
+
+    def rename(old: str, new: str) -> None:
+        with runtime.db.transaction() as tx:
+            tx.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    def outlast_the_lease(job_run: JobRun, message: Ring) -> None:
+        rename("kernel_job", "away")
+        threading.Event().wait(1.5)
+        rename("away", "kernel_job")
+        threading.Event().wait(2.5)
         taken.append(run(runtime, job_run.job_id))
 
     belfry.act = outlast_the_lease
