@@ -118,6 +118,7 @@ def test_link_with_a_new_column_gets_what_is_there(runtime: Runtime, someone: So
     place = someone.place
     with runtime.db.transaction() as tx:
         ref = f"courses/{SLUG}"
+        tx.get_one(Link, place.link_id).lineitem_url = "https://moodle.example/lineitems/another?type_id=1"
         emit(
             tx,
             LinkLaunched(someone.user_id, place.link_id, item_ref=ref, role="learner", placement_id=place.placement_id),
