@@ -86,7 +86,7 @@ class Journeys:
         learner.keep("grades")
         teacher.open_activity(QUIZ)
         teacher.keep("submissions")
-        row = teacher.tool.get_by_role("row", name=re.compile(learner_name.title()))
+        row = teacher.tool.get_by_role("row", name=re.compile(learner_name.title())).first
         expect(row).to_contain_text("10 of 10")
 
     def test_a_mark_given_in_formgrader_reaches_the_gradebook(self, demo: Demo, visit: Visit) -> None:

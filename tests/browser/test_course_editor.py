@@ -114,7 +114,7 @@ def test_what_is_typed_while_the_tool_is_away_is_kept_once_it_is_back(session: s
     expect(page.get_by_label("Text")).to_have_value("Typed in the meantime.")
 
     page.unroute("**/items/watering/*")
-    expect(page.get_by_text("not saved yet")).to_be_visible()
+    expect(page.locator("[data-kept-at]")).to_contain_text("not saved yet")
     page.reload()
     expect(page.get_by_label("Text")).to_have_value("Typed in the meantime.")
 

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 PR_SET_CHILD_SUBREAPER = 36
 SERVERS = ("postgres", "redis-server")
 """What a test stops and starts while the workers run is not theirs."""
-GONE_WITHIN_S = 60.0
+GONE_WITHIN_S = 15.0
 DIES_WITHIN_S = 150.0
 FORKING = f"-I {RUNNER}", f"-I {sealed_zygote.__file__}"
 """What forks the process that a notebook runs in."""

@@ -163,7 +163,7 @@ class Scene:
         if result is None or (result.points, result.version) != (each.points, 1):
             yield "the grade was not recorded exactly once"
         if [(row.state, row.sent_version) for row in outbox] != [(ScoreState.SENT, 1)]:
-            yield f"the outbox has {[(row.state, row.sent_version, row.version) for row in outbox]}"
+            yield "the outbox is not settled"
         if delivered != [ScoreState.SENT]:
             yield f"deliveries are {delivered}"
         if grade is None or grade.final != each.points:
