@@ -74,7 +74,7 @@ def read_tree(folder: Path) -> dict[str, bytes]:
 
 
 def replace_tree(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Make a folder hold exactly `files`; a crash leaves the old or the new, and no mixture."""
+    """Make a folder hold exactly `files`; a crash leaves the old, the new or none, and no mixture."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = folder.parent / f".new-{folder.name}-{uuid.uuid4().hex}"
     fresh.mkdir()
@@ -86,7 +86,10 @@ def replace_tree(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def move_into_place(fresh: Path, folder: Path) -> None:
-    """Put a finished folder where another may be, and clear away what crashes left."""
+    """Put a finished folder where another may be, and clear away what crashes left.
+
+    A crash in between leaves none: whoever calls this does so again, as jobs do.
+    """
     old = folder.parent / f".old-{folder.name}-{uuid.uuid4().hex}"
     if folder.exists():
         folder.rename(old)

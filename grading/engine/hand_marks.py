@@ -109,7 +109,7 @@ class HandMarks:
     assignment: str
 
     def is_there(self) -> bool:
-        """Is there a gradebook yet?"""
+        """Is there a gradebook yet? Raises: Busy."""
         if not connections.may_exist(self.url):
             return False
         with self._connected() as connection:

@@ -28,6 +28,7 @@ from lti_tool.contract import Plugin, load_plugins
 from lti_tool.kernel import heartbeat, jobs
 from lti_tool.kernel.db import Database
 from lti_tool.kernel.heartbeat import Heart
+from lti_tool.kernel.liveness import is_away
 from lti_tool.kernel.logging import configure_logging
 from lti_tool.kernel.messages import Router
 from lti_tool.kernel.recurring import run_due
@@ -41,9 +42,9 @@ SWEEP = "coursebridge.sweep"
 LOOK_FOR_PARENT_S = 0.5
 LESS_URGENT = 5
 """How nice the processes of a pool are: pages come before marking where both have the same cores."""
-TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "lti_tool.app.redis_broker:Transport")
 PAUSE_S = 2.0
 """A broker that did not answer is left alone this long, so that not every commit waits for it."""
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), "lti_tool.app.redis_broker:Transport")
 
 
 def make_celery(settings: Settings) -> Celery:
@@ -140,6 +141,8 @@ def _without_traceback() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        if not is_away(error):
+            raise
         log.warning("database_unavailable", extra={"why": str(error.orig).strip().partition("\n")[0]})
 
 

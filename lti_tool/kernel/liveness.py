@@ -1,4 +1,4 @@
-"""Is a pooled connection to PostgreSQL still good?
+"""Is a pooled connection to PostgreSQL still good? And is the database away?
 
 Asking the server costs a round trip each time. A server that has closed a connection has also said so: there is
 something to read on its socket, which costs nothing to see. Only then, and after a while without use (a firewall may
@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 
 IDLE_S = 30.0
 """A connection that rested longer is asked."""
@@ -48,3 +48,8 @@ def _has_news(connection: Any) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN | select.POLLPRI)
     return bool(poll.poll(0))
+
+
+def is_away(error: OperationalError) -> bool:
+    """Whether a database does not answer or is held by others, which passes by itself. SQLite says more than that."""
+    return str(getattr(error.orig, "sqlite_errorname", "SQLITE_BUSY")).startswith("SQLITE_BUSY")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from lti_tool.kernel.errors import AppError
+from lti_tool.kernel.liveness import is_away
 from lti_tool.web.render import page
 from lti_tool.web.session import do_without_session
 
@@ -63,8 +64,7 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _database_error(error: OperationalError) -> Response:
-    """A database that is away or held by others comes back by itself; whatever else it says is our fault."""
-    if not getattr(error.orig, "sqlite_errorname", "SQLITE_BUSY").startswith("SQLITE_BUSY"):
+    if not is_away(error):
         return _unforeseen(error)
     message = _("This tool cannot reach its data at the moment. Nothing you saved is lost. Try again in a minute.")
     answer = answer_error(503, "database_unavailable", message, error)

@@ -119,6 +119,21 @@ def test_what_is_typed_while_the_tool_is_away_is_kept_once_it_is_back(session: s
     expect(page.get_by_label("Text")).to_have_value("Typed in the meantime.")
 
 
+def test_what_is_typed_when_the_session_is_over_is_not_said_to_be_kept_later(session: str, page: Page) -> None:
+    page.goto(f"{session}{EDIT}items/watering")
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=401, body="<html>The session is over</html>")
+
+    page.route("**/items/watering/unsaved", refuse)
+    page.get_by_label("Text").fill("Typed too late.")
+    expect(page.locator("[data-kept-at]")).to_contain_text("Copy your text, then open the activity again")
+    page.wait_for_timeout(6000)
+    assert len(asked) == 1, "nobody asks again"
+
+
 def test_times_are_the_writers_own(session: str, page: Page) -> None:
     page.goto(f"{session}{EDIT}modules/seeds")
     page.get_by_label("Opens").fill("2030-01-02T09:00")

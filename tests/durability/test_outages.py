@@ -84,7 +84,7 @@ def test_database_that_goes_away_and_comes_back_loses_nothing(scene: Scene, serv
     scene.submit()
     scene.settle()
 
-    scene.machine.kill()
+    assert scene.machine.kill() == []
     assert scene.problems() == []
 
 
@@ -100,6 +100,6 @@ def test_broker_that_goes_away_and_comes_back_empty_costs_no_job(scene: Scene, r
     scene.submit()
     scene.settle()
 
-    scene.machine.kill()
+    assert scene.machine.kill() == []
     assert scene.problems() == []
     assert scene.posts_and_announcements() == (3, 3)

@@ -19,13 +19,12 @@ def feedback_folder(assignment_folder: Path, timestamp: str) -> Path:
 def write_feedback(folder: Path, attempt: Attempt, files: Files) -> list[Path]:
     """Write marked notebooks over older ones, and which marks they show. Raises: FileSetError for an unsafe path."""
     check_paths(files)
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for path, content in files.items():
         target = folder / path
         write_whole(target, content)
         written.append(target)
-    (folder / _MARKS_NAME).write_text(json.dumps(_marks(attempt)), "utf-8")
+    write_whole(folder / _MARKS_NAME, json.dumps(_marks(attempt)).encode())
     return written
 
 

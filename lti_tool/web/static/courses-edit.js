@@ -16,14 +16,17 @@
       changed = false;
       try {
         const answer = await fetch(form.dataset.autosave, { method: "POST", body: body() });
-        if (!answer.ok) throw new Error(answer.status);
+        if (!answer.ok) throw answer;
         const { saved_at: at } = await answer.json();
         const time = new Intl.DateTimeFormat(bridge.lang, { hour: "numeric", minute: "2-digit" }).format(new Date(at));
         state.textContent = form.dataset.kept.replace("%t", time);
-      } catch {
+      } catch (failure) {
         changed = true;
-        timer = setTimeout(keep, 5000);
-        if (state.textContent !== form.dataset.lost) state.textContent = form.dataset.lost; // a status: read out once
+        const refused = failure.status >= 400 && failure.status < 500; // the session is over, say: later is no better
+        const said = refused ? form.dataset.over : form.dataset.lost;
+        if (state.textContent !== said) state.textContent = said; // a status: read out once
+        clearTimeout(timer);
+        if (!refused) timer = setTimeout(keep, 5000);
       }
     };
     form.addEventListener("input", () => {
