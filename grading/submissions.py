@@ -190,7 +190,7 @@ def upload_as_files(assignment: AssignmentRow, filename: str, content: bytes) ->
         raise Unacceptable(
             "not_a_notebook",
             f"{filename} is not a whole notebook, so it was not handed in and no attempt was used. Upload the .ipynb "
-            "file: in JupyterLab, File, then Download, gives it to you.",
+            "file that JupyterLab gives you under File, Download.",
         )
     names = [f"{name}.ipynb" for name in assignment.notebooks]
     if len(names) == 1:  # browsers rename downloads: "quiz-1 (2).ipynb"

@@ -108,13 +108,17 @@ def test_what_is_typed_while_the_tool_is_away_is_kept_once_it_is_back(session: s
     page.goto(f"{session}{EDIT}items/watering")
     page.route("**/items/watering/*", lambda route: route.fulfill(status=503, body="<html>Back in a minute</html>"))
     page.get_by_label("Text").fill("Typed in the meantime.")
-    expect(page.get_by_text("is not kept now. It is tried again by itself.")).to_be_visible()
+    state = page.locator("[data-kept-at]")
+    expect(state).to_contain_text("is not kept now. It is tried again by itself.")
+    for width in (320, 885):
+        page.set_viewport_size({"width": width, "height": 650})
+        expect(state).to_be_in_viewport()
     page.evaluate(PASTE)
     expect(page.get_by_text("The picture was not uploaded: no connection.")).to_be_visible()
     expect(page.get_by_label("Text")).to_have_value("Typed in the meantime.")
 
     page.unroute("**/items/watering/*")
-    expect(page.locator("[data-kept-at]")).to_contain_text("not saved yet")
+    expect(state).to_contain_text("not saved yet")
     page.reload()
     expect(page.get_by_label("Text")).to_have_value("Typed in the meantime.")
 

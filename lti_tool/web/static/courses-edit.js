@@ -20,11 +20,14 @@
         const { saved_at: at } = await answer.json();
         const time = new Intl.DateTimeFormat(bridge.lang, { hour: "numeric", minute: "2-digit" }).format(new Date(at));
         state.textContent = form.dataset.kept.replace("%t", time);
+        state.classList.remove("bad");
       } catch (failure) {
         changed = true;
         const refused = failure.status >= 400 && failure.status < 500; // the session is over, say: later is no better
         const said = refused ? form.dataset.over : form.dataset.lost;
-        if (state.textContent !== said) state.textContent = said; // a status: read out once
+        if (state.textContent !== said) bridge.announce(said); // once: a phone has shown no status until now
+        state.textContent = said;
+        state.classList.add("bad");
         clearTimeout(timer);
         if (!refused) timer = setTimeout(keep, 5000);
       }
